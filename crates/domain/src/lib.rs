@@ -1,0 +1,14 @@
+//! What Sealpost talks about, and every decision that is taken on it.
+//!
+//! Agencies, alerts, identifiers, handling codes, agreements, links and receipts are types here, and a value that
+//! exists is valid: text is parsed once, at the edge. Decisions (may this message go to that agency? is this
+//! envelope new, a duplicate or an equivocation?) are pure functions over those types.
+//!
+//! This crate knows no I/O, no protobuf, no clock and no random numbers: time is an argument.
+
+pub mod agency;
+pub mod digest;
+pub mod handling;
+pub mod identity;
+pub mod message;
+pub mod names;
