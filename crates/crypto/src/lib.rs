@@ -1,1 +1,21 @@
-//! To be written.
+//! What Sealpost believes, and how it keeps a secret.
+//!
+//! | module | promises |
+//! |---|---|
+//! | [`digest`] | every domain-separated digest of the protocol, in one place |
+//! | [`dsse`] | signatures over exact bytes with their type; one strict rule of acceptance |
+//! | [`seal`] | a body under a fresh key, padded to a size class, bound to a committed key |
+//! | [`wrap`] | that key for one recipient, by HPKE with X-Wing |
+//! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
+//! | [`keyfile`] | private keys on disk: PKCS#8, mode 0600, never overwritten |
+//!
+//! The crate opens no sockets and names no protobuf type. Randomness and time are arguments. Algorithms are chosen by
+//! the caller from the key's directory record, never from a message. Secrets are wiped when dropped and appear in no
+//! `Debug`, log or error.
+
+pub mod bucket;
+pub mod digest;
+pub mod dsse;
+pub mod keyfile;
+pub mod seal;
+pub mod wrap;
