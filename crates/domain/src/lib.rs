@@ -7,8 +7,16 @@
 //! This crate knows no I/O, no protobuf, no clock and no random numbers: time is an argument.
 
 pub mod agency;
+pub mod agreement;
 pub mod digest;
+pub mod directory;
+pub mod envelope;
 pub mod handling;
 pub mod identity;
+pub mod instant;
+pub mod link;
 pub mod message;
 pub mod names;
+pub mod permission;
+pub mod record;
+pub mod statement;

@@ -27,7 +27,9 @@ impl TryFrom<&[u8]> for MessageId {
     fn try_from(bytes: &[u8]) -> Result<Self, Error> {
         match uuid::Uuid::from_slice(bytes) {
             Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
-            _ => Err(Error::MessageId { found: format!("{} bytes", bytes.len()) }),
+            _ => Err(Error::MessageId {
+                found: format!("{} bytes", bytes.len()),
+            }),
         }
     }
 }
@@ -38,7 +40,9 @@ impl FromStr for MessageId {
     fn from_str(text: &str) -> Result<Self, Error> {
         match uuid::Uuid::try_parse(text) {
             Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
-            _ => Err(Error::MessageId { found: format!("`{text}`") }),
+            _ => Err(Error::MessageId {
+                found: format!("`{text}`"),
+            }),
         }
     }
 }
@@ -156,7 +160,9 @@ impl FromStr for OperationId {
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {
-            Err(Error::Operation { found: text.to_owned() })
+            Err(Error::Operation {
+                found: text.to_owned(),
+            })
         }
     }
 }
@@ -171,7 +177,9 @@ impl fmt::Display for OperationId {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not a UUID of version 7.
-    #[error("{found} is not a message id: expected a UUID of version 7, such as 018f2b6e-7c2a-7b3e-9d52-0a1b2c3d4e5f")]
+    #[error(
+        "{found} is not a message id: expected a UUID of version 7, such as 018f2b6e-7c2a-7b3e-9d52-0a1b2c3d4e5f"
+    )]
     MessageId {
         /// What was given.
         found: String,
@@ -193,7 +201,12 @@ mod tests {
         let id = MessageId::new(1_700_000_000_000, [7; 10]);
         assert_eq!(id.to_string().parse::<MessageId>().unwrap(), id);
         assert_eq!(MessageId::try_from(id.as_bytes().as_slice()).unwrap(), id);
-        assert!("8c2f6f3e-4a1b-4c2d-8e9f-0a1b2c3d4e5f".parse::<MessageId>().is_err(), "version 4");
+        assert!(
+            "8c2f6f3e-4a1b-4c2d-8e9f-0a1b2c3d4e5f"
+                .parse::<MessageId>()
+                .is_err(),
+            "version 4"
+        );
     }
 
     #[test]
@@ -202,6 +215,9 @@ mod tests {
             assert_eq!(kind.as_str().parse::<Kind>().unwrap(), *kind);
         }
         let error = "flash".parse::<Priority>().unwrap_err();
-        assert_eq!(error.to_string(), "`flash` is not a priority: expected one of FLASH, URGENT, ROUTINE");
+        assert_eq!(
+            error.to_string(),
+            "`flash` is not a priority: expected one of FLASH, URGENT, ROUTINE"
+        );
     }
 }

@@ -1,1 +1,9 @@
-//! To be written.
+//! Generated from `proto/sealpost/v1`; nothing here is written by hand.
+
+/// Version 1 of the contract.
+pub mod v1 {
+    tonic::include_proto!("sealpost.v1");
+
+    /// The descriptors of all services and messages, for reflection: the bytes of a `FileDescriptorSet`.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}

@@ -1,0 +1,393 @@
+//! Links: the chains of messages from one agency to another, and how a recipient judges a position on one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::agency::AgencyId;
+use crate::digest::Digest;
+use crate::message::Priority;
+
+/// How far beyond the last contiguous number a message may lie; what lies further is asked for again later.
+pub const WINDOW: u64 = 1024;
+
+/// The id of one life of a ledger: 16 random bytes, made when it is created.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub [u8; 16]);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl TryFrom<&[u8]> for Incarnation {
+    type Error = IncarnationError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, IncarnationError> {
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| IncarnationError { found: bytes.len() })
+    }
+}
+
+/// An incarnation of the wrong length.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an incarnation has 16 bytes, found {found}")]
+pub struct IncarnationError {
+    found: usize,
+}
+
+/// A chain of messages: everything of one priority from one agency to another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link {
+    /// Who sends.
+    pub sender: AgencyId,
+    /// Who receives.
+    pub recipient: AgencyId,
+    /// The lane.
+    pub priority: Priority,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {} {}", self.sender, self.recipient, self.priority)
+    }
+}
+
+/// A place on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The life of the sender's ledger.
+    pub incarnation: Incarnation,
+    /// Counted from 1.
+    pub number: u64,
+}
+
+/// The end of a link: its last number and the digest of the header there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last number; 0 on a new link.
+    pub number: u64,
+    /// The digest of the header at that number; zeros on a new link.
+    pub digest: Digest,
+}
+
+impl Head {
+    /// The head of a link on which nothing was sent.
+    pub const EMPTY: Self = Self {
+        number: 0,
+        digest: Digest::ZERO,
+    };
+
+    /// The head after one more header.
+    #[must_use]
+    pub fn followed_by(self, digest: Digest) -> Self {
+        Self {
+            number: self.number + 1,
+            digest,
+        }
+    }
+}
+
+/// How one number of a link was settled at its recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Verified, allowed and kept.
+    Delivered,
+    /// Not delivered, and the rule that decided.
+    Excepted(Disposition, String),
+    /// Filled by the sender without a message.
+    Void,
+}
+
+/// How a number was settled without being delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disposition {
+    /// Verified, and not allowed.
+    Refused,
+    /// Not verified: kept as evidence, shown to nobody.
+    Quarantined,
+}
+
+/// What a recipient makes of an envelope at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// New and next: the link is contiguous up to here.
+    Next,
+    /// New, and something before it has not arrived.
+    AfterGap,
+    /// The same header was settled at this position before.
+    Duplicate,
+    /// Another header was settled at this position: the sender contradicts itself.
+    Equivocation {
+        /// The digest of the header that came first.
+        first: Digest,
+    },
+    /// Its predecessor is settled under another digest than the one it names: the sender contradicts itself.
+    BrokenChain {
+        /// The digest of the predecessor that was settled.
+        settled: Digest,
+    },
+    /// Further ahead than [`WINDOW`]: not taken now.
+    TooFarAhead {
+        /// The last contiguous number.
+        contiguous: u64,
+    },
+}
+
+/// What a recipient knows of one link in one incarnation of its sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    contiguous: u64,
+    /// Every settled number. Duplicates are decided by this for the whole retention, never by a time window.
+    digests: BTreeMap<u64, Digest>,
+    /// What an unsettled predecessor must be, as its successor names it.
+    expected: BTreeMap<u64, Digest>,
+    exceptions: BTreeMap<u64, (Disposition, String)>,
+    voids: BTreeSet<u64>,
+    read: BTreeSet<u64>,
+}
+
+impl Received {
+    /// Judges an envelope by its position, its digest and the predecessor that it names. Changes nothing.
+    pub fn judge(&self, number: u64, digest: Digest, previous: Digest) -> Arrival {
+        if let Some(first) = self.digests.get(&number) {
+            return if *first == digest {
+                Arrival::Duplicate
+            } else {
+                Arrival::Equivocation { first: *first }
+            };
+        }
+        if number > self.contiguous.saturating_add(WINDOW) {
+            return Arrival::TooFarAhead {
+                contiguous: self.contiguous,
+            };
+        }
+        if let Some(named) = self.expected.get(&number)
+            && *named != digest
+        {
+            return Arrival::BrokenChain { settled: *named };
+        }
+        let before = if number == 1 {
+            Some(&Digest::ZERO)
+        } else {
+            self.digests.get(&(number - 1))
+        };
+        match before {
+            Some(settled) if *settled != previous => Arrival::BrokenChain { settled: *settled },
+            _ if number == self.contiguous + 1 => Arrival::Next,
+            _ => Arrival::AfterGap,
+        }
+    }
+
+    /// Settles a number that [`judge`](Self::judge) called new.
+    pub fn settle(&mut self, number: u64, digest: Digest, previous: Digest, settled: Settled) {
+        self.digests.insert(number, digest);
+        self.expected.remove(&number);
+        if number > 1 && !self.digests.contains_key(&(number - 1)) {
+            self.expected.insert(number - 1, previous);
+        }
+        match settled {
+            Settled::Delivered => {}
+            Settled::Excepted(disposition, rule) => {
+                self.exceptions.insert(number, (disposition, rule));
+            }
+            Settled::Void => {
+                self.voids.insert(number);
+            }
+        }
+        while self.digests.contains_key(&(self.contiguous + 1)) {
+            self.contiguous += 1;
+        }
+    }
+
+    /// Notes that a delivered number was read; whether it was unread before.
+    pub fn mark_read(&mut self, number: u64) -> bool {
+        self.digests.contains_key(&number) && self.read.insert(number)
+    }
+
+    /// Every number up to and with this one is settled.
+    pub fn contiguous(&self) -> u64 {
+        self.contiguous
+    }
+
+    /// The digest of the header at the last contiguous number.
+    pub fn chain_digest(&self) -> Digest {
+        self.digests
+            .get(&self.contiguous)
+            .copied()
+            .unwrap_or(Digest::ZERO)
+    }
+
+    /// Whether a number before this one is still missing.
+    pub fn has_gap_before(&self, number: u64) -> bool {
+        number > self.contiguous
+    }
+
+    /// The delivered numbers beyond the contiguous ones.
+    pub fn delivered_beyond(&self) -> Vec<Range> {
+        let beyond = self
+            .digests
+            .range(self.contiguous + 1..)
+            .map(|(number, _)| *number);
+        ranges(beyond.filter(|number| !self.exceptions.contains_key(number) && !self.voids.contains(number)))
+    }
+
+    /// The numbers that were settled without being delivered, and why.
+    pub fn exceptions(&self) -> impl Iterator<Item = (u64, Disposition, &str)> {
+        self.exceptions
+            .iter()
+            .map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
+    }
+
+    /// The numbers that were read.
+    pub fn read(&self) -> Vec<Range> {
+        ranges(self.read.iter().copied())
+    }
+}
+
+/// Numbers from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The lowest.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+}
+
+impl Range {
+    /// Whether a number lies in it.
+    pub fn contains(&self, number: u64) -> bool {
+        (self.first..=self.last).contains(&number)
+    }
+}
+
+/// Joins ascending numbers into ranges.
+fn ranges(ascending: impl Iterator<Item = u64>) -> Vec<Range> {
+    let mut ranges: Vec<Range> = Vec::new();
+    for number in ascending {
+        match ranges.last_mut() {
+            Some(range) if range.last + 1 == number => range.last = number,
+            _ => ranges.push(Range {
+                first: number,
+                last: number,
+            }),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(byte: u8) -> Digest {
+        Digest::new([byte; 32])
+    }
+
+    fn received(numbers: &[u8]) -> Received {
+        let mut link = Received::default();
+        for number in numbers {
+            link.settle(
+                u64::from(*number),
+                digest(*number),
+                before(*number),
+                Settled::Delivered,
+            );
+        }
+        link
+    }
+
+    fn before(number: u8) -> Digest {
+        if number == 1 {
+            Digest::ZERO
+        } else {
+            digest(number - 1)
+        }
+    }
+
+    #[test]
+    fn a_gap_delays_nothing_and_is_closed_by_what_fills_it() {
+        let mut link = received(&[1, 3, 4]);
+        assert_eq!(link.contiguous(), 1);
+        assert_eq!(link.delivered_beyond(), [Range { first: 3, last: 4 }]);
+        assert!(link.has_gap_before(3));
+        assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Next);
+        link.settle(2, digest(2), digest(1), Settled::Delivered);
+        assert_eq!((link.contiguous(), link.chain_digest()), (4, digest(4)));
+        assert_eq!(link.delivered_beyond(), []);
+    }
+
+    #[test]
+    fn a_repeat_is_a_duplicate_and_another_content_an_equivocation() {
+        let link = received(&[1, 2]);
+        assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Duplicate);
+        assert_eq!(
+            link.judge(2, digest(9), digest(1)),
+            Arrival::Equivocation { first: digest(2) }
+        );
+    }
+
+    #[test]
+    fn a_chain_that_does_not_fit_is_noticed_from_both_sides() {
+        let link = received(&[1, 3]);
+        assert_eq!(
+            link.judge(4, digest(4), digest(9)),
+            Arrival::BrokenChain { settled: digest(3) }
+        );
+        assert_eq!(
+            link.judge(2, digest(9), digest(1)),
+            Arrival::BrokenChain { settled: digest(2) }
+        );
+        assert_eq!(
+            Received::default().judge(1, digest(1), digest(9)),
+            Arrival::BrokenChain {
+                settled: Digest::ZERO
+            }
+        );
+    }
+
+    #[test]
+    fn what_lies_beyond_the_window_is_not_taken() {
+        let link = received(&[1]);
+        assert_eq!(link.judge(1 + WINDOW, digest(7), digest(6)), Arrival::AfterGap);
+        assert_eq!(
+            link.judge(2 + WINDOW, digest(7), digest(6)),
+            Arrival::TooFarAhead { contiguous: 1 }
+        );
+    }
+
+    #[test]
+    fn exceptions_and_voids_settle_without_delivering() {
+        let mut link = received(&[1]);
+        link.settle(
+            2,
+            digest(2),
+            digest(1),
+            Settled::Excepted(Disposition::Refused, "agreement.none".into()),
+        );
+        link.settle(4, digest(4), digest(3), Settled::Void);
+        assert_eq!(link.contiguous(), 2);
+        assert_eq!(link.delivered_beyond(), []);
+        assert_eq!(
+            link.exceptions().collect::<Vec<_>>(),
+            [(2, Disposition::Refused, "agreement.none")]
+        );
+    }
+
+    #[test]
+    fn reading_counts_once() {
+        let mut link = received(&[1, 2]);
+        assert!(link.mark_read(1));
+        assert!(!link.mark_read(1));
+        assert!(!link.mark_read(7));
+        assert_eq!(link.read(), [Range { first: 1, last: 1 }]);
+    }
+}

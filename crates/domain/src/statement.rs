@@ -1,0 +1,392 @@
+//! What nodes and the hub say under signature about messages: acceptances, receipts, heads and the rest.
+//!
+//! These are the contents. Who signed, and whether the signature holds, is decided before one of them exists.
+
+use bytes::Bytes;
+
+use crate::agency::AgencyId;
+use crate::digest::Digest;
+use crate::envelope::{DirectoryVersion, Signature};
+use crate::handling::Handling;
+use crate::instant::Instant;
+use crate::link::{Disposition, Head, Incarnation, Range};
+use crate::message::{Kind, MessageId, Priority};
+
+/// A statement as it travels and is stored: the exact bytes that were signed, and the signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The exact bytes that were signed.
+    pub payload: Bytes,
+    /// Over those bytes and their type.
+    pub signatures: Vec<Signature>,
+}
+
+/// The type of a control frame that the hub relays between nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ControlType {
+    /// [`Receipt`].
+    Receipt,
+    /// [`Heads`].
+    Heads,
+    /// [`Void`].
+    Void,
+    /// [`Resend`].
+    Resend,
+    /// [`NeedWrap`].
+    NeedWrap,
+    /// [`Resume`].
+    Resume,
+    /// [`ProofRequest`].
+    ProofRequest,
+    /// [`Proof`].
+    Proof,
+}
+
+/// The hub took over a batch, durably, except for what it refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Which life of the hub's journal.
+    pub hub_incarnation: Incarnation,
+    /// The batch's index in that journal.
+    pub index: u64,
+    /// When, by the hub's clock.
+    pub accepted_at: Instant,
+    /// Who submitted the batch.
+    pub sender: AgencyId,
+    /// SHA-256 over the header digests, in their order.
+    pub batch_digest: Digest,
+    /// How many envelopes the batch has.
+    pub count: u32,
+    /// What is not delivered.
+    pub refusals: Vec<HubRefusal>,
+}
+
+/// What the hub does not deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubRefusal {
+    /// The envelope, counted from 0 within the batch.
+    pub position: u32,
+    /// The recipient; `None` for the whole envelope.
+    pub recipient: Option<AgencyId>,
+    /// The rule.
+    pub rule: String,
+}
+
+/// What a recipient has settled of one sender's messages. The latest replaces all before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who signs.
+    pub recipient: AgencyId,
+    /// Whose messages.
+    pub sender: AgencyId,
+    /// The life of the recipient's ledger.
+    pub recipient_incarnation: Incarnation,
+    /// Counted from 1 within that incarnation and towards this sender.
+    pub number: u64,
+    /// When, by the recipient's clock.
+    pub made_at: Instant,
+    /// What is settled, for each priority and incarnation of the sender.
+    pub links: Vec<LinkReceipt>,
+    /// The recipient's latest checkpoint, a signed note; empty before the first.
+    pub checkpoint: Bytes,
+    /// The directory that the recipient has installed.
+    pub directory: DirectoryVersion,
+}
+
+/// What is settled on one link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkReceipt {
+    /// The lane.
+    pub priority: Priority,
+    /// The life of the sender's ledger.
+    pub sender_incarnation: Incarnation,
+    /// Every number up to and with this one is settled.
+    pub contiguous: u64,
+    /// The digest of the header at that number.
+    pub chain_digest: Digest,
+    /// Delivered beyond the contiguous numbers.
+    pub delivered: Vec<Range>,
+    /// Settled without being delivered.
+    pub exceptions: Vec<Exception>,
+    /// Read.
+    pub read: Vec<Range>,
+}
+
+impl LinkReceipt {
+    /// What this receipt says of one number; `None` when it is not settled.
+    pub fn outcome(&self, number: u64) -> Option<Outcome<'_>> {
+        if let Some(exception) = self
+            .exceptions
+            .iter()
+            .find(|exception| exception.number == number)
+        {
+            return Some(Outcome::Excepted(exception.disposition, &exception.rule));
+        }
+        let settled = number <= self.contiguous || self.delivered.iter().any(|range| range.contains(number));
+        settled.then(|| {
+            if self.read.iter().any(|range| range.contains(number)) {
+                Outcome::Read
+            } else {
+                Outcome::Delivered
+            }
+        })
+    }
+}
+
+/// What a receipt says of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// Durable at the recipient.
+    Delivered,
+    /// Also shown to an officer or taken over by a system.
+    Read,
+    /// Not delivered, by this rule.
+    Excepted(Disposition, &'a str),
+}
+
+/// A number that was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The number.
+    pub number: u64,
+    /// How it was settled.
+    pub disposition: Disposition,
+    /// The rule that decided.
+    pub rule: String,
+}
+
+/// Where a sender's links to one recipient stand. The latest replaces all before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Who signs.
+    pub sender: AgencyId,
+    /// To whom.
+    pub recipient: AgencyId,
+    /// When, by the sender's clock.
+    pub made_at: Instant,
+    /// The ends of the links.
+    pub links: Vec<LinkHead>,
+    /// The latest receipt that the sender holds.
+    pub receipt: Option<(Incarnation, u64)>,
+    /// The sender's latest checkpoint, a signed note; empty before the first.
+    pub checkpoint: Bytes,
+    /// The directory that the sender has installed.
+    pub directory: DirectoryVersion,
+}
+
+/// The end of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkHead {
+    /// The lane.
+    pub priority: Priority,
+    /// The life of the sender's ledger.
+    pub incarnation: Incarnation,
+    /// The last number and its digest.
+    pub head: Head,
+    /// Whether more is to come.
+    pub activity: Activity,
+}
+
+/// Whether a link is still being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// More heads follow.
+    Active,
+    /// The last head of a burst.
+    Last,
+}
+
+/// The sender fills a number without a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Void {
+    /// Who signs.
+    pub sender: AgencyId,
+    /// To whom.
+    pub recipient: AgencyId,
+    /// The lane.
+    pub priority: Priority,
+    /// The life of the sender's ledger.
+    pub incarnation: Incarnation,
+    /// The number.
+    pub number: u64,
+    /// The header that had it.
+    pub header: Digest,
+    /// The header before it.
+    pub previous: Digest,
+    /// Why.
+    pub reason: VoidReason,
+    /// When, by the sender's clock.
+    pub made_at: Instant,
+}
+
+/// Why a number has no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoidReason {
+    /// The hub refused it.
+    Refused,
+    /// The sender took it back.
+    Withdrawn,
+    /// Its body was erased.
+    Erased,
+}
+
+/// A recipient asks for numbers that it misses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// Who asks.
+    pub recipient: AgencyId,
+    /// Who is asked.
+    pub sender: AgencyId,
+    /// The lane.
+    pub priority: Priority,
+    /// The life of the sender's ledger.
+    pub incarnation: Incarnation,
+    /// What is missing.
+    pub numbers: Vec<Range>,
+    /// When.
+    pub made_at: Instant,
+}
+
+/// A recipient could not open its wraps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeedWrap {
+    /// Who asks.
+    pub recipient: AgencyId,
+    /// Who is asked.
+    pub sender: AgencyId,
+    /// Of which headers.
+    pub headers: Vec<Digest>,
+    /// When.
+    pub made_at: Instant,
+}
+
+/// What one node knows of its links with another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// Who speaks.
+    pub from: AgencyId,
+    /// To whom.
+    pub to: AgencyId,
+    /// The life of the speaker's ledger.
+    pub incarnation: Incarnation,
+    /// Where the speaker sends.
+    pub sent: Vec<LinkHead>,
+    /// Where the speaker receives.
+    pub received: Vec<LinkHead>,
+    /// When.
+    pub made_at: Instant,
+}
+
+/// A node asks a peer to prove that its ledger only grew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofRequest {
+    /// Who asks.
+    pub from: AgencyId,
+    /// Who is asked.
+    pub to: AgencyId,
+    /// The ledger's origin line.
+    pub origin: String,
+    /// The smaller tree.
+    pub first_size: u64,
+    /// The larger tree.
+    pub second_size: u64,
+    /// When.
+    pub made_at: Instant,
+}
+
+/// A consistency proof of RFC 6962.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Who answers.
+    pub from: AgencyId,
+    /// Who asked.
+    pub to: AgencyId,
+    /// The ledger's origin line.
+    pub origin: String,
+    /// The smaller tree.
+    pub first_size: u64,
+    /// The larger tree.
+    pub second_size: u64,
+    /// The proof's nodes.
+    pub hashes: Vec<Digest>,
+    /// When.
+    pub made_at: Instant,
+}
+
+/// An officer releases a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Which one.
+    pub message: MessageId,
+    /// Of which agency.
+    pub sender: AgencyId,
+    /// To whom, as expanded at release.
+    pub recipients: Vec<AgencyId>,
+    /// What it says.
+    pub kind: Kind,
+    /// How it may be used.
+    pub handling: Handling,
+    /// When the window closes.
+    pub act_before: Option<Instant>,
+    /// Its salted digest.
+    pub plaintext_digest: Digest,
+    /// When.
+    pub approved_at: Instant,
+}
+
+/// Where a message stands towards one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Durable in the sender's ledger.
+    Published,
+    /// Durable at the hub, by its signed statement.
+    Accepted,
+    /// Durable at the recipient, by its signed receipt.
+    Delivered,
+    /// Read there.
+    Read,
+    /// The hub or the recipient refused it, by this rule.
+    Refused(String),
+    /// The recipient could not verify it, by this rule.
+    Quarantined(String),
+    /// The sender took it back.
+    Withdrawn,
+}
+
+impl DeliveryState {
+    /// Whether the sender has nothing more to do.
+    pub fn is_settled(&self) -> bool {
+        !matches!(self, Self::Published | Self::Accepted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_tells_delivered_excepted_and_open_numbers_apart() {
+        let receipt = LinkReceipt {
+            priority: Priority::Flash,
+            sender_incarnation: Incarnation([1; 16]),
+            contiguous: 3,
+            chain_digest: Digest::ZERO,
+            delivered: vec![Range { first: 5, last: 6 }],
+            exceptions: vec![Exception {
+                number: 2,
+                disposition: Disposition::Refused,
+                rule: "agreement.none".into(),
+            }],
+            read: vec![Range { first: 1, last: 1 }],
+        };
+        assert_eq!(receipt.outcome(1), Some(Outcome::Read));
+        assert_eq!(
+            receipt.outcome(2),
+            Some(Outcome::Excepted(Disposition::Refused, "agreement.none"))
+        );
+        assert_eq!(receipt.outcome(3), Some(Outcome::Delivered));
+        assert_eq!(receipt.outcome(4), None);
+        assert_eq!(receipt.outcome(6), Some(Outcome::Delivered));
+        assert_eq!(receipt.outcome(7), None);
+    }
+}
