@@ -8,14 +8,24 @@
 //! | [`wrap`] | that key for one recipient, by HPKE with X-Wing |
 //! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
 //! | [`keyfile`] | private keys on disk: PKCS#8, mode 0600, never overwritten |
+//! | [`x509`] | a certificate's identity |
+//! | [`trust`] | which roots are believed, for whom, and what they have revoked |
+//! | [`peer`] | who may be on the other end of a connection, and why not |
+//! | [`tls`] | the TLS settings that both ends share |
 //!
 //! The crate opens no sockets and names no protobuf type. Randomness and time are arguments. Algorithms are chosen by
 //! the caller from the key's directory record, never from a message. Secrets are wiped when dropped and appear in no
 //! `Debug`, log or error.
 
 pub mod bucket;
+#[cfg(any(test, feature = "chains"))]
+pub mod chains;
 pub mod digest;
 pub mod dsse;
 pub mod keyfile;
+pub mod peer;
 pub mod seal;
+pub mod tls;
+pub mod trust;
 pub mod wrap;
+pub mod x509;

@@ -1,0 +1,230 @@
+use rustls::{AlertDescription, ClientConnection, NamedGroup, ProtocolVersion, ServerConnection};
+use sealpost_domain::identity::Role;
+
+use super::*;
+use crate::chains::{self, NOW, Root};
+use crate::peer::Admitted;
+use crate::trust::TrustSet;
+
+const NODE: &str = "spiffe://test.sealpost/HK/CED/node/main";
+const HUB: &str = "spiffe://test.sealpost/hub/main";
+
+#[test]
+fn both_ends_learn_who_the_other_is_over_a_post_quantum_exchange() {
+    let ends = Ends::new();
+    let (client, server) = ends.handshake().unwrap();
+    assert_eq!(
+        client.negotiated_key_exchange_group().unwrap().name(),
+        NamedGroup::X25519MLKEM768
+    );
+    assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+    assert_eq!(server.alpn_protocol(), Some(&b"h2"[..]));
+    assert_eq!(ends.seen_by_server(), Ok(NODE.to_owned()));
+    assert_eq!(ends.seen_by_client(), Ok(HUB.to_owned()));
+}
+
+#[test]
+fn nothing_is_kept_that_a_session_could_be_resumed_from() {
+    let ends = Ends::new();
+    for _ in 0..2 {
+        let (_, mut server) = ends.handshake().unwrap();
+        assert_eq!(server.handshake_kind(), Some(rustls::HandshakeKind::Full));
+        let mut rest = Vec::new();
+        server.write_tls(&mut rest).unwrap();
+        assert!(rest.is_empty(), "no ticket follows");
+    }
+}
+
+#[test]
+fn a_peer_is_told_why_it_is_refused() {
+    let alert = |change: fn(&mut Ends)| {
+        let mut ends = Ends::new();
+        change(&mut ends);
+        match ends.handshake() {
+            Err((End::Client, rustls::Error::AlertReceived(alert))) => {
+                (alert, ends.seen_by_server().unwrap_err())
+            }
+            other => panic!("expected the server to refuse, found {other:?}"),
+        }
+    };
+    let (told, logged) =
+        alert(|ends| ends.client = ends.client_of(&ends.hk, "spiffe://test.sealpost/HK/CED/officer/x"));
+    assert_eq!(told, AlertDescription::AccessDenied);
+    assert!(logged.contains("not admitted"), "{logged}");
+    let (told, logged) = alert(|ends| ends.client = ends.client_of(&ends.hub, NODE));
+    assert_eq!(told, AlertDescription::UnknownCA);
+    assert!(
+        logged.contains("signed by the root of the hub's operator"),
+        "{logged}"
+    );
+    let (told, logged) = alert(|ends| {
+        let revoked = ends.hk.issue(NODE);
+        let mut set = TrustSet::clone(&ends.trust.current());
+        set.install_crl(ends.hk.holder, &ends.hk.crl(&[&revoked]))
+            .unwrap();
+        ends.client = revoked.endpoint(&ends.trust, [Admitted::Hub]);
+        ends.trust.replace(set);
+    });
+    assert_eq!(told, AlertDescription::CertificateRevoked);
+    assert!(logged.contains("revoked"), "{logged}");
+}
+
+#[test]
+fn a_client_refuses_a_server_of_another_kind() {
+    let mut ends = Ends::new();
+    ends.server = ends
+        .hk
+        .issue(NODE)
+        .endpoint(&ends.trust, [Admitted::AnyAgency(Role::Node)]);
+    let refusal = ends.handshake().unwrap_err();
+    assert!(
+        matches!(refusal, (End::Client, rustls::Error::InvalidCertificate(_))),
+        "{refusal:?}"
+    );
+    assert!(ends.seen_by_client().unwrap_err().contains("only the hub"));
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_from_the_next_handshake_on() {
+    let ends = Ends::new();
+    let renewed = ends.hk.issue(NODE);
+    ends.client.renew(renewed.credentials()).unwrap();
+    ends.handshake().unwrap();
+    let certificate = ends
+        .server_verdict
+        .lock()
+        .unwrap()
+        .as_ref()
+        .unwrap()
+        .get()
+        .unwrap()
+        .clone();
+    assert_eq!(&certificate.unwrap().public_key, renewed.key.verifying_key());
+
+    let other = ends
+        .hk
+        .issue("spiffe://test.sealpost/HK/CED/node/other")
+        .credentials();
+    assert!(matches!(
+        ends.client.renew(other),
+        Err(Error::OtherIdentity { .. })
+    ));
+}
+
+#[test]
+fn a_certificate_goes_with_its_own_key_only() {
+    let hk = Root::new("HK");
+    let (one, other) = (hk.issue(NODE), hk.issue(NODE));
+    let refusal = Credentials::new(vec![one.certificate], &other.key).unwrap_err();
+    assert!(matches!(refusal, Error::OtherKey { .. }));
+    assert!(matches!(
+        Credentials::new(Vec::new(), &other.key),
+        Err(Error::NoCertificate)
+    ));
+}
+
+#[derive(Debug)]
+enum End {
+    Client,
+    Server,
+}
+
+type Slot = std::sync::Mutex<Option<Verdict>>;
+
+struct Ends {
+    hk: Root,
+    hub: Root,
+    trust: Trust,
+    client: Endpoint,
+    server: Endpoint,
+    client_verdict: Slot,
+    server_verdict: Slot,
+}
+
+impl Ends {
+    fn new() -> Self {
+        let (hk, hub) = (Root::new("HK"), Root::new("hub"));
+        let trust = Trust::new(chains::trust(&[&hk, &hub]));
+        let client = hk.issue(NODE).endpoint(&trust, [Admitted::Hub]);
+        let server = hub.issue(HUB).endpoint(&trust, [Admitted::AnyAgency(Role::Node)]);
+        Self {
+            hk,
+            hub,
+            trust,
+            client,
+            server,
+            client_verdict: Slot::default(),
+            server_verdict: Slot::default(),
+        }
+    }
+
+    fn client_of(&self, root: &Root, identity: &str) -> Endpoint {
+        root.issue(identity).endpoint(&self.trust, [Admitted::Hub])
+    }
+
+    fn handshake(&self) -> Result<(ClientConnection, ServerConnection), (End, rustls::Error)> {
+        let (config, verdict) = self.client.client(&[b"h2"]).unwrap();
+        *self.client_verdict.lock().unwrap() = Some(verdict);
+        let mut client = ClientConnection::new(config, "hub.invalid".try_into().unwrap()).unwrap();
+        let (config, verdict) = self.server.server(&[b"h2", b"http/1.1"]).unwrap();
+        *self.server_verdict.lock().unwrap() = Some(verdict);
+        let mut server = ServerConnection::new(config).unwrap();
+        while client.is_handshaking() || server.is_handshaking() || client.wants_write() {
+            let mut bytes = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).unwrap();
+            }
+            server.read_tls(&mut bytes.as_slice()).unwrap();
+            let verdict = server.process_new_packets();
+            let mut bytes = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).unwrap();
+            }
+            client.read_tls(&mut bytes.as_slice()).unwrap();
+            client
+                .process_new_packets()
+                .map_err(|error| (End::Client, error))?;
+            verdict.map_err(|error| (End::Server, error))?;
+        }
+        Ok((client, server))
+    }
+
+    fn seen_by_server(&self) -> Result<String, String> {
+        seen(&self.server_verdict)
+    }
+
+    fn seen_by_client(&self) -> Result<String, String> {
+        seen(&self.client_verdict)
+    }
+}
+
+fn seen(slot: &Slot) -> Result<String, String> {
+    let verdict = slot.lock().unwrap().clone().unwrap();
+    match verdict.get().expect("the peer's certificate came") {
+        Ok(certificate) => Ok(certificate.identity.to_string()),
+        Err(refusal) => Err(refusal.to_string()),
+    }
+}
+
+#[test]
+fn a_stopped_clock_is_no_way_in() {
+    #[derive(Debug)]
+    struct NoClock;
+    impl TimeProvider for NoClock {
+        fn current_time(&self) -> Option<UnixTime> {
+            None
+        }
+    }
+    let ends = Ends::new();
+    let issued = ends.hk.issue(NODE);
+    let admission = Admission::new([Admitted::AnyAgency(Role::Node)]);
+    let end = Endpoint::new(
+        issued.credentials(),
+        ends.trust.clone(),
+        admission,
+        Arc::new(NoClock),
+    );
+    assert!(end.judge(&issued.certificate, Usage::Client).is_err());
+    ends.server.judge(&issued.certificate, Usage::Client).unwrap();
+    assert_eq!(chains::FixedClock(NOW).current_time().map(instant), Some(NOW));
+}

@@ -1,0 +1,368 @@
+//! Which roots are believed, for whom, and what they have revoked.
+//!
+//! An identity must come from the root of its own jurisdiction, hub and operators from the hub operator's. Path
+//! checking in webpki knows no such rule for URI names, so a certificate is only ever checked against the one root
+//! that its identity calls for; roots sign directly, without certificates in between. A root whose revocation list is
+//! missing or out of date vouches for nobody. Validity is judged with the tolerance that the domain gives all clocks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use sealpost_domain::agency::JurisdictionCode;
+use sealpost_domain::identity::{Identity, NetworkName};
+use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant, Period};
+use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList};
+use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+use crate::dsse::{VerifyError, VerifyingKey};
+use crate::peer::Refusal;
+use crate::x509::{self, Certificate};
+
+/// The only algorithm of certificates and handshakes.
+pub(crate) static ED25519: &dyn SignatureVerificationAlgorithm = webpki::aws_lc_rs::ED25519;
+
+/// Whose root it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RootHolder {
+    /// A jurisdiction's, for its agencies.
+    Jurisdiction(JurisdictionCode),
+    /// The hub operator's, for hubs and operators.
+    HubOperator,
+}
+
+impl RootHolder {
+    /// Whose root must have signed an identity.
+    pub fn of(identity: &Identity) -> Self {
+        identity.root().map_or(Self::HubOperator, Self::Jurisdiction)
+    }
+}
+
+impl fmt::Display for RootHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Jurisdiction(code) => write!(f, "{code}"),
+            Self::HubOperator => f.write_str("the hub's operator"),
+        }
+    }
+}
+
+/// For which end of a connection a certificate is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// By the end that connects.
+    Client,
+    /// By the end that listens.
+    Server,
+}
+
+/// The roots of a network and their revocation lists.
+#[derive(Clone, Debug)]
+pub struct TrustSet {
+    network: NetworkName,
+    roots: BTreeMap<RootHolder, Arc<Root>>,
+}
+
+#[derive(Clone, Debug)]
+struct Root {
+    anchor: TrustAnchor<'static>,
+    key: VerifyingKey,
+    subject: Vec<u8>,
+    validity: Period,
+    crl: Option<Crl>,
+}
+
+#[derive(Clone, Debug)]
+struct Crl {
+    issued: Instant,
+    list: Arc<CertRevocationList<'static>>,
+}
+
+impl TrustSet {
+    /// Believes nobody yet.
+    pub fn new(network: NetworkName) -> Self {
+        Self {
+            network,
+            roots: BTreeMap::new(),
+        }
+    }
+
+    /// The network that identities must be of.
+    pub fn network(&self) -> &NetworkName {
+        &self.network
+    }
+
+    /// Whose roots are believed.
+    pub fn holders(&self) -> impl Iterator<Item = RootHolder> {
+        self.roots.keys().copied()
+    }
+
+    /// Believes a root for its holder, in the place of one that was believed before.
+    pub fn add_root(&mut self, holder: RootHolder, der: &CertificateDer<'_>) -> Result<(), Error> {
+        let unreadable = |source| Error::Root { holder, source };
+        let certificate = x509::parse(der).map_err(unreadable)?;
+        if !certificate.is_ca() {
+            return Err(Error::NotARoot { holder });
+        }
+        let anchor = webpki::anchor_from_trusted_cert(der).map_err(|_| unreadable(x509::Error::Malformed))?;
+        let root = Root {
+            anchor: anchor.to_owned(),
+            key: x509::ed25519_key(&certificate).map_err(unreadable)?,
+            subject: certificate.subject().as_raw().to_vec(),
+            validity: x509::validity(&certificate),
+            crl: None,
+        };
+        self.roots.insert(holder, Arc::new(root));
+        Ok(())
+    }
+
+    /// Takes a root's revocation list, unless it has a newer one.
+    pub fn install_crl(&mut self, holder: RootHolder, der: &[u8]) -> Result<(), Error> {
+        let malformed = || Error::MalformedCrl { holder };
+        let Ok(([], crl)) = CertificateRevocationList::from_der(der) else {
+            return Err(malformed());
+        };
+        let root = self.roots.get_mut(&holder).ok_or(Error::NoRoot { holder })?;
+        if crl.issuer().as_raw() != root.subject {
+            return Err(Error::ForeignCrl { holder });
+        }
+        root.key
+            .verify(crl.tbs_cert_list.as_ref(), &crl.signature_value.data)
+            .map_err(|source| Error::CrlSignature { holder, source })?;
+        let issued = x509::instant(crl.last_update());
+        if let Some(present) = root.crl.as_ref().filter(|present| present.issued > issued) {
+            return Err(Error::OlderCrl {
+                holder,
+                found: issued,
+                present: present.issued,
+            });
+        }
+        let list = OwnedCertRevocationList::from_der(der).map_err(|_| malformed())?;
+        Arc::make_mut(root).crl = Some(Crl {
+            issued,
+            list: Arc::new(list.into()),
+        });
+        Ok(())
+    }
+
+    /// Decides whether a certificate names its holder rightly, now.
+    pub fn judge(
+        &self,
+        der: &CertificateDer<'_>,
+        usage: Usage,
+        now: Instant,
+    ) -> Result<Certificate, Refusal> {
+        let certificate = Certificate::parse(der).map_err(|source| Refusal::Unreadable(Arc::new(source)))?;
+        let identity = &certificate.identity;
+        if identity.network() != &self.network {
+            return Err(Refusal::Network {
+                identity: identity.clone(),
+                expected: self.network.clone(),
+            });
+        }
+        let holder = RootHolder::of(identity);
+        let Some(root) = self.roots.get(&holder) else {
+            return Err(Refusal::NoRoot {
+                identity: identity.clone(),
+                holder,
+            });
+        };
+        if !certificate.validity.holds_at(now) {
+            return Err(Refusal::Validity {
+                identity: identity.clone(),
+                validity: certificate.validity,
+                now,
+            });
+        }
+        if !root.validity.holds_at(now) {
+            return Err(Refusal::RootValidity {
+                holder,
+                validity: root.validity,
+                now,
+            });
+        }
+        let leaf = EndEntityCert::try_from(der)
+            .map_err(|_| Refusal::Unreadable(Arc::new(x509::Error::Malformed)))?;
+        root.check(&leaf, &certificate, usage, now)
+            .map_err(|fault| self.refusal(fault, &leaf, &certificate, usage))?;
+        Ok(certificate)
+    }
+
+    /// Gives the path checker's finding the name that an operator can act on.
+    fn refusal(
+        &self,
+        fault: webpki::Error,
+        leaf: &EndEntityCert<'_>,
+        certificate: &Certificate,
+        usage: Usage,
+    ) -> Refusal {
+        let Certificate {
+            identity, validity, ..
+        } = certificate;
+        let (identity, holder) = (identity.clone(), RootHolder::of(identity));
+        match fault {
+            webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
+                match self
+                    .roots
+                    .iter()
+                    .find(|(_, root)| root.signed(leaf, validity.from, usage))
+                {
+                    Some((found, _)) => Refusal::WrongRoot {
+                        identity,
+                        found: *found,
+                        expected: holder,
+                    },
+                    None => Refusal::UnknownRoot {
+                        identity,
+                        expected: holder,
+                    },
+                }
+            }
+            webpki::Error::CertRevoked => Refusal::Revoked { identity },
+            webpki::Error::UnknownRevocationStatus => Refusal::NoCrl { identity, holder },
+            webpki::Error::CrlExpired { next_update, .. } => {
+                let seconds = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
+                let ended = Instant::from_millis(seconds.saturating_mul(1000));
+                Refusal::StaleCrl {
+                    identity,
+                    holder,
+                    ended,
+                }
+            }
+            webpki::Error::RequiredEkuNotFoundContext(_) => Refusal::Usage { identity, usage },
+            fault => Refusal::Path { identity, fault },
+        }
+    }
+}
+
+impl Root {
+    /// Signature, purpose and revocation. The path checker takes one moment for everything: it gets one within the
+    /// certificate's validity, which was judged before, and within the tolerance for the list.
+    fn check(
+        &self,
+        leaf: &EndEntityCert<'_>,
+        certificate: &Certificate,
+        usage: Usage,
+        now: Instant,
+    ) -> Result<(), webpki::Error> {
+        let crl = self.crl.as_ref().ok_or(webpki::Error::UnknownRevocationStatus)?;
+        let lists = [&*crl.list];
+        let revocation = webpki::RevocationOptionsBuilder::new(&lists)
+            .map_err(|_| webpki::Error::UnknownRevocationStatus)?
+            .with_expiration_policy(ExpirationPolicy::Enforce)
+            .build();
+        let moment = now.minus(CLOCK_TOLERANCE).max(certificate.validity.from);
+        self.verify(leaf, usage, moment, Some(revocation))
+    }
+
+    /// Whether this root signed it, asked for a moment at which the certificate is valid.
+    fn signed(&self, leaf: &EndEntityCert<'_>, moment: Instant, usage: Usage) -> bool {
+        let verdict = self.verify(leaf, usage, moment, None);
+        !matches!(
+            verdict,
+            Err(webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey)
+        )
+    }
+
+    fn verify(
+        &self,
+        leaf: &EndEntityCert<'_>,
+        usage: Usage,
+        moment: Instant,
+        revocation: Option<webpki::RevocationOptions<'_>>,
+    ) -> Result<(), webpki::Error> {
+        let purpose = match usage {
+            Usage::Client => KeyUsage::client_auth(),
+            Usage::Server => KeyUsage::server_auth(),
+        };
+        let seconds = u64::try_from(moment.as_millis() / 1000).unwrap_or(0);
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let anchors = std::slice::from_ref(&self.anchor);
+        leaf.verify_for_usage(&[ED25519], anchors, &[], time, purpose, revocation, None)
+            .map(drop)
+    }
+}
+
+/// The trust set of a running program, exchanged when the directory or a revocation list changes.
+#[derive(Clone, Debug)]
+pub struct Trust(Arc<RwLock<Arc<TrustSet>>>);
+
+impl Trust {
+    /// Starts with a set.
+    pub fn new(set: TrustSet) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(set))))
+    }
+
+    /// The set that holds now.
+    pub fn current(&self) -> Arc<TrustSet> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes another set. Connections that live are the server's to judge again.
+    pub fn replace(&self, set: TrustSet) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    }
+}
+
+/// Why a root or a revocation list is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a certificate, or not of an Ed25519 key.
+    #[error("the root certificate of {holder} is not usable")]
+    Root {
+        /// Whose root.
+        holder: RootHolder,
+        /// Why not.
+        source: x509::Error,
+    },
+    /// Not a certificate authority's.
+    #[error(
+        "the certificate given as the root of {holder} is no certificate authority's (basic constraints)"
+    )]
+    NotARoot {
+        /// Whose root.
+        holder: RootHolder,
+    },
+    /// A list for a root that is not known.
+    #[error("no root certificate is known for {holder}, so its revocation list cannot be checked")]
+    NoRoot {
+        /// Whose list.
+        holder: RootHolder,
+    },
+    /// Not a list.
+    #[error("the revocation list of {holder} is not one (X.509 CRL version 2 in DER)")]
+    MalformedCrl {
+        /// Whose list.
+        holder: RootHolder,
+    },
+    /// Another issuer's list.
+    #[error("the revocation list given for {holder} names another issuer")]
+    ForeignCrl {
+        /// Whose list.
+        holder: RootHolder,
+    },
+    /// Not signed by the root.
+    #[error("the revocation list of {holder} is not signed by its root")]
+    CrlSignature {
+        /// Whose list.
+        holder: RootHolder,
+        /// Why not.
+        source: VerifyError,
+    },
+    /// A step back.
+    #[error("the revocation list of {holder} was issued at {found}, before the present one of {present}")]
+    OlderCrl {
+        /// Whose list.
+        holder: RootHolder,
+        /// When the refused one was issued.
+        found: Instant,
+        /// When the present one was issued.
+        present: Instant,
+    },
+}
+
+#[cfg(test)]
+mod tests;
