@@ -1,0 +1,140 @@
+//! Reads the frames of one segment in order, in blocks, each checked before it is handed out.
+//!
+//! A writer may append while this reads. A block can then hold half a frame that is whole by the time its turn
+//! comes, so what looks damaged is read once more from the file before it is called so.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::File;
+use crate::frame::{self, Fault, HEADER_BYTES, Header};
+
+/// How much is read at first; each further block is twice as large. A larger frame is read whole.
+const BLOCK_BYTES_MIN: usize = 4 << 10;
+const BLOCK_BYTES_MAX: usize = 256 << 10;
+
+pub(crate) struct Frames {
+    file: Arc<dyn File>,
+    seed: u32,
+    index: u64,
+    offset: u64,
+    block: Vec<u8>,
+    /// Where in the file the block starts.
+    block_offset: u64,
+    /// How much is read next.
+    block_bytes: usize,
+}
+
+/// Why the next frame could not be had.
+pub(crate) enum Problem {
+    Io(io::Error),
+    Fault(Fault),
+}
+
+/// A frame whose checksum is right.
+pub(crate) struct Frame<'a> {
+    pub(crate) header: Header,
+    pub(crate) offset: u64,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Frames {
+    /// Starts with record `index`, whose frame is at `offset`.
+    pub(crate) fn new(file: Arc<dyn File>, seed: u32, index: u64, offset: u64) -> Self {
+        Self {
+            file,
+            seed,
+            index,
+            offset,
+            block: Vec::new(),
+            block_offset: offset,
+            block_bytes: BLOCK_BYTES_MIN,
+        }
+    }
+
+    /// The record whose turn it is.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// Where its frame starts.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next frame; `None` where the file ends after the last one. After a problem the place stays the same.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, Problem> {
+        let header = match self.check() {
+            Err(Problem::Fault(_)) => {
+                self.block.clear();
+                self.check()?
+            }
+            outcome => outcome?,
+        };
+        let Some(header) = header else { return Ok(None) };
+        let offset = self.offset;
+        let start = self.in_block() + HEADER_BYTES;
+        self.index += 1;
+        self.offset += header.frame_bytes() as u64;
+        Ok(Some(Frame {
+            header,
+            offset,
+            payload: &self.block[start..start + header.payload_bytes()],
+        }))
+    }
+
+    /// Has the next frame in the block and checks it.
+    fn check(&mut self) -> Result<Option<Header>, Problem> {
+        let available = self.fill(HEADER_BYTES)?;
+        let Some(bytes) = self.block[self.in_block()..]
+            .first_chunk::<HEADER_BYTES>()
+            .copied()
+        else {
+            let missing = (HEADER_BYTES - available) as u64;
+            return if available == 0 {
+                Ok(None)
+            } else {
+                Err(Problem::Fault(Fault::Short { missing }))
+            };
+        };
+        let header = Header::parse(&bytes).map_err(Problem::Fault)?;
+        if header.index != self.index {
+            return Err(Problem::Fault(Fault::Index { found: header.index }));
+        }
+        let available = self.fill(header.frame_bytes())?;
+        if available < header.frame_bytes() {
+            let missing = (header.frame_bytes() - available) as u64;
+            return Err(Problem::Fault(Fault::Short { missing }));
+        }
+        let start = self.in_block();
+        let payload = &self.block[start + HEADER_BYTES..start + header.frame_bytes()];
+        frame::verify(self.seed, &bytes, payload).map_err(Problem::Fault)?;
+        Ok(Some(header))
+    }
+
+    /// Has at least `wanted` bytes from the current offset in the block, or all up to the end of the file; returns
+    /// how many there are.
+    fn fill(&mut self, wanted: usize) -> Result<usize, Problem> {
+        let held = self.block.len().saturating_sub(self.in_block());
+        if held >= wanted {
+            return Ok(held);
+        }
+        self.block.drain(..self.in_block().min(self.block.len()));
+        self.block_offset = self.offset;
+        self.block.resize(wanted.max(self.block_bytes), 0);
+        self.block_bytes = (self.block_bytes * 2).min(BLOCK_BYTES_MAX);
+        let read = self
+            .file
+            .read_at(&mut self.block[held..], self.offset + held as u64)
+            .map_err(Problem::Io)?;
+        self.block.truncate(held + read);
+        Ok(self.block.len())
+    }
+
+    /// Where in the block the current offset is.
+    fn in_block(&self) -> usize {
+        usize::try_from(self.offset - self.block_offset)
+            .unwrap_or(usize::MAX)
+            .min(self.block.len())
+    }
+}

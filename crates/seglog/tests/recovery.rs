@@ -1,0 +1,248 @@
+//! What a log makes of a file that was cut or changed: below the durable mark it refuses and names the record, above
+//! it cuts and reports, and it never reads anything but what was written.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sealpost_seglog::disk::sim::Sim;
+use sealpost_seglog::frame::Fault;
+use sealpost_seglog::{Log, Options, Reader, Record, Recovery, open};
+
+const DIR: &str = "log";
+const FILE: &str = "log/00000000000000000000.seg";
+/// Bytes of the segment's header.
+const HEADER_BYTES: usize = 44;
+/// Bytes of a frame around leaf and body.
+const FRAME_BYTES: usize = 36;
+
+fn options() -> Options {
+    Options::new([7; 16], *b"saltsalt")
+}
+
+fn open(disk: &Sim) -> Result<(Log, Recovery), open::Error> {
+    Log::open(Arc::new(disk.clone()), Path::new(DIR), options())
+}
+
+fn record(index: usize) -> Record {
+    Record::new(
+        format!("leaf {index}"),
+        vec![u8::try_from(index).unwrap(); 3 * index],
+    )
+}
+
+/// Records 0, then 1 and 2, then 3 and 4 in groups of their own: everything below 3 is marked durable. Returns the
+/// file, and the end of each frame in it.
+fn written() -> (Vec<u8>, Vec<usize>) {
+    let disk = Sim::new();
+    let (mut log, _) = open(&disk).unwrap();
+    for group in [0..1, 1..3, 3..5] {
+        log.append(&group.map(record).collect::<Vec<_>>()).unwrap();
+        log.sync().unwrap();
+    }
+    let mut end = HEADER_BYTES;
+    let ends = (0..5).map(record).map(|record| {
+        end += FRAME_BYTES + record.leaf.len() + record.body.len();
+        end
+    });
+    (disk.contents(Path::new(FILE)).unwrap(), ends.collect())
+}
+
+/// A disk with nothing but this file.
+fn disk_with(file: &[u8]) -> Sim {
+    let disk = Sim::new();
+    disk.put(Path::new(FILE), file);
+    disk
+}
+
+fn read_all(reader: &Reader) -> Vec<Record> {
+    reader
+        .scan(reader.first())
+        .map(|entry| entry.unwrap().record)
+        .collect()
+}
+
+#[test]
+fn a_segment_cut_at_any_byte_ends_with_its_last_whole_record() {
+    let (file, ends) = written();
+    for cut in HEADER_BYTES..file.len() {
+        let disk = disk_with(&file[..cut]);
+        let whole = ends.iter().filter(|end| **end <= cut).count();
+        let (log, recovery) = open(&disk).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+        assert_eq!(recovery.next, whole as u64, "cut at {cut}");
+        assert_eq!(
+            read_all(&log.reader()),
+            (0..whole).map(record).collect::<Vec<_>>(),
+            "cut at {cut}"
+        );
+        let torn_bytes = recovery.torn.map_or(0, |torn| torn.bytes);
+        let start = if whole == 0 { HEADER_BYTES } else { ends[whole - 1] };
+        assert_eq!(torn_bytes, (cut - start) as u64, "cut at {cut}");
+        assert_eq!(
+            disk.contents(Path::new(FILE)).unwrap().len(),
+            start,
+            "cut at {cut}"
+        );
+    }
+}
+
+#[test]
+fn a_log_that_ends_before_what_is_known_durable_is_refused() {
+    let (file, ends) = written();
+    let disk = disk_with(&file[..ends[3]]);
+    let known = Options {
+        known_durable: 5,
+        ..options()
+    };
+    let refused = Log::open(Arc::new(disk.clone()), Path::new(DIR), known)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&refused, open::Error::Damaged(damage) if damage.index == 4),
+        "{refused}"
+    );
+    let refused = Log::open(Arc::new(Sim::new()), Path::new(DIR), known)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&refused, open::Error::Damaged(damage) if damage.index == 0),
+        "{refused}"
+    );
+}
+
+#[test]
+fn every_flipped_bit_is_refused_below_the_mark_and_cut_above() {
+    let (file, ends) = written();
+    for bit in 0..file.len() * 8 {
+        let mut flipped = file.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let disk = disk_with(&flipped);
+        let damaged = ends.iter().filter(|end| **end <= bit / 8).count();
+        match open(&disk) {
+            Err(open::Error::Damaged(damage)) => {
+                assert!(damaged < 3, "bit {bit} is above the mark, yet refused: {damage}");
+                assert_eq!(damage.index, damaged as u64, "bit {bit}: {damage}");
+                assert_eq!(damage.file, Path::new(FILE));
+                assert_eq!(
+                    disk.contents(Path::new(FILE)).unwrap(),
+                    flipped,
+                    "bit {bit}: the file was changed"
+                );
+            }
+            Err(other) => panic!("bit {bit}: {other}"),
+            Ok((log, recovery)) => {
+                assert!(damaged >= 3, "bit {bit} is below the mark, yet accepted");
+                assert_eq!(
+                    read_all(&log.reader()),
+                    (0..damaged).map(record).collect::<Vec<_>>(),
+                    "bit {bit}"
+                );
+                let torn = recovery.torn.unwrap();
+                assert_eq!(
+                    (recovery.next, torn.offset),
+                    (damaged as u64, ends[damaged - 1] as u64),
+                    "bit {bit}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_holds_frames_is_not_taken_for_records_when_its_frame_is_torn() {
+    // The frames of another log of the same incarnation: all that a sender could know.
+    let other = Options {
+        salt: *b"tlastlas",
+        ..options()
+    };
+    let forged = Sim::new();
+    let (mut log, _) = Log::open(Arc::new(forged.clone()), Path::new(DIR), other).unwrap();
+    for index in 0..4 {
+        log.append([&record(index)]).unwrap();
+        log.sync().unwrap();
+    }
+    let frames = forged.contents(Path::new(FILE)).unwrap()[HEADER_BYTES..].to_vec();
+
+    let disk = Sim::new();
+    let (mut log, _) = open(&disk).unwrap();
+    log.append([&Record::new("leaf", frames)]).unwrap();
+    let mut file = disk.contents(Path::new(FILE)).unwrap();
+    file.pop();
+    let (_, recovery) = open(&disk_with(&file)).unwrap();
+    assert_eq!((recovery.next, recovery.mark), (0, 0));
+}
+
+#[test]
+fn a_damaged_record_of_an_earlier_segment_is_named_when_it_is_read() {
+    let disk = Sim::new();
+    let small = Options {
+        segment_bytes_max: 200,
+        ..options()
+    };
+    let (mut log, _) = Log::open(Arc::new(disk.clone()), Path::new(DIR), small).unwrap();
+    for index in 0..20 {
+        log.append([&record(index)]).unwrap();
+        log.sync().unwrap();
+    }
+    drop(log);
+    // The length of record 1's leaf: everything behind it in the segment is out of place.
+    let offset = HEADER_BYTES + FRAME_BYTES + record(0).leaf.len() + 24;
+    assert!(disk.flip(Path::new(FILE), offset as u64, 3));
+    let (log, recovery) = open(&disk).unwrap();
+    assert_eq!(recovery.next, 20);
+    let reader = log.reader();
+    assert_eq!(reader.get(0).unwrap().record, record(0));
+    for index in [1, 2] {
+        let error = reader.get(index).unwrap_err();
+        assert!(
+            error.to_string().contains("record 1 is damaged"),
+            "{index}: {error}"
+        );
+    }
+    let mut scan = reader.scan(0);
+    assert!(scan.next().unwrap().is_ok());
+    assert!(
+        scan.next()
+            .unwrap()
+            .unwrap_err()
+            .to_string()
+            .contains("record 1 is damaged")
+    );
+    assert_eq!(reader.get(19).unwrap().record, record(19));
+}
+
+#[test]
+fn a_segment_whose_header_was_never_finished_is_made_anew() {
+    let (file, _) = written();
+    for bytes in 0..=HEADER_BYTES {
+        let disk = disk_with(&file);
+        disk.put(Path::new("log/00000000000000000005.seg"), &vec![0; bytes]);
+        let (mut log, recovery) = open(&disk).unwrap();
+        assert_eq!((recovery.next, recovery.segments), (5, 1), "{bytes} bytes");
+        log.append([&record(5)]).unwrap();
+        // The segment after record 7 was made, so that records 5 and 6 had been synced.
+        disk.kill();
+        disk.put(Path::new("log/00000000000000000007.seg"), &vec![0; bytes]);
+        let error = open(&disk).err().unwrap();
+        assert!(
+            error.to_string().contains("record 6 is damaged"),
+            "{bytes} bytes: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_beside_a_running_writer_changes_nothing() {
+    let (file, ends) = written();
+    let disk = disk_with(&file[..ends[4] - 1]);
+    let (reader, recovery) = Reader::open(&(Arc::new(disk.clone()) as _), Path::new(DIR), 0).unwrap();
+    assert_eq!((recovery.mark, recovery.next), (3, 4));
+    assert!(matches!(
+        recovery.torn.unwrap().fault,
+        Fault::Short { missing: 1 }
+    ));
+    assert_eq!(read_all(&reader), (0..4).map(record).collect::<Vec<_>>());
+    assert_eq!(disk.contents(Path::new(FILE)).unwrap().len(), ends[4] - 1);
+    assert_eq!(disk.operations(), 0);
+}
