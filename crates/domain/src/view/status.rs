@@ -1,0 +1,55 @@
+//! How a node is: its connection, backlog, ledger and directory.
+
+use crate::agency::AgencyId;
+use crate::identity::NetworkName;
+use crate::instant::Instant;
+use crate::link::Incarnation;
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Whose node.
+    pub agency: AgencyId,
+    /// Of which network.
+    pub network: NetworkName,
+    /// The program's version.
+    pub version: String,
+    /// Its connection to the hub.
+    pub hub: HubStatus,
+    /// The index that the next record gets; everything below it is durable.
+    pub ledger_next_index: u64,
+    /// This life of its ledger.
+    pub ledger_incarnation: Incarnation,
+    /// The directory in force.
+    pub directory_version: u64,
+    /// Until when that directory is valid.
+    pub directory_valid_until: Instant,
+    /// Recipients that have not receipted yet, over all messages.
+    pub outstanding: u64,
+    /// For each agency with which there was traffic, ascending.
+    pub peers: Vec<PeerStatus>,
+}
+
+/// A node's connection to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubStatus {
+    /// Whether there is one.
+    pub connected: bool,
+    /// With whom, or why not.
+    pub detail: String,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// The traffic with one agency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// The agency.
+    pub agency: AgencyId,
+    /// Sent to it, and not receipted yet.
+    pub outstanding: u64,
+    /// Sent to it.
+    pub sent: u64,
+    /// Received from it.
+    pub received: u64,
+}
