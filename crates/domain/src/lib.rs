@@ -8,6 +8,7 @@
 
 pub mod agency;
 pub mod agreement;
+pub mod alert;
 pub mod digest;
 pub mod directory;
 pub mod envelope;
@@ -22,3 +23,4 @@ pub mod permission;
 pub mod record;
 pub mod statement;
 pub mod time;
+pub mod view;

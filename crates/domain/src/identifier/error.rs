@@ -55,10 +55,9 @@ impl fmt::Display for Error {
 }
 
 /// What is wrong with an identifier.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Too short or too long.
-    #[error("found {found} characters, expected {expected}")]
     Length {
         /// Characters found, without blanks and separators.
         found: usize,
@@ -66,7 +65,6 @@ pub enum Fault {
         expected: &'static str,
     },
     /// A character that cannot stand where it stands.
-    #[error("found `{found}` at position {position}, expected {expected}")]
     Character {
         /// Where, from 1.
         position: usize,
@@ -76,10 +74,6 @@ pub enum Fault {
         expected: &'static str,
     },
     /// A check digit that does not agree with what it covers; which of the two is wrong cannot be known.
-    #[error(
-        "found check digit `{found}` at position {position}, expected `{computed}` for {covers} as given; \
-         one of them is wrong, compare with the document"
-    )]
     CheckDigit {
         /// Where the check digit stands, from 1.
         position: usize,
@@ -91,7 +85,6 @@ pub enum Fault {
         covers: &'static str,
     },
     /// Well formed, but not in the list or range that it must come from.
-    #[error("found `{found}` at position {position}, expected {expected}")]
     Unknown {
         /// Where it begins, from 1.
         position: usize,
@@ -100,4 +93,40 @@ pub enum Fault {
         /// What it must be.
         expected: &'static str,
     },
+}
+
+impl Fault {
+    /// What stands there, and where.
+    pub fn found(&self) -> String {
+        match self {
+            Self::Length { found, .. } => format!("{found} characters"),
+            Self::Character { position, found, .. } => {
+                format!("`{}` at position {position}", found.escape_debug())
+            }
+            Self::CheckDigit { position, found, .. } => {
+                format!("check digit `{found}` at position {position}")
+            }
+            Self::Unknown { position, found, .. } => {
+                format!("`{}` at position {position}", found.escape_debug())
+            }
+        }
+    }
+
+    /// What should stand there.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Length { expected, .. }
+            | Self::Character { expected, .. }
+            | Self::Unknown { expected, .. } => (*expected).to_owned(),
+            Self::CheckDigit { computed, covers, .. } => {
+                format!("`{computed}` for {covers} as given; one of them is wrong, compare with the document")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "found {}, expected {}", self.found(), self.expected())
+    }
 }
