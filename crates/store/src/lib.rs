@@ -1,1 +1,41 @@
-//! To be written.
+//! Projections: cursors, indexes and states derived from a ledger, kept so that a start need not read it all.
+//!
+//! Nothing lies here that must not be lost. Every batch of changes carries the index of the ledger up to which it
+//! was derived, and both become visible together ([`Projections::apply`]); whoever derives them goes on from
+//! [`Projections::applied`] after a restart. [`Store`] keeps them in sled, [`Memory`] in memory, for simulations and
+//! tests.
+//!
+//! sled's flush is no fsync: after a loss of power it may remember its cursor and have lost the data. So a marker file
+//! of our own says whether what is there can be believed; if not, [`Store::open`] starts empty and says why.
+//!
+//! Never here: what keys and values mean; the only copy of anything.
+
+mod batch;
+mod error;
+mod marker;
+mod memory;
+mod sled_store;
+
+pub use batch::{Batch, Keyspace, Order, Range};
+pub use error::Error;
+pub use memory::Memory;
+pub use sled_store::{Basis, Opened, Reason, Store};
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// What is derived from a ledger.
+pub trait Projections: Send + Sync {
+    /// The ledger index up to which everything here was derived: the first one that was not yet applied.
+    fn applied(&self) -> u64;
+
+    /// The value under a key.
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// The pairs in a range, in its order, up to its limit. Not a snapshot: a batch applied meanwhile may show in part.
+    fn scan(&self, keyspace: Keyspace, range: &Range<'_>) -> Result<Vec<Pair>, Error>;
+
+    /// Makes all changes of the batch, and its applied index, visible at once. An index below the current one is
+    /// refused and changes nothing.
+    fn apply(&self, batch: Batch) -> Result<(), Error>;
+}

@@ -1,0 +1,54 @@
+//! Why projections could not be read or changed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What went wrong. None of it concerns the ledger: deleting the directory and starting again rebuilds it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A batch that would go back in the ledger.
+    #[error("a batch up to ledger index {asked} was applied after one up to {applied}")]
+    Backwards {
+        /// What is applied already.
+        applied: u64,
+        /// What the batch states.
+        asked: u64,
+    },
+    /// The marker or the directory.
+    #[error("cannot {operation} {}", file.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file or directory.
+        file: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// The embedded store.
+    #[error("cannot {operation} the projections in {}", dir.display())]
+    Sled {
+        /// What was tried.
+        operation: &'static str,
+        /// Where they lie.
+        dir: PathBuf,
+        /// What it said.
+        source: sled::Error,
+    },
+    /// The embedded store went down while it read its own files.
+    #[error("the projections in {} cannot be read; delete that directory, they are rebuilt from the ledger", dir.display())]
+    Unreadable {
+        /// Where they lie.
+        dir: PathBuf,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(operation: &'static str, file: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let file = file.into();
+        move |source| Self::Io {
+            operation,
+            file,
+            source,
+        }
+    }
+}
