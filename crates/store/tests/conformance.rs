@@ -129,15 +129,12 @@ proptest! {
         for (index, changes) in (1..).zip(batches) {
             let mut batch = Batch::new(index);
             for (key, value) in changes {
-                match value {
-                    Some(value) => {
-                        batch.put(INBOX, key.clone(), [value]);
-                        model.insert(key, vec![value]);
-                    }
-                    None => {
-                        batch.delete(INBOX, key.clone());
-                        model.remove(&key);
-                    }
+                if let Some(value) = value {
+                    batch.put(INBOX, key.clone(), [value]);
+                    model.insert(key, vec![value]);
+                } else {
+                    batch.delete(INBOX, key.clone());
+                    model.remove(&key);
                 }
             }
             memory.apply(batch.clone()).unwrap();
