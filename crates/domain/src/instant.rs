@@ -67,7 +67,7 @@ pub struct Period {
 }
 
 /// By how much the clocks of two honest parties may differ where validity is judged.
-pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
 
 impl Period {
     /// Whether it holds at a moment, give or take [`CLOCK_TOLERANCE`].

@@ -7,6 +7,7 @@ use sealpost_domain::envelope::{
     Content, DirectoryVersion, Envelope, HEADER_BYTES_MAX, HEADER_VERSION, Header, OpenedCommitment,
     RECIPIENTS_MAX, Recipient, Recipients, SEALED_BYTES_MAX, Signature, Wrap,
 };
+use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Position;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
@@ -50,10 +51,7 @@ pub fn header_from_bytes(bytes: &Bytes) -> Result<Header, Error> {
         let problem = format!("is {version}, this program reads version {HEADER_VERSION}; update it");
         return Err(at.fault("version", problem));
     }
-    let recipients = recipients
-        .into_iter()
-        .map(recipient)
-        .collect::<Result<Vec<_>, _>>()?;
+    let recipients = recipients.into_iter().map(recipient).collect::<Result<Vec<_>, _>>()?;
     Ok(Header {
         id: at.bytes("id", &id)?,
         sender: at.agency("sender", &sender)?,
@@ -78,15 +76,11 @@ pub fn header_from_bytes(bytes: &Bytes) -> Result<Header, Error> {
 /// The bytes of a header, to be signed. They are made once, by the sender.
 pub fn header_to_bytes(header: &Header) -> Bytes {
     let (tlp, handling_codes) = names::handling_numbers(&header.handling);
-    let recipients = header
-        .recipients
-        .as_slice()
-        .iter()
-        .map(|recipient| pb::Recipient {
-            agency: recipient.agency.to_string(),
-            agreement_digest: digest_bytes(recipient.agreement),
-            link_commitment: digest_bytes(recipient.link_commitment),
-        });
+    let recipients = header.recipients.as_slice().iter().map(|recipient| pb::Recipient {
+        agency: recipient.agency.to_string(),
+        agreement_digest: digest_bytes(recipient.agreement),
+        link_commitment: digest_bytes(recipient.link_commitment),
+    });
     let header = pb::EnvelopeHeader {
         version: HEADER_VERSION,
         id: Bytes::copy_from_slice(header.id.as_bytes()),
@@ -94,20 +88,13 @@ pub fn header_to_bytes(header: &Header) -> Bytes {
         sent_at_ms: header.sent_at.as_millis(),
         kind: names::kind_number(header.kind),
         priority: names::priority_number(header.priority),
-        act_before_ms: header.act_before.map(|moment| moment.as_millis()),
+        act_before_ms: header.act_before.map(Instant::as_millis),
         category: names::category_number(header.category),
         mode: names::mode_number(header.mode),
         tlp,
         handling_codes,
-        operation_id: header
-            .operation
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        in_reply_to: header
-            .in_reply_to
-            .map(|id| Bytes::copy_from_slice(id.as_bytes()))
-            .unwrap_or_default(),
+        operation_id: header.operation.as_ref().map(ToString::to_string).unwrap_or_default(),
+        in_reply_to: header.in_reply_to.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
         directory: Some(directory_version_message(header.directory)),
         recipients: recipients.collect(),
         sealed_digest: digest_bytes(header.sealed_digest),
@@ -120,11 +107,7 @@ pub fn header_to_bytes(header: &Header) -> Bytes {
 
 fn recipient(message: pb::Recipient) -> Result<Recipient, Error> {
     let at = In("Recipient");
-    let pb::Recipient {
-        agency,
-        agreement_digest,
-        link_commitment,
-    } = message;
+    let pb::Recipient { agency, agreement_digest, link_commitment } = message;
     Ok(Recipient {
         agency: at.agency("agency", &agency)?,
         agreement: at.bytes("agreement_digest", &agreement_digest)?,
@@ -135,12 +118,7 @@ fn recipient(message: pb::Recipient) -> Result<Recipient, Error> {
 /// Reads an envelope: its parts have the right shape and size, nothing in it is verified.
 pub fn envelope(message: pb::Envelope) -> Result<Envelope, Error> {
     let at = In("Envelope");
-    let pb::Envelope {
-        header,
-        signatures,
-        sealed,
-        wraps,
-    } = message;
+    let pb::Envelope { header, signatures, sealed, wraps } = message;
     sized(at, &header, HEADER_BYTES_MAX)?;
     sized(at, &sealed, SEALED_BYTES_MAX)?;
     at.count("wraps", wraps.len(), RECIPIENTS_MAX)?;
@@ -154,11 +132,7 @@ pub fn envelope(message: pb::Envelope) -> Result<Envelope, Error> {
 
 fn sized(at: In, bytes: &Bytes, max: usize) -> Result<(), Error> {
     if bytes.len() > max {
-        return Err(Error::TooLarge {
-            message: at.0,
-            found: bytes.len(),
-            max,
-        });
+        return Err(Error::TooLarge { message: at.0, found: bytes.len(), max });
     }
     Ok(())
 }
@@ -176,12 +150,7 @@ pub fn envelope_message(envelope: &Envelope) -> pb::Envelope {
 /// Reads a wrap.
 pub fn wrap(message: pb::Wrap) -> Result<Wrap, Error> {
     let at = In("Wrap");
-    let pb::Wrap {
-        recipient,
-        key_id,
-        encapsulated_key,
-        ciphertext,
-    } = message;
+    let pb::Wrap { recipient, key_id, encapsulated_key, ciphertext } = message;
     at.count("encapsulated_key", encapsulated_key.len(), 4096)?;
     at.count("ciphertext", ciphertext.len(), 1024)?;
     Ok(Wrap {
@@ -207,10 +176,7 @@ pub(crate) fn signatures(at: In, messages: Vec<pb::Signature>) -> Result<Vec<Sig
     at.count("signatures", messages.len(), SIGNATURES_MAX)?;
     let read = |message: pb::Signature| {
         let pb::Signature { key_id, signature } = message;
-        Ok(Signature {
-            key_id: at.bytes("signatures.key_id", &key_id)?,
-            bytes: signature,
-        })
+        Ok(Signature { key_id: at.bytes("signatures.key_id", &key_id)?, bytes: signature })
     };
     messages.into_iter().map(read).collect()
 }
@@ -230,10 +196,7 @@ pub(crate) fn key_id_bytes(key_id: KeyId) -> Bytes {
 /// Reads a signed statement; nothing in it is verified.
 pub fn signed(message: pb::SignedStatement) -> Result<Signed, Error> {
     let pb::SignedStatement { payload, signatures } = message;
-    Ok(Signed {
-        payload,
-        signatures: self::signatures(In("SignedStatement"), signatures)?,
-    })
+    Ok(Signed { payload, signatures: self::signatures(In("SignedStatement"), signatures)? })
 }
 
 /// The message for a signed statement.
@@ -259,27 +222,17 @@ pub(crate) fn directory_version(
     message: Option<pb::DirectoryVersion>,
 ) -> Result<DirectoryVersion, Error> {
     let pb::DirectoryVersion { version, digest } = at.required("directory", message)?;
-    Ok(DirectoryVersion {
-        version,
-        digest: at.bytes("directory.digest", &digest)?,
-    })
+    Ok(DirectoryVersion { version, digest: at.bytes("directory.digest", &digest)? })
 }
 
 pub(crate) fn directory_version_message(version: DirectoryVersion) -> pb::DirectoryVersion {
-    pb::DirectoryVersion {
-        version: version.version,
-        digest: digest_bytes(version.digest),
-    }
+    pb::DirectoryVersion { version: version.version, digest: digest_bytes(version.digest) }
 }
 
 /// Parses what was sealed.
 pub fn content_from_bytes(bytes: &Bytes) -> Result<Content, Error> {
     let at = In("SealedContent");
-    let pb::SealedContent {
-        salt,
-        body,
-        approvals,
-    } = at.decode(bytes, SEALED_BYTES_MAX)?;
+    let pb::SealedContent { salt, body, approvals } = at.decode(bytes, SEALED_BYTES_MAX)?;
     sized(In("Alert"), &body, sealpost_domain::envelope::BODY_BYTES_MAX)?;
     at.count("approvals", approvals.len(), 16)?;
     Ok(Content {
@@ -312,22 +265,10 @@ impl WrapContent {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let at = In("WrapContent");
         if bytes.len() > WRAP_CONTENT_BYTES_MAX {
-            return Err(Error::TooLarge {
-                message: at.0,
-                found: bytes.len(),
-                max: WRAP_CONTENT_BYTES_MAX,
-            });
+            return Err(Error::TooLarge { message: at.0, found: bytes.len(), max: WRAP_CONTENT_BYTES_MAX });
         }
-        let pb::WrapContent {
-            content_key,
-            incarnation,
-            number,
-            previous_digest,
-            commitment_salt,
-        } = pb::WrapContent::decode(bytes).map_err(|source| Error::Protobuf {
-            message: at.0,
-            source,
-        })?;
+        let pb::WrapContent { content_key, incarnation, number, previous_digest, commitment_salt } =
+            pb::WrapContent::decode(bytes).map_err(|source| Error::Protobuf { message: at.0, source })?;
         let position = position(at, &incarnation, number)?;
         Ok(Self {
             content_key: Zeroizing::new(at.array("content_key", &content_key)?),
@@ -341,11 +282,7 @@ impl WrapContent {
 
     /// The bytes to be wrapped.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let OpenedCommitment {
-            position,
-            previous,
-            salt,
-        } = &self.commitment;
+        let OpenedCommitment { position, previous, salt } = &self.commitment;
         let message = pb::WrapContent {
             content_key: Bytes::copy_from_slice(self.content_key.as_slice()),
             incarnation: incarnation_bytes(position.incarnation),
@@ -362,8 +299,5 @@ pub(crate) fn position(at: In, incarnation: &[u8], number: u64) -> Result<Positi
     if number == 0 {
         return Err(at.fault("number", "is 0, numbers count from 1"));
     }
-    Ok(Position {
-        incarnation: at.bytes("incarnation", incarnation)?,
-        number,
-    })
+    Ok(Position { incarnation: at.bytes("incarnation", incarnation)?, number })
 }

@@ -45,26 +45,19 @@ pub enum Error {
 pub(crate) struct In(pub(crate) &'static str);
 
 impl In {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors and texts alike are handed over where they arise"
+    )]
     pub(crate) fn fault(self, field: &'static str, problem: impl ToString) -> Error {
-        Error::Field {
-            message: self.0,
-            field,
-            problem: problem.to_string(),
-        }
+        Error::Field { message: self.0, field, problem: problem.to_string() }
     }
 
     pub(crate) fn decode<M: prost::Message + Default>(self, bytes: &Bytes, max: usize) -> Result<M, Error> {
         if bytes.len() > max {
-            return Err(Error::TooLarge {
-                message: self.0,
-                found: bytes.len(),
-                max,
-            });
+            return Err(Error::TooLarge { message: self.0, found: bytes.len(), max });
         }
-        M::decode(bytes.clone()).map_err(|source| Error::Protobuf {
-            message: self.0,
-            source,
-        })
+        M::decode(bytes.clone()).map_err(|source| Error::Protobuf { message: self.0, source })
     }
 
     pub(crate) fn required<T>(self, field: &'static str, value: Option<T>) -> Result<T, Error> {
@@ -85,11 +78,7 @@ impl In {
         T: std::str::FromStr,
         T::Err: ToString,
     {
-        if text.is_empty() {
-            Ok(None)
-        } else {
-            self.parse(field, text).map(Some)
-        }
+        if text.is_empty() { Ok(None) } else { self.parse(field, text).map(Some) }
     }
 
     pub(crate) fn agency(self, field: &'static str, text: &str) -> Result<AgencyId, Error> {
@@ -115,17 +104,11 @@ impl In {
         T: TryFrom<&'a [u8]>,
         T::Error: ToString,
     {
-        if bytes.is_empty() {
-            Ok(None)
-        } else {
-            self.bytes(field, bytes).map(Some)
-        }
+        if bytes.is_empty() { Ok(None) } else { self.bytes(field, bytes).map(Some) }
     }
 
     pub(crate) fn array<const N: usize>(self, field: &'static str, bytes: &[u8]) -> Result<[u8; N], Error> {
-        bytes
-            .try_into()
-            .map_err(|_| self.fault(field, format!("has {} bytes, expected {N}", bytes.len())))
+        bytes.try_into().map_err(|_| self.fault(field, format!("has {} bytes, expected {N}", bytes.len())))
     }
 
     pub(crate) fn count(self, field: &'static str, found: usize, max: usize) -> Result<(), Error> {

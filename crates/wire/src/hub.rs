@@ -34,10 +34,7 @@ pub fn submission(message: pb::SubmitRequest) -> Result<Submission, Error> {
     }
     Ok(Submission {
         batch,
-        envelopes: envelopes
-            .into_iter()
-            .map(envelope::envelope)
-            .collect::<Result<_, _>>()?,
+        envelopes: envelopes.into_iter().map(envelope::envelope).collect::<Result<_, _>>()?,
     })
 }
 
@@ -59,23 +56,9 @@ pub struct Delivery {
 /// Reads a delivery.
 pub fn delivery(message: pb::Delivery) -> Result<Delivery, Error> {
     let at = In("Delivery");
-    let pb::Delivery {
-        index,
-        header,
-        signatures,
-        sealed,
-        wrap,
-    } = message;
-    at.count(
-        "header",
-        header.len(),
-        sealpost_domain::envelope::HEADER_BYTES_MAX,
-    )?;
-    at.count(
-        "sealed",
-        sealed.len(),
-        sealpost_domain::envelope::SEALED_BYTES_MAX,
-    )?;
+    let pb::Delivery { index, header, signatures, sealed, wrap } = message;
+    at.count("header", header.len(), sealpost_domain::envelope::HEADER_BYTES_MAX)?;
+    at.count("sealed", sealed.len(), sealpost_domain::envelope::SEALED_BYTES_MAX)?;
     Ok(Delivery {
         index,
         header,
@@ -99,11 +82,7 @@ pub fn delivery_message(delivery: &Delivery) -> pb::Delivery {
 /// Reads a cursor.
 pub fn cursor(message: &pb::Cursor) -> Result<Cursor, Error> {
     let at = In("Cursor");
-    let pb::Cursor {
-        hub_incarnation,
-        index,
-        entry_digest,
-    } = message;
+    let pb::Cursor { hub_incarnation, index, entry_digest } = message;
     Ok(Cursor {
         hub_incarnation: at.bytes("hub_incarnation", hub_incarnation)?,
         index: *index,
@@ -146,12 +125,7 @@ pub struct Control {
 /// Reads a control frame.
 pub fn control(message: pb::ControlFrame) -> Result<Control, Error> {
     let at = In("ControlFrame");
-    let pb::ControlFrame {
-        from,
-        to,
-        r#type,
-        statement,
-    } = message;
+    let pb::ControlFrame { from, to, r#type, statement } = message;
     Ok(Control {
         from: at.agency("from", &from)?,
         to: at.agency("to", &to)?,
@@ -182,21 +156,13 @@ impl Payload {
     /// Parses what was stored.
     pub fn from_bytes(bytes: &Bytes) -> Result<Self, Error> {
         let pb::StoredPayload { sealed, wraps } = In("StoredPayload").decode(bytes, ENTRY_BYTES_MAX)?;
-        Ok(Self {
-            sealed,
-            wraps: wraps.into_iter().map(envelope::wrap).collect::<Result<_, _>>()?,
-        })
+        Ok(Self { sealed, wraps: wraps.into_iter().map(envelope::wrap).collect::<Result<_, _>>()? })
     }
 
     /// The bytes to be stored.
     pub fn to_bytes(&self) -> Bytes {
         let wraps = self.wraps.iter().map(envelope::wrap_message).collect();
-        pb::StoredPayload {
-            sealed: self.sealed.clone(),
-            wraps,
-        }
-        .encode_to_vec()
-        .into()
+        pb::StoredPayload { sealed: self.sealed.clone(), wraps }.encode_to_vec().into()
     }
 }
 
@@ -271,20 +237,15 @@ impl Entry {
                 sender: at.agency("sender", &sender)?,
                 envelopes: envelopes.into_iter().map(submitted).collect::<Result<_, _>>()?,
             },
-            pb::journal_entry::Event::Settled(pb::MailSettled {
-                recipient,
-                priority,
-                index,
-            }) => Event::Settled {
-                recipient: at.agency("recipient", &recipient)?,
-                priority: names::priority(at, "priority", priority)?,
-                index,
-            },
+            pb::journal_entry::Event::Settled(pb::MailSettled { recipient, priority, index }) => {
+                Event::Settled {
+                    recipient: at.agency("recipient", &recipient)?,
+                    priority: names::priority(at, "priority", priority)?,
+                    index,
+                }
+            }
         };
-        Ok(Self {
-            at: instant(at_ms),
-            event,
-        })
+        Ok(Self { at: instant(at_ms), event })
     }
 
     /// The bytes of an entry.
@@ -297,69 +258,34 @@ impl Entry {
                 sender: sender.to_string(),
                 envelopes: envelopes.iter().map(submitted_message).collect(),
             }),
-            Event::Settled {
-                recipient,
-                priority,
-                index,
-            } => pb::journal_entry::Event::Settled(pb::MailSettled {
-                recipient: recipient.to_string(),
-                priority: names::priority_number(*priority),
-                index: *index,
-            }),
+            Event::Settled { recipient, priority, index } => {
+                pb::journal_entry::Event::Settled(pb::MailSettled {
+                    recipient: recipient.to_string(),
+                    priority: names::priority_number(*priority),
+                    index: *index,
+                })
+            }
         };
-        pb::JournalEntry {
-            at_ms: self.at.as_millis(),
-            event: Some(event),
-        }
-        .encode_to_vec()
-        .into()
+        pb::JournalEntry { at_ms: self.at.as_millis(), event: Some(event) }.encode_to_vec().into()
     }
 }
 
 fn submitted(message: pb::SubmittedEnvelope) -> Result<SubmittedEnvelope, Error> {
     let at = In("SubmittedEnvelope");
-    let pb::SubmittedEnvelope {
-        header,
-        signatures,
-        payload,
-    } = message;
-    let pb::BodyLocation {
-        segment,
-        offset,
-        length,
-        checksum,
-        index,
-    } = at.required("payload", payload)?;
+    let pb::SubmittedEnvelope { header, signatures, payload } = message;
+    let pb::BodyLocation { segment, offset, length, checksum, index } = at.required("payload", payload)?;
     Ok(SubmittedEnvelope {
         header,
         signatures: self::signatures(at, signatures)?,
-        payload: BodyLocation {
-            segment,
-            offset,
-            length,
-            checksum,
-            index,
-        },
+        payload: BodyLocation { segment, offset, length, checksum, index },
     })
 }
 
 fn submitted_message(envelope: &SubmittedEnvelope) -> pb::SubmittedEnvelope {
-    let BodyLocation {
-        segment,
-        offset,
-        length,
-        checksum,
-        index,
-    } = envelope.payload;
+    let BodyLocation { segment, offset, length, checksum, index } = envelope.payload;
     pb::SubmittedEnvelope {
         header: envelope.header.clone(),
         signatures: signature_messages(&envelope.signatures),
-        payload: Some(pb::BodyLocation {
-            segment,
-            offset,
-            length,
-            checksum,
-            index,
-        }),
+        payload: Some(pb::BodyLocation { segment, offset, length, checksum, index }),
     }
 }

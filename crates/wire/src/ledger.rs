@@ -25,12 +25,7 @@ const RECORD_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Parses a leaf.
 pub fn leaf_from_bytes(bytes: &Bytes) -> Result<Leaf, Error> {
     let at = In("LedgerLeaf");
-    let pb::LedgerLeaf {
-        recorded_at_ms,
-        salt,
-        body_digest,
-        record,
-    } = at.decode(bytes, LEAF_BYTES_MAX)?;
+    let pb::LedgerLeaf { recorded_at_ms, salt, body_digest, record } = at.decode(bytes, LEAF_BYTES_MAX)?;
     Ok(Leaf {
         recorded_at: instant(recorded_at_ms),
         salt: at.array("salt", &salt)?,
@@ -59,10 +54,7 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
         }
         P::Sent(message) => Record::Sent(sent(message)?),
         P::Received(message) => Record::Received(received(message)?),
-        P::Accepted(pb::AcceptedRecord {
-            statement,
-            header_digests,
-        }) => Record::Accepted {
+        P::Accepted(pb::AcceptedRecord { statement, header_digests }) => Record::Accepted {
             statement: signed(at.required("statement", statement)?)?,
             headers: header_digests
                 .iter()
@@ -74,45 +66,30 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
             Record::ReceiptReceived(statement_of(at, statement)?)
         }
         P::Voided(pb::VoidRecord { statement }) => Record::Voided(statement_of(at, statement)?),
-        P::Security(pb::SecurityRecord {
-            rule,
-            peer,
-            header_digest,
-        }) => Record::Security {
+        P::Security(pb::SecurityRecord { rule, peer, header_digest }) => Record::Security {
             rule,
             peer: at.parse_optional("peer", &peer)?,
             header: at.bytes_optional("header_digest", &header_digest)?,
         },
-        P::Access(pb::AccessRecord {
-            key_id,
-            action,
-            message_id,
-            rule,
-        }) => Record::Access {
+        P::Access(pb::AccessRecord { key_id, action, message_id, rule }) => Record::Access {
             key: at.bytes("key_id", &key_id)?,
             action,
             message: at.bytes_optional("message_id", &message_id)?,
             refused_by: (!rule.is_empty()).then_some(rule),
         },
-        P::Read(pb::ReadRecord {
-            message_id,
-            sender,
-            priority,
-            sender_incarnation,
-            number,
-            key_id,
-        }) => Record::Read {
-            message: at.bytes("message_id", &message_id)?,
-            sender: at.agency("sender", &sender)?,
-            priority: names::priority(at, "priority", priority)?,
-            position: position(at, &sender_incarnation, number)?,
-            key: at.bytes("key_id", &key_id)?,
-        },
+        P::Read(pb::ReadRecord { message_id, sender, priority, sender_incarnation, number, key_id }) => {
+            Record::Read {
+                message: at.bytes("message_id", &message_id)?,
+                sender: at.agency("sender", &sender)?,
+                priority: names::priority(at, "priority", priority)?,
+                position: position(at, &sender_incarnation, number)?,
+                key: at.bytes("key_id", &key_id)?,
+            }
+        }
         P::Erasure(pb::ErasureRecord { bucket, rule, index }) => Record::Erasure { bucket, rule, index },
-        P::Loss(pb::LossRecord { index, leaf_hash }) => Record::Loss {
-            index,
-            leaf_hash: at.bytes("leaf_hash", &leaf_hash)?,
-        },
+        P::Loss(pb::LossRecord { index, leaf_hash }) => {
+            Record::Loss { index, leaf_hash: at.bytes("leaf_hash", &leaf_hash)? }
+        }
     })
 }
 
@@ -123,11 +100,7 @@ fn statement_of(at: In, message: Option<pb::SignedStatement>) -> Result<Signed, 
 fn record_message(record: &Record) -> pb::ledger_leaf::Record {
     use pb::ledger_leaf::Record as P;
     match record {
-        Record::Incarnation {
-            agency,
-            incarnation,
-            previous,
-        } => P::Incarnation(pb::IncarnationRecord {
+        Record::Incarnation { agency, incarnation, previous } => P::Incarnation(pb::IncarnationRecord {
             agency: agency.to_string(),
             incarnation: incarnation_bytes(*incarnation),
             previous_incarnation: previous
@@ -139,9 +112,9 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
                 .map(|(_, checkpoint)| checkpoint.clone())
                 .unwrap_or_default(),
         }),
-        Record::Directory(version) => P::Directory(pb::DirectoryRecord {
-            directory: Some(directory_version_message(*version)),
-        }),
+        Record::Directory(version) => {
+            P::Directory(pb::DirectoryRecord { directory: Some(directory_version_message(*version)) })
+        }
         Record::Sent(sent) => P::Sent(sent_message(sent)),
         Record::Received(received) => P::Received(received_message(received)),
         Record::Accepted { statement, headers } => P::Accepted(pb::AcceptedRecord {
@@ -150,34 +123,19 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
         }),
         Record::ReceiptSent(statement) => P::ReceiptSent(receipt_message(statement)),
         Record::ReceiptReceived(statement) => P::ReceiptReceived(receipt_message(statement)),
-        Record::Voided(statement) => P::Voided(pb::VoidRecord {
-            statement: Some(signed_message(statement)),
-        }),
+        Record::Voided(statement) => P::Voided(pb::VoidRecord { statement: Some(signed_message(statement)) }),
         Record::Security { rule, peer, header } => P::Security(pb::SecurityRecord {
             rule: rule.clone(),
             peer: peer.as_ref().map(ToString::to_string).unwrap_or_default(),
             header_digest: header.map(digest_bytes).unwrap_or_default(),
         }),
-        Record::Access {
-            key,
-            action,
-            message,
-            refused_by,
-        } => P::Access(pb::AccessRecord {
+        Record::Access { key, action, message, refused_by } => P::Access(pb::AccessRecord {
             key_id: key_id_bytes(*key),
             action: action.clone(),
-            message_id: message
-                .map(|id| Bytes::copy_from_slice(id.as_bytes()))
-                .unwrap_or_default(),
+            message_id: message.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
             rule: refused_by.clone().unwrap_or_default(),
         }),
-        Record::Read {
-            message,
-            sender,
-            priority,
-            position,
-            key,
-        } => P::Read(pb::ReadRecord {
+        Record::Read { message, sender, priority, position, key } => P::Read(pb::ReadRecord {
             message_id: Bytes::copy_from_slice(message.as_bytes()),
             sender: sender.to_string(),
             priority: names::priority_number(*priority),
@@ -185,32 +143,22 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
             number: position.number,
             key_id: key_id_bytes(*key),
         }),
-        Record::Erasure { bucket, rule, index } => P::Erasure(pb::ErasureRecord {
-            bucket: bucket.clone(),
-            rule: rule.clone(),
-            index: *index,
-        }),
-        Record::Loss { index, leaf_hash } => P::Loss(pb::LossRecord {
-            index: *index,
-            leaf_hash: digest_bytes(*leaf_hash),
-        }),
+        Record::Erasure { bucket, rule, index } => {
+            P::Erasure(pb::ErasureRecord { bucket: bucket.clone(), rule: rule.clone(), index: *index })
+        }
+        Record::Loss { index, leaf_hash } => {
+            P::Loss(pb::LossRecord { index: *index, leaf_hash: digest_bytes(*leaf_hash) })
+        }
     }
 }
 
 fn receipt_message(statement: &Signed) -> pb::ReceiptRecord {
-    pb::ReceiptRecord {
-        statement: Some(signed_message(statement)),
-    }
+    pb::ReceiptRecord { statement: Some(signed_message(statement)) }
 }
 
 fn incarnation(message: pb::IncarnationRecord) -> Result<Record, Error> {
     let at = In("IncarnationRecord");
-    let pb::IncarnationRecord {
-        agency,
-        incarnation,
-        previous_incarnation,
-        previous_checkpoint,
-    } = message;
+    let pb::IncarnationRecord { agency, incarnation, previous_incarnation, previous_checkpoint } = message;
     let previous = at.bytes_optional("previous_incarnation", &previous_incarnation)?;
     Ok(Record::Incarnation {
         agency: at.agency("agency", &agency)?,
@@ -221,20 +169,11 @@ fn incarnation(message: pb::IncarnationRecord) -> Result<Record, Error> {
 
 fn sent(message: pb::SentRecord) -> Result<Sent, Error> {
     let at = In("SentRecord");
-    let pb::SentRecord {
-        header,
-        signatures,
-        commitments,
-        idempotency_digest,
-        publisher_key_id,
-    } = message;
+    let pb::SentRecord { header, signatures, commitments, idempotency_digest, publisher_key_id } = message;
     Ok(Sent {
         header,
         signatures: self::signatures(at, signatures)?,
-        commitments: commitments
-            .into_iter()
-            .map(commitment)
-            .collect::<Result<_, _>>()?,
+        commitments: commitments.into_iter().map(commitment).collect::<Result<_, _>>()?,
         idempotency_digest: at.bytes_optional("idempotency_digest", &idempotency_digest)?,
         publisher: at.bytes("publisher_key_id", &publisher_key_id)?,
     })
@@ -252,14 +191,7 @@ fn sent_message(sent: &Sent) -> pb::SentRecord {
 
 fn received(message: pb::ReceivedRecord) -> Result<Received, Error> {
     let at = In("ReceivedRecord");
-    let pb::ReceivedRecord {
-        header,
-        signatures,
-        commitment,
-        cursor,
-        settlement,
-        rule,
-    } = message;
+    let pb::ReceivedRecord { header, signatures, commitment, cursor, settlement, rule } = message;
     let settlement = match pb::Settlement::try_from(settlement) {
         Ok(pb::Settlement::Delivered) => Settlement::Delivered,
         Ok(pb::Settlement::Refused) => Settlement::Excepted(Disposition::Refused, rule),
@@ -295,12 +227,7 @@ fn received_message(received: &Received) -> pb::ReceivedRecord {
 
 fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> {
     let at = In("OpenedCommitment");
-    let pb::OpenedCommitment {
-        incarnation,
-        number,
-        previous_digest,
-        salt,
-    } = message;
+    let pb::OpenedCommitment { incarnation, number, previous_digest, salt } = message;
     Ok(OpenedCommitment {
         position: position(at, &incarnation, number)?,
         previous: at.bytes("previous_digest", &previous_digest)?,
@@ -309,11 +236,7 @@ fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> 
 }
 
 fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
-    let OpenedCommitment {
-        position: Position { incarnation, number },
-        previous,
-        salt,
-    } = commitment;
+    let OpenedCommitment { position: Position { incarnation, number }, previous, salt } = commitment;
     pb::OpenedCommitment {
         incarnation: incarnation_bytes(*incarnation),
         number: *number,
@@ -325,13 +248,8 @@ fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
 /// Parses a message's body at rest.
 pub fn stored_body_from_bytes(bytes: &Bytes) -> Result<StoredBody, Error> {
     let at = In("StoredBody");
-    let pb::StoredBody {
-        sealed,
-        bucket,
-        key_nonce,
-        wrapped_key,
-        idempotency_key,
-    } = at.decode(bytes, RECORD_BODY_BYTES_MAX)?;
+    let pb::StoredBody { sealed, bucket, key_nonce, wrapped_key, idempotency_key } =
+        at.decode(bytes, RECORD_BODY_BYTES_MAX)?;
     Ok(StoredBody {
         sealed,
         bucket,
@@ -363,10 +281,5 @@ pub fn evidence_from_bytes(bytes: &Bytes) -> Result<Evidence, Error> {
 /// The bytes of what a security event leaves behind.
 pub fn evidence_to_bytes(evidence: &Evidence) -> Bytes {
     let Evidence { detail, exhibits } = evidence;
-    pb::SecurityEvidence {
-        detail: detail.clone(),
-        exhibits: exhibits.clone(),
-    }
-    .encode_to_vec()
-    .into()
+    pb::SecurityEvidence { detail: detail.clone(), exhibits: exhibits.clone() }.encode_to_vec().into()
 }

@@ -90,10 +90,8 @@ enumeration!(control_type, control_type_number, pb::ControlType, ControlType {
 /// Reads a label and its codes; the codes must be ascending and each once, as they were signed.
 pub(crate) fn handling(at: In, label: i32, codes: &[i32]) -> Result<Handling, Error> {
     let label = tlp(at, "tlp", label)?;
-    let codes = codes
-        .iter()
-        .map(|code| handling_code(at, "handling_codes", *code))
-        .collect::<Result<Vec<_>, _>>()?;
+    let codes =
+        codes.iter().map(|code| handling_code(at, "handling_codes", *code)).collect::<Result<Vec<_>, _>>()?;
     if codes.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(at.fault("handling_codes", "are out of ascending order or repeated"));
     }
@@ -101,10 +99,6 @@ pub(crate) fn handling(at: In, label: i32, codes: &[i32]) -> Result<Handling, Er
 }
 
 pub(crate) fn handling_numbers(handling: &Handling) -> (i32, Vec<i32>) {
-    let codes = handling
-        .codes()
-        .iter()
-        .map(|code| handling_code_number(*code))
-        .collect();
+    let codes = handling.codes().iter().map(|code| handling_code_number(*code)).collect();
     (tlp_number(handling.tlp()), codes)
 }

@@ -43,10 +43,8 @@ fn message_id() -> impl Strategy<Value = MessageId> {
 }
 
 fn signatures() -> impl Strategy<Value = Vec<Signature>> {
-    let one = (any::<[u8; 32]>(), bytes(70)).prop_map(|(id, bytes)| Signature {
-        key_id: KeyId::new(id),
-        bytes,
-    });
+    let one =
+        (any::<[u8; 32]>(), bytes(70)).prop_map(|(id, bytes)| Signature { key_id: KeyId::new(id), bytes });
     prop::collection::vec(one, 0..3)
 }
 
@@ -65,11 +63,8 @@ fn handling() -> impl Strategy<Value = Handling> {
 
 fn recipients() -> impl Strategy<Value = Recipients> {
     prop::collection::btree_map(agency(), (digest(), digest()), 1..6).prop_map(|map| {
-        let recipient = |(agency, (agreement, link_commitment))| Recipient {
-            agency,
-            agreement,
-            link_commitment,
-        };
+        let recipient =
+            |(agency, (agreement, link_commitment))| Recipient { agency, agreement, link_commitment };
         Recipients::new(map.into_iter().map(recipient).collect()).unwrap()
     })
 }
@@ -106,70 +101,42 @@ fn commitment() -> impl Strategy<Value = OpenedCommitment> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let sent = (
-        bytes(200),
-        signatures(),
-        prop::collection::vec(commitment(), 0..3),
-        prop::option::of(digest()),
-    );
+    let sent =
+        (bytes(200), signatures(), prop::collection::vec(commitment(), 0..3), prop::option::of(digest()));
     let settlement = prop_oneof![
         Just(Settlement::Delivered),
         "[a-z.]{1,20}".prop_map(|rule| Settlement::Excepted(Disposition::Refused, rule)),
         "[a-z.]{1,20}".prop_map(|rule| Settlement::Excepted(Disposition::Quarantined, rule)),
     ];
-    let cursor =
-        (incarnation(), any::<u64>(), digest()).prop_map(|(hub_incarnation, index, entry_digest)| Cursor {
-            hub_incarnation,
-            index,
-            entry_digest,
-        });
+    let cursor = (incarnation(), any::<u64>(), digest())
+        .prop_map(|(hub_incarnation, index, entry_digest)| Cursor { hub_incarnation, index, entry_digest });
     prop_oneof![
-        sent.prop_map(
-            |(header, signatures, commitments, idempotency_digest)| Record::Sent(Sent {
+        sent.prop_map(|(header, signatures, commitments, idempotency_digest)| Record::Sent(Sent {
+            header,
+            signatures,
+            commitments,
+            idempotency_digest,
+            publisher: KeyId::new([9; 32]),
+        })),
+        (bytes(200), signatures(), prop::option::of(commitment()), cursor, settlement).prop_map(
+            |(header, signatures, commitment, cursor, settlement)| Record::Received(Received {
                 header,
                 signatures,
-                commitments,
-                idempotency_digest,
-                publisher: KeyId::new([9; 32]),
+                commitment,
+                cursor,
+                settlement,
             })
         ),
-        (
-            bytes(200),
-            signatures(),
-            prop::option::of(commitment()),
-            cursor,
-            settlement
-        )
-            .prop_map(
-                |(header, signatures, commitment, cursor, settlement)| Record::Received(Received {
-                    header,
-                    signatures,
-                    commitment,
-                    cursor,
-                    settlement,
-                })
-            ),
-        (
-            agency(),
-            incarnation(),
-            prop::option::of((incarnation(), bytes(40)))
-        )
-            .prop_map(|(agency, incarnation, previous)| Record::Incarnation {
-                agency,
-                incarnation,
-                previous
-            }),
+        (agency(), incarnation(), prop::option::of((incarnation(), bytes(40)))).prop_map(
+            |(agency, incarnation, previous)| Record::Incarnation { agency, incarnation, previous }
+        ),
         (signed(), prop::collection::vec(digest(), 0..4))
             .prop_map(|(statement, headers)| Record::Accepted { statement, headers }),
         signed().prop_map(Record::ReceiptSent),
         signed().prop_map(Record::ReceiptReceived),
         signed().prop_map(Record::Voided),
         version().prop_map(Record::Directory),
-        (
-            "[a-z.]{1,20}",
-            prop::option::of(agency()),
-            prop::option::of(digest())
-        )
+        ("[a-z.]{1,20}", prop::option::of(agency()), prop::option::of(digest()))
             .prop_map(|(rule, peer, header)| Record::Security { rule, peer, header }),
         (message_id(), agency(), commitment()).prop_map(|(message, sender, commitment)| Record::Read {
             message,
@@ -242,10 +209,7 @@ proptest! {
 #[test]
 fn a_fault_names_its_message_and_field() {
     let error = header_from_bytes(&Bytes::from_static(&[0x08, 0x02])).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "EnvelopeHeader.version: is 2, this program reads version 1; update it"
-    );
+    assert_eq!(error.to_string(), "EnvelopeHeader.version: is 2, this program reads version 1; update it");
 }
 
 #[test]
@@ -267,14 +231,8 @@ fn ranges_out_of_order_are_refused() {
         made_at: Instant::from_millis(0),
         links: vec![link],
         checkpoint: Bytes::new(),
-        directory: DirectoryVersion {
-            version: 1,
-            digest: Digest::ZERO,
-        },
+        directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
     };
     let error = Receipt::from_payload(&receipt.to_payload()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("LinkReceipt.delivered: has ranges"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("LinkReceipt.delivered: has ranges"), "{error}");
 }
