@@ -1,5 +1,7 @@
 //! Whatever is written is read back, and whatever is not quite a message is refused with the field at fault.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use sealpost_domain::agency::AgencyId;
