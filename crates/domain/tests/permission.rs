@@ -17,7 +17,7 @@ use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant, Period};
 use sealpost_domain::message::{Category, OperationId, SharingMode};
 use sealpost_domain::permission::{Question, choose_agreement, judge_agreement};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const NOW: Instant = Instant::from_millis(1_700_000_000_000);
 
 fn agency(text: &str) -> AgencyId {
