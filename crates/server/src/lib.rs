@@ -1,1 +1,3 @@
-//! To be written.
+//! What hub and node share as servers.
+
+pub mod config;
