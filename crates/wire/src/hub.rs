@@ -222,6 +222,8 @@ pub struct SubmittedEnvelope {
     pub signatures: Vec<Signature>,
     /// Where the rest lies.
     pub payload: BodyLocation,
+    /// Bit n is set where the payload holds a wrap for recipient n of the header.
+    pub wrapped: u64,
 }
 
 impl Entry {
@@ -272,12 +274,13 @@ impl Entry {
 
 fn submitted(message: pb::SubmittedEnvelope) -> Result<SubmittedEnvelope, Error> {
     let at = In("SubmittedEnvelope");
-    let pb::SubmittedEnvelope { header, signatures, payload } = message;
+    let pb::SubmittedEnvelope { header, signatures, payload, wrapped } = message;
     let pb::BodyLocation { segment, offset, length, checksum, index } = at.required("payload", payload)?;
     Ok(SubmittedEnvelope {
         header,
         signatures: self::signatures(at, signatures)?,
         payload: BodyLocation { segment, offset, length, checksum, index },
+        wrapped,
     })
 }
 
@@ -287,5 +290,6 @@ fn submitted_message(envelope: &SubmittedEnvelope) -> pb::SubmittedEnvelope {
         header: envelope.header.clone(),
         signatures: signature_messages(&envelope.signatures),
         payload: Some(pb::BodyLocation { segment, offset, length, checksum, index }),
+        wrapped: envelope.wrapped,
     }
 }

@@ -175,10 +175,10 @@ proptest! {
     #[test]
     fn journal_entries_are_read_back(
         (at, sender, header, signatures) in (instant(), agency(), bytes(200), signatures()),
-        (segment, offset, length, checksum, index) in any::<(u64, u64, u32, u32, u64)>(),
+        (segment, offset, length, checksum, index, wrapped) in any::<(u64, u64, u32, u32, u64, u64)>(),
     ) {
         let payload = BodyLocation { segment, offset, length, checksum, index };
-        let envelopes = vec![SubmittedEnvelope { header, signatures, payload }];
+        let envelopes = vec![SubmittedEnvelope { header, signatures, payload, wrapped }];
         let entry = Entry { at, event: Event::Batch { sender, envelopes } };
         prop_assert_eq!(Entry::from_bytes(&entry.to_bytes()).unwrap(), entry);
     }
