@@ -66,19 +66,17 @@ impl FromStr for OffsetTime {
             return Err(refuse());
         }
         let (local, rest) = text.split_at_checked(19).ok_or_else(refuse)?;
-        let fraction_len = rest.strip_prefix('.').map_or(0, |fraction| {
-            1 + fraction.bytes().take_while(u8::is_ascii_digit).count()
-        });
+        let fraction_len = rest
+            .strip_prefix('.')
+            .map_or(0, |fraction| 1 + fraction.bytes().take_while(u8::is_ascii_digit).count());
         let (fraction, offset) = rest.split_at_checked(fraction_len).ok_or_else(refuse)?;
         // The library reads second 60 as 59; a leap second is refused instead of being changed.
         if fraction == "." || fraction.len() > 10 || local.ends_with("60") {
             return Err(refuse());
         }
         let offset_minutes = offset_minutes(offset).ok_or_else(refuse)?;
-        let local: jiff::civil::DateTime = format!("{local}{fraction}")
-            .to_uppercase()
-            .parse()
-            .map_err(|_| refuse())?;
+        let local: jiff::civil::DateTime =
+            format!("{local}{fraction}").to_uppercase().parse().map_err(|_| refuse())?;
         let shown = Offset::from_seconds(offset_minutes * 60).map_err(|_| refuse())?;
         Self::new(shown.to_timestamp(local).map_err(|_| refuse())?, offset_minutes)
     }
@@ -104,13 +102,10 @@ fn offset_minutes(text: &str) -> Option<i32> {
 /// Whether a text begins with a shape in which `d` stands for a digit and other characters for themselves.
 fn has_shape(text: &str, shape: &str) -> bool {
     text.len() >= shape.len()
-        && text
-            .bytes()
-            .zip(shape.bytes())
-            .all(|(byte, expected)| match expected {
-                b'd' => byte.is_ascii_digit(),
-                _ => byte.eq_ignore_ascii_case(&expected),
-            })
+        && text.bytes().zip(shape.bytes()).all(|(byte, expected)| match expected {
+            b'd' => byte.is_ascii_digit(),
+            _ => byte.eq_ignore_ascii_case(&expected),
+        })
 }
 
 impl fmt::Display for OffsetTime {
@@ -121,11 +116,7 @@ impl fmt::Display for OffsetTime {
             return f.pad(&format!("{local}Z"));
         }
         let sign = if minutes < 0 { '-' } else { '+' };
-        f.pad(&format!(
-            "{local}{sign}{:02}:{:02}",
-            minutes.abs() / 60,
-            minutes.abs() % 60
-        ))
+        f.pad(&format!("{local}{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
     }
 }
 
@@ -143,9 +134,7 @@ impl PartialOrd for OffsetTime {
 
 impl Ord for OffsetTime {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.instant
-            .cmp(&other.instant)
-            .then(self.offset.cmp(&other.offset))
+        self.instant.cmp(&other.instant).then(self.offset.cmp(&other.offset))
     }
 }
 
@@ -160,9 +149,7 @@ impl Date {
         if !(1..=9999).contains(&year) {
             return Err(refuse());
         }
-        jiff::civil::Date::new(year, month, day)
-            .map(Self)
-            .map_err(|_| refuse())
+        jiff::civil::Date::new(year, month, day).map(Self).map_err(|_| refuse())
     }
 
     /// The date, for calculations.
@@ -172,10 +159,7 @@ impl Date {
 
     /// The month that it falls into.
     pub fn month(self) -> Month {
-        Month {
-            year: self.0.year(),
-            month: self.0.month(),
-        }
+        Month { year: self.0.year(), month: self.0.month() }
     }
 }
 
@@ -222,10 +206,8 @@ impl FromStr for BirthDate {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || Error {
-            found: text.to_owned(),
-            expected: "a birth date as YYYY, YYYY-MM or YYYY-MM-DD",
-        };
+        let refuse =
+            || Error { found: text.to_owned(), expected: "a birth date as YYYY, YYYY-MM or YYYY-MM-DD" };
         let complete = match text.len() {
             4 => format!("{text}-01-01"),
             7 => format!("{text}-01"),
@@ -255,21 +237,13 @@ impl FromStr for Month {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let date = format!("{text}-01").parse::<Date>();
-        date.map(Date::month).map_err(|_| Error {
-            found: text.to_owned(),
-            expected: "a month as YYYY-MM",
-        })
+        date.map(Date::month).map_err(|_| Error { found: text.to_owned(), expected: "a month as YYYY-MM" })
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!(
-            "{:04}-{:02}-{:02}",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        ))
+        f.pad(&format!("{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day()))
     }
 }
 
@@ -308,17 +282,11 @@ pub struct Error {
 
 impl Error {
     fn offset_time(found: String) -> Self {
-        Self {
-            found,
-            expected: "a time of RFC 3339 with its offset, such as 2026-10-03T14:05:00+08:00",
-        }
+        Self { found, expected: "a time of RFC 3339 with its offset, such as 2026-10-03T14:05:00+08:00" }
     }
 
     fn date(found: String) -> Self {
-        Self {
-            found,
-            expected: "a date as YYYY-MM-DD",
-        }
+        Self { found, expected: "a date as YYYY-MM-DD" }
     }
 
     /// What was given.
@@ -348,18 +316,12 @@ mod tests {
         ] {
             assert_eq!(text.parse::<OffsetTime>().unwrap().to_string(), text);
         }
-        let (east, utc): (OffsetTime, OffsetTime) = (
-            "2026-10-03T14:05:00+08:00".parse().unwrap(),
-            "2026-10-03t06:05:00z".parse().unwrap(),
-        );
+        let (east, utc): (OffsetTime, OffsetTime) =
+            ("2026-10-03T14:05:00+08:00".parse().unwrap(), "2026-10-03t06:05:00z".parse().unwrap());
         assert_eq!(east.instant(), utc.instant());
         assert_ne!(east, utc);
         let late: OffsetTime = "2026-10-01T00:30:00+08:00".parse().unwrap();
-        assert_eq!(
-            late.date().month().to_string(),
-            "2026-10",
-            "October where it was seen, September in UTC"
-        );
+        assert_eq!(late.date().month().to_string(), "2026-10", "October where it was seen, September in UTC");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! conversion destructures all fields, so that a new field breaks the build until somebody decided what it means.
 //! This crate holds no rules: what may be sent to whom is the domain's affair.
 
+pub mod alert;
 pub mod directory;
 pub mod envelope;
 mod field;
+pub mod gateway;
 pub mod hub;
 pub mod ledger;
 mod names;

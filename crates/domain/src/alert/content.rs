@@ -70,10 +70,7 @@ impl Content {
             }
             Self::SuspectTraveller(traveller) => {
                 of_person(&traveller.person, &mut found);
-                traveller
-                    .companions
-                    .iter()
-                    .for_each(|person| of_person(person, &mut found));
+                traveller.companions.iter().for_each(|person| of_person(person, &mut found));
                 found.extend(traveller.flights.iter().cloned().map(Identifier::from));
                 found.extend(traveller.baggage_tags.iter().cloned().map(Identifier::from));
                 traveller.route.iter().for_each(|leg| of_leg(leg, &mut found));
@@ -105,10 +102,5 @@ fn of_leg(leg: &Leg, found: &mut BTreeSet<Identifier>) {
 }
 
 fn of_person(person: &Person, found: &mut BTreeSet<Identifier>) {
-    found.extend(
-        person
-            .documents
-            .iter()
-            .map(|document| Identifier::from(document.number().clone())),
-    );
+    found.extend(person.documents.iter().map(|document| Identifier::from(document.number().clone())));
 }

@@ -87,15 +87,11 @@ fn check_recipients(parts: &DraftParts, at: &Place<'_>) {
         at.fault("none", format!("1 to {RECIPIENTS_MAX} agencies, or an operation"));
     }
     if recipients.len() > RECIPIENTS_MAX {
-        at.fault(
-            format!("{} agencies", recipients.len()),
-            format!("at most {RECIPIENTS_MAX}"),
-        );
+        at.fault(format!("{} agencies", recipients.len()), format!("at most {RECIPIENTS_MAX}"));
     }
     for (index, agency) in recipients.iter().enumerate().take(LIST_MAX) {
         if recipients.iter().take(index).any(|earlier| earlier == agency) {
-            at.item(index)
-                .fault(format!("{agency} again"), "each agency once");
+            at.item(index).fault(format!("{agency} again"), "each agency once");
         }
     }
 }
@@ -145,10 +141,7 @@ fn check_act_before(parts: &DraftParts, at: &Place<'_>) {
     if let Content::TransitCase(case) = parts.alert.content() {
         let closes = case.window.closes;
         if act_before.timestamp() > closes.timestamp() {
-            at.fault(
-                act_before.to_string(),
-                format!("a time not after the window closes, {closes}"),
-            );
+            at.fault(act_before.to_string(), format!("a time not after the window closes, {closes}"));
         }
     }
 }

@@ -22,11 +22,7 @@ pub struct Fault {
 impl Fault {
     /// A fault at a path such as `content.transit_case.window.closes`; an empty path means the whole.
     pub fn new(path: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            found: found.into(),
-            expected: expected.into(),
-        }
+        Self { path: path.into(), found: found.into(), expected: expected.into() }
     }
 
     /// Where: names of fields joined by dots, with `[0]` after a list.
@@ -47,11 +43,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            found,
-            expected,
-        } = self;
+        let Self { path, found, expected } = self;
         if !path.is_empty() {
             write!(f, "{path}: ")?;
         }
@@ -84,10 +76,7 @@ pub struct Collector(RefCell<Vec<Fault>>);
 impl Collector {
     /// The place where reading begins.
     pub fn root(&self) -> Place<'_> {
-        Place {
-            path: String::new(),
-            collector: self,
-        }
+        Place { path: String::new(), collector: self }
     }
 
     /// The value, unless faults were found on the way to it.
@@ -124,30 +113,19 @@ impl Place<'_> {
     /// A field of what is read here.
     #[must_use]
     pub fn field(&self, name: &str) -> Self {
-        let path = if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        };
-        Self {
-            path,
-            collector: self.collector,
-        }
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { path, collector: self.collector }
     }
 
     /// An entry, counted from 0, of the list that is read here.
     #[must_use]
     pub fn item(&self, index: usize) -> Self {
-        Self {
-            path: format!("{}[{index}]", self.path),
-            collector: self.collector,
-        }
+        Self { path: format!("{}[{index}]", self.path), collector: self.collector }
     }
 
     /// Reports a fault here.
     pub fn fault(&self, found: impl Into<String>, expected: impl Into<String>) {
-        self.collector
-            .push(Fault::new(self.path.clone(), found, expected));
+        self.collector.push(Fault::new(self.path.clone(), found, expected));
     }
 
     /// Reports a value that should be there and is not.
@@ -187,11 +165,7 @@ impl Place<'_> {
 
 /// A text as a fault repeats it: in backticks, without control characters, and not too much of it.
 pub fn quote(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(QUOTE_MAX)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(QUOTE_MAX).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {
         shown.push('…');
     }
@@ -206,10 +180,7 @@ pub trait Explain {
 
 impl Explain for identifier::Error {
     fn explain(&self, text: &str) -> (String, String) {
-        let line = self
-            .line()
-            .map(|line| format!("in line {line} "))
-            .unwrap_or_default();
+        let line = self.line().map(|line| format!("in line {line} ")).unwrap_or_default();
         let found = format!("{} {line}in {}", self.fault().found(), quote(text));
         (found, format!("{} ({})", self.fault().expected(), self.subject()))
     }
@@ -267,10 +238,7 @@ mod tests {
         let root = collector.root();
         let priority = root.field("priority").parse::<Priority>("flash");
         let list = root.field("identifiers");
-        let container = list
-            .item(1)
-            .field("value")
-            .parse::<ContainerNumber>("CSQU3054384");
+        let container = list.item(1).field("value").parse::<ContainerNumber>("CSQU3054384");
         assert!(priority.is_none() && container.is_none());
         let faults = collector.finish(Some(())).unwrap_err();
         let shown: Vec<String> = faults.as_slice().iter().map(ToString::to_string).collect();
@@ -295,9 +263,6 @@ mod tests {
     fn the_number_of_faults_is_bounded() {
         let collector = Collector::default();
         (0..10 * FAULTS_MAX).for_each(|index| collector.root().item(index).fault("x", "y"));
-        assert_eq!(
-            collector.finish(Some(())).unwrap_err().as_slice().len(),
-            FAULTS_MAX
-        );
+        assert_eq!(collector.finish(Some(())).unwrap_err().as_slice().len(), FAULTS_MAX);
     }
 }

@@ -46,24 +46,17 @@ impl Grading {
         let known = match source.chars().next() {
             Some(letter) if source.chars().count() == 1 && sources.contains(letter) => Some(letter),
             _ => {
-                at.field("source")
-                    .fault(super::fault::quote(source), format!("one letter of {sources}"));
+                at.field("source").fault(super::fault::quote(source), format!("one letter of {sources}"));
                 None
             }
         };
         let information_max = scale.information_max();
         if !(1..=information_max).contains(&information) {
-            at.field("information").fault(
-                information.to_string(),
-                format!("a number from 1 to {information_max}"),
-            );
+            at.field("information")
+                .fault(information.to_string(), format!("a number from 1 to {information_max}"));
             return None;
         }
-        Some(Self {
-            scale,
-            source: known?,
-            information,
-        })
+        Some(Self { scale, source: known?, information })
     }
 
     /// The scale.
@@ -106,14 +99,8 @@ mod tests {
 
     #[test]
     fn each_scale_has_its_own_letters_and_numbers() {
-        assert_eq!(
-            read(GradingScale::Europol, "X", 4).unwrap().to_string(),
-            "X4 europol_4x4"
-        );
-        assert_eq!(
-            read(GradingScale::Admiralty, "F", 6).unwrap().to_string(),
-            "F6 admiralty"
-        );
+        assert_eq!(read(GradingScale::Europol, "X", 4).unwrap().to_string(), "X4 europol_4x4");
+        assert_eq!(read(GradingScale::Admiralty, "F", 6).unwrap().to_string(), "F6 admiralty");
         for (scale, source, information) in [
             (GradingScale::Europol, "D", 1),
             (GradingScale::Europol, "A", 5),
@@ -124,11 +111,7 @@ mod tests {
             (GradingScale::Europol, "AB", 1),
             (GradingScale::Europol, "", 1),
         ] {
-            assert_eq!(
-                read(scale, source, information),
-                None,
-                "{scale} {source}{information}"
-            );
+            assert_eq!(read(scale, source, information), None, "{scale} {source}{information}");
         }
     }
 }

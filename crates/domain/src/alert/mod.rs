@@ -106,10 +106,7 @@ impl Alert {
         let collector = fault::Collector::default();
         let own = self.content().kind();
         if own != kind {
-            collector
-                .root()
-                .field("content")
-                .fault(own.as_str(), format!("{kind}, as the header says"));
+            collector.root().field("content").fault(own.as_str(), format!("{kind}, as the header says"));
         }
         draft::check_handling_text(self, handling, &collector.root());
         collector.finish(Some(()))

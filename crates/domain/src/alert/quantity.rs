@@ -34,12 +34,9 @@ impl FromStr for Decimal {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || Error {
-            expected: "up to 9 digits, a point and up to 6 decimals, such as 12.450",
-        };
-        let (whole, decimals) = text
-            .split_once('.')
-            .map_or((text, None), |(whole, part)| (whole, Some(part)));
+        let refuse = || Error { expected: "up to 9 digits, a point and up to 6 decimals, such as 12.450" };
+        let (whole, decimals) =
+            text.split_once('.').map_or((text, None), |(whole, part)| (whole, Some(part)));
         let digits = |part: &str, max| {
             (1..=max).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         };
@@ -49,10 +46,7 @@ impl FromStr for Decimal {
         }
         let decimals = decimals.unwrap_or_default();
         let coefficient = format!("{whole}{decimals}").parse().map_err(|_| refuse())?;
-        Ok(Self {
-            coefficient,
-            decimals: u8::try_from(decimals.len()).map_err(|_| refuse())?,
-        })
+        Ok(Self { coefficient, decimals: u8::try_from(decimals.len()).map_err(|_| refuse())? })
     }
 }
 
@@ -104,10 +98,7 @@ impl Quantity {
     /// The weight in grams: as reported, or derived by a factor (kilograms per unit). Rounded to whole grams, halves
     /// up, so that rows and their totals agree. `None` when it was reported in another unit and no factor is given.
     pub fn grams(self, kilograms_per_unit: Option<Decimal>) -> Option<u64> {
-        let one = Decimal {
-            coefficient: 1,
-            decimals: 0,
-        };
+        let one = Decimal { coefficient: 1, decimals: 0 };
         match (self.unit, kilograms_per_unit) {
             (Unit::Kilogram, _) => Some(self.amount.thousandfold(one)),
             (Unit::Litre | Unit::Piece, factor) => factor.map(|factor| self.amount.thousandfold(factor)),
@@ -129,24 +120,17 @@ impl Money {
     /// An amount in minor units: cents for the Hong Kong dollar, yen for the yen.
     pub fn new(minor_units: u64, currency: Currency) -> Result<Self, Error> {
         if minor_units > Self::MINOR_UNITS_MAX {
-            return Err(Error {
-                expected: "an amount of at most 10^15 minor units",
-            });
+            return Err(Error { expected: "an amount of at most 10^15 minor units" });
         }
-        Ok(Self {
-            minor_units,
-            currency,
-        })
+        Ok(Self { minor_units, currency })
     }
 
     /// Reads an amount such as `1250000.00` in a currency; it may have no more decimals than the currency has.
     pub fn parse(amount: &str, currency: Currency) -> Result<Self, Error> {
-        let refuse = || Error {
-            expected: "digits, with no more decimals than the currency has, such as 1250000.00",
-        };
-        let (whole, part) = amount
-            .split_once('.')
-            .map_or((amount, None), |(whole, part)| (whole, Some(part)));
+        let refuse =
+            || Error { expected: "digits, with no more decimals than the currency has, such as 1250000.00" };
+        let (whole, part) =
+            amount.split_once('.').map_or((amount, None), |(whole, part)| (whole, Some(part)));
         let digits = |text: &str, max| {
             (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
         };
@@ -155,9 +139,8 @@ impl Money {
         if !digits(whole, 15) || !plain || part.is_some_and(|part| !digits(part, decimals)) {
             return Err(refuse());
         }
-        let minor_units = format!("{whole}{:0<decimals$}", part.unwrap_or_default())
-            .parse()
-            .map_err(|_| refuse())?;
+        let minor_units =
+            format!("{whole}{:0<decimals$}", part.unwrap_or_default()).parse().map_err(|_| refuse())?;
         Self::new(minor_units, currency)
     }
 
@@ -205,10 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn kilograms(amount: &str) -> Quantity {
-        Quantity {
-            amount: amount.parse().unwrap(),
-            unit: Unit::Kilogram,
-        }
+        Quantity { amount: amount.parse().unwrap(), unit: Unit::Kilogram }
     }
 
     #[test]
@@ -216,20 +196,8 @@ mod tests {
         for text in ["0", "0.000001", "12.450", "999999999.999999", "7"] {
             assert_eq!(text.parse::<Decimal>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            ".5",
-            "5.",
-            "01",
-            "-1",
-            "+1",
-            "1e3",
-            "1,5",
-            "1000000000",
-            "0.0000001",
-            "1.2.3",
-            "١",
-        ] {
+        for text in ["", ".5", "5.", "01", "-1", "+1", "1e3", "1,5", "1000000000", "0.0000001", "1.2.3", "١"]
+        {
             assert!(text.parse::<Decimal>().is_err(), "{text}");
         }
     }
@@ -240,38 +208,24 @@ mod tests {
         assert_eq!(kilograms("0.0004").grams(None), Some(0));
         assert_eq!(kilograms("0.0005").grams(None), Some(1));
         assert_eq!(kilograms("999999999.999999").grams(None), Some(1_000_000_000_000));
-        let tablets = Quantity {
-            amount: "4000".parse().unwrap(),
-            unit: Unit::Piece,
-        };
+        let tablets = Quantity { amount: "4000".parse().unwrap(), unit: Unit::Piece };
         assert_eq!(tablets.grams(Some("0.00025".parse().unwrap())), Some(1_000));
         assert_eq!(tablets.grams(None), None, "pieces have no weight of their own");
     }
 
     #[test]
     fn money_has_the_decimals_of_its_currency() {
-        let (hkd, jpy, kwd): (Currency, Currency, Currency) = (
-            "HKD".parse().unwrap(),
-            "JPY".parse().unwrap(),
-            "KWD".parse().unwrap(),
-        );
+        let (hkd, jpy, kwd): (Currency, Currency, Currency) =
+            ("HKD".parse().unwrap(), "JPY".parse().unwrap(), "KWD".parse().unwrap());
         let money = Money::parse("431000000", hkd).unwrap();
-        assert_eq!(
-            (money.minor_units(), money.amount().as_str()),
-            (43_100_000_000, "431000000.00")
-        );
+        assert_eq!((money.minor_units(), money.amount().as_str()), (43_100_000_000, "431000000.00"));
         assert_eq!(Money::parse("0.5", hkd).unwrap().amount(), "0.50");
         assert_eq!(Money::parse("700", jpy).unwrap().amount(), "700");
         assert_eq!(Money::parse("700", jpy).unwrap().hundredths(), 70_000);
         assert_eq!(Money::parse("1.235", kwd).unwrap().hundredths(), 124);
-        for (text, currency) in [
-            ("1.234", hkd),
-            ("1.5", jpy),
-            ("", hkd),
-            ("-1", hkd),
-            ("1000000000000000", kwd),
-            ("007", hkd),
-        ] {
+        for (text, currency) in
+            [("1.234", hkd), ("1.5", jpy), ("", hkd), ("-1", hkd), ("1000000000000000", kwd), ("007", hkd)]
+        {
             assert!(Money::parse(text, currency).is_err(), "{text}");
         }
     }

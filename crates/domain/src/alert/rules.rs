@@ -29,10 +29,7 @@ pub(super) fn check(content: &Content, at: &Place<'_>) {
 
 fn check_shipment(shipment: &SuspectShipment, at: &Place<'_>) {
     if shipment.identifiers.is_empty() && shipment.consignor.is_none() && shipment.consignee.is_none() {
-        at.fault(
-            "no identifier, consignor or consignee",
-            "at least one of them, so that it can be found",
-        );
+        at.fault("no identifier, consignor or consignee", "at least one of them, so that it can be found");
     }
     for (index, goods) in shipment.goods.iter().enumerate() {
         if let Some(quantity) = goods.quantity {
@@ -52,10 +49,7 @@ fn check_traveller(traveller: &SuspectTraveller, at: &Place<'_>) {
 
 fn check_person(person: &Person, at: &Place<'_>) {
     if person.surname.is_none() && person.given_names.is_none() && person.documents.is_empty() {
-        at.fault(
-            "no name and no document",
-            "at least one of surname, given_names and documents",
-        );
+        at.fault("no name and no document", "at least one of surname, given_names and documents");
     }
 }
 
@@ -69,10 +63,7 @@ fn check_leg(leg: &Leg, at: &Place<'_>) {
     if let (Some(departs), Some(arrives)) = (leg.departs, leg.arrives)
         && arrives.timestamp() <= departs.timestamp()
     {
-        at.field("arrives").fault(
-            arrives.to_string(),
-            format!("a time after the departure, {departs}"),
-        );
+        at.field("arrives").fault(arrives.to_string(), format!("a time after the departure, {departs}"));
     }
 }
 
@@ -85,16 +76,12 @@ fn check_transit(case: &TransitCase, at: &Place<'_>) {
     let (opens, closes) = (case.window.opens, case.window.closes);
     if closes.timestamp() <= opens.timestamp() {
         let expected = format!("a time after the window opens, {opens}");
-        at.field("window")
-            .field("closes")
-            .fault(closes.to_string(), expected);
+        at.field("window").field("closes").fault(closes.to_string(), expected);
     }
     for (index, agency) in case.stands_off.iter().enumerate() {
         if case.acts.contains(agency) {
             let expected = "an agency that is not also asked to act";
-            at.field("stands_off")
-                .item(index)
-                .fault(agency.to_string(), expected);
+            at.field("stands_off").item(index).fault(agency.to_string(), expected);
         }
     }
 }
@@ -102,10 +89,7 @@ fn check_transit(case: &TransitCase, at: &Place<'_>) {
 fn check_amendment(amendment: &Amendment, at: &Place<'_>) {
     let at = at.field("replacement");
     let kind = amendment.replacement.kind();
-    if matches!(
-        kind,
-        Kind::Amendment | Kind::Recall | Kind::Permission | Kind::Compliance | Kind::Forward
-    ) {
+    if matches!(kind, Kind::Amendment | Kind::Recall | Kind::Permission | Kind::Compliance | Kind::Forward) {
         let expected = "a content that can be replaced: a shipment, traveller, transit case, request, reply, \
                         sighting or outcome";
         at.fault(kind.as_str(), expected);
@@ -124,18 +108,15 @@ fn check_permission(permission: &Permission, at: &Place<'_>) {
 }
 
 fn check_forward(forward: &Forward, at: &Place<'_>) {
-    for (name, len, max) in [
-        ("header", forward.header.len(), HEADER_BYTES_MAX),
-        ("body", forward.body.len(), BODY_BYTES_MAX),
-    ] {
+    for (name, len, max) in
+        [("header", forward.header.len(), HEADER_BYTES_MAX), ("body", forward.body.len(), BODY_BYTES_MAX)]
+    {
         if len == 0 || len > max {
-            at.field(name)
-                .fault(format!("{len} bytes"), format!("1 to {max} bytes"));
+            at.field(name).fault(format!("{len} bytes"), format!("1 to {max} bytes"));
         }
     }
     if forward.signatures.is_empty() {
-        at.field("signatures")
-            .fault("none", "the signatures over the enclosed header");
+        at.field("signatures").fault("none", "the signatures over the enclosed header");
     }
 }
 
@@ -168,13 +149,9 @@ fn check_outcome(outcome: &Outcome, at: &Place<'_>) {
         at.field("cases").fault(outcome.cases.to_string(), expected);
     }
     if outcome.result == OutcomeResult::FalsePositive {
-        for (name, len) in [
-            ("arrests", outcome.arrests.len()),
-            ("seizures", outcome.seizures.len()),
-        ] {
+        for (name, len) in [("arrests", outcome.arrests.len()), ("seizures", outcome.seizures.len())] {
             if len > 0 {
-                at.field(name)
-                    .fault(format!("{len} entries"), "none for a false positive");
+                at.field(name).fault(format!("{len} entries"), "none for a false positive");
             }
         }
     }
@@ -188,14 +165,10 @@ fn check_outcome(outcome: &Outcome, at: &Place<'_>) {
 
 fn check_arrest(arrest: Arrest, at: &Place<'_>) {
     if !(1..=Arrest::COUNT_MAX).contains(&arrest.count) {
-        at.field("count")
-            .fault(arrest.count.to_string(), format!("1 to {}", Arrest::COUNT_MAX));
+        at.field("count").fault(arrest.count.to_string(), format!("1 to {}", Arrest::COUNT_MAX));
     }
     if let Some(age) = arrest.age.filter(|age| *age > Arrest::AGE_MAX) {
-        at.field("age").fault(
-            age.to_string(),
-            format!("an age in years, at most {}", Arrest::AGE_MAX),
-        );
+        at.field("age").fault(age.to_string(), format!("an age in years, at most {}", Arrest::AGE_MAX));
     }
 }
 
@@ -213,7 +186,6 @@ fn check_seizure(seizure: &Seizure, at: &Place<'_>) {
 
 fn check_quantity(quantity: Quantity, at: &Place<'_>) {
     if quantity.amount.is_zero() {
-        at.field("amount")
-            .fault(quantity.amount.to_string(), "an amount above zero");
+        at.field("amount").fault(quantity.amount.to_string(), "an amount above zero");
     }
 }

@@ -37,11 +37,7 @@ fn leg(from: &str, to: &str) -> Leg {
 }
 
 fn suspicion() -> Suspicion {
-    Suspicion {
-        drugs: List::empty(),
-        concealment: List::empty(),
-        reason: text("invented"),
-    }
+    Suspicion { drugs: List::empty(), concealment: List::empty(), reason: text("invented") }
 }
 
 fn transit() -> TransitCase {
@@ -96,20 +92,12 @@ fn draft(content: Content) -> DraftParts {
 /// The paths at which a content is refused.
 fn refused_at(content: Content) -> Vec<String> {
     let faults = Alert::new(parts(content)).unwrap_err();
-    faults
-        .as_slice()
-        .iter()
-        .map(|fault| fault.path().to_owned())
-        .collect()
+    faults.as_slice().iter().map(|fault| fault.path().to_owned()).collect()
 }
 
 fn draft_refused_at(parts: DraftParts) -> Vec<String> {
     let faults = Draft::new(parts).unwrap_err();
-    faults
-        .as_slice()
-        .iter()
-        .map(|fault| fault.path().to_owned())
-        .collect()
+    faults.as_slice().iter().map(|fault| fault.path().to_owned()).collect()
 }
 
 #[test]
@@ -130,10 +118,7 @@ fn a_shipment_can_be_found() {
     };
     assert_eq!(
         refused_at(Content::SuspectShipment(shipment.clone())),
-        [
-            "content.suspect_shipment",
-            "content.suspect_shipment.route[0].arrives"
-        ],
+        ["content.suspect_shipment", "content.suspect_shipment.route[0].arrives"],
         "offsets count: it would arrive an hour before it left"
     );
     let container = Identifier::parse(IdentifierType::Container, "CSQU3054383").unwrap();
@@ -154,30 +139,19 @@ fn a_transit_has_a_window_and_nobody_acts_and_stands_off() {
     case.stands_off = List::new(vec!["DE-ZKA".parse().unwrap(), "AU-ABF".parse().unwrap()]).unwrap();
     assert_eq!(
         refused_at(Content::TransitCase(case)),
-        [
-            "content.transit_case.window.closes",
-            "content.transit_case.stands_off[1]"
-        ]
+        ["content.transit_case.window.closes", "content.transit_case.stands_off[1]"]
     );
 }
 
 #[test]
 fn an_amendment_replaces_what_can_be_replaced() {
     let amendment = |replacement| {
-        Content::Amendment(Amendment {
-            replacement: Box::new(replacement),
-            reason: text("corrected"),
-        })
+        Content::Amendment(Amendment { replacement: Box::new(replacement), reason: text("corrected") })
     };
-    let recall = Content::Recall(Recall {
-        reason: text("wrong"),
-    });
+    let recall = Content::Recall(Recall { reason: text("wrong") });
     assert_eq!(refused_at(amendment(recall)), ["content.amendment.replacement"]);
     assert_eq!(
-        refused_at(amendment(Content::Outcome(Outcome {
-            cases: 0,
-            ..outcome()
-        }))),
+        refused_at(amendment(Content::Outcome(Outcome { cases: 0, ..outcome() }))),
         ["content.amendment.replacement.outcome.cases"]
     );
     assert!(Alert::new(parts(amendment(Content::Outcome(outcome())))).is_ok());
@@ -185,19 +159,11 @@ fn an_amendment_replaces_what_can_be_replaced() {
 
 #[test]
 fn a_false_positive_has_no_results_and_weights_have_one_source() {
-    let arrest = Arrest {
-        count: 0,
-        age: Some(121),
-        nationality: None,
-        residence: Residence::Unknown,
-    };
+    let arrest = Arrest { count: 0, age: Some(121), nationality: None, residence: Residence::Unknown };
     let seizure = Seizure {
         item: SeizedItem::Goods(Category::Tobacco),
         description: None,
-        quantity: Quantity {
-            amount: "0.0".parse().unwrap(),
-            unit: Unit::Kilogram,
-        },
+        quantity: Quantity { amount: "0.0".parse().unwrap(), unit: Unit::Kilogram },
         kilograms_per_unit: Some("0.5".parse().unwrap()),
         value: None,
     };
@@ -216,10 +182,7 @@ fn a_false_positive_has_no_results_and_weights_have_one_source() {
         "seizures[0].quantity.amount",
         "seizures[0].kilograms_per_unit",
     ];
-    assert_eq!(
-        refused_at(Content::Outcome(outcome)),
-        expected.map(|path| format!("content.outcome.{path}"))
-    );
+    assert_eq!(refused_at(Content::Outcome(outcome)), expected.map(|path| format!("content.outcome.{path}")));
 }
 
 #[test]
@@ -227,10 +190,7 @@ fn an_answer_names_what_it_answers() {
     let sighting = |note: Option<&str>| {
         Content::Sighting(Sighting {
             seen_at: "2026-10-03T14:05:00+08:00".parse().unwrap(),
-            place: Place {
-                locode: Some("HKHKG".parse().unwrap()),
-                description: None,
-            },
+            place: Place { locode: Some("HKHKG".parse().unwrap()), description: None },
             identifiers: List::empty(),
             action: Action::Observing,
             note: note.map(text),
@@ -238,9 +198,7 @@ fn an_answer_names_what_it_answers() {
     };
     assert_eq!(refused_at(sighting(None)), ["content.sighting"]);
     let answers = [
-        Content::Recall(Recall {
-            reason: text("wrong"),
-        }),
+        Content::Recall(Recall { reason: text("wrong") }),
         Content::Amendment(Amendment {
             replacement: Box::new(Content::Outcome(outcome())),
             reason: text("corrected"),
@@ -256,27 +214,15 @@ fn an_answer_names_what_it_answers() {
             until: None,
             conditions: None,
         }),
-        Content::Compliance(Compliance {
-            answer: ComplianceAnswer::Complied,
-            note: None,
-        }),
+        Content::Compliance(Compliance { answer: ComplianceAnswer::Complied, note: None }),
         sighting(Some("seen")),
     ];
     for content in answers {
         let parts = draft(content);
         assert_eq!(draft_refused_at(parts.clone()), ["in_reply_to"]);
-        assert!(
-            Draft::new(DraftParts {
-                in_reply_to: Some(MessageId::new(1, [1; 10])),
-                ..parts
-            })
-            .is_ok()
-        );
+        assert!(Draft::new(DraftParts { in_reply_to: Some(MessageId::new(1, [1; 10])), ..parts }).is_ok());
     }
-    assert!(
-        Draft::new(draft(Content::Outcome(outcome()))).is_ok(),
-        "an outcome may stand alone"
-    );
+    assert!(Draft::new(draft(Content::Outcome(outcome()))).is_ok(), "an outcome may stand alone");
 }
 
 #[test]
@@ -292,38 +238,19 @@ fn the_words_of_h3_and_its_code_need_each_other() {
         ..code_alone.alert.clone().into_parts()
     })
     .unwrap();
-    let both = DraftParts {
-        alert: with_text.clone(),
-        ..code_alone.clone()
-    };
+    let both = DraftParts { alert: with_text.clone(), ..code_alone.clone() };
     assert!(Draft::new(both).is_ok());
-    let text_alone = DraftParts {
-        handling: Handling::new(Tlp::Amber, []),
-        alert: with_text,
-        ..code_alone
-    };
+    let text_alone = DraftParts { handling: Handling::new(Tlp::Amber, []), alert: with_text, ..code_alone };
     assert_eq!(draft_refused_at(text_alone), ["handling_text"]);
 }
 
 #[test]
 fn acting_is_possible_before_the_window_closes_and_the_retention_ends() {
     let draft = draft(Content::TransitCase(transit()));
-    let late = |time: &str| DraftParts {
-        act_before: Some(time.parse().unwrap()),
-        ..draft.clone()
-    };
-    assert!(
-        Draft::new(late("2026-10-03T17:30:00+08:00")).is_ok(),
-        "the same moment by another clock"
-    );
-    assert_eq!(
-        draft_refused_at(late("2026-10-03T11:30:01+02:00")),
-        ["act_before"]
-    );
-    assert_eq!(
-        draft_refused_at(late("2028-01-01T00:00:00Z")),
-        ["act_before", "act_before"]
-    );
+    let late = |time: &str| DraftParts { act_before: Some(time.parse().unwrap()), ..draft.clone() };
+    assert!(Draft::new(late("2026-10-03T17:30:00+08:00")).is_ok(), "the same moment by another clock");
+    assert_eq!(draft_refused_at(late("2026-10-03T11:30:01+02:00")), ["act_before"]);
+    assert_eq!(draft_refused_at(late("2028-01-01T00:00:00Z")), ["act_before", "act_before"]);
 }
 
 #[test]
@@ -334,14 +261,8 @@ fn recipients_are_named_once_each_or_by_an_operation() {
         ..draft.clone()
     };
     assert_eq!(draft_refused_at(to(&[])), ["recipients"]);
-    assert_eq!(
-        draft_refused_at(to(&["DE-ZKA", "AU-ABF", "DE-ZKA"])),
-        ["recipients[2]"]
-    );
-    let operation = DraftParts {
-        operation: Some("OP-MARKER".parse().unwrap()),
-        ..to(&[])
-    };
+    assert_eq!(draft_refused_at(to(&["DE-ZKA", "AU-ABF", "DE-ZKA"])), ["recipients[2]"]);
+    let operation = DraftParts { operation: Some("OP-MARKER".parse().unwrap()), ..to(&[]) };
     assert!(Draft::new(operation).is_ok());
     let many: Vec<String> = (10..75).map(|number| format!("AA-{number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -351,13 +272,7 @@ fn recipients_are_named_once_each_or_by_an_operation() {
 #[test]
 fn a_body_agrees_with_its_header() {
     let alert = Alert::new(parts(Content::Outcome(outcome()))).unwrap();
-    assert!(
-        alert
-            .agrees_with(Kind::Outcome, &Handling::new(Tlp::Red, []))
-            .is_ok()
-    );
-    let faults = alert
-        .agrees_with(Kind::Recall, &Handling::new(Tlp::Red, [HandlingCode::H3]))
-        .unwrap_err();
+    assert!(alert.agrees_with(Kind::Outcome, &Handling::new(Tlp::Red, [])).is_ok());
+    let faults = alert.agrees_with(Kind::Recall, &Handling::new(Tlp::Red, [HandlingCode::H3])).unwrap_err();
     assert_eq!(faults.as_slice().len(), 2, "{faults}");
 }

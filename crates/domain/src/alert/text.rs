@@ -102,10 +102,9 @@ pub enum Error {
 impl Explain for Error {
     fn explain(&self, text: &str) -> (String, String) {
         match self {
-            Self::Length { chars, chars_max } => (
-                format!("{chars} characters"),
-                format!("1 to {chars_max} characters of text"),
-            ),
+            Self::Length { chars, chars_max } => {
+                (format!("{chars} characters"), format!("1 to {chars_max} characters of text"))
+            }
             Self::Character { character, position } => (
                 format!("{character:?} at character {position} of {}", quote(text)),
                 "text without control characters and direction overrides".to_owned(),
@@ -129,11 +128,7 @@ impl<T> List<T> {
 
     /// Takes a list over unless it is too long.
     pub fn new(entries: Vec<T>) -> Result<Self, ListError> {
-        if entries.len() > LIST_MAX {
-            Err(ListError { found: entries.len() })
-        } else {
-            Ok(Self(entries))
-        }
+        if entries.len() > LIST_MAX { Err(ListError { found: entries.len() }) } else { Ok(Self(entries)) }
     }
 
     /// Reads a list entry by entry, reporting each fault at its place.
@@ -143,18 +138,12 @@ impl<T> List<T> {
         read: impl Fn(S, &Place<'_>) -> Option<T>,
     ) -> Option<Self> {
         if entries.len() > LIST_MAX {
-            at.fault(
-                format!("{} entries", entries.len()),
-                format!("at most {LIST_MAX} entries"),
-            );
+            at.fault(format!("{} entries", entries.len()), format!("at most {LIST_MAX} entries"));
             return None;
         }
         // Every entry is read even after a wrong one, so that all faults are told.
-        let read: Vec<Option<T>> = entries
-            .into_iter()
-            .enumerate()
-            .map(|(index, entry)| read(entry, &at.item(index)))
-            .collect();
+        let read: Vec<Option<T>> =
+            entries.into_iter().enumerate().map(|(index, entry)| read(entry, &at.item(index))).collect();
         read.into_iter().collect::<Option<Vec<T>>>().map(Self)
     }
 }
@@ -207,21 +196,11 @@ mod tests {
         assert_eq!(" two words ".parse::<Line>().unwrap().as_str(), "two words");
         assert!("two\nlines".parse::<Text>().is_ok());
         assert!("ผู้ต้องสงสัย লাগেজ 嫌疑人".parse::<Line>().is_ok());
-        for text in [
-            "",
-            "  ",
-            "two\nlines",
-            "\u{1b}[2J",
-            "a\u{202e}b",
-            &"x".repeat(201),
-        ] {
+        for text in ["", "  ", "two\nlines", "\u{1b}[2J", "a\u{202e}b", &"x".repeat(201)] {
             assert!(text.parse::<Line>().is_err(), "{text:?}");
         }
         assert!("x".repeat(8_001).parse::<Text>().is_err());
-        assert!(
-            "漢".repeat(8_000).parse::<Text>().is_ok(),
-            "characters are counted, not bytes"
-        );
+        assert!("漢".repeat(8_000).parse::<Text>().is_ok(), "characters are counted, not bytes");
     }
 
     #[test]

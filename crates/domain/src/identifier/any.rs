@@ -145,16 +145,10 @@ mod tests {
 
     #[test]
     fn every_type_shows_what_it_reads() {
-        assert_eq!(
-            ONE_OF_EACH.map(|(identifier_type, _)| identifier_type),
-            IdentifierType::ALL
-        );
+        assert_eq!(ONE_OF_EACH.map(|(identifier_type, _)| identifier_type), IdentifierType::ALL);
         for (identifier_type, text) in ONE_OF_EACH {
             let identifier = Identifier::parse(identifier_type, text).unwrap();
-            assert_eq!(
-                (identifier.identifier_type(), identifier.value().as_str()),
-                (identifier_type, text)
-            );
+            assert_eq!((identifier.identifier_type(), identifier.value().as_str()), (identifier_type, text));
             assert!(Identifier::readings(text).contains(&identifier));
         }
     }

@@ -29,10 +29,7 @@ mod tests {
 
     #[test]
     fn a_tag_has_ten_digits() {
-        assert_eq!(
-            "0160 123456".parse::<BaggageTag>().unwrap().to_string(),
-            "0160123456"
-        );
+        assert_eq!("0160 123456".parse::<BaggageTag>().unwrap().to_string(), "0160123456");
         assert!("CX123456".parse::<BaggageTag>().is_err());
         assert!("01601234567".parse::<BaggageTag>().is_err());
     }

@@ -21,10 +21,8 @@ impl Class {
 
 pub(super) const DIGIT: Class = Class::new(|byte| byte.is_ascii_digit(), "a digit");
 pub(super) const LETTER: Class = Class::new(|byte| byte.is_ascii_uppercase(), "a letter A to Z");
-pub(super) const ALPHANUMERIC: Class = Class::new(
-    |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit(),
-    "a letter A to Z or a digit",
-);
+pub(super) const ALPHANUMERIC: Class =
+    Class::new(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit(), "a letter A to Z or a digit");
 
 /// An identifier in capitals without blanks and separators; ASCII only.
 pub(super) struct Compact {
@@ -35,25 +33,15 @@ pub(super) struct Compact {
 impl Compact {
     /// Normalises a text; what is neither ASCII nor a blank is refused here.
     pub(super) fn read(subject: &'static str, text: &str, separators: &[char]) -> Result<Self, Error> {
-        let mut compact = Self {
-            subject,
-            text: String::new(),
-        };
+        let mut compact = Self { subject, text: String::new() };
         if text.len() > INPUT_MAX {
             return Err(compact.length_error(text.chars().count(), "far fewer"));
         }
-        for found in text
-            .chars()
-            .filter(|found| !found.is_whitespace() && !separators.contains(found))
-        {
+        for found in text.chars().filter(|found| !found.is_whitespace() && !separators.contains(found)) {
             if !found.is_ascii_graphic() {
                 let position = compact.text.len() + 1;
                 let expected = "a plain letter A to Z or a digit";
-                return Err(compact.error(Fault::Character {
-                    position,
-                    found,
-                    expected,
-                }));
+                return Err(compact.error(Fault::Character { position, found, expected }));
             }
             compact.text.push(found.to_ascii_uppercase());
         }
@@ -98,30 +86,17 @@ impl Compact {
         if found == computed {
             return Ok(());
         }
-        Err(self.error(Fault::CheckDigit {
-            position: index + 1,
-            found,
-            computed,
-            covers,
-        }))
+        Err(self.error(Fault::CheckDigit { position: index + 1, found, computed, covers }))
     }
 
     /// Refuses the part that begins at `index` (from 0).
     pub(super) fn unknown(&self, part: Range<usize>, expected: &'static str) -> Error {
         let position = part.start + 1;
-        self.error(Fault::Unknown {
-            position,
-            found: self.part(part).to_owned(),
-            expected,
-        })
+        self.error(Fault::Unknown { position, found: self.part(part).to_owned(), expected })
     }
 
     pub(super) fn character_error(&self, index: usize, found: char, expected: &'static str) -> Error {
-        self.error(Fault::Character {
-            position: index + 1,
-            found,
-            expected,
-        })
+        self.error(Fault::Character { position: index + 1, found, expected })
     }
 
     /// A part, as far as it is there.

@@ -11,10 +11,7 @@ compact_identifier! {
 }
 shown_compact!(ContainerNumber);
 
-const CATEGORY: Class = Class::new(
-    |byte| matches!(byte, b'U' | b'J' | b'Z'),
-    "the category U, J or Z",
-);
+const CATEGORY: Class = Class::new(|byte| matches!(byte, b'U' | b'J' | b'Z'), "the category U, J or Z");
 
 impl FromStr for ContainerNumber {
     type Err = Error;
@@ -68,10 +65,7 @@ pub(super) mod tests {
         for text in ["CSQU3054383", "MWCU6059784", "TRLU4586140", " csqu 305438-3 "] {
             assert!(text.parse::<ContainerNumber>().is_ok(), "{text}");
         }
-        assert_eq!(
-            " csqu 305438-3 ".parse::<ContainerNumber>().unwrap().to_string(),
-            "CSQU3054383"
-        );
+        assert_eq!(" csqu 305438-3 ".parse::<ContainerNumber>().unwrap().to_string(), "CSQU3054383");
         for text in [
             "CSQU3054384",
             "CSQU3054338",

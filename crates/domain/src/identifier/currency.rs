@@ -74,15 +74,9 @@ mod tests {
 
     #[test]
     fn currencies_know_their_decimals() {
-        for (text, decimals) in [
-            ("HKD", 2),
-            ("JPY", 0),
-            ("KRW", 0),
-            ("VND", 0),
-            ("KWD", 3),
-            ("EUR", 2),
-            ("idr", 2),
-        ] {
+        for (text, decimals) in
+            [("HKD", 2), ("JPY", 0), ("KRW", 0), ("VND", 0), ("KWD", 3), ("EUR", 2), ("idr", 2)]
+        {
             assert_eq!(text.parse::<Currency>().unwrap().decimals(), decimals, "{text}");
         }
         for text in ["XAU", "XXX", "HK", "HKDD", "ABC"] {

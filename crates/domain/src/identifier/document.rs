@@ -27,10 +27,7 @@ impl TravelDocument {
         let number = Compact::read("number of a travel document", number, &['-', '.', '/'])?;
         number.length(&(1..=22), "1 to 22")?;
         number.all(0..22, &ALPHANUMERIC)?;
-        Ok(Self {
-            issuer: issuer.into_text(),
-            number: number.into_text(),
-        })
+        Ok(Self { issuer: issuer.into_text(), number: number.into_text() })
     }
 
     /// The code of the issuing state or body.
@@ -49,15 +46,9 @@ impl FromStr for TravelDocument {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let expected = "1 to 3 letters of the issuer, `/`, the number";
-        let (issuer, number) = text.split_once('/').ok_or_else(|| {
-            Error::new(
-                SUBJECT,
-                Fault::Length {
-                    found: text.chars().count(),
-                    expected,
-                },
-            )
-        })?;
+        let (issuer, number) = text
+            .split_once('/')
+            .ok_or_else(|| Error::new(SUBJECT, Fault::Length { found: text.chars().count(), expected }))?;
         Self::new(issuer, number)
     }
 }

@@ -16,11 +16,7 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(subject: &'static str, fault: Fault) -> Self {
-        Self {
-            subject,
-            line: None,
-            fault,
-        }
+        Self { subject, line: None, fault }
     }
 
     pub(crate) fn on_line(mut self, line: usize) -> Self {

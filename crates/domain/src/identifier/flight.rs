@@ -23,11 +23,8 @@ impl FromStr for FlightNumber {
         let compact = Compact::read(SUBJECT, text, &['-', '/', '.'])?;
         compact.length(&(3..=8), "3 to 8 (airline, 1 to 4 digits, optional letter)")?;
         let airline = airline(&compact)?;
-        let suffix = usize::from(
-            compact
-                .byte(compact.len() - 1)
-                .is_some_and(|last| last.is_ascii_uppercase()),
-        );
+        let suffix =
+            usize::from(compact.byte(compact.len() - 1).is_some_and(|last| last.is_ascii_uppercase()));
         let digits = airline..compact.len() - suffix;
         if digits.is_empty() {
             return Err(compact.character_error(
@@ -45,9 +42,7 @@ impl FromStr for FlightNumber {
             return Err(compact.unknown(digits, "a number above zero"));
         }
         let airline = compact.part(0..airline);
-        Ok(Self(
-            format!("{airline}{number}{}", compact.part(digits.end..compact.len())).into(),
-        ))
+        Ok(Self(format!("{airline}{number}{}", compact.part(digits.end..compact.len())).into()))
     }
 }
 
@@ -97,20 +92,10 @@ impl FromStr for Flight {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let expected = "flight number, `/`, date of origin as YYYY-MM-DD";
-        let (number, date) = text.split_once('/').ok_or_else(|| {
-            Error::new(
-                "flight",
-                Fault::Length {
-                    found: text.chars().count(),
-                    expected,
-                },
-            )
-        })?;
-        let fault = || Fault::Unknown {
-            position: number.len() + 2,
-            found: date.to_owned(),
-            expected,
-        };
+        let (number, date) = text
+            .split_once('/')
+            .ok_or_else(|| Error::new("flight", Fault::Length { found: text.chars().count(), expected }))?;
+        let fault = || Fault::Unknown { position: number.len() + 2, found: date.to_owned(), expected };
         Ok(Self {
             number: number.parse()?,
             origin_date: date.parse().map_err(|_| Error::new("flight", fault()))?,
@@ -145,16 +130,11 @@ mod tests {
 
     #[test]
     fn what_is_not_a_flight_number_is_refused() {
-        for text in [
-            "CX12345", "9912", "CX", "CXA", "CX123AB", "CX0", "CPAX123", "C#123", "CX12A4", "",
-        ] {
+        for text in ["CX12345", "9912", "CX", "CXA", "CX123AB", "CX0", "CPAX123", "C#123", "CX12A4", ""] {
             assert!(text.parse::<FlightNumber>().is_err(), "{text}");
         }
         let error = "CX12345".parse::<FlightNumber>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "flight number: found `12345` at position 3, expected 1 to 4 digits"
-        );
+        assert_eq!(error.to_string(), "flight number: found `12345` at position 3, expected 1 to 4 digits");
     }
 
     #[test]

@@ -15,9 +15,7 @@ compact_identifier! {
 impl HsCode {
     /// The six digits that all countries share.
     pub fn subheading(&self) -> &str {
-        self.0
-            .split_at_checked(6)
-            .map_or(&self.0, |(subheading, _)| subheading)
+        self.0.split_at_checked(6).map_or(&self.0, |(subheading, _)| subheading)
     }
 }
 
@@ -28,9 +26,7 @@ impl FromStr for HsCode {
         let compact = Compact::read("HS code", text, &['.', '-'])?;
         compact.length(&(6..=12), "6 digits (up to 12 in a national line)")?;
         compact.all(0..12, &DIGIT)?;
-        let chapter = compact
-            .digits(0..2)
-            .fold(0, |chapter, value| chapter * 10 + value);
+        let chapter = compact.digits(0..2).fold(0, |chapter, value| chapter * 10 + value);
         if !(1..=97).contains(&chapter) || chapter == 77 {
             return Err(compact.unknown(0..2, "a chapter from 01 to 97 except 77"));
         }
@@ -69,21 +65,10 @@ impl TryFrom<u32> for HsEdition {
     type Error = Error;
 
     fn try_from(year: u32) -> Result<Self, Error> {
-        Self::YEARS
-            .into_iter()
-            .find(|known| u32::from(*known) == year)
-            .map(Self)
-            .ok_or_else(|| {
-                let expected = "1988, 1992, 1996, 2002, 2007, 2012, 2017, 2022 or 2028";
-                Error::new(
-                    "HS edition",
-                    Fault::Unknown {
-                        position: 1,
-                        found: year.to_string(),
-                        expected,
-                    },
-                )
-            })
+        Self::YEARS.into_iter().find(|known| u32::from(*known) == year).map(Self).ok_or_else(|| {
+            let expected = "1988, 1992, 1996, 2002, 2007, 2012, 2017, 2022 or 2028";
+            Error::new("HS edition", Fault::Unknown { position: 1, found: year.to_string(), expected })
+        })
     }
 }
 
@@ -93,11 +78,9 @@ mod tests {
 
     #[test]
     fn codes_keep_their_national_digits() {
-        for (text, shown) in [
-            ("2939.71", "2939.71"),
-            ("293971", "2939.71"),
-            ("2939 71 00 10", "2939.71.0010"),
-        ] {
+        for (text, shown) in
+            [("2939.71", "2939.71"), ("293971", "2939.71"), ("2939 71 00 10", "2939.71.0010")]
+        {
             let code: HsCode = text.parse().unwrap();
             assert_eq!(code.to_string(), shown);
             assert_eq!(code.subheading(), "293971");
@@ -107,15 +90,7 @@ mod tests {
 
     #[test]
     fn chapters_that_do_not_exist_are_refused() {
-        for text in [
-            "7701.00",
-            "0001.00",
-            "9801.00",
-            "2939.7",
-            "2939",
-            "2939.7A",
-            "2939710000000",
-        ] {
+        for text in ["7701.00", "0001.00", "9801.00", "2939.7", "2939", "2939.7A", "2939710000000"] {
             assert!(text.parse::<HsCode>().is_err(), "{text}");
         }
         assert!(HsEdition::try_from(2022).is_ok());

@@ -17,10 +17,7 @@ const ZONE: Class = Class::new(
     |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'<',
     "a letter A to Z, a digit or `<`",
 );
-const NAME: Class = Class::new(
-    |byte| byte.is_ascii_uppercase() || byte == b'<',
-    "a letter A to Z or `<`",
-);
+const NAME: Class = Class::new(|byte| byte.is_ascii_uppercase() || byte == b'<', "a letter A to Z or `<`");
 const DATE: Class = Class::new(|byte| byte.is_ascii_digit() || byte == b'<', "a digit or `<`");
 const SEX: Class = Class::new(|byte| matches!(byte, b'M' | b'F' | b'<'), "M, F or `<`");
 
@@ -95,13 +92,7 @@ impl Mrz {
     }
 
     fn name_part(&self, part: usize) -> String {
-        self.names
-            .split("<<")
-            .nth(part)
-            .unwrap_or_default()
-            .replace(FILLER, " ")
-            .trim()
-            .to_owned()
+        self.names.split("<<").nth(part).unwrap_or_default().replace(FILLER, " ").trim().to_owned()
     }
 }
 
@@ -225,11 +216,8 @@ fn split(text: &str) -> Result<(&'static Layout, Vec<Compact>), Error> {
         return Ok((layout, lines));
     }
     for (line, number) in given.iter().zip(1..) {
-        line.length(
-            &(layout.line_len..=layout.line_len),
-            "as many in each line: 44, 36 or 30",
-        )
-        .map_err(|error| error.on_line(number))?;
+        line.length(&(layout.line_len..=layout.line_len), "as many in each line: 44, 36 or 30")
+            .map_err(|error| error.on_line(number))?;
     }
     Ok((layout, given))
 }
@@ -246,22 +234,11 @@ impl Zone {
     }
 
     fn char(&self, (line, at): (usize, usize)) -> char {
-        self.lines
-            .get(line)
-            .and_then(|line| line.byte(at))
-            .map_or(FILLER, char::from)
+        self.lines.get(line).and_then(|line| line.byte(at)).map_or(FILLER, char::from)
     }
 
     fn on<T>(&self, line: usize, act: impl FnOnce(&Compact) -> Result<T, Error>) -> Result<T, Error> {
-        let missing = || {
-            Error::new(
-                SUBJECT,
-                Fault::Length {
-                    found: 0,
-                    expected: "another line",
-                },
-            )
-        };
+        let missing = || Error::new(SUBJECT, Fault::Length { found: 0, expected: "another line" });
         act(self.lines.get(line).ok_or_else(missing)?).map_err(|error| error.on_line(line + 1))
     }
 
@@ -277,11 +254,7 @@ impl Zone {
             "a document code other than V (a visa)",
         );
         let layout = self.layout;
-        let code = if layout.format == MrzFormat::Td3 {
-            &PASSPORT
-        } else {
-            &CARD
-        };
+        let code = if layout.format == MrzFormat::Td3 { &PASSPORT } else { &CARD };
         self.all((0, 0, 1), code)?;
         for line in 0..self.lines.len() {
             self.all((line, 0, layout.line_len), &ZONE)?;
@@ -307,11 +280,7 @@ impl Zone {
     /// on in the optional data, followed there by the check digit (ICAO 9303-5, section 4.2.2, note j).
     fn number(&self) -> Result<String, Error> {
         let (line, from, to) = self.layout.number;
-        let rest = self
-            .field(self.layout.number_rest)
-            .split(FILLER)
-            .next()
-            .unwrap_or_default();
+        let rest = self.field(self.layout.number_rest).split(FILLER).next().unwrap_or_default();
         if self.char((line, to)) != FILLER || rest.is_empty() {
             self.check(self.layout.number, "the document number")?;
             return Ok(self.field((line, from, to)).trim_end_matches(FILLER).to_owned());
@@ -324,9 +293,7 @@ impl Zone {
         }
         let (line, from, _) = self.layout.number_rest;
         let at = from + further.len();
-        self.on(line, |line| {
-            line.check_digit(at, computed, "the long document number")
-        })?;
+        self.on(line, |line| line.check_digit(at, computed, "the long document number"))?;
         Ok(number)
     }
 
@@ -343,18 +310,10 @@ impl Zone {
     }
 
     fn composite(&self) -> Result<(), Error> {
-        let covered = self
-            .layout
-            .composite
-            .iter()
-            .flat_map(|field| self.field(*field).bytes());
+        let covered = self.layout.composite.iter().flat_map(|field| self.field(*field).bytes());
         let computed = check_digit(covered);
         self.on(1, |line| {
-            line.check_digit(
-                self.layout.line_len - 1,
-                computed,
-                "number, dates and optional data together",
-            )
+            line.check_digit(self.layout.line_len - 1, computed, "number, dates and optional data together")
         })
     }
 }

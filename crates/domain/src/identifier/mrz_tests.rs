@@ -18,27 +18,15 @@ fn the_published_examples_are_read() {
     let passport: Mrz = PASSPORT.parse().unwrap();
     assert_eq!(passport.format(), MrzFormat::Td3);
     assert_eq!(passport.document().to_string(), "UTO/L898902C3");
-    assert_eq!(
-        (passport.surname().as_str(), passport.given_names().as_str()),
-        ("ERIKSSON", "ANNA MARIA")
-    );
-    assert_eq!(
-        (passport.birth_date_yymmdd(), passport.expiry_date_yymmdd()),
-        ("740812", "120415")
-    );
+    assert_eq!((passport.surname().as_str(), passport.given_names().as_str()), ("ERIKSSON", "ANNA MARIA"));
+    assert_eq!((passport.birth_date_yymmdd(), passport.expiry_date_yymmdd()), ("740812", "120415"));
     assert_eq!((passport.nationality(), passport.sex()), ("UTO", 'F'));
     assert_eq!(passport.to_string(), PASSPORT);
 
     let card: Mrz = CARD.parse().unwrap();
-    assert_eq!(
-        (card.format(), card.document().number()),
-        (MrzFormat::Td1, "D23145890")
-    );
+    assert_eq!((card.format(), card.document().number()), (MrzFormat::Td1, "D23145890"));
     let card: Mrz = TD2.parse().unwrap();
-    assert_eq!(
-        (card.format(), card.document().number()),
-        (MrzFormat::Td2, "D23145890")
-    );
+    assert_eq!((card.format(), card.document().number()), (MrzFormat::Td2, "D23145890"));
     assert_eq!(card.surname(), "ERIKSSON");
 }
 
@@ -48,26 +36,14 @@ fn a_number_longer_than_its_field_goes_on_in_the_optional_data() {
     assert_eq!(card.document().number(), "D23145890734");
     let error = LONG_CARD.replace("7349", "7348").parse::<Mrz>().unwrap_err();
     assert!(
-        matches!(
-            error.fault(),
-            Fault::CheckDigit {
-                position: 19,
-                found: '8',
-                computed: '9',
-                ..
-            }
-        ),
+        matches!(error.fault(), Fault::CheckDigit { position: 19, found: '8', computed: '9', .. }),
         "{error}"
     );
 }
 
 #[test]
 fn lines_may_come_run_together_or_in_small_letters() {
-    for text in [
-        PASSPORT.replace('\n', ""),
-        PASSPORT.to_lowercase(),
-        PASSPORT.replace('\n', "\r\n "),
-    ] {
+    for text in [PASSPORT.replace('\n', ""), PASSPORT.to_lowercase(), PASSPORT.replace('\n', "\r\n ")] {
         assert_eq!(text.parse::<Mrz>().unwrap().to_string(), PASSPORT);
     }
 }
@@ -78,15 +54,7 @@ fn a_wrong_composite_is_named_with_its_place() {
     let error = text.parse::<Mrz>().unwrap_err();
     assert_eq!(error.line(), Some(2));
     assert!(
-        matches!(
-            error.fault(),
-            Fault::CheckDigit {
-                position: 44,
-                found: '5',
-                computed: '4',
-                ..
-            }
-        ),
+        matches!(error.fault(), Fault::CheckDigit { position: 44, found: '5', computed: '4', .. }),
         "{error}"
     );
     assert!(text.replace("<05", "<04").parse::<Mrz>().is_ok());

@@ -17,28 +17,18 @@ impl FromStr for PostalItem {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let compact = Compact::read("postal item", text, &['-', '.'])?;
-        compact.length(
-            &(13..=13),
-            "13 (2 letters, 8 digits, check digit, 2-letter country)",
-        )?;
+        compact.length(&(13..=13), "13 (2 letters, 8 digits, check digit, 2-letter country)")?;
         compact.all(0..2, &LETTER)?;
         compact.all(2..11, &DIGIT)?;
         compact.all(11..13, &LETTER)?;
-        compact.check_digit(
-            10,
-            digit(check(compact.digits(2..10))),
-            "the serial at positions 3 to 10",
-        )?;
+        compact.check_digit(10, digit(check(compact.digits(2..10))), "the serial at positions 3 to 10")?;
         Ok(Self(compact.into_text()))
     }
 }
 
 /// UPU S10: 11 minus the weighted sum modulo 11, where 10 becomes 0 and 11 becomes 5.
 fn check(serial: impl Iterator<Item = u32>) -> u32 {
-    let sum: u32 = serial
-        .zip([8, 6, 4, 2, 3, 5, 9, 7])
-        .map(|(value, weight)| value * weight)
-        .sum();
+    let sum: u32 = serial.zip([8, 6, 4, 2, 3, 5, 9, 7]).map(|(value, weight)| value * weight).sum();
     match 11 - sum % 11 {
         10 => 0,
         11 => 5,
@@ -53,21 +43,10 @@ mod tests {
 
     #[test]
     fn published_items_are_read_and_their_neighbours_refused() {
-        for text in [
-            "RA473124829HK",
-            "RA100000140HK",
-            "RA100000025HK",
-            "ra 473 124 829 hk",
-        ] {
+        for text in ["RA473124829HK", "RA100000140HK", "RA100000025HK", "ra 473 124 829 hk"] {
             assert!(text.parse::<PostalItem>().is_ok(), "{text}");
         }
-        for text in [
-            "RA473124828HK",
-            "R4473124829HK",
-            "RA473124829H1",
-            "RA47312482HK",
-            "RA4731248290HK",
-        ] {
+        for text in ["RA473124828HK", "R4473124829HK", "RA473124829H1", "RA47312482HK", "RA4731248290HK"] {
             assert!(text.parse::<PostalItem>().is_err(), "{text}");
         }
     }

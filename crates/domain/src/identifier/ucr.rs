@@ -22,10 +22,7 @@ impl FromStr for Ucr {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let compact = Compact::read("unique consignment reference", text, &[])?;
-        compact.length(
-            &(5..=35),
-            "5 to 35 (year digit, 2-letter country, company and reference)",
-        )?;
+        compact.length(&(5..=35), "5 to 35 (year digit, 2-letter country, company and reference)")?;
         compact.all(0..1, &DIGIT)?;
         compact.all(1..3, &LETTER)?;
         compact.all(3..35, &REFERENCE)?;
@@ -39,11 +36,7 @@ mod tests {
 
     #[test]
     fn references_follow_the_recommendation() {
-        for text in [
-            "3GB123456789000-INV0042",
-            "6HK(A1)-9",
-            "5DE12345678901234567890123456789012",
-        ] {
+        for text in ["3GB123456789000-INV0042", "6HK(A1)-9", "5DE12345678901234567890123456789012"] {
             assert!(text.parse::<Ucr>().is_ok(), "{text}");
         }
         for text in [

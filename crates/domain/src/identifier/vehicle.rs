@@ -28,17 +28,8 @@ impl Vin {
     pub fn warning(&self) -> Option<Error> {
         let computed = check(&self.0);
         let found = self.0.chars().nth(8)?;
-        (found != computed).then(|| {
-            Error::new(
-                "VIN",
-                Fault::CheckDigit {
-                    position: 9,
-                    found,
-                    computed,
-                    covers: COVERS,
-                },
-            )
-        })
+        (found != computed)
+            .then(|| Error::new("VIN", Fault::CheckDigit { position: 9, found, computed, covers: COVERS }))
     }
 }
 
@@ -119,13 +110,7 @@ impl FromStr for VehiclePlate {
     fn from_str(text: &str) -> Result<Self, Error> {
         const SUBJECT: &str = "vehicle plate";
         let expected = "2-letter country, `/`, 1 to 16 letters and digits";
-        let length = Error::new(
-            SUBJECT,
-            Fault::Length {
-                found: text.chars().count(),
-                expected,
-            },
-        );
+        let length = Error::new(SUBJECT, Fault::Length { found: text.chars().count(), expected });
         let (country, number) = text.split_once('/').ok_or_else(|| length.clone())?;
         let country = country.parse()?;
         let number: String = number
@@ -133,25 +118,14 @@ impl FromStr for VehiclePlate {
             .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '·'))
             .flat_map(char::to_uppercase)
             .collect();
-        if let Some((index, found)) = number
-            .chars()
-            .enumerate()
-            .find(|(_, found)| !found.is_alphanumeric())
-        {
-            let fault = Fault::Character {
-                position: index + 4,
-                found,
-                expected: "a letter or a digit",
-            };
+        if let Some((index, found)) = number.chars().enumerate().find(|(_, found)| !found.is_alphanumeric()) {
+            let fault = Fault::Character { position: index + 4, found, expected: "a letter or a digit" };
             return Err(Error::new(SUBJECT, fault));
         }
         if !(1..=16).contains(&number.chars().count()) {
             return Err(length);
         }
-        Ok(Self {
-            country,
-            number: number.into(),
-        })
+        Ok(Self { country, number: number.into() })
     }
 }
 
@@ -173,23 +147,10 @@ mod tests {
         }
         let error = "1M8GDM9A3KP042788".parse::<Vin>().unwrap_err();
         assert!(
-            matches!(
-                error.fault(),
-                Fault::CheckDigit {
-                    position: 9,
-                    found: '3',
-                    computed: 'X',
-                    ..
-                }
-            ),
+            matches!(error.fault(), Fault::CheckDigit { position: 9, found: '3', computed: 'X', .. }),
             "{error}"
         );
-        for text in [
-            "1M8GDM9AXKP04278",
-            "1M8GDM9AXKP0427888",
-            "1M8GDM9AXKPO42788",
-            "IM8GDM9AXKP042788",
-        ] {
+        for text in ["1M8GDM9AXKP04278", "1M8GDM9AXKP0427888", "1M8GDM9AXKPO42788", "IM8GDM9AXKP042788"] {
             assert!(text.parse::<Vin>().is_err(), "{text}");
         }
     }
@@ -204,11 +165,9 @@ mod tests {
 
     #[test]
     fn a_plate_names_its_country_and_keeps_its_script() {
-        for (text, shown) in [
-            ("hk/ab 1234", "HK/AB1234"),
-            ("CN/粤Z·1234港", "CN/粤Z1234港"),
-            ("DE/ZZ-AB 123", "DE/ZZAB123"),
-        ] {
+        for (text, shown) in
+            [("hk/ab 1234", "HK/AB1234"), ("CN/粤Z·1234港", "CN/粤Z1234港"), ("DE/ZZ-AB 123", "DE/ZZAB123")]
+        {
             let plate: VehiclePlate = text.parse().unwrap();
             assert_eq!(plate.to_string(), shown);
             assert_eq!(shown.parse::<VehiclePlate>().unwrap(), plate);

@@ -24,11 +24,8 @@ impl FromStr for ImoNumber {
         let compact = Compact::read("IMO ship number", bare, &['-', '.'])?;
         compact.length(&(7..=7), "7 digits")?;
         compact.all(0..7, &DIGIT)?;
-        let sum: u32 = compact
-            .digits(0..6)
-            .zip([7, 6, 5, 4, 3, 2])
-            .map(|(value, weight)| value * weight)
-            .sum();
+        let sum: u32 =
+            compact.digits(0..6).zip([7, 6, 5, 4, 3, 2]).map(|(value, weight)| value * weight).sum();
         compact.check_digit(6, digit(sum % 10), "the first six digits")?;
         Ok(Self(compact.into_text()))
     }
@@ -66,10 +63,7 @@ mod tests {
         for text in ["9074729", "7625811", "IMO 9074729", "imo9074729"] {
             assert!(text.parse::<ImoNumber>().is_ok(), "{text}");
         }
-        assert!(
-            "7605811".parse::<ImoNumber>().is_ok(),
-            "valid, and one digit from another valid number"
-        );
+        assert!("7605811".parse::<ImoNumber>().is_ok(), "valid, and one digit from another valid number");
         for text in ["9074728", "907472", "90747290", "A074729", "IMO"] {
             assert!(text.parse::<ImoNumber>().is_err(), "{text}");
         }
@@ -78,14 +72,7 @@ mod tests {
     #[test]
     fn an_mmsi_begins_with_a_country() {
         assert_eq!("477 123 456".parse::<Mmsi>().unwrap().to_string(), "477123456");
-        for text in [
-            "123456789",
-            "47712345",
-            "4771234567",
-            "776123456",
-            "200123456",
-            "47712345A",
-        ] {
+        for text in ["123456789", "47712345", "4771234567", "776123456", "200123456", "47712345A"] {
             assert!(text.parse::<Mmsi>().is_err(), "{text}");
         }
     }
