@@ -12,6 +12,7 @@
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
 //! | [`tls`] | the TLS settings that both ends share |
+//! | [`directory`] | a directory, once all who must sign it and the statements in it did |
 //!
 //! The crate opens no sockets and names no protobuf type. Randomness and time are arguments. Algorithms are chosen by
 //! the caller from the key's directory record, never from a message. Secrets are wiped when dropped and appear in no
@@ -21,6 +22,7 @@ pub mod bucket;
 #[cfg(any(test, feature = "chains"))]
 pub mod chains;
 pub mod digest;
+pub mod directory;
 pub mod dsse;
 pub mod keyfile;
 pub mod peer;
