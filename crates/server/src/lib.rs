@@ -1,3 +1,21 @@
 //! What hub and node share as servers.
+//!
+//! | module | promises |
+//! |---|---|
+//! | [`config`] | TOML into types; every fault at once, nothing repaired |
+//! | [`settings`] | the sections that both configurations have |
+//! | [`acceptor`] | TLS handshakes, bounded; only peers that prove who they are come in |
+//! | [`connection`] | who is on the other end; any live connection can be closed |
+//! | [`serve`] | gRPC, REST, health and reflection behind one door |
+//! | [`shutdown`] | an ordered and bounded end |
+//! | [`telemetry`] | the log |
+//!
+//! Nothing here knows about agencies' affairs: what a peer may do is decided by the services.
 
+pub mod acceptor;
 pub mod config;
+pub mod connection;
+pub mod serve;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,224 @@
+//! The door: TCP in, connections with a proven identity out.
+//!
+//! Handshakes run beside one another, bounded in number and time, so that a slow peer delays nobody; a refused peer
+//! is logged with the reason and told the kind of it. When the door is full, it stays shut for newcomers until
+//! somebody leaves: they are not queued here.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_crypto::peer::Refusal;
+use sealpost_crypto::tls::{self, Endpoint};
+use sealpost_domain::identity::Identity;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::connection::{Connection, Connections};
+
+/// A pause after the system had no file or no memory for another connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the door takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at one time, handshakes among them.
+    pub connections_max: usize,
+    /// Handshakes at one time; more wait in the system's backlog.
+    pub handshakes_max: usize,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+}
+
+/// Which HTTP a door speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    /// gRPC alone.
+    Http2,
+    /// gRPC, and REST over either HTTP.
+    Http2AndHttp1,
+}
+
+impl Protocols {
+    fn names(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http2 => &[b"h2"],
+            Self::Http2AndHttp1 => &[b"h2", b"http/1.1"],
+        }
+    }
+}
+
+/// A listening socket with an identity.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    door: Door,
+    limits: Limits,
+    protocols: Protocols,
+}
+
+/// What every handshake needs.
+#[derive(Clone, Debug)]
+struct Door {
+    endpoint: Endpoint,
+    connections: Connections,
+}
+
+impl Acceptor {
+    /// Binds the address; port 0 takes a free one.
+    pub async fn bind(
+        address: SocketAddr,
+        endpoint: Endpoint,
+        limits: Limits,
+        protocols: Protocols,
+    ) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
+        let door = Door { endpoint, connections: Connections::default() };
+        Ok(Self { listener, door, limits, protocols })
+    }
+
+    /// The address that is bound.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The connections that live.
+    pub fn connections(&self) -> Connections {
+        self.door.connections.clone()
+    }
+
+    pub(crate) fn protocols(&self) -> Protocols {
+        self.protocols
+    }
+
+    /// Starts to accept, until `stop`. The task is the caller's to wait for.
+    pub(crate) fn start(
+        self,
+        stop: CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> ReceiverStream<io::Result<Connection>> {
+        let (sender, receiver) = mpsc::channel(self.limits.handshakes_max.max(1));
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.run(&sender) => {}
+            }
+        });
+        ReceiverStream::new(receiver)
+    }
+
+    async fn run(self, ready: &mpsc::Sender<io::Result<Connection>>) {
+        let room = Arc::new(Semaphore::new(self.limits.connections_max));
+        let mut handshakes = JoinSet::new();
+        loop {
+            tokio::select! {
+                Some(ended) = handshakes.join_next() => {
+                    let Ok(Some(connection)) = ended else { continue };
+                    if ready.send(Ok(connection)).await.is_err() {
+                        return;
+                    }
+                }
+                accepted = self.listener.accept(), if handshakes.len() < self.limits.handshakes_max => match accepted {
+                    Ok((stream, address)) => match Arc::clone(&room).try_acquire_owned() {
+                        Ok(permit) => {
+                            let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
+                            handshakes.spawn(with_timeout(self.limits.handshake_timeout, address, handshake));
+                        }
+                        Err(_) => warn!(%address, max = self.limits.connections_max, "connection refused: no room"),
+                    },
+                    Err(error) => {
+                        warn!(%error, "no connection could be accepted");
+                        time::sleep(EXHAUSTED_PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+}
+
+async fn with_timeout(
+    timeout: Duration,
+    address: SocketAddr,
+    handshake: impl Future<Output = Result<Connection, HandshakeError>>,
+) -> Option<Connection> {
+    match time::timeout(timeout, handshake).await {
+        Ok(Ok(connection)) => return Some(connection),
+        Ok(Err(HandshakeError::Refused(refusal))) => {
+            let reason = reason(&refusal);
+            info!(%address, reason, "peer refused");
+        }
+        Ok(Err(HandshakeError::Setup(error))) => warn!(%address, %error, "handshake not possible"),
+        Ok(Err(HandshakeError::Io(error))) => debug!(%address, %error, "handshake failed"),
+        Err(_) => info!(%address, ?timeout, "handshake took too long"),
+    }
+    None
+}
+
+/// A refusal with everything that led to it, for the log.
+fn reason(refusal: &Refusal) -> String {
+    let mut text = refusal.to_string();
+    let mut source = std::error::Error::source(refusal);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+impl Door {
+    async fn handshake(
+        self,
+        stream: TcpStream,
+        address: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        protocols: Protocols,
+    ) -> Result<Connection, HandshakeError> {
+        stream.set_nodelay(true).map_err(HandshakeError::Io)?;
+        let (config, verdict) = self.endpoint.server(protocols.names())?;
+        let accepted = TlsAcceptor::from(config).accept(stream).await;
+        match (accepted, verdict.get()) {
+            (_, Some(Err(refusal))) => Err(HandshakeError::Refused(Box::new(refusal.clone()))),
+            (Ok(stream), Some(Ok(certificate))) => {
+                let identity: &Identity = &certificate.identity;
+                debug!(%address, %identity, "peer connected");
+                Ok(self.connections.admit(stream, certificate.clone(), address, permit))
+            }
+            (Ok(_), None) => Err(HandshakeError::Io(io::ErrorKind::PermissionDenied.into())),
+            (Err(error), _) => Err(HandshakeError::Io(error)),
+        }
+    }
+}
+
+/// Why a handshake gave no connection.
+#[derive(Debug)]
+enum HandshakeError {
+    Refused(Box<Refusal>),
+    Setup(tls::Error),
+    Io(io::Error),
+}
+
+impl From<tls::Error> for HandshakeError {
+    fn from(error: tls::Error) -> Self {
+        Self::Setup(error)
+    }
+}
+
+/// Why there is no door.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}

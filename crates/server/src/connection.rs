@@ -1,0 +1,206 @@
+//! A connection whose peer is known, and the list of those that live.
+//!
+//! Every live connection can be closed from outside: when its peer's certificate is revoked, and at the end of the
+//! program. Whoever handles a request finds its [`Peer`] in the request's extensions, in gRPC and in REST alike.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use rustls::pki_types::CertificateDer;
+use sealpost_crypto::peer::Refusal;
+use sealpost_crypto::tls::Endpoint;
+use sealpost_crypto::trust::Usage;
+use sealpost_crypto::x509::Certificate;
+use sealpost_domain::identity::Identity;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::Status;
+use tonic::transport::server::Connected;
+
+/// Who is on the other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    certificate: Arc<Certificate>,
+    address: SocketAddr,
+}
+
+impl Peer {
+    /// The peer of a gRPC request.
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self, Status> {
+        let missing = || Status::unauthenticated("this request came over no connection of the acceptor");
+        request.extensions().get::<Self>().ok_or_else(missing)
+    }
+
+    /// Who it is, proven by its certificate.
+    pub fn identity(&self) -> &Identity {
+        &self.certificate.identity
+    }
+
+    /// The certificate that it showed.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// From where it came.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// The connections that live.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<Mutex<Live>>);
+
+#[derive(Debug, Default)]
+struct Live {
+    next: u64,
+    entries: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: Peer,
+    der: CertificateDer<'static>,
+    closing: CancellationToken,
+}
+
+impl Connections {
+    /// How many live.
+    pub fn count(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Closes all whose peer meets a condition, and says how many.
+    pub fn close_where(&self, condition: impl Fn(&Peer) -> bool) -> usize {
+        let live = self.lock();
+        let closing = live.entries.values().filter(|entry| condition(&entry.peer));
+        closing.map(|entry| entry.closing.cancel()).count()
+    }
+
+    /// Closes all whose peer would be refused now, and says whom and why: after a new revocation list or directory.
+    pub fn close_refused(&self, endpoint: &Endpoint) -> Vec<(Peer, Refusal)> {
+        let live = self.lock();
+        let refused = live.entries.values().filter_map(|entry| {
+            let refusal = endpoint.judge(&entry.der, Usage::Client).err()?;
+            entry.closing.cancel();
+            Some((entry.peer.clone(), refusal))
+        });
+        refused.collect()
+    }
+
+    pub(crate) fn admit(
+        &self,
+        stream: TlsStream<TcpStream>,
+        certificate: Certificate,
+        address: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Connection {
+        let der = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let der = der.cloned().unwrap_or_else(|| CertificateDer::from(Vec::new()));
+        let peer = Peer { certificate: Arc::new(certificate), address };
+        let closing = CancellationToken::new();
+        let closed = Box::pin(closing.clone().cancelled_owned());
+        let mut live = self.lock();
+        let number = live.next;
+        live.next += 1;
+        live.entries.insert(number, Entry { peer: peer.clone(), der, closing });
+        let listed = Listed { connections: self.clone(), number };
+        Connection { stream, peer, closed, _listed: listed, _permit: permit }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a connection off the list when it ends.
+#[derive(Debug)]
+struct Listed {
+    connections: Connections,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.connections.lock().entries.remove(&self.number);
+    }
+}
+
+/// A connection that tonic can serve.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    peer: Peer,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    _listed: Listed,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// Fails once the connection is closed from outside. Serving polls for reading all the time, so that a
+    /// connection wakes up to be closed.
+    fn open(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.closed.as_mut().poll(context) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.open(context)?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.open(context)?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.open(context)?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,48 @@
+//! The log: to stderr, for people or for machines.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts the log of the program; once. `level` is a directive list such as `info,sealpost_hub=debug`.
+pub fn init(format: Format, level: &str) -> Result<(), Error> {
+    let filter =
+        EnvFilter::try_new(level).map_err(|source| Error::Level { level: level.to_owned(), source })?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        Format::Text => registry.with(lines).try_init()?,
+        Format::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
+    }
+    Ok(())
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a directive list.
+    #[error(
+        "`{level}` is not a log level: expected error, warn, info, debug or trace, also per module (info,sealpost_hub=debug)"
+    )]
+    Level {
+        /// What was given.
+        level: String,
+        /// Why not.
+        source: ParseError,
+    },
+    /// Started before.
+    #[error("the log was started before")]
+    Started(#[from] TryInitError),
+}
