@@ -213,6 +213,11 @@ impl Received {
         self.digests.contains_key(&number) && self.read.insert(number)
     }
 
+    /// Whether a number was read.
+    pub fn is_read(&self, number: u64) -> bool {
+        self.read.contains(&number)
+    }
+
     /// Every number up to and with this one is settled.
     pub fn contiguous(&self) -> u64 {
         self.contiguous
