@@ -52,10 +52,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn record_too_large(bytes: usize) -> Self {
-        Self::TooLarge {
-            bytes,
-            limit: RECORD_BYTES_MAX,
-        }
+        Self::TooLarge { bytes, limit: RECORD_BYTES_MAX }
     }
 }
 

@@ -110,17 +110,9 @@ impl Header {
         }
         let (leaf_bytes, body_bytes) = (u32_at(bytes, 24) as usize, u32_at(bytes, 28) as usize);
         if leaf_bytes + body_bytes > RECORD_BYTES_MAX {
-            return Err(Fault::Length {
-                found: (leaf_bytes + body_bytes) as u64,
-            });
+            return Err(Fault::Length { found: (leaf_bytes + body_bytes) as u64 });
         }
-        Ok(Self {
-            index,
-            durable_mark,
-            leaf_bytes,
-            body_bytes,
-            crc: u32_at(bytes, 32),
-        })
+        Ok(Self { index, durable_mark, leaf_bytes, body_bytes, crc: u32_at(bytes, 32) })
     }
 
     /// Leaf and body.
@@ -163,11 +155,7 @@ pub(crate) fn encode(seed: u32, index: u64, durable_mark: u64, record: &Record, 
 pub(crate) fn verify(seed: u32, bytes: &[u8; HEADER_BYTES], payload: &[u8]) -> Result<(), Fault> {
     let expected = u32_at(bytes, COVERED_BYTES);
     let found = crc32c::crc32c_append(crc32c::crc32c_append(seed, &bytes[..COVERED_BYTES]), payload);
-    if found == expected {
-        Ok(())
-    } else {
-        Err(Fault::Checksum { found, expected })
-    }
+    if found == expected { Ok(()) } else { Err(Fault::Checksum { found, expected }) }
 }
 
 /// The record in a verified payload: one allocation that leaf and body share.

@@ -76,26 +76,15 @@ impl Frames {
         let start = self.in_block() + HEADER_BYTES;
         self.index += 1;
         self.offset += header.frame_bytes() as u64;
-        Ok(Some(Frame {
-            header,
-            offset,
-            payload: &self.block[start..start + header.payload_bytes()],
-        }))
+        Ok(Some(Frame { header, offset, payload: &self.block[start..start + header.payload_bytes()] }))
     }
 
     /// Has the next frame in the block and checks it.
     fn check(&mut self) -> Result<Option<Header>, Problem> {
         let available = self.fill(HEADER_BYTES)?;
-        let Some(bytes) = self.block[self.in_block()..]
-            .first_chunk::<HEADER_BYTES>()
-            .copied()
-        else {
+        let Some(bytes) = self.block[self.in_block()..].first_chunk::<HEADER_BYTES>().copied() else {
             let missing = (HEADER_BYTES - available) as u64;
-            return if available == 0 {
-                Ok(None)
-            } else {
-                Err(Problem::Fault(Fault::Short { missing }))
-            };
+            return if available == 0 { Ok(None) } else { Err(Problem::Fault(Fault::Short { missing })) };
         };
         let header = Header::parse(&bytes).map_err(Problem::Fault)?;
         if header.index != self.index {
@@ -123,18 +112,14 @@ impl Frames {
         self.block_offset = self.offset;
         self.block.resize(wanted.max(self.block_bytes), 0);
         self.block_bytes = (self.block_bytes * 2).min(BLOCK_BYTES_MAX);
-        let read = self
-            .file
-            .read_at(&mut self.block[held..], self.offset + held as u64)
-            .map_err(Problem::Io)?;
+        let read =
+            self.file.read_at(&mut self.block[held..], self.offset + held as u64).map_err(Problem::Io)?;
         self.block.truncate(held + read);
         Ok(self.block.len())
     }
 
     /// Where in the block the current offset is.
     fn in_block(&self) -> usize {
-        usize::try_from(self.offset - self.block_offset)
-            .unwrap_or(usize::MAX)
-            .min(self.block.len())
+        usize::try_from(self.offset - self.block_offset).unwrap_or(usize::MAX).min(self.block.len())
     }
 }

@@ -98,9 +98,7 @@ impl Log {
     pub fn sync(&mut self) -> Result<u64, Fatal> {
         self.usable()?;
         if self.durable() < self.next {
-            self.file
-                .sync_data()
-                .map_err(|error| self.fail("sync", self.active_path(), error))?;
+            self.file.sync_data().map_err(|error| self.fail("sync", self.active_path(), error))?;
             self.segments.durable.send_replace(self.next);
         }
         Ok(self.next)
@@ -115,18 +113,10 @@ impl Log {
             return self.rotate(incarnation, 0);
         }
         // The segment is still empty: only its header changes. Should that be torn, open makes the segment anew.
-        let segment = Segment {
-            incarnation,
-            first: self.active.first,
-            salt: self.options.salt,
-        };
+        let segment = Segment { incarnation, first: self.active.first, salt: self.options.salt };
         let path = self.active_path();
-        self.file
-            .write_at(&segment.encode(), 0)
-            .map_err(|error| self.fail("write", path.clone(), error))?;
-        self.file
-            .sync_data()
-            .map_err(|error| self.fail("sync", path, error))?;
+        self.file.write_at(&segment.encode(), 0).map_err(|error| self.fail("write", path.clone(), error))?;
+        self.file.sync_data().map_err(|error| self.fail("sync", path, error))?;
         self.active = Arc::new(Known::new(&segment));
         self.segments.add(Arc::clone(&self.active));
         Ok(())
@@ -152,12 +142,7 @@ impl Log {
             let start = self.buffer.len();
             let crc = frame::encode(self.active.seed, index, durable, record, &mut self.buffer);
             let length = u32::try_from(self.buffer.len() - start).unwrap_or(u32::MAX);
-            locations.push(Location {
-                segment,
-                offset: self.end + start as u64,
-                length,
-                crc,
-            });
+            locations.push(Location { segment, offset: self.end + start as u64, length, crc });
         }
         locations
     }
@@ -165,12 +150,8 @@ impl Log {
     /// Cuts away what a full disk took of the last write. Synced, since otherwise a crash could bring back records
     /// whose append was refused.
     fn take_back(&mut self, bytes: u64) -> Result<Error, Fatal> {
-        self.file
-            .truncate(self.end)
-            .map_err(|error| self.fail("truncate", self.active_path(), error))?;
-        self.file
-            .sync_data()
-            .map_err(|error| self.fail("sync", self.active_path(), error))?;
+        self.file.truncate(self.end).map_err(|error| self.fail("truncate", self.active_path(), error))?;
+        self.file.sync_data().map_err(|error| self.fail("sync", self.active_path(), error))?;
         self.segments.durable.send_replace(self.next);
         Ok(self.no_space(bytes))
     }
@@ -183,33 +164,19 @@ impl Log {
 
     /// Goes on in a new segment that starts with the next record.
     fn start_segment(&mut self, incarnation: [u8; 16], bytes: u64) -> Result<(), Error> {
-        let segment = Segment {
-            incarnation,
-            first: self.next,
-            salt: self.options.salt,
-        };
+        let segment = Segment { incarnation, first: self.next, salt: self.options.salt };
         self.file = match self.segments.create(&segment) {
             Ok(file) => file,
-            Err(Trouble {
-                operation: "create",
-                source,
-                ..
-            }) if is_full(&source) => {
+            Err(Trouble { operation: "create", source, .. }) if is_full(&source) => {
                 return Err(self.no_space(bytes));
             }
-            Err(Trouble {
-                operation: "write",
-                source,
-                ..
-            }) if is_full(&source) => {
+            Err(Trouble { operation: "write", source, .. }) if is_full(&source) => {
                 self.remove(segment.first)?;
                 return Err(self.no_space(bytes));
             }
-            Err(Trouble {
-                operation,
-                file,
-                source,
-            }) => return Err(self.fail(operation, file, source).into()),
+            Err(Trouble { operation, file, source }) => {
+                return Err(self.fail(operation, file, source).into());
+            }
         };
         self.active = Arc::new(Known::new(&segment));
         self.segments.add(Arc::clone(&self.active));
@@ -219,10 +186,7 @@ impl Log {
 
     fn remove(&mut self, first: u64) -> Result<(), Fatal> {
         let path = self.segments.path(first);
-        self.segments
-            .disk
-            .remove(&path)
-            .map_err(|error| self.fail("remove", path, error))?;
+        self.segments.disk.remove(&path).map_err(|error| self.fail("remove", path, error))?;
         self.segments.forget(first);
         self.sync_dir()
     }
@@ -237,19 +201,12 @@ impl Log {
     }
 
     fn fail(&mut self, operation: &'static str, file: PathBuf, error: io::Error) -> Fatal {
-        let fatal = Fatal {
-            operation,
-            file,
-            source: Arc::new(error),
-        };
+        let fatal = Fatal { operation, file, source: Arc::new(error) };
         self.failed.get_or_insert(fatal).clone()
     }
 
     fn no_space(&self, bytes: u64) -> Error {
-        Error::NoSpace {
-            bytes,
-            dir: self.segments.dir.clone(),
-        }
+        Error::NoSpace { bytes, dir: self.segments.dir.clone() }
     }
 
     fn active_path(&self) -> PathBuf {

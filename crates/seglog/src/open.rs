@@ -36,12 +36,7 @@ pub struct Options {
 impl Options {
     /// The defaults for a log of this incarnation.
     pub fn new(incarnation: [u8; 16], salt: [u8; 8]) -> Self {
-        Self {
-            incarnation,
-            salt,
-            segment_bytes_max: 64 << 20,
-            known_durable: 0,
-        }
+        Self { incarnation, salt, segment_bytes_max: 64 << 20, known_durable: 0 }
     }
 }
 
@@ -121,10 +116,7 @@ impl Log {
         found.segments.durable.send_replace(last.tail.next);
         let log = Self {
             segments: Arc::new(found.segments),
-            options: Options {
-                incarnation: last.segment.incarnation,
-                ..options
-            },
+            options: Options { incarnation: last.segment.incarnation, ..options },
             active: last.known,
             file: last.file,
             end: last.tail.end,
@@ -186,10 +178,7 @@ fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> 
     let mut unfinished = None;
     for (at, first) in firsts.iter().copied().enumerate() {
         let path = segments.path(first);
-        let file = segments
-            .disk
-            .open(&path, access)
-            .map_err(io_error("open", &path))?;
+        let file = segments.disk.open(&path, access).map_err(io_error("open", &path))?;
         let mut header = [0; segment::HEADER_BYTES];
         file.read_at(&mut header, 0).map_err(io_error("read", &path))?;
         if let Some(segment) = Segment::parse(&header, first) {
@@ -216,11 +205,7 @@ fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> 
         if known_durable > first {
             return Err(Error::Damaged(missing(&segments, first)));
         }
-        return Ok(Found {
-            segments,
-            last: None,
-            unfinished,
-        });
+        return Ok(Found { segments, last: None, unfinished });
     };
     let path = segments.path(known.first);
     let tail = recover::tail(&file, known.seed, known.first, known_durable, |index, at| {
@@ -228,23 +213,9 @@ fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> 
     })
     .map_err(io_error("read", &path))?;
     if let Some((index, offset, fault)) = tail.damage {
-        return Err(Error::Damaged(Damage {
-            index,
-            file: path,
-            offset,
-            fault,
-        }));
+        return Err(Error::Damaged(Damage { index, file: path, offset, fault }));
     }
-    Ok(Found {
-        segments,
-        last: Some(Last {
-            segment,
-            known,
-            file,
-            tail,
-        }),
-        unfinished,
-    })
+    Ok(Found { segments, last: Some(Last { segment, known, file, tail }), unfinished })
 }
 
 impl Found {
@@ -253,19 +224,14 @@ impl Found {
         let dir = &self.segments.dir;
         if let Some(first) = self.unfinished {
             let path = self.segments.path(first);
-            self.segments
-                .disk
-                .remove(&path)
-                .map_err(io_error("remove", &path))?;
+            self.segments.disk.remove(&path).map_err(io_error("remove", &path))?;
         }
         let Some(last) = &self.last else {
             return self.create(options);
         };
         let path = self.segments.path(last.known.first);
         if last.tail.torn.is_some() {
-            last.file
-                .truncate(last.tail.end)
-                .map_err(io_error("truncate", &path))?;
+            last.file.truncate(last.tail.end).map_err(io_error("truncate", &path))?;
         }
         last.rewrite_tail().map_err(io_error("write", &path))?;
         last.file.sync_data().map_err(io_error("sync", &path))?;
@@ -275,11 +241,7 @@ impl Found {
 
     fn create(&self, options: &Options) -> Result<Last, Error> {
         let first = self.unfinished.unwrap_or_default();
-        let segment = Segment {
-            incarnation: options.incarnation,
-            first,
-            salt: options.salt,
-        };
+        let segment = Segment { incarnation: options.incarnation, first, salt: options.salt };
         let file = self.segments.create(&segment).map_err(|trouble| Error::Io {
             operation: trouble.operation,
             file: trouble.file,
@@ -287,12 +249,7 @@ impl Found {
         })?;
         let known = Arc::new(Known::new(&segment));
         self.segments.add(Arc::clone(&known));
-        Ok(Last {
-            segment,
-            known,
-            file,
-            tail: Tail::empty(first),
-        })
+        Ok(Last { segment, known, file, tail: Tail::empty(first) })
     }
 }
 
@@ -305,9 +262,7 @@ impl Last {
         };
         let mut block = Vec::new();
         while offset < self.tail.end {
-            let bytes = usize::try_from(self.tail.end - offset)
-                .unwrap_or(usize::MAX)
-                .min(REWRITE_BYTES);
+            let bytes = usize::try_from(self.tail.end - offset).unwrap_or(usize::MAX).min(REWRITE_BYTES);
             block.resize(bytes, 0);
             if self.file.read_at(&mut block, offset)? < bytes {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -320,12 +275,8 @@ impl Last {
 
     fn recovery(&self, segments: &Segments) -> Recovery {
         let file = segments.path(self.known.first);
-        let torn = self.tail.torn.map(|(bytes, fault)| TornTail {
-            file,
-            offset: self.tail.end,
-            bytes,
-            fault,
-        });
+        let torn =
+            self.tail.torn.map(|(bytes, fault)| TornTail { file, offset: self.tail.end, bytes, fault });
         Recovery {
             first: segments.first(),
             next: self.tail.next,
@@ -338,22 +289,11 @@ impl Last {
 }
 
 fn missing(segments: &Segments, index: u64) -> Damage {
-    let fault = Fault::Short {
-        missing: segment::HEADER_BYTES as u64,
-    };
-    Damage {
-        index,
-        file: segments.path(index),
-        offset: 0,
-        fault,
-    }
+    let fault = Fault::Short { missing: segment::HEADER_BYTES as u64 };
+    Damage { index, file: segments.path(index), offset: 0, fault }
 }
 
 fn io_error(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Error {
     let file = file.to_owned();
-    move |source| Error::Io {
-        operation,
-        file,
-        source,
-    }
+    move |source| Error::Io { operation, file, source }
 }

@@ -68,6 +68,14 @@ impl Reader {
         *self.segments.durable.borrow()
     }
 
+    /// The incarnations under which the log was written, each with the index of its first record (or of the next one,
+    /// if it has none yet), in their order.
+    pub fn incarnations(&self) -> Vec<(u64, [u8; 16])> {
+        let mut runs = self.segments.incarnations();
+        runs.dedup_by_key(|(_, incarnation)| *incarnation);
+        runs
+    }
+
     /// Tells when more can be read. Of a reader that was opened by itself, it never changes.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.segments.durable.subscribe()
@@ -81,21 +89,14 @@ impl Reader {
 
     /// Reads the records from `index` on, in order, in bounded memory.
     pub fn scan(&self, index: u64) -> Scan {
-        Scan {
-            reader: self.clone(),
-            next: index,
-            frames: None,
-        }
+        Scan { reader: self.clone(), next: index, frames: None }
     }
 
     /// Reads the record whose place is known.
     pub fn read_at(&self, location: &Location) -> Result<Record, Error> {
         let (first, offset) = (location.segment, location.offset);
         let Some(known) = self.segments.starting_at(first) else {
-            return Err(Error::Removed {
-                index: first,
-                first: self.first(),
-            });
+            return Err(Error::Removed { index: first, first: self.first() });
         };
         let path = self.segments.path(first);
         let file = self.file(&known)?;
@@ -103,36 +104,24 @@ impl Reader {
         let mut bytes = vec![0; length];
         let read = file.read_at(&mut bytes, offset).map_err(io_error(&path))?;
         bytes.truncate(read);
-        let short = |missing: usize| Fault::Short {
-            missing: missing as u64,
-        };
+        let short = |missing: usize| Fault::Short { missing: missing as u64 };
         let (index, parsed) = match bytes.first_chunk::<HEADER_BYTES>() {
             None => (first, Err(short(HEADER_BYTES - read))),
             Some(chunk) => match Header::parse(chunk) {
                 Err(fault) => (first, Err(fault)),
-                Ok(header) if header.frame_bytes() != bytes.len() => (
-                    header.index,
-                    Err(short(header.frame_bytes().abs_diff(bytes.len()))),
-                ),
-                Ok(header) if header.crc != location.crc => (
-                    header.index,
-                    Err(Fault::Checksum {
-                        found: header.crc,
-                        expected: location.crc,
-                    }),
-                ),
+                Ok(header) if header.frame_bytes() != bytes.len() => {
+                    (header.index, Err(short(header.frame_bytes().abs_diff(bytes.len()))))
+                }
+                Ok(header) if header.crc != location.crc => {
+                    (header.index, Err(Fault::Checksum { found: header.crc, expected: location.crc }))
+                }
                 Ok(header) => {
                     let verified = frame::verify(known.seed, chunk, &bytes[HEADER_BYTES..]);
                     (header.index, verified.map(|()| header))
                 }
             },
         };
-        let header = parsed.map_err(|fault| Damage {
-            index,
-            file: path,
-            offset,
-            fault,
-        })?;
+        let header = parsed.map_err(|fault| Damage { index, file: path, offset, fault })?;
         Ok(frame::record(&header, Bytes::from(bytes).slice(HEADER_BYTES..)))
     }
 
@@ -143,10 +132,7 @@ impl Reader {
             return Err(Error::Ahead { index, durable });
         }
         let Some(known) = self.segments.holding(index) else {
-            return Err(Error::Removed {
-                index,
-                first: self.first(),
-            });
+            return Err(Error::Removed { index, first: self.first() });
         };
         let file = self.file(&known)?;
         let path = self.segments.path(known.first);
@@ -169,32 +155,15 @@ impl Reader {
     fn take(&self, frames: &mut Frames) -> Result<Entry, Error> {
         let (index, offset) = (frames.index(), frames.offset());
         let segment = self.segments.holding(index).map_or(index, |known| known.first);
-        let damage = |fault| Damage {
-            index,
-            file: self.segments.path(segment),
-            offset,
-            fault,
-        };
+        let damage = |fault| Damage { index, file: self.segments.path(segment), offset, fault };
         match frames.next() {
             Ok(Some(frame)) => {
                 let length = u32::try_from(frame.header.frame_bytes()).unwrap_or(u32::MAX);
-                let location = Location {
-                    segment,
-                    offset,
-                    length,
-                    crc: frame.header.crc,
-                };
+                let location = Location { segment, offset, length, crc: frame.header.crc };
                 let record = frame::record(&frame.header, Bytes::copy_from_slice(frame.payload));
-                Ok(Entry {
-                    index,
-                    location,
-                    record,
-                })
+                Ok(Entry { index, location, record })
             }
-            Ok(None) => Err(damage(Fault::Short {
-                missing: HEADER_BYTES as u64,
-            })
-            .into()),
+            Ok(None) => Err(damage(Fault::Short { missing: HEADER_BYTES as u64 }).into()),
             Err(Problem::Fault(fault)) => Err(damage(fault).into()),
             Err(Problem::Io(error)) => Err(io_error(&self.segments.path(segment))(error)),
         }
@@ -205,10 +174,7 @@ impl Reader {
         self.segments.file(first).map_err(|error| {
             // A reader that does not write sees a segment vanish only by its file.
             if error.kind() == io::ErrorKind::NotFound {
-                return Error::Removed {
-                    index: first,
-                    first: self.first(),
-                };
+                return Error::Removed { index: first, first: self.first() };
             }
             io_error(&self.segments.path(first))(error)
         })

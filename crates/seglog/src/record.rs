@@ -18,10 +18,7 @@ pub struct Record {
 impl Record {
     /// A record of these parts.
     pub fn new(leaf: impl Into<Bytes>, body: impl Into<Bytes>) -> Self {
-        Self {
-            leaf: leaf.into(),
-            body: body.into(),
-        }
+        Self { leaf: leaf.into(), body: body.into() }
     }
 }
 

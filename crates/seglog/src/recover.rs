@@ -33,14 +33,7 @@ impl Tail {
     /// Of a segment that was just made.
     pub(crate) fn empty(first: u64) -> Self {
         let end = segment::HEADER_BYTES as u64;
-        Self {
-            next: first,
-            end,
-            mark: first,
-            unsynced_from: None,
-            torn: None,
-            damage: None,
-        }
+        Self { next: first, end, mark: first, unsynced_from: None, torn: None, damage: None }
     }
 }
 
@@ -77,25 +70,11 @@ pub(crate) fn tail(
         // A later frame may say that the damaged one was synced.
         mark = mark.max(highest_mark(file.as_ref(), seed, end + 1)?);
     }
-    let damage = (next < mark).then(|| {
-        (
-            next,
-            end,
-            fault.unwrap_or(Fault::Short {
-                missing: HEADER_BYTES as u64,
-            }),
-        )
-    });
+    let damage =
+        (next < mark).then(|| (next, end, fault.unwrap_or(Fault::Short { missing: HEADER_BYTES as u64 })));
     let torn_bytes = file.bytes()?.saturating_sub(end);
     let unsynced_from = unsynced.front().map(|(_, offset)| *offset);
-    Ok(Tail {
-        next,
-        end,
-        mark,
-        unsynced_from,
-        torn: fault.map(|fault| (torn_bytes, fault)),
-        damage,
-    })
+    Ok(Tail { next, end, mark, unsynced_from, torn: fault.map(|fault| (torn_bytes, fault)), damage })
 }
 
 /// The highest mark in any whole frame at or after `from`, wherever it starts.
@@ -130,9 +109,5 @@ fn mark_at(file: &dyn File, seed: u32, offset: u64) -> io::Result<u64> {
     };
     let mut payload = vec![0; header.payload_bytes()];
     let whole = file.read_at(&mut payload, offset + HEADER_BYTES as u64)? == payload.len();
-    Ok(if whole && frame::verify(seed, &bytes, &payload).is_ok() {
-        header.durable_mark
-    } else {
-        0
-    })
+    Ok(if whole && frame::verify(seed, &bytes, &payload).is_ok() { header.durable_mark } else { 0 })
 }

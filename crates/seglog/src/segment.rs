@@ -77,11 +77,7 @@ mod tests {
 
     #[test]
     fn header_is_read_back_and_every_flipped_bit_is_noticed() {
-        let segment = Segment {
-            incarnation: [7; 16],
-            first: 42,
-            salt: [3; 8],
-        };
+        let segment = Segment { incarnation: [7; 16], first: 42, salt: [3; 8] };
         let bytes = segment.encode();
         assert_eq!(Segment::parse(&bytes, 42), Some(segment));
         assert_eq!(Segment::parse(&bytes, 41), None);
@@ -96,13 +92,9 @@ mod tests {
     fn names_are_twenty_digits_and_nothing_else_is_a_segment() {
         assert_eq!(path(Path::new("d"), 7), Path::new("d/00000000000000000007.seg"));
         assert_eq!(first_of("00000000000000000007.seg"), Some(7));
-        for name in [
-            "7.seg",
-            "lock",
-            "0000000000000000000+.seg",
-            "99999999999999999999.seg",
-            "00000000000000000007",
-        ] {
+        for name in
+            ["7.seg", "lock", "0000000000000000000+.seg", "99999999999999999999.seg", "00000000000000000007"]
+        {
             assert_eq!(first_of(name), None, "{name}");
         }
     }

@@ -31,6 +31,7 @@ pub(crate) struct Segments {
 pub(crate) struct Known {
     pub(crate) first: u64,
     pub(crate) seed: u32,
+    pub(crate) incarnation: [u8; 16],
     /// Index and offset of some of its frames, ascending.
     points: Mutex<Vec<(u64, u64)>>,
 }
@@ -44,11 +45,8 @@ pub(crate) struct Trouble {
 
 impl Known {
     pub(crate) fn new(segment: &Segment) -> Self {
-        Self {
-            first: segment.first,
-            seed: segment.seed(),
-            points: Mutex::default(),
-        }
+        let Segment { first, incarnation, salt: _ } = *segment;
+        Self { first, seed: segment.seed(), incarnation, points: Mutex::default() }
     }
 
     /// Remembers where the frame of a record starts, if it is one to remember.
@@ -64,25 +62,15 @@ impl Known {
     /// The last place known at or before `index`.
     pub(crate) fn nearest(&self, index: u64) -> (u64, u64) {
         let points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = points
-            .partition_point(|(known, _)| *known <= index)
-            .checked_sub(1);
-        before
-            .and_then(|at| points.get(at).copied())
-            .unwrap_or((self.first, segment::HEADER_BYTES as u64))
+        let before = points.partition_point(|(known, _)| *known <= index).checked_sub(1);
+        before.and_then(|at| points.get(at).copied()).unwrap_or((self.first, segment::HEADER_BYTES as u64))
     }
 }
 
 impl Segments {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, durable: u64) -> Self {
         let durable = watch::Sender::new(durable);
-        Self {
-            disk,
-            dir,
-            durable,
-            known: RwLock::default(),
-            files: Mutex::default(),
-        }
+        Self { disk, dir, durable, known: RwLock::default(), files: Mutex::default() }
     }
 
     /// Makes the file of a new segment. Its header and its name are durable when this returns.
@@ -90,66 +78,44 @@ impl Segments {
         let path = self.path(segment.first);
         let trouble = |operation, file: &Path| {
             let file = file.to_owned();
-            move |source| Trouble {
-                operation,
-                file,
-                source,
-            }
+            move |source| Trouble { operation, file, source }
         };
         let file = self.disk.create(&path).map_err(trouble("create", &path))?;
-        file.write_at(&segment.encode(), 0)
-            .map_err(trouble("write", &path))?;
+        file.write_at(&segment.encode(), 0).map_err(trouble("write", &path))?;
         file.sync_data().map_err(trouble("sync", &path))?;
-        self.disk
-            .sync_dir(&self.dir)
-            .map_err(trouble("sync", &self.dir))?;
+        self.disk.sync_dir(&self.dir).map_err(trouble("sync", &self.dir))?;
         Ok(file)
     }
 
     pub(crate) fn add(&self, known: Arc<Known>) {
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(known.first, known);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(known.first, known);
     }
 
     pub(crate) fn forget(&self, first: u64) {
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&first);
-        self.files
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(open, _)| *open != first);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).retain(|(open, _)| *open != first);
     }
 
     /// The segment that starts with exactly this record.
     pub(crate) fn starting_at(&self, first: u64) -> Option<Arc<Known>> {
-        self.known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&first)
-            .cloned()
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&first).cloned()
     }
 
     /// The segment that a record belongs to.
     pub(crate) fn holding(&self, index: u64) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known
-            .range(..=index)
-            .next_back()
-            .map(|(_, segment)| Arc::clone(segment))
+        known.range(..=index).next_back().map(|(_, segment)| Arc::clone(segment))
     }
 
     /// First indices of all segments, ascending.
     pub(crate) fn firsts(&self) -> Vec<u64> {
-        self.known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect()
+        self.known.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// First index and incarnation of all segments, ascending.
+    pub(crate) fn incarnations(&self) -> Vec<(u64, [u8; 16])> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().map(|segment| (segment.first, segment.incarnation)).collect()
     }
 
     /// First index that is still there.
@@ -175,9 +141,6 @@ impl Segments {
             }
             files.push_back((first, file));
         }
-        files
-            .back()
-            .map(|(_, file)| Arc::clone(file))
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        files.back().map(|(_, file)| Arc::clone(file)).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }

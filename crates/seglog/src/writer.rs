@@ -41,10 +41,7 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self {
-            queue_bytes: 8 << 20,
-            group_bytes: 4 << 20,
-        }
+        Self { queue_bytes: 8 << 20, group_bytes: 4 << 20 }
     }
 }
 
@@ -72,10 +69,7 @@ enum Commits {
 /// What the writing thread is told, in order.
 enum Command {
     Append(Request),
-    Remove {
-        below: u64,
-        done: oneshot::Sender<Result<u64, Fatal>>,
-    },
+    Remove { below: u64, done: oneshot::Sender<Result<u64, Fatal>> },
     Close,
 }
 
@@ -87,18 +81,13 @@ impl Writer {
         let Some(committer) = committer else {
             return Ok(writer);
         };
-        thread::Builder::new()
-            .name("seglog-writer".to_owned())
-            .spawn(move || committer.run(&receiver))?;
+        thread::Builder::new().name("seglog-writer".to_owned()).spawn(move || committer.run(&receiver))?;
         Ok(writer)
     }
 
     /// Commits every append within the call that makes it, without a thread. For simulations: it blocks on the disk.
     pub fn inline(log: Log, capacity: Capacity) -> Self {
-        Self::build(log, capacity, |committer| {
-            Commits::Inline(Mutex::new(committer.take()))
-        })
-        .1
+        Self::build(log, capacity, |committer| Commits::Inline(Mutex::new(committer.take()))).1
     }
 
     fn build(
@@ -106,26 +95,13 @@ impl Writer {
         capacity: Capacity,
         commits: impl FnOnce(&mut Option<Committer>) -> Commits,
     ) -> (Option<Committer>, Self) {
-        let places = Mutex::new(Places {
-            next: log.next(),
-            round: 0,
-            closing: false,
-        });
-        let line = Arc::new(Line {
-            places,
-            state: watch::Sender::new(State::Running),
-        });
+        let places = Mutex::new(Places { next: log.next(), round: 0, closing: false });
+        let line = Arc::new(Line { places, state: watch::Sender::new(State::Running) });
         let reader = log.reader();
         let mut committer = Some(Committer::new(log, Arc::clone(&line), capacity.group_bytes));
         let commits = commits(&mut committer);
         let room = Arc::new(Semaphore::new(capacity.queue_bytes.min(Semaphore::MAX_PERMITS)));
-        let shared = Arc::new(Shared {
-            line,
-            commits,
-            room,
-            capacity,
-            reader,
-        });
+        let shared = Arc::new(Shared { line, commits, room, capacity, reader });
         (committer, Self { shared })
     }
 
@@ -152,10 +128,8 @@ impl Writer {
     pub async fn enqueue_waiting(&self, records: Vec<Record>) -> Result<Pending, Error> {
         let bytes = self.bytes_of(&records)?;
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.shared.room)
-            .acquire_many_owned(wanted)
-            .await
-            .map_err(|_| Error::Closed)?;
+        let room =
+            Arc::clone(&self.shared.room).acquire_many_owned(wanted).await.map_err(|_| Error::Closed)?;
         self.place(records, bytes, room, None)
     }
 
@@ -195,11 +169,7 @@ impl Writer {
             let _ = self.command(Command::Close);
         }
         let mut state = self.shared.line.state.subscribe();
-        match state
-            .wait_for(|state| !matches!(state, State::Running))
-            .await
-            .as_deref()
-        {
+        match state.wait_for(|state| !matches!(state, State::Running)).await.as_deref() {
             Ok(State::Failed(fatal)) => Err(fatal.clone()),
             _ => Ok(()),
         }
@@ -226,22 +196,13 @@ impl Writer {
         }
         let bytes = records.iter().map(frame::bytes_of).sum::<usize>() + REQUEST_BYTES;
         let limit = self.shared.capacity.queue_bytes;
-        if bytes > limit {
-            Err(Error::TooLarge { bytes, limit })
-        } else {
-            Ok(bytes)
-        }
+        if bytes > limit { Err(Error::TooLarge { bytes, limit }) } else { Ok(bytes) }
     }
 
     fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Error> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let full = |_| Error::Full {
-            bytes,
-            limit: self.shared.capacity.queue_bytes,
-        };
-        Arc::clone(&self.shared.room)
-            .try_acquire_many_owned(wanted)
-            .map_err(full)
+        let full = |_| Error::Full { bytes, limit: self.shared.capacity.queue_bytes };
+        Arc::clone(&self.shared.room).try_acquire_many_owned(wanted).map_err(full)
     }
 
     fn place(
@@ -260,19 +221,10 @@ impl Writer {
         }
         let first = places.next;
         if let Some(expected) = expected.filter(|expected| *expected != first) {
-            return Err(Error::Moved {
-                expected,
-                next: first,
-            });
+            return Err(Error::Moved { expected, next: first });
         }
         places.next += records.len() as u64;
-        let request = Request {
-            records,
-            bytes,
-            round: places.round,
-            done,
-            room,
-        };
+        let request = Request { records, bytes, round: places.round, done, room };
         match &self.shared.commits {
             Commits::Thread(queue) => {
                 queue.send(Command::Append(request)).map_err(|_| self.ended())?;

@@ -27,10 +27,7 @@ struct Expected {
 }
 
 fn options() -> Options {
-    Options {
-        segment_bytes_max: SEGMENT_BYTES_MAX,
-        ..Options::new([7; 16], *b"saltsalt")
-    }
+    Options { segment_bytes_max: SEGMENT_BYTES_MAX, ..Options::new([7; 16], *b"saltsalt") }
 }
 
 /// Appends group after group until all are in or the disk fails; a group refused for space is not tried again.
@@ -71,12 +68,7 @@ fn check(disk: &Sim, expected: &Expected, context: &str) {
     let found: Vec<_> = log.reader().scan(0).map(|entry| entry.unwrap().record).collect();
     assert_eq!(found.len() as u64, recovery.next, "{context}");
     let acknowledged = &expected.acknowledged;
-    assert!(
-        found.starts_with(acknowledged),
-        "{context}: {} of {} left",
-        found.len(),
-        acknowledged.len()
-    );
+    assert!(found.starts_with(acknowledged), "{context}: {} of {} left", found.len(), acknowledged.len());
     assert!(
         expected.in_flight.starts_with(&found[acknowledged.len()..]),
         "{context}: a refused record came back"
@@ -111,11 +103,7 @@ fn acknowledged_records_survive_every_fault_with_loss_of_power() {
                 disk.fail(operation, failure);
                 let expected = workload(&disk);
                 disk.lose_power(seed);
-                check(
-                    &disk,
-                    &expected,
-                    &format!("operation {operation}, {failure:?}, seed {seed}"),
-                );
+                check(&disk, &expected, &format!("operation {operation}, {failure:?}, seed {seed}"));
                 points += 1;
             }
         }
@@ -131,16 +119,11 @@ fn a_recovery_that_fails_halfway_is_repeated_without_loss() {
         let start = |disk: &Sim| {
             let expected = workload(disk);
             let (mut log, _) = Log::open(Arc::new(disk.clone()), Path::new("log"), options()).unwrap();
-            let group = vec![
-                Record::new("unsynced", vec![9; 9000]),
-                Record::new("unsynced too", vec![8; 10]),
-            ];
+            let group =
+                vec![Record::new("unsynced", vec![9; 9000]), Record::new("unsynced too", vec![8; 10])];
             log.append(&group).unwrap();
             disk.lose_power(seed);
-            Expected {
-                in_flight: group,
-                ..expected
-            }
+            Expected { in_flight: group, ..expected }
         };
         let disk = Sim::new();
         start(&disk);
@@ -155,11 +138,7 @@ fn a_recovery_that_fails_halfway_is_repeated_without_loss() {
                 let failed = Log::open(Arc::new(disk.clone()), Path::new(DIR), options());
                 assert!(failed.is_err(), "operation {operation}, {failure:?}, seed {seed}");
                 disk.lose_power(seed + 1000);
-                check(
-                    &disk,
-                    &expected,
-                    &format!("operation {operation}, {failure:?}, seed {seed}"),
-                );
+                check(&disk, &expected, &format!("operation {operation}, {failure:?}, seed {seed}"));
             }
         }
     }
@@ -174,10 +153,7 @@ fn what_a_failed_sync_left_in_the_cache_is_written_again_before_it_counts() {
     log.append([&record]).unwrap();
     disk.fail(disk.operations(), Failure::Refused);
     assert!(log.sync().is_err());
-    assert!(
-        log.append([&record]).is_err(),
-        "the log goes on after a failed sync"
-    );
+    assert!(log.append([&record]).is_err(), "the log goes on after a failed sync");
 
     // The process ends; its successor finds the record in the cache and tells others of it.
     disk.kill();

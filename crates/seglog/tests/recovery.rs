@@ -26,10 +26,7 @@ fn open(disk: &Sim) -> Result<(Log, Recovery), open::Error> {
 }
 
 fn record(index: usize) -> Record {
-    Record::new(
-        format!("leaf {index}"),
-        vec![u8::try_from(index).unwrap(); 3 * index],
-    )
+    Record::new(format!("leaf {index}"), vec![u8::try_from(index).unwrap(); 3 * index])
 }
 
 /// Records 0, then 1 and 2, then 3 and 4 in groups of their own: everything below 3 is marked durable. Returns the
@@ -57,10 +54,7 @@ fn disk_with(file: &[u8]) -> Sim {
 }
 
 fn read_all(reader: &Reader) -> Vec<Record> {
-    reader
-        .scan(reader.first())
-        .map(|entry| entry.unwrap().record)
-        .collect()
+    reader.scan(reader.first()).map(|entry| entry.unwrap().record).collect()
 }
 
 #[test]
@@ -71,19 +65,11 @@ fn a_segment_cut_at_any_byte_ends_with_its_last_whole_record() {
         let whole = ends.iter().filter(|end| **end <= cut).count();
         let (log, recovery) = open(&disk).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
         assert_eq!(recovery.next, whole as u64, "cut at {cut}");
-        assert_eq!(
-            read_all(&log.reader()),
-            (0..whole).map(record).collect::<Vec<_>>(),
-            "cut at {cut}"
-        );
+        assert_eq!(read_all(&log.reader()), (0..whole).map(record).collect::<Vec<_>>(), "cut at {cut}");
         let torn_bytes = recovery.torn.map_or(0, |torn| torn.bytes);
         let start = if whole == 0 { HEADER_BYTES } else { ends[whole - 1] };
         assert_eq!(torn_bytes, (cut - start) as u64, "cut at {cut}");
-        assert_eq!(
-            disk.contents(Path::new(FILE)).unwrap().len(),
-            start,
-            "cut at {cut}"
-        );
+        assert_eq!(disk.contents(Path::new(FILE)).unwrap().len(), start, "cut at {cut}");
     }
 }
 
@@ -91,24 +77,11 @@ fn a_segment_cut_at_any_byte_ends_with_its_last_whole_record() {
 fn a_log_that_ends_before_what_is_known_durable_is_refused() {
     let (file, ends) = written();
     let disk = disk_with(&file[..ends[3]]);
-    let known = Options {
-        known_durable: 5,
-        ..options()
-    };
-    let refused = Log::open(Arc::new(disk.clone()), Path::new(DIR), known)
-        .err()
-        .unwrap();
-    assert!(
-        matches!(&refused, open::Error::Damaged(damage) if damage.index == 4),
-        "{refused}"
-    );
-    let refused = Log::open(Arc::new(Sim::new()), Path::new(DIR), known)
-        .err()
-        .unwrap();
-    assert!(
-        matches!(&refused, open::Error::Damaged(damage) if damage.index == 0),
-        "{refused}"
-    );
+    let known = Options { known_durable: 5, ..options() };
+    let refused = Log::open(Arc::new(disk.clone()), Path::new(DIR), known).err().unwrap();
+    assert!(matches!(&refused, open::Error::Damaged(damage) if damage.index == 4), "{refused}");
+    let refused = Log::open(Arc::new(Sim::new()), Path::new(DIR), known).err().unwrap();
+    assert!(matches!(&refused, open::Error::Damaged(damage) if damage.index == 0), "{refused}");
 }
 
 #[test]
@@ -152,10 +125,7 @@ fn every_flipped_bit_is_refused_below_the_mark_and_cut_above() {
 #[test]
 fn a_body_that_holds_frames_is_not_taken_for_records_when_its_frame_is_torn() {
     // The frames of another log of the same incarnation: all that a sender could know.
-    let other = Options {
-        salt: *b"tlastlas",
-        ..options()
-    };
+    let other = Options { salt: *b"tlastlas", ..options() };
     let forged = Sim::new();
     let (mut log, _) = Log::open(Arc::new(forged.clone()), Path::new(DIR), other).unwrap();
     for index in 0..4 {
@@ -176,10 +146,7 @@ fn a_body_that_holds_frames_is_not_taken_for_records_when_its_frame_is_torn() {
 #[test]
 fn a_damaged_record_of_an_earlier_segment_is_named_when_it_is_read() {
     let disk = Sim::new();
-    let small = Options {
-        segment_bytes_max: 200,
-        ..options()
-    };
+    let small = Options { segment_bytes_max: 200, ..options() };
     let (mut log, _) = Log::open(Arc::new(disk.clone()), Path::new(DIR), small).unwrap();
     for index in 0..20 {
         log.append([&record(index)]).unwrap();
@@ -195,20 +162,11 @@ fn a_damaged_record_of_an_earlier_segment_is_named_when_it_is_read() {
     assert_eq!(reader.get(0).unwrap().record, record(0));
     for index in [1, 2] {
         let error = reader.get(index).unwrap_err();
-        assert!(
-            error.to_string().contains("record 1 is damaged"),
-            "{index}: {error}"
-        );
+        assert!(error.to_string().contains("record 1 is damaged"), "{index}: {error}");
     }
     let mut scan = reader.scan(0);
     assert!(scan.next().unwrap().is_ok());
-    assert!(
-        scan.next()
-            .unwrap()
-            .unwrap_err()
-            .to_string()
-            .contains("record 1 is damaged")
-    );
+    assert!(scan.next().unwrap().unwrap_err().to_string().contains("record 1 is damaged"));
     assert_eq!(reader.get(19).unwrap().record, record(19));
 }
 
@@ -225,10 +183,7 @@ fn a_segment_whose_header_was_never_finished_is_made_anew() {
         disk.kill();
         disk.put(Path::new("log/00000000000000000007.seg"), &vec![0; bytes]);
         let error = open(&disk).err().unwrap();
-        assert!(
-            error.to_string().contains("record 6 is damaged"),
-            "{bytes} bytes: {error}"
-        );
+        assert!(error.to_string().contains("record 6 is damaged"), "{bytes} bytes: {error}");
     }
 }
 
@@ -238,10 +193,7 @@ fn a_reader_beside_a_running_writer_changes_nothing() {
     let disk = disk_with(&file[..ends[4] - 1]);
     let (reader, recovery) = Reader::open(&(Arc::new(disk.clone()) as _), Path::new(DIR), 0).unwrap();
     assert_eq!((recovery.mark, recovery.next), (3, 4));
-    assert!(matches!(
-        recovery.torn.unwrap().fault,
-        Fault::Short { missing: 1 }
-    ));
+    assert!(matches!(recovery.torn.unwrap().fault, Fault::Short { missing: 1 }));
     assert_eq!(read_all(&reader), (0..4).map(record).collect::<Vec<_>>());
     assert_eq!(disk.contents(Path::new(FILE)).unwrap().len(), ends[4] - 1);
     assert_eq!(disk.operations(), 0);

@@ -30,33 +30,19 @@ fn record(number: usize) -> Record {
 #[tokio::test]
 async fn appends_are_committed_in_the_order_of_the_calls_even_if_nobody_waits() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Options {
-        segment_bytes_max: 4096,
-        ..options()
-    };
+    let small = Options { segment_bytes_max: 4096, ..options() };
     let writer = Writer::spawn(open_on(Real, dir.path(), small), Capacity::default()).unwrap();
-    let pending: Vec<_> = (0..500)
-        .map(|number| writer.enqueue(vec![record(number)]).unwrap())
-        .collect();
+    let pending: Vec<_> = (0..500).map(|number| writer.enqueue(vec![record(number)]).unwrap()).collect();
     let mut locations: Vec<Location> = Vec::new();
     for (number, pending) in pending.into_iter().enumerate() {
         assert_eq!(pending.first(), number as u64);
         let appended = pending.await.unwrap();
-        assert_eq!(
-            (appended.first, appended.next),
-            (number as u64, number as u64 + 1)
-        );
-        assert!(
-            writer.durable() >= appended.next,
-            "acknowledged before it was durable"
-        );
+        assert_eq!((appended.first, appended.next), (number as u64, number as u64 + 1));
+        assert!(writer.durable() >= appended.next, "acknowledged before it was durable");
         locations.extend(appended.locations);
     }
     writer.close().await.unwrap();
-    assert!(matches!(
-        writer.append(vec![record(0)]).await,
-        Err(append::Error::Closed)
-    ));
+    assert!(matches!(writer.append(vec![record(0)]).await, Err(append::Error::Closed)));
 
     // Closed means unlocked: the next one opens it at once and finds everything.
     let log = open_on(Real, dir.path(), options());
@@ -69,20 +55,14 @@ async fn appends_are_committed_in_the_order_of_the_calls_even_if_nobody_waits() 
         assert_eq!(reader.get(number as u64).unwrap(), entry);
     }
     assert_eq!(log.next(), 500);
-    let wrong = Location {
-        crc: locations[3].crc ^ 1,
-        ..locations[3]
-    };
+    let wrong = Location { crc: locations[3].crc ^ 1, ..locations[3] };
     assert!(matches!(reader.read_at(&wrong), Err(read::Error::Damaged(damage)) if damage.index == 3));
 }
 
 #[tokio::test]
 async fn a_reader_follows_the_writer_record_by_record() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Options {
-        segment_bytes_max: 2000,
-        ..options()
-    };
+    let small = Options { segment_bytes_max: 2000, ..options() };
     let writer = Writer::spawn(open_on(Real, dir.path(), small), Capacity::default()).unwrap();
     let mut scan = writer.reader().scan(0);
     let mut mark = writer.watch();
@@ -105,26 +85,17 @@ async fn a_reader_follows_the_writer_record_by_record() {
         }
     }
     appends.await.unwrap();
-    assert!(matches!(
-        writer.reader().get(total),
-        Err(read::Error::Ahead { .. })
-    ));
+    assert!(matches!(writer.reader().get(total), Err(read::Error::Ahead { .. })));
 }
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_a_waiting_append_gets_through() {
     let disk = Sim::new();
     let one = Record::new("", vec![0; 800]);
-    let capacity = Capacity {
-        queue_bytes: 1000,
-        group_bytes: 1000,
-    };
+    let capacity = Capacity { queue_bytes: 1000, group_bytes: 1000 };
     let writer = Writer::spawn(sim_log(&disk), capacity).unwrap();
     let too_large = writer.enqueue(vec![one.clone(), one.clone()]).unwrap_err();
-    assert!(
-        matches!(too_large, append::Error::TooLarge { limit: 1000, .. }),
-        "{too_large}"
-    );
+    assert!(matches!(too_large, append::Error::TooLarge { limit: 1000, .. }), "{too_large}");
     let mut refused = 0;
     let mut accepted = 0;
     while refused == 0 {
@@ -148,25 +119,14 @@ async fn a_full_disk_refuses_all_that_is_queued_and_goes_on_when_there_is_space(
     let behind = writer.enqueue(vec![record(2)]).unwrap();
     assert!(matches!(first.await, Err(append::Error::NoSpace { .. })));
     assert!(matches!(behind.await, Err(append::Error::NoSpace { .. })));
-    assert_eq!(
-        writer.reader().get(0).unwrap().record,
-        record(0),
-        "reading stops with the space"
-    );
+    assert_eq!(writer.reader().get(0).unwrap().record, record(0), "reading stops with the space");
     disk.set_capacity(None);
     let moved = writer.enqueue_at(3, vec![record(3)]).unwrap_err();
-    assert!(
-        matches!(moved, append::Error::Moved { expected: 3, next: 1 }),
-        "{moved}"
-    );
+    assert!(matches!(moved, append::Error::Moved { expected: 3, next: 1 }), "{moved}");
     let appended = writer.enqueue_at(1, vec![record(1)]).unwrap().await.unwrap();
     assert_eq!(appended.first, 1);
     disk.lose_power(1);
-    let found: Vec<_> = sim_log(&disk)
-        .reader()
-        .scan(0)
-        .map(|entry| entry.unwrap().record)
-        .collect();
+    let found: Vec<_> = sim_log(&disk).reader().scan(0).map(|entry| entry.unwrap().record).collect();
     assert_eq!(found, [record(0), record(1)]);
 }
 
@@ -178,16 +138,10 @@ async fn a_failed_sync_ends_the_writer_and_is_never_tried_again() {
     // The write of the next append succeeds, its sync does not.
     disk.fail(disk.operations() + 1, Failure::Refused);
     let failed = writer.append(vec![record(1)]).await.unwrap_err();
-    assert!(
-        matches!(&failed, append::Error::Fatal(fatal) if fatal.operation == "sync"),
-        "{failed}"
-    );
+    assert!(matches!(&failed, append::Error::Fatal(fatal) if fatal.operation == "sync"), "{failed}");
     assert_eq!(writer.failed().await.operation, "sync");
     let operations = disk.operations();
-    assert!(matches!(
-        writer.append(vec![record(2)]).await,
-        Err(append::Error::Fatal(_))
-    ));
+    assert!(matches!(writer.append(vec![record(2)]).await, Err(append::Error::Fatal(_))));
     assert!(writer.close().await.is_err());
     assert_eq!((disk.operations(), writer.durable()), (operations, 1));
 }
@@ -195,20 +149,14 @@ async fn a_failed_sync_ends_the_writer_and_is_never_tried_again() {
 #[tokio::test]
 async fn settled_segments_are_removed_whole_and_the_log_starts_later() {
     let disk = Sim::new();
-    let small = Options {
-        segment_bytes_max: 300,
-        ..options()
-    };
+    let small = Options { segment_bytes_max: 300, ..options() };
     let writer = Writer::spawn(open_on(disk.clone(), Path::new(DIR), small), Capacity::default()).unwrap();
     for number in 0..50 {
         writer.append(vec![record(number)]).await.unwrap();
     }
     let first = writer.remove_segments_below(20).await.unwrap();
     assert!(first > 10 && first <= 20, "{first}");
-    assert!(matches!(
-        writer.reader().get(first - 1),
-        Err(read::Error::Removed { .. })
-    ));
+    assert!(matches!(writer.reader().get(first - 1), Err(read::Error::Removed { .. })));
     writer.remove_segments_below(u64::MAX).await.unwrap();
     writer.close().await.unwrap();
     disk.lose_power(1);
@@ -228,17 +176,11 @@ async fn the_inline_writer_behaves_like_the_thread() {
     assert_eq!(writer.durable(), 2);
     assert_eq!(pending.await.unwrap().next, 2);
     disk.set_capacity(Some(0));
-    assert!(matches!(
-        writer.append(vec![record(2)]).await,
-        Err(append::Error::NoSpace { .. })
-    ));
+    assert!(matches!(writer.append(vec![record(2)]).await, Err(append::Error::NoSpace { .. })));
     disk.set_capacity(None);
     assert_eq!(writer.append(vec![record(2)]).await.unwrap().first, 2);
     writer.close().await.unwrap();
-    assert!(matches!(
-        writer.enqueue(vec![record(3)]),
-        Err(append::Error::Closed)
-    ));
+    assert!(matches!(writer.enqueue(vec![record(3)]), Err(append::Error::Closed)));
     assert_eq!(sim_log(&disk).next(), 3);
 }
 
@@ -263,9 +205,7 @@ fn a_new_incarnation_starts_with_a_segment_of_its_own() {
     log.sync().unwrap();
     disk.lose_power(1);
     let (log, recovery) = Log::open(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
-    assert_eq!(
-        (recovery.incarnation, recovery.next, recovery.segments),
-        ([9; 16], 2, 2)
-    );
+    assert_eq!((recovery.incarnation, recovery.next, recovery.segments), ([9; 16], 2, 2));
+    assert_eq!(log.reader().incarnations(), [(0, [8; 16]), (1, [9; 16])]);
     assert_eq!(log.reader().get(0).unwrap().record, record(0));
 }

@@ -111,14 +111,7 @@ impl Sim {
         let mut state = self.state();
         let id = state.insert(path);
         state.synced_names.insert(path.to_owned(), id);
-        state.inodes.insert(
-            id,
-            Inode {
-                now: bytes.to_vec(),
-                synced: bytes.to_vec(),
-                pending: Vec::new(),
-            },
-        );
+        state.inodes.insert(id, Inode { now: bytes.to_vec(), synced: bytes.to_vec(), pending: Vec::new() });
     }
 
     /// Ends the program: open files and locks are gone, everything written stays.
@@ -160,11 +153,7 @@ impl Sim {
     }
 
     fn handle(&self, id: u64, life: u64) -> Arc<dyn File> {
-        Arc::new(Handle {
-            disk: self.clone(),
-            id,
-            life,
-        })
+        Arc::new(Handle { disk: self.clone(), id, life })
     }
 }
 
@@ -202,14 +191,8 @@ impl State {
     }
 
     fn room_bytes(&self) -> u64 {
-        let used: usize = self
-            .names
-            .values()
-            .filter_map(|id| self.inodes.get(id))
-            .map(|i| i.now.len())
-            .sum();
-        self.capacity_bytes
-            .map_or(u64::MAX, |capacity| capacity.saturating_sub(used as u64))
+        let used: usize = self.names.values().filter_map(|id| self.inodes.get(id)).map(|i| i.now.len()).sum();
+        self.capacity_bytes.map_or(u64::MAX, |capacity| capacity.saturating_sub(used as u64))
     }
 }
 
@@ -221,9 +204,7 @@ impl Disk for Sim {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let state = self.state();
         let inside = state.names.keys().filter(|path| path.parent() == Some(dir));
-        Ok(inside
-            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
-            .collect())
+        Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
@@ -255,9 +236,7 @@ impl Disk for Sim {
         self.state().attempt(|state| {
             state.synced_names.retain(|path, _| path.parent() != Some(dir));
             let inside = state.names.iter().filter(|(path, _)| path.parent() == Some(dir));
-            state
-                .synced_names
-                .extend(inside.map(|(path, id)| (path.clone(), *id)));
+            state.synced_names.extend(inside.map(|(path, id)| (path.clone(), *id)));
             Ok(())
         })
     }
@@ -267,11 +246,7 @@ impl Disk for Sim {
         if !state.locks.insert(path.to_owned()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Held {
-            disk: self.clone(),
-            path: path.to_owned(),
-            life: state.life,
-        })))
+        Ok(Some(Box::new(Held { disk: self.clone(), path: path.to_owned(), life: state.life })))
     }
 }
 
@@ -285,21 +260,13 @@ struct Handle {
 impl Handle {
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.disk.state();
-        if state.life == self.life {
-            Ok(state)
-        } else {
-            Err(io::Error::other("the program has ended"))
-        }
+        if state.life == self.life { Ok(state) } else { Err(io::Error::other("the program has ended")) }
     }
 }
 
 impl File for Handle {
     fn bytes(&self) -> io::Result<u64> {
-        Ok(self
-            .alive()?
-            .inodes
-            .get(&self.id)
-            .map_or(0, |inode| inode.now.len() as u64))
+        Ok(self.alive()?.inodes.get(&self.id).map_or(0, |inode| inode.now.len() as u64))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -330,10 +297,7 @@ impl File for Handle {
             outcome = Err(full());
         }
         if written > 0 {
-            inode.change(Change::Write {
-                offset,
-                bytes: bytes[..written].to_vec(),
-            });
+            inode.change(Change::Write { offset, bytes: bytes[..written].to_vec() });
         }
         outcome
     }
@@ -418,18 +382,12 @@ mod tests {
             .map(|seed| {
                 let disk = Sim::new();
                 disk.put(&path(), b"");
-                disk.open(&path(), Access::Write)
-                    .unwrap()
-                    .write_at(&[2; 9000], 0)
-                    .unwrap();
+                disk.open(&path(), Access::Write).unwrap().write_at(&[2; 9000], 0).unwrap();
                 disk.lose_power(seed);
                 disk.contents(&path()).unwrap().len()
             })
             .collect();
-        assert!(
-            lengths.contains(&0) && lengths.contains(&9000) && lengths.len() > 20,
-            "{lengths:?}"
-        );
+        assert!(lengths.contains(&0) && lengths.contains(&9000) && lengths.len() > 20, "{lengths:?}");
     }
 
     #[test]
@@ -457,9 +415,6 @@ mod tests {
         let next = disk.lock(Path::new("dir/lock")).unwrap();
         assert!(next.is_some());
         drop(lock);
-        assert!(
-            disk.lock(Path::new("dir/lock")).unwrap().is_none(),
-            "an old lock must not free the new one"
-        );
+        assert!(disk.lock(Path::new("dir/lock")).unwrap().is_none(), "an old lock must not free the new one");
     }
 }

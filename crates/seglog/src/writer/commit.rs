@@ -32,12 +32,7 @@ pub(super) struct Committer {
 impl Committer {
     pub(super) fn new(log: Log, line: Arc<Line>, group_bytes: usize) -> Self {
         let ending = Ending(Arc::clone(&line));
-        Self {
-            log,
-            line,
-            group_bytes,
-            _ending: ending,
-        }
+        Self { log, line, group_bytes, _ending: ending }
     }
 
     /// Commits until the queue is closed, by command, by the last handle or by a failure.
@@ -98,13 +93,7 @@ impl Committer {
         let (group, void): (Vec<_>, Vec<_>) = group.into_iter().partition(|request| request.round == round);
         if !void.is_empty() {
             let bytes = void.iter().map(|request| request.bytes as u64).sum();
-            answer_all(
-                void,
-                &Error::NoSpace {
-                    bytes,
-                    dir: self.log.dir().to_owned(),
-                },
-            );
+            answer_all(void, &Error::NoSpace { bytes, dir: self.log.dir().to_owned() });
         }
         let mut first = self.log.next();
         let written = self.log.append(group.iter().flat_map(|request| &request.records));
@@ -120,11 +109,7 @@ impl Committer {
                     let locations = locations.by_ref().take(request.records.len()).collect();
                     drop(request.room);
                     // The caller may have stopped waiting; the records stay.
-                    let _ = request.done.send(Ok(Appended {
-                        first,
-                        next,
-                        locations,
-                    }));
+                    let _ = request.done.send(Ok(Appended { first, next, locations }));
                     first = next;
                 }
                 true

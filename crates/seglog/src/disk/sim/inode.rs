@@ -40,10 +40,7 @@ impl Inode {
                         };
                         if kept > 0 {
                             apply(
-                                &Change::Write {
-                                    offset: at,
-                                    bytes: page[..kept].to_vec(),
-                                },
+                                &Change::Write { offset: at, bytes: page[..kept].to_vec() },
                                 &mut self.synced,
                             );
                         }
