@@ -45,6 +45,11 @@ pub fn link_commitment(salt: &[u8; 32], incarnation: &[u8; 16], number: u64, pre
     )
 }
 
+/// What a ledger's leaf says about the body beside it. The salt keeps short bodies from being guessed.
+pub fn record_body_digest(salt: &[u8; 32], body: &[u8]) -> Digest {
+    labelled("sealpost/record-body/v1", &[salt, body])
+}
+
 /// The name of a public key.
 pub fn key_id(algorithm: Algorithm, public_key: &[u8]) -> KeyId {
     let digest = labelled(algorithm.name(), &[&[0], public_key]);
@@ -77,6 +82,7 @@ mod tests {
             link_commitment(&salt, &[2; 16], 3, &Digest::ZERO).to_string(),
             LINK
         );
+        assert_eq!(record_body_digest(&salt, b"body").to_string(), RECORD_BODY);
         assert_eq!(key_id(Algorithm::Ed25519, &[9; 32]).to_string(), ED25519);
         assert_eq!(key_id(Algorithm::XWing, &[9; 1216]).to_string(), XWING);
     }
@@ -84,6 +90,7 @@ mod tests {
     const KEY: &str = "fba73e9295fe24a3e6651e997876385ccc7f5277e97f20f79f798a7eba53bb8c";
     const PLAINTEXT: &str = "3eb889a0699ce0b2017dab4aca8bab8fda27bd1c29ca4cb3e04dbb4b3d7bf4bc";
     const LINK: &str = "9eb779aec3c2fb9b32be65fb0c92fd470d33ca7068e3e14a268914565a16747b";
+    const RECORD_BODY: &str = "11ed7b86dec76a775030ca0059716912cf48d15954b6cdf22cda272f6c03732d";
     const ED25519: &str = "75a5d6407b2a5cb045f75b02b639bb6349187b535cb61e6c3523963ae8072630";
     const XWING: &str = "1210415c281e4583b9afce264913235dbd394064afb995ba8d357eca1d40b370";
 }
