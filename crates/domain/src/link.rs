@@ -231,6 +231,15 @@ impl Received {
             .unwrap_or(Digest::ZERO)
     }
 
+    /// The digest of the header that settled a number; zeros before the first.
+    pub fn digest_at(&self, number: u64) -> Option<Digest> {
+        if number == 0 {
+            Some(Digest::ZERO)
+        } else {
+            self.digests.get(&number).copied()
+        }
+    }
+
     /// Whether a number before this one is still missing.
     pub fn has_gap_before(&self, number: u64) -> bool {
         number > self.contiguous

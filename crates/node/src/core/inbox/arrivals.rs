@@ -1,0 +1,131 @@
+//! An envelope whose position its sender signed: judged, and recorded where it is new.
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::{OpenedCommitment, Signature};
+use sealpost_domain::link::{Arrival, Settled};
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::{self, Cursor, Record, Settlement, StoredBody};
+use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::ledger::stored_body_to_bytes;
+
+use super::{Inbox, LinkKey};
+use crate::core::{Alarm, Core, Env, Error, Round};
+
+/// An envelope whose signature and position are verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Who sent it.
+    pub sender: AgencyId,
+    /// Its lane.
+    pub priority: Priority,
+    /// The exact bytes of its header.
+    pub header: Bytes,
+    /// SHA-256 of them.
+    pub digest: Digest,
+    /// Over those bytes.
+    pub signatures: Vec<Signature>,
+    /// Its position on the link.
+    pub commitment: OpenedCommitment,
+    /// Where the hub had it.
+    pub cursor: Cursor,
+    /// Whether it is shown, or by which rule it is not.
+    pub settlement: Settlement,
+    /// Its content as it is kept; `None` where there is no key that opens it.
+    pub body: Option<StoredBody>,
+}
+
+/// What became of an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It stands in the round.
+    Recorded,
+    /// It was settled before.
+    Duplicate,
+    /// It is not taken; an alarm says why.
+    Alarmed,
+}
+
+impl Core {
+    /// Judges an envelope by its position, and records it where it is new. Whatever comes of it, the hub may forget
+    /// it once the round is durable.
+    pub fn arrived(&mut self, env: &mut Env<'_>, round: &mut Round, arrived: Arrived) -> Judged {
+        let OpenedCommitment { position, previous, .. } = arrived.commitment;
+        let key = LinkKey {
+            sender: arrived.sender.clone(),
+            priority: arrived.priority,
+            incarnation: position.incarnation,
+        };
+        let (rule, detail) = match self.inbox.judge(&key, position.number, arrived.digest, previous) {
+            Arrival::Next | Arrival::AfterGap => {
+                self.inbox.hold(key, position.number, arrived.digest, previous);
+                let body = arrived.body.as_ref().map_or_else(Bytes::new, stored_body_to_bytes);
+                let received = record::Received {
+                    header: arrived.header,
+                    signatures: arrived.signatures,
+                    commitment: Some(arrived.commitment),
+                    cursor: arrived.cursor,
+                    settlement: arrived.settlement,
+                };
+                round.record(env, Record::Received(received), body);
+                return Judged::Recorded;
+            }
+            Arrival::Duplicate => {
+                self.inbox.repeat_receipt(&arrived.sender);
+                return Judged::Duplicate;
+            }
+            Arrival::Equivocation { first } => (
+                "link.equivocation",
+                format!("number {} was settled by header {first}", position.number),
+            ),
+            Arrival::BrokenChain { settled } => (
+                "link.broken_chain",
+                format!("number {} names another predecessor than {settled}", position.number),
+            ),
+            Arrival::TooFarAhead { contiguous } => (
+                "link.too_far_ahead",
+                format!("number {} came while everything is settled up to {contiguous}", position.number),
+            ),
+        };
+        let signatures = arrived.signatures.iter().map(|signature| signature.bytes.clone());
+        let alarm = Alarm {
+            rule,
+            peer: Some(arrived.sender),
+            header: Some(arrived.digest),
+            detail,
+            exhibits: std::iter::once(arrived.header).chain(signatures).collect(),
+        };
+        self.alarm(env, round, alarm);
+        Judged::Alarmed
+    }
+}
+
+impl Inbox {
+    pub(in crate::core) fn apply_received(
+        &mut self,
+        index: u64,
+        received: &record::Received,
+    ) -> Result<(), Error> {
+        let header =
+            header_from_bytes(&received.header).map_err(|source| Error::Record { index, source })?;
+        self.cursors.insert(header.priority, received.cursor);
+        let peer = self.peers.entry(header.sender.clone()).or_default();
+        peer.received += 1;
+        let Some(commitment) = &received.commitment else { return Ok(()) };
+        peer.settle();
+        let settled = match &received.settlement {
+            Settlement::Delivered => Settled::Delivered,
+            Settlement::Excepted(disposition, rule) => Settled::Excepted(*disposition, rule.clone()),
+        };
+        let key = LinkKey {
+            sender: header.sender,
+            priority: header.priority,
+            incarnation: commitment.position.incarnation,
+        };
+        let link = self.links.entry(key).or_default();
+        link.settle(commitment.position.number, sha256(&received.header), commitment.previous, settled);
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! Our receipts: one per sender over all its links, made when the inbox is drained, repeated until its sender names
+//! its number.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::DirectoryVersion;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::{Incarnation, Range, Received};
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{ControlType, Exception, Heads, LinkReceipt, Receipt, Signed};
+
+use super::{Inbox, LinkKey};
+use crate::core::{Core, Env, Error, Round, sign};
+
+/// What one receipt holds at most, so that its record stays below the largest leaf.
+const EXCEPTIONS_MAX: usize = 256;
+const RANGES_MAX: usize = 1024;
+
+/// What is told to one sender.
+#[derive(Default)]
+pub(super) struct Peer {
+    /// Messages that came from it.
+    pub(super) received: u64,
+    /// The number of our last receipt in this life of the ledger.
+    number: u64,
+    latest: Option<Signed>,
+    /// Settled since that receipt.
+    unreceipted: u64,
+    /// It has to be sent again: the sender seems not to have it.
+    repeat: bool,
+    /// The number of the receipt that the sender says it holds.
+    confirmed: u64,
+    /// In which receipt an exception was told first.
+    told: BTreeMap<(Priority, Incarnation, u64), u64>,
+}
+
+impl Peer {
+    pub(super) fn settle(&mut self) {
+        self.unreceipted += 1;
+    }
+}
+
+impl Core {
+    /// Records a receipt for every sender of whom something was settled since its last one, and repeats those that
+    /// seem lost. Computed from what is durable: called first in a round.
+    pub fn receipts(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
+        let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
+        for sender in self.inbox.unreceipted() {
+            let receipt = self.inbox.receipt(&sender, directory, env.now);
+            let signed = sign(env, &receipt)?;
+            round.record(env, Record::ReceiptSent(signed.clone()), Bytes::new());
+            round.send(sender, ControlType::Receipt, signed);
+        }
+        for (sender, latest) in self.inbox.take_repeats() {
+            round.send(sender, ControlType::Receipt, latest);
+        }
+        Ok(())
+    }
+
+    /// A sender says where its links end, and which receipt it holds. The caller has verified the signature, and that
+    /// the heads are for this node.
+    pub fn heads(&mut self, heads: &Heads) {
+        self.inbox.hear(heads);
+    }
+}
+
+impl Inbox {
+    /// How much was settled and is not receipted.
+    pub fn unreceipted_count(&self) -> u64 {
+        self.peers.values().map(|peer| peer.unreceipted).sum()
+    }
+
+    /// Whether there is something to be receipted or to be repeated.
+    pub fn owes_receipts(&self) -> bool {
+        self.peers.values().any(|peer| peer.unreceipted > 0 || peer.repeat)
+    }
+
+    /// A connection begins: every latest receipt that its sender has not named is sent again.
+    pub fn repeat_unconfirmed(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.repeat = peer.latest.is_some() && peer.confirmed < peer.number;
+        }
+    }
+
+    pub(super) fn repeat_receipt(&mut self, sender: &AgencyId) {
+        if let Some(peer) = self.peers.get_mut(sender) {
+            peer.repeat = peer.latest.is_some();
+        }
+    }
+
+    fn hear(&mut self, heads: &Heads) {
+        let incarnation = self.incarnation;
+        let Some(peer) = self.peers.get_mut(&heads.sender) else { return };
+        let named = match heads.receipt {
+            Some((of, number)) if of == incarnation => number.min(peer.number),
+            _ => 0,
+        };
+        peer.confirmed = peer.confirmed.max(named);
+        peer.repeat |= named < peer.number && peer.latest.is_some();
+    }
+
+    fn unreceipted(&self) -> Vec<AgencyId> {
+        let unreceipted = self.peers.iter().filter(|(_, peer)| peer.unreceipted > 0);
+        unreceipted.map(|(agency, _)| agency.clone()).collect()
+    }
+
+    fn take_repeats(&mut self) -> Vec<(AgencyId, Signed)> {
+        let mut repeats = Vec::new();
+        for (agency, peer) in &mut self.peers {
+            // A newer one is on its way in this very round.
+            if std::mem::take(&mut peer.repeat) && peer.unreceipted == 0 {
+                repeats.extend(peer.latest.clone().map(|latest| (agency.clone(), latest)));
+            }
+        }
+        repeats
+    }
+
+    fn receipt(&self, sender: &AgencyId, directory: DirectoryVersion, now: Instant) -> Receipt {
+        let peer = self.peers.get(sender);
+        let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: RANGES_MAX, read: RANGES_MAX };
+        let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
+        Receipt {
+            recipient: self.me.clone(),
+            sender: sender.clone(),
+            recipient_incarnation: self.incarnation,
+            number: peer.map_or(0, |peer| peer.number) + 1,
+            made_at: now,
+            links: links.map(|(key, link)| link_receipt(key, link, peer, &mut room)).collect(),
+            checkpoint: Bytes::new(),
+            directory,
+        }
+    }
+
+    pub(in crate::core) fn apply_receipt(&mut self, receipt: &Receipt, statement: &Signed) {
+        if receipt.recipient_incarnation != self.incarnation {
+            return;
+        }
+        let peer = self.peers.entry(receipt.sender.clone()).or_default();
+        peer.number = receipt.number;
+        peer.latest = Some(statement.clone());
+        peer.unreceipted = 0;
+        for link in &receipt.links {
+            for exception in &link.exceptions {
+                let key = (link.priority, link.sender_incarnation, exception.number);
+                peer.told.entry(key).or_insert(receipt.number);
+            }
+        }
+    }
+}
+
+/// What still fits into a receipt.
+struct Room {
+    exceptions: usize,
+    delivered: usize,
+    read: usize,
+}
+
+fn link_receipt(key: &LinkKey, link: &Received, peer: Option<&Peer>, room: &mut Room) -> LinkReceipt {
+    let confirmed = |number: u64| {
+        peer.and_then(|peer| Some((peer.confirmed, peer.told.get(&(key.priority, key.incarnation, number))?)))
+            .is_some_and(|(confirmed, told)| *told <= confirmed)
+    };
+    let mut exceptions = link.exceptions().filter(|(number, ..)| !confirmed(*number)).map(
+        |(number, disposition, rule)| Exception { number, disposition, rule: rule.to_owned() },
+    );
+    let told: Vec<Exception> = exceptions.by_ref().take(room.exceptions).collect();
+    room.exceptions -= told.len();
+    // A count over an exception that is not told would make it look delivered.
+    let untold = exceptions.next().map(|exception| exception.number);
+    let contiguous = untold.map_or(link.contiguous(), |number| link.contiguous().min(number - 1));
+    let chain_digest = link.digest_at(contiguous).unwrap_or(Digest::ZERO);
+    LinkReceipt {
+        priority: key.priority,
+        sender_incarnation: key.incarnation,
+        contiguous,
+        chain_digest,
+        delivered: take(link.delivered_beyond(), &mut room.delivered),
+        exceptions: told,
+        read: take(link.read(), &mut room.read),
+    }
+}
+
+/// The first ranges for which there is room.
+fn take(mut ranges: Vec<Range>, room: &mut usize) -> Vec<Range> {
+    ranges.truncate(*room);
+    *room -= ranges.len();
+    ranges
+}

@@ -1,0 +1,89 @@
+//! Numbers that their sender filled without a message, and messages that were read.
+
+use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::link::{Arrival, Position, Settled};
+use sealpost_domain::message::{MessageId, Priority};
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{Signed, Void};
+
+use super::{Inbox, LinkKey};
+use crate::core::{Alarm, Core, Env, Round};
+
+/// A received message that somebody read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadMessage {
+    /// Which one.
+    pub message: MessageId,
+    /// Whose.
+    pub sender: AgencyId,
+    /// Its lane.
+    pub priority: Priority,
+    /// Its place on the link.
+    pub position: Position,
+}
+
+impl Core {
+    /// Records that the sender filled a number without a message, unless the number is settled. The caller has
+    /// verified the signature, and that the void is for this node.
+    pub fn voided(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, void: &Void) {
+        let key = LinkKey {
+            sender: void.sender.clone(),
+            priority: void.priority,
+            incarnation: void.incarnation,
+        };
+        let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
+            Arrival::Next | Arrival::AfterGap => {
+                self.inbox.hold(key, void.number, void.header, void.previous);
+                round.record(env, Record::Voided(statement.clone()), Bytes::new());
+                return;
+            }
+            // What was delivered stays delivered: the receipt tells the sender.
+            Arrival::Duplicate => return self.inbox.repeat_receipt(&void.sender),
+            Arrival::TooFarAhead { .. } => return,
+            Arrival::Equivocation { .. } => "link.equivocation",
+            Arrival::BrokenChain { .. } => "link.broken_chain",
+        };
+        let alarm = Alarm {
+            rule,
+            peer: Some(void.sender.clone()),
+            header: Some(void.header),
+            detail: format!("the void of number {} contradicts what was settled", void.number),
+            exhibits: vec![statement.payload.clone()],
+        };
+        self.alarm(env, round, alarm);
+    }
+
+    /// Records that a message was read, unless that is known. Whether it was unread.
+    pub fn read(&mut self, env: &mut Env<'_>, round: &mut Round, read: ReadMessage, reader: KeyId) -> bool {
+        let ReadMessage { message, sender, priority, position } = read;
+        if self.inbox.is_read(&sender, priority, position) {
+            return false;
+        }
+        let record = Record::Read { message, sender, priority, position, key: reader };
+        round.record(env, record, Bytes::new());
+        true
+    }
+}
+
+impl Inbox {
+    pub(in crate::core) fn apply_void(&mut self, void: &Void) {
+        let key = LinkKey {
+            sender: void.sender.clone(),
+            priority: void.priority,
+            incarnation: void.incarnation,
+        };
+        let link = self.links.entry(key).or_default();
+        link.settle(void.number, void.header, void.previous, Settled::Void);
+        self.peers.entry(void.sender.clone()).or_default().settle();
+    }
+
+    pub(in crate::core) fn apply_read(&mut self, sender: &AgencyId, priority: Priority, position: Position) {
+        let key = LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation };
+        let marked = self.links.get_mut(&key).is_some_and(|link| link.mark_read(position.number));
+        if marked {
+            self.peers.entry(sender.clone()).or_default().settle();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The node's single writer: what is recorded, in which order, and what follows from it.
+//!
+//! Pure: clock, randomness and signer are arguments ([`Env`]), the disk and the network are the caller's. A caller
+//! gathers decisions in a [`Round`], appends the round's records in their order, and then does one of two things:
+//!
+//! * they are durable: it hands each of them to [`Core::apply`], the only place where state changes, and sends what
+//!   the round says;
+//! * they are not: it calls [`Core::forget`], and nothing of the round ever happened.
+//!
+//! After a restart the same [`Core::apply`] gets every record of the ledger in order, so that there is one way to a
+//! state and not two.
+//!
+//! Never here: awaiting, files, sockets, the content of a message.
+
+mod directories;
+mod error;
+pub mod inbox;
+pub mod outbox;
+mod round;
+mod security;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::CryptoRng;
+use sealpost_crypto::dsse::{PayloadType, Signer, sign_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{Heads, Receipt, Signed, Void};
+use sealpost_wire::statement::Payload as _;
+
+pub use directories::{Directories, Opener};
+pub use error::Error;
+use inbox::Inbox;
+use outbox::Outbox;
+pub use round::Round;
+pub use security::{Alarm, Security};
+
+/// What the core is given from outside.
+pub struct Env<'a> {
+    /// The node's clock.
+    pub now: Instant,
+    /// Random numbers.
+    pub rng: &'a mut dyn CryptoRng,
+    /// The node's signing key.
+    pub signer: &'a dyn Signer,
+}
+
+/// Everything that the node knows about its links, and decides on.
+pub struct Core {
+    me: AgencyId,
+    incarnation: Incarnation,
+    next: u64,
+    /// The directories in force.
+    pub directories: Directories,
+    /// What the node sends.
+    pub outbox: Outbox,
+    /// What the node receives.
+    pub inbox: Inbox,
+    /// What should not have happened.
+    pub security: Security,
+}
+
+impl Core {
+    /// The core of an agency's node before the first record of its ledger, which now lives as `incarnation`.
+    pub fn new(me: AgencyId, incarnation: Incarnation, policy: outbox::Policy, opener: Opener) -> Self {
+        Self {
+            outbox: Outbox::new(me.clone(), incarnation, policy),
+            inbox: Inbox::new(me.clone(), incarnation),
+            directories: Directories::new(opener),
+            security: Security::default(),
+            me,
+            incarnation,
+            next: 0,
+        }
+    }
+
+    /// Whose node this is.
+    pub fn agency(&self) -> &AgencyId {
+        &self.me
+    }
+
+    /// This life of its ledger.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The index of the record that is applied next.
+    pub fn next_index(&self) -> u64 {
+        self.next
+    }
+
+    /// The directory in force; `None` before the first was recorded.
+    pub fn directory(&self) -> Option<&Arc<Directory>> {
+        self.directories.current()
+    }
+
+    /// Takes over a record that is durable: live after its append, and again after a restart.
+    pub fn apply(
+        &mut self,
+        index: u64,
+        recorded_at: Instant,
+        record: &Record,
+        body: &Bytes,
+    ) -> Result<(), Error> {
+        if index != self.next {
+            return Err(Error::Order { expected: self.next, found: index });
+        }
+        let unreadable = |source| Error::Record { index, source };
+        match record {
+            Record::Directory(version) => self.directories.apply(index, *version, body)?,
+            Record::Sent(sent) => self.outbox.apply_sent(index, recorded_at, sent, body)?,
+            Record::Accepted { statement, headers } => {
+                self.outbox.apply_accepted(index, recorded_at, statement, headers)?;
+            }
+            Record::ReceiptReceived(statement) => {
+                let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
+                self.outbox.apply_receipt(recorded_at, &receipt);
+            }
+            Record::Received(received) => self.inbox.apply_received(index, received)?,
+            Record::ReceiptSent(statement) => {
+                let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
+                self.inbox.apply_receipt(&receipt, statement);
+            }
+            Record::Read { sender, priority, position, .. } => {
+                self.inbox.apply_read(sender, *priority, *position);
+            }
+            Record::Voided(statement) => {
+                let void = Void::from_payload(&statement.payload).map_err(unreadable)?;
+                if void.sender == self.me {
+                    self.outbox.apply_void(recorded_at, &void, statement);
+                } else {
+                    self.inbox.apply_void(&void);
+                }
+            }
+            Record::Security { rule, header, .. } => self.security.apply(rule, *header),
+            Record::Incarnation { .. }
+            | Record::Access { .. }
+            | Record::Erasure { .. }
+            | Record::Loss { .. } => {}
+        }
+        self.next = index + 1;
+        Ok(())
+    }
+
+    /// The records of the round were not kept: nothing of it happened.
+    pub fn forget(&mut self) {
+        self.outbox.forget();
+        self.inbox.forget();
+    }
+
+    /// The records of the round are durable and applied: what was held for them is no longer needed.
+    pub fn settled(&mut self) {
+        self.forget();
+    }
+}
+
+/// Signs a statement of this node.
+fn sign<S: Statement>(env: &Env<'_>, statement: &S) -> Result<Signed, Error> {
+    let payload = statement.to_payload();
+    let signature = sign_statement(env.signer, S::TYPE, &payload)?;
+    Ok(Signed { payload, signatures: vec![signature_of(&signature)] })
+}
+
+fn signature_of(signature: &sealpost_crypto::dsse::Signature) -> Signature {
+    Signature { key_id: signature.key_id, bytes: Bytes::copy_from_slice(&signature.bytes) }
+}
+
+/// A statement that a node signs, and the type under which it does.
+trait Statement: sealpost_wire::statement::Payload {
+    const TYPE: PayloadType;
+}
+
+impl Statement for Receipt {
+    const TYPE: PayloadType = PayloadType::Receipt;
+}
+
+impl Statement for Heads {
+    const TYPE: PayloadType = PayloadType::Heads;
+}
+
+impl Statement for Void {
+    const TYPE: PayloadType = PayloadType::Void;
+}

@@ -1,0 +1,135 @@
+//! The hub's promises and refusals, and the voids that answer a refusal: every number of a link is filled.
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed, Void, VoidReason};
+use sealpost_domain::view::DeliveryState;
+use sealpost_wire::statement::Payload as _;
+
+use super::{LinkKey, Outbox, Progress};
+use crate::core::{Core, Env, Error, Round, sign};
+
+/// How often the distance between two sendings is doubled at most.
+const DOUBLINGS_MAX: u32 = 16;
+
+impl Core {
+    /// Records the hub's promise for a batch, and fills the numbers of what it refuses. The caller has verified the
+    /// statement, and that it is about these headers.
+    pub fn accepted(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        statement: &Signed,
+        accepted: &Accepted,
+        headers: Vec<Digest>,
+    ) -> Result<(), Error> {
+        let mut voids = Vec::new();
+        for refusal in &accepted.refusals {
+            voids.extend(self.outbox.refused(refusal, &headers, env.now));
+        }
+        round.record(env, Record::Accepted { statement: statement.clone(), headers }, bytes::Bytes::new());
+        for void in voids {
+            let signed = sign(env, &void)?;
+            round.record(env, Record::Voided(signed.clone()), bytes::Bytes::new());
+            round.send(void.recipient, ControlType::Void, signed);
+        }
+        Ok(())
+    }
+}
+
+impl Outbox {
+    /// The voids that answer one refusal.
+    fn refused(&self, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
+        let position = usize::try_from(refusal.position).ok();
+        let Some(header) = position.and_then(|position| headers.get(position)) else { return Vec::new() };
+        let Some(open) = self.by_header.get(header).and_then(|index| self.open.get(index)) else {
+            return Vec::new();
+        };
+        let concerned = |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
+        let void = |(recipient, number): &(AgencyId, u64)| {
+            let (priority, incarnation) = (open.priority, open.incarnation);
+            let link = self.links.get(&LinkKey { recipient: recipient.clone(), priority, incarnation })?;
+            Some(Void {
+                sender: self.me.clone(),
+                recipient: recipient.clone(),
+                priority,
+                incarnation,
+                number: *number,
+                header: *header,
+                previous: link.digest(number - 1)?,
+                reason: VoidReason::Refused,
+                made_at: now,
+            })
+        };
+        open.targets.iter().filter(|(agency, _)| concerned(agency)).filter_map(void).collect()
+    }
+
+    pub(in crate::core) fn apply_accepted(
+        &mut self,
+        index: u64,
+        at: Instant,
+        statement: &Signed,
+        headers: &[Digest],
+    ) -> Result<(), Error> {
+        let accepted = Accepted::from_payload(&statement.payload)
+            .map_err(|source| Error::Record { index, source })?;
+        for (position, header) in headers.iter().enumerate() {
+            let Some(message) = self.by_header.get(header).copied() else { continue };
+            let Some(open) = self.open.get_mut(&message) else { continue };
+            open.accepted += 1;
+            let doublings = (open.accepted - 1).min(DOUBLINGS_MAX);
+            let distance = self.policy.resend_after * 2_u32.pow(doublings);
+            let again_at = at.plus(distance.min(self.policy.resend_after_max));
+            let (priority, incarnation) = (open.priority, open.incarnation);
+            let targets = open.targets.clone();
+            self.move_to(message, Progress::Accepted { hub: accepted.hub_incarnation, again_at });
+            for (recipient, number) in targets {
+                let refusal = accepted.refusals.iter().find(|refusal| {
+                    usize::try_from(refusal.position) == Ok(position)
+                        && refusal.recipient.as_ref().is_none_or(|refused| *refused == recipient)
+                });
+                let (state, rule) = match refusal {
+                    Some(refusal) => (DeliveryState::Refused, Some(refusal.rule.as_str())),
+                    None => (DeliveryState::Accepted, None),
+                };
+                self.settle((&recipient, priority, incarnation), number, state, rule, at);
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::core) fn apply_void(&mut self, at: Instant, void: &Void, statement: &Signed) {
+        let key = LinkKey {
+            recipient: void.recipient.clone(),
+            priority: void.priority,
+            incarnation: void.incarnation,
+        };
+        if let Some(link) = self.links.get_mut(&key) {
+            link.keep_void(void.number, statement.clone());
+        }
+        if void.reason == VoidReason::Withdrawn {
+            let link = (&void.recipient, void.priority, void.incarnation);
+            self.settle(link, void.number, DeliveryState::Withdrawn, None, at);
+        }
+    }
+
+    /// Moves a message on towards one recipient.
+    pub(super) fn settle(
+        &mut self,
+        (recipient, priority, incarnation): (&AgencyId, Priority, Incarnation),
+        number: u64,
+        state: DeliveryState,
+        rule: Option<&str>,
+        at: Instant,
+    ) {
+        let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
+        let settled = self.links.get_mut(&key).and_then(|link| link.advance(number, state, rule, at));
+        if let Some(message) = settled {
+            self.close(message, recipient);
+        }
+    }
+}

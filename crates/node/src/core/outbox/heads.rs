@@ -1,0 +1,136 @@
+//! Heads: where our links to a peer end, said at the end of a burst and while something is not receipted, so that a
+//! lost tail is noticed; and what else has to be repeated until it arrived.
+
+use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead};
+
+use super::Outbox;
+use crate::core::{Core, Env, Error, Round, sign};
+
+/// The most overdue messages that are told at a time.
+const OVERDUE_MAX: usize = 100;
+
+/// What is told to one peer, and what it told us.
+#[derive(Default)]
+pub(super) struct Peer {
+    /// The latest receipt that we hold of it.
+    pub(super) receipt: Option<(Incarnation, u64)>,
+    /// Something happened since the last heads, the last time then.
+    touched_at: Option<Instant>,
+    told_at: Option<Instant>,
+}
+
+impl Peer {
+    pub(super) fn touch(&mut self, at: Instant) {
+        self.touched_at = Some(self.touched_at.map_or(at, |before| before.max(at)));
+    }
+}
+
+/// A message whose window closed before it was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Where it lies in the ledger.
+    pub index: u64,
+    /// Those that have not settled it.
+    pub recipients: Vec<AgencyId>,
+}
+
+impl Core {
+    /// Says what is due to be said to peers.
+    pub fn tell_heads(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
+        let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
+        for recipient in self.outbox.heads_due(env.now) {
+            let heads = Heads {
+                sender: self.me.clone(),
+                recipient: recipient.clone(),
+                made_at: env.now,
+                links: self.outbox.link_heads(&recipient, env.now),
+                receipt: self.outbox.peers.get(&recipient).and_then(|peer| peer.receipt),
+                checkpoint: Bytes::new(),
+                directory,
+            };
+            let signed = sign(env, &heads)?;
+            round.send(recipient.clone(), ControlType::Heads, signed);
+            for void in self.outbox.unconfirmed_voids(&recipient) {
+                round.send(recipient.clone(), ControlType::Void, void);
+            }
+            self.outbox.heads_told(&recipient, env.now);
+        }
+        Ok(())
+    }
+}
+
+impl Outbox {
+    pub(super) fn touch(&mut self, recipient: &AgencyId, at: Instant) {
+        match self.peers.get_mut(recipient) {
+            Some(peer) => peer.touch(at),
+            None => self.peers.entry(recipient.clone()).or_default().touch(at),
+        }
+    }
+
+    /// A connection begins: every peer is told anew where its links end.
+    pub fn tell_everyone(&mut self, now: Instant) {
+        self.peers.values_mut().for_each(|peer| peer.touch(now.minus(self.policy.quiet)));
+    }
+
+    fn heads_due(&self, now: Instant) -> Vec<AgencyId> {
+        let due = |(agency, peer): &(&AgencyId, &Peer)| match (peer.touched_at, peer.told_at) {
+            (Some(touched), _) if now.since(touched) >= self.policy.quiet => true,
+            (_, Some(told)) => now.since(told) >= self.policy.heads_every && self.is_active(agency),
+            (Some(touched), None) => now.since(touched) >= self.policy.heads_every,
+            (None, None) => false,
+        };
+        self.peers.iter().filter(due).map(|(agency, _)| agency.clone()).collect()
+    }
+
+    /// Whether something on a link to a peer is not receipted.
+    fn is_active(&self, recipient: &AgencyId) -> bool {
+        self.links.iter().any(|(key, link)| key.recipient == *recipient && link.receipted() < link.head().number)
+    }
+
+    fn link_heads(&self, recipient: &AgencyId, now: Instant) -> Vec<LinkHead> {
+        let quiet = self.peers.get(recipient).is_none_or(|peer| {
+            peer.touched_at.is_none_or(|touched| now.since(touched) >= self.policy.quiet)
+        });
+        let activity = if quiet { Activity::Last } else { Activity::Active };
+        let links = self.links.iter().filter(|(key, _)| key.recipient == *recipient);
+        links
+            .map(|(key, link)| LinkHead {
+                priority: key.priority,
+                incarnation: key.incarnation,
+                head: link.head(),
+                activity,
+            })
+            .collect()
+    }
+
+    fn unconfirmed_voids(&self, recipient: &AgencyId) -> Vec<sealpost_domain::statement::Signed> {
+        let links = self.links.iter().filter(|(key, _)| key.recipient == *recipient);
+        links.flat_map(|(_, link)| link.voids().cloned()).collect()
+    }
+
+    fn heads_told(&mut self, recipient: &AgencyId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(recipient) {
+            peer.touched_at = None;
+            peer.told_at = Some(now);
+        }
+    }
+
+    /// The messages whose window closed before they were delivered and of which that was not said yet.
+    pub fn newly_overdue(&mut self, now: Instant) -> Vec<Overdue> {
+        let passed = self.open.iter_mut().filter(|(_, open)| {
+            !open.overdue_told && open.act_before.is_some_and(|act_before| act_before < now)
+        });
+        passed
+            .take(OVERDUE_MAX)
+            .map(|(index, open)| {
+                open.overdue_told = true;
+                let recipients = open.targets.iter().map(|(agency, _)| agency.clone()).collect();
+                Overdue { index: *index, recipients }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,148 @@
+//! What goes to the hub next: a lane for each priority, the oldest message first, and a calendar of what is sent again.
+
+use std::collections::BTreeSet;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::Priority;
+
+use super::{Outbox, Progress};
+
+/// What a wrap adds to an envelope on the wire, in bytes, at least.
+const WRAP_BYTES: usize = 1400;
+
+/// Messages in their lanes, by ledger index.
+#[derive(Default)]
+pub(super) struct Lanes {
+    ready: [BTreeSet<u64>; 3],
+    again: BTreeSet<(Instant, u64)>,
+}
+
+/// A message that is to be handed to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Where it lies in the ledger.
+    pub index: u64,
+    /// The recipients that have not settled it: the others need no wrap.
+    pub recipients: Vec<AgencyId>,
+}
+
+impl Lanes {
+    pub(super) fn insert(&mut self, index: u64, priority: Priority, progress: Progress) {
+        match progress {
+            Progress::Ready => {
+                self.lane(priority).insert(index);
+            }
+            Progress::Submitted => {}
+            Progress::Accepted { again_at, .. } => {
+                self.again.insert((again_at, index));
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: u64, priority: Priority, progress: Progress) {
+        match progress {
+            Progress::Ready => {
+                self.lane(priority).remove(&index);
+            }
+            Progress::Submitted => {}
+            Progress::Accepted { again_at, .. } => {
+                self.again.remove(&(again_at, index));
+            }
+        }
+    }
+
+    fn lane(&mut self, priority: Priority) -> &mut BTreeSet<u64> {
+        let [flash, urgent, routine] = &mut self.ready;
+        match priority {
+            Priority::Flash => flash,
+            Priority::Urgent => urgent,
+            Priority::Routine => routine,
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes the next batch out of these lanes, the first lane first: at most `bytes_max` on the wire, or one message.
+    /// Each message in it is answered by [`Outbox::requeue`] or by the hub's promise.
+    pub fn take(&mut self, lanes: &[Priority], bytes_max: usize) -> Vec<Submission> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for priority in lanes {
+            while let Some(index) = self.lanes.lane(*priority).first().copied() {
+                let Some(open) = self.open.get(&index) else {
+                    self.lanes.lane(*priority).remove(&index);
+                    continue;
+                };
+                bytes += open.size + open.targets.len() * WRAP_BYTES;
+                if bytes > bytes_max && !batch.is_empty() {
+                    return batch;
+                }
+                let recipients = open.targets.iter().map(|(agency, _)| agency.clone()).collect();
+                batch.push(Submission { index, recipients });
+                self.move_to(index, Progress::Submitted);
+            }
+        }
+        batch
+    }
+
+    /// Whether anything waits in these lanes.
+    pub fn has_ready(&self, lanes: &[Priority]) -> bool {
+        let [flash, urgent, routine] = &self.lanes.ready;
+        lanes.iter().any(|priority| {
+            let lane = match priority {
+                Priority::Flash => flash,
+                Priority::Urgent => urgent,
+                Priority::Routine => routine,
+            };
+            !lane.is_empty()
+        })
+    }
+
+    /// Messages that were taken out were not answered: they go back into their lanes.
+    pub fn requeue(&mut self, batch: impl IntoIterator<Item = u64>) {
+        for index in batch {
+            if self.open.get(&index).is_some_and(|open| open.progress == Progress::Submitted) {
+                self.move_to(index, Progress::Ready);
+            }
+        }
+    }
+
+    /// Puts everything that is due to be sent again into its lane. How many there were.
+    pub fn send_due_again(&mut self, now: Instant) -> usize {
+        let later = self.lanes.again.split_off(&(Instant::from_millis(now.as_millis() + 1), 0));
+        let due = std::mem::replace(&mut self.lanes.again, later);
+        for (_, index) in &due {
+            self.move_to(*index, Progress::Ready);
+        }
+        due.len()
+    }
+
+    /// The hub's journal lives under this incarnation. What another life of it promised is sent again at once: it may
+    /// be lost. How many messages that concerns.
+    pub fn hub_lives_as(&mut self, hub: Incarnation) -> usize {
+        if self.hub.replace(hub) == Some(hub) {
+            return 0;
+        }
+        let promised_by_another = |progress: &Progress| matches!(progress, Progress::Accepted { hub: by, .. } if *by != hub);
+        let lost: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, open)| promised_by_another(&open.progress))
+            .map(|(index, _)| *index)
+            .collect();
+        for index in &lost {
+            self.move_to(*index, Progress::Ready);
+        }
+        lost.len()
+    }
+
+    pub(super) fn move_to(&mut self, index: u64, progress: Progress) {
+        if let Some(open) = self.open.get_mut(&index) {
+            self.lanes.remove(index, open.priority, open.progress);
+            open.progress = progress;
+            self.lanes.insert(index, open.priority, progress);
+        }
+    }
+}

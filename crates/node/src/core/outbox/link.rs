@@ -1,0 +1,208 @@
+//! One link of the node's own: its numbers, and how far each message on it came.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use sealpost_domain::digest::Digest;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Head;
+use sealpost_domain::statement::Signed;
+use sealpost_domain::view::DeliveryState;
+
+use super::Standing;
+
+/// Every message on a link, by number.
+#[derive(Default)]
+pub(super) struct OutLink {
+    entries: Vec<Entry>,
+    head: Option<Head>,
+    open: u64,
+    /// The recipient has settled every number up to and with this one.
+    receipted: u64,
+    /// Every number up to and with this one is known to be read.
+    read: u64,
+    /// The header digests from the last receipted number on.
+    digests: BTreeMap<u64, Digest>,
+    /// Numbers that the node filled without a message, until the recipient has settled them.
+    voids: BTreeMap<u64, Signed>,
+}
+
+/// A message on a link.
+pub(super) struct Entry {
+    /// Where it lies in the ledger.
+    pub index: u64,
+    state: DeliveryState,
+    since: Instant,
+    rule: Option<Box<str>>,
+}
+
+impl Entry {
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            state: self.state,
+            since: self.since,
+            rule: self.rule.as_deref().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn state(&self) -> DeliveryState {
+        self.state
+    }
+}
+
+impl OutLink {
+    /// The end of the link.
+    pub(super) fn head(&self) -> Head {
+        self.head.unwrap_or(Head::EMPTY)
+    }
+
+    /// Messages that are not settled.
+    pub(super) fn open(&self) -> u64 {
+        self.open
+    }
+
+    pub(super) fn receipted(&self) -> u64 {
+        self.receipted
+    }
+
+    pub(super) fn entry(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(position(number)?)
+    }
+
+    /// The digest of the header at a number that is not before the last receipted one.
+    pub(super) fn digest(&self, number: u64) -> Option<Digest> {
+        if number == 0 { Some(Digest::ZERO) } else { self.digests.get(&number).copied() }
+    }
+
+    /// Adds the next message; false when its number is not the next one.
+    pub(super) fn push(&mut self, number: u64, digest: Digest, index: u64, at: Instant) -> bool {
+        if number != self.head().number + 1 {
+            return false;
+        }
+        self.head = Some(self.head().followed_by(digest));
+        self.digests.insert(number, digest);
+        self.entries.push(Entry { index, state: DeliveryState::Published, since: at, rule: None });
+        self.open += 1;
+        true
+    }
+
+    /// Moves a message on, if its state allows it. The ledger index of a message that this settled.
+    pub(super) fn advance(
+        &mut self,
+        number: u64,
+        state: DeliveryState,
+        rule: Option<&str>,
+        at: Instant,
+    ) -> Option<u64> {
+        let entry = position(number).and_then(|position| self.entries.get_mut(position))?;
+        if !may_follow(entry.state, state) {
+            return None;
+        }
+        let settled = state.is_settled() && !entry.state.is_settled();
+        entry.state = state;
+        entry.since = at;
+        entry.rule = rule.map(Into::into);
+        self.open -= u64::from(settled);
+        settled.then_some(entry.index)
+    }
+
+    pub(super) fn keep_void(&mut self, number: u64, statement: Signed) {
+        if number > self.receipted {
+            self.voids.insert(number, statement);
+        }
+    }
+
+    /// The voids of which it is not known that the recipient has them.
+    pub(super) fn voids(&self) -> impl Iterator<Item = &Signed> {
+        self.voids.values()
+    }
+
+    /// The recipient has settled everything up to a number: the numbers that this is news about.
+    pub(super) fn receipt_up_to(&mut self, contiguous: u64) -> RangeInclusive<u64> {
+        let contiguous = contiguous.min(self.head().number);
+        let news = self.receipted + 1..=contiguous;
+        if contiguous > self.receipted {
+            self.receipted = contiguous;
+            self.digests = self.digests.split_off(&contiguous);
+            self.voids = self.voids.split_off(&(contiguous + 1));
+        }
+        news
+    }
+
+    /// The numbers in a range that are not known to be read.
+    pub(super) fn unread_in(&self, first: u64, last: u64) -> RangeInclusive<u64> {
+        first.max(self.read + 1)..=last.min(self.head().number)
+    }
+
+    /// Everything up to and with the last message that was read without a gap is known to be read.
+    pub(super) fn note_read(&mut self) {
+        while self.entry(self.read + 1).is_some_and(|entry| entry.state == DeliveryState::Read) {
+            self.read += 1;
+        }
+    }
+}
+
+fn position(number: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
+}
+
+/// Only the recipient settles what it holds: its word beats the hub's refusal and our own void, and what it excepted
+/// is not delivered by a later count.
+fn may_follow(before: DeliveryState, after: DeliveryState) -> bool {
+    use DeliveryState::{Accepted, Delivered, Published, Quarantined, Read, Refused, Withdrawn};
+    match before {
+        Published => after != Published,
+        Accepted => !matches!(after, Published | Accepted),
+        Delivered => after == Read,
+        Refused | Withdrawn => matches!(after, Delivered | Read),
+        Quarantined | Read => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1);
+
+    fn link(messages: u8) -> OutLink {
+        let mut link = OutLink::default();
+        for number in 1..=messages {
+            assert!(link.push(number.into(), Digest::new([number; 32]), 10 + u64::from(number), NOW));
+        }
+        link
+    }
+
+    #[test]
+    fn numbers_have_no_gaps() {
+        let mut link = link(2);
+        assert!(!link.push(2, Digest::ZERO, 0, NOW));
+        assert!(!link.push(4, Digest::ZERO, 0, NOW));
+        assert_eq!(link.head(), Head { number: 2, digest: Digest::new([2; 32]) });
+    }
+
+    #[test]
+    fn the_recipients_word_beats_a_refusal_and_an_exception_stays() {
+        let mut link = link(2);
+        assert_eq!(link.advance(1, DeliveryState::Refused, Some("agreement.none"), NOW), Some(11));
+        assert_eq!(link.advance(1, DeliveryState::Accepted, None, NOW), None);
+        assert_eq!(link.entry(1).unwrap().standing().rule.as_deref(), Some("agreement.none"));
+        assert_eq!(link.advance(1, DeliveryState::Delivered, None, NOW), None);
+        assert_eq!(link.entry(1).unwrap().state(), DeliveryState::Delivered);
+
+        assert_eq!(link.advance(2, DeliveryState::Quarantined, Some("alert.malformed"), NOW), Some(12));
+        link.advance(2, DeliveryState::Delivered, None, NOW);
+        assert_eq!(link.entry(2).unwrap().state(), DeliveryState::Quarantined);
+        assert_eq!(link.open(), 0);
+    }
+
+    #[test]
+    fn a_receipt_is_news_only_once_and_never_beyond_the_head() {
+        let mut link = link(3);
+        assert_eq!(link.receipt_up_to(2).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(link.receipt_up_to(u64::MAX).collect::<Vec<_>>(), [3]);
+        assert!(link.receipt_up_to(3).is_empty());
+        assert_eq!(link.digest(3), Some(Digest::new([3; 32])));
+        assert_eq!(link.digest(2), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! What the node sends: where every link ends, where every message stands, and what goes to the hub next.
+//!
+//! A message is numbered on each of its links and signed in the same round in which it is recorded. Link heads are
+//! tentative until that round is durable; if it is not, they fall back ([`Outbox::forget`]) and nobody saw a number of
+//! it. A message is handed to the hub again until each of its recipients has receipted it or refused it: at once when
+//! the hub that accepted it lost its memory, and otherwise at growing distances.
+
+mod accepted;
+mod heads;
+mod lanes;
+mod link;
+mod publish;
+mod receipts;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::{Head, Incarnation};
+use sealpost_domain::message::Priority;
+use sealpost_domain::view::DeliveryState;
+
+use heads::Peer;
+pub use lanes::Submission;
+use lanes::Lanes;
+use link::OutLink;
+pub use publish::{Answer, HeaderParts, Keep, Kept, Placed, Prepared};
+
+/// When the node tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long after the hub's promise a message without receipt is sent again; doubled with every time.
+    pub resend_after: Duration,
+    /// The longest such distance.
+    pub resend_after_max: Duration,
+    /// How long a link has to be quiet before its head is told.
+    pub quiet: Duration,
+    /// How often heads are told on links that have unreceipted messages.
+    pub heads_every: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            resend_after: Duration::from_secs(30),
+            resend_after_max: Duration::from_secs(3600),
+            quiet: Duration::from_secs(1),
+            heads_every: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One of the node's own links, in one life of its ledger.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkKey {
+    recipient: AgencyId,
+    priority: Priority,
+    incarnation: Incarnation,
+}
+
+/// Everything about what the node sends.
+pub struct Outbox {
+    me: AgencyId,
+    incarnation: Incarnation,
+    policy: Policy,
+    links: BTreeMap<LinkKey, OutLink>,
+    /// Messages with a recipient that is not settled, by ledger index.
+    open: BTreeMap<u64, Open>,
+    /// The same, by the digest of their headers.
+    by_header: HashMap<Digest, u64>,
+    /// Every idempotency key that was used, by its digest, and the message of that time.
+    keys: HashMap<Digest, u64>,
+    lanes: Lanes,
+    peers: BTreeMap<AgencyId, Peer>,
+    /// The life of the hub's journal that was last heard of.
+    hub: Option<Incarnation>,
+    /// Decided in this round, not durable yet.
+    tentative: Tentative,
+}
+
+/// What the round that is being gathered changes.
+#[derive(Default)]
+struct Tentative {
+    heads: BTreeMap<LinkKey, Head>,
+    /// Places within the round.
+    keys: HashMap<Digest, usize>,
+}
+
+/// A message that is still to be delivered to somebody.
+struct Open {
+    header: Digest,
+    priority: Priority,
+    incarnation: Incarnation,
+    act_before: Option<Instant>,
+    /// Whether it was told that `act_before` passed.
+    overdue_told: bool,
+    /// Bytes of its envelope without wraps.
+    size: usize,
+    /// Those who have not settled it, and its number on the link to them.
+    targets: Vec<(AgencyId, u64)>,
+    progress: Progress,
+    /// How often the hub has promised to deliver it.
+    accepted: u32,
+}
+
+/// Where a message is on its way to the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// In its lane.
+    Ready,
+    /// Handed to the session.
+    Submitted,
+    /// Promised by this life of the hub; sent again at that time.
+    Accepted { hub: Incarnation, again_at: Instant },
+}
+
+/// Where a message stands at one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How far it came.
+    pub state: DeliveryState,
+    /// When that was recorded.
+    pub since: Instant,
+    /// Which rule refused or quarantined it.
+    pub rule: Option<String>,
+}
+
+/// What went to one agency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages.
+    pub sent: u64,
+    /// Of these, not settled.
+    pub outstanding: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(me: AgencyId, incarnation: Incarnation, policy: Policy) -> Self {
+        Self {
+            me,
+            incarnation,
+            policy,
+            links: BTreeMap::new(),
+            open: BTreeMap::new(),
+            by_header: HashMap::new(),
+            keys: HashMap::new(),
+            lanes: Lanes::default(),
+            peers: BTreeMap::new(),
+            hub: None,
+            tentative: Tentative::default(),
+        }
+    }
+
+    /// Drops what was decided since the last durable round.
+    pub(super) fn forget(&mut self) {
+        self.tentative = Tentative::default();
+    }
+
+    /// Where a message stands at the recipient that has it at this number.
+    pub fn standing(
+        &self,
+        recipient: &AgencyId,
+        priority: Priority,
+        incarnation: Incarnation,
+        number: u64,
+    ) -> Option<Standing> {
+        let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
+        self.links.get(&key)?.entry(number).map(link::Entry::standing)
+    }
+
+    /// Recipients that have not settled a message, over all messages.
+    pub fn outstanding(&self) -> u64 {
+        self.links.values().map(OutLink::open).sum()
+    }
+
+    /// What went to each agency.
+    pub fn traffic(&self) -> BTreeMap<AgencyId, Traffic> {
+        let mut traffic = BTreeMap::<AgencyId, Traffic>::new();
+        for (key, link) in &self.links {
+            let of_agency = traffic.entry(key.recipient.clone()).or_default();
+            of_agency.sent += link.head().number;
+            of_agency.outstanding += link.open();
+        }
+        traffic
+    }
+
+    /// A message is settled for a recipient: it need not be sent there again.
+    fn close(&mut self, index: u64, recipient: &AgencyId) {
+        let Some(open) = self.open.get_mut(&index) else { return };
+        open.targets.retain(|(agency, _)| agency != recipient);
+        if open.targets.is_empty() {
+            let open = self.open.remove(&index);
+            if let Some(open) = open {
+                self.by_header.remove(&open.header);
+                self.lanes.remove(index, open.priority, open.progress);
+            }
+        }
+    }
+}

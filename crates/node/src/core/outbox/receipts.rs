@@ -1,0 +1,133 @@
+//! Receipts of peers: what they have settled of ours.
+
+use bytes::Bytes;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Disposition;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{LinkReceipt, Receipt, Signed};
+use sealpost_domain::view::DeliveryState;
+
+use super::{LinkKey, Outbox};
+use crate::core::{Alarm, Core, Env, Round};
+
+/// What a receipt of a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// Later than what we hold.
+    News,
+    /// What we hold, or older.
+    Old,
+    /// It speaks of a chain that is not ours.
+    OtherChain,
+    /// It speaks of more than we sent.
+    Ahead,
+}
+
+impl Core {
+    /// Records a receipt of a peer, if it says anything new. The caller has verified its signature, and that it is
+    /// for this node.
+    pub fn receipted(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, receipt: &Receipt) {
+        let (rule, detail) = match self.outbox.judge(receipt) {
+            Judgement::News => {
+                round.record(env, Record::ReceiptReceived(statement.clone()), Bytes::new());
+                return;
+            }
+            Judgement::Old => return,
+            Judgement::OtherChain => (
+                "receipt.other_chain",
+                "the receipt names a header that we did not send at its last contiguous number",
+            ),
+            Judgement::Ahead => ("receipt.ahead", "the receipt settles numbers that this ledger never gave out"),
+        };
+        let alarm = Alarm {
+            rule,
+            peer: Some(receipt.recipient.clone()),
+            header: Some(sealpost_crypto::digest::sha256(&statement.payload)),
+            detail: detail.to_owned(),
+            exhibits: vec![statement.payload.clone()],
+        };
+        self.alarm(env, round, alarm);
+    }
+}
+
+impl Outbox {
+    fn judge(&self, receipt: &Receipt) -> Judgement {
+        let held = self.peers.get(&receipt.recipient).and_then(|peer| peer.receipt);
+        if held.is_some_and(|(incarnation, number)| {
+            incarnation == receipt.recipient_incarnation && number >= receipt.number
+        }) {
+            return Judgement::Old;
+        }
+        for link in &receipt.links {
+            let Some(own) = self.links.get(&key_of(receipt, link)) else {
+                if link.contiguous == 0 && link.delivered.is_empty() {
+                    continue;
+                }
+                return Judgement::Ahead;
+            };
+            if link.contiguous > own.head().number {
+                return Judgement::Ahead;
+            }
+            // Below what was receipted before, the digest was compared then.
+            if own.digest(link.contiguous).is_some_and(|digest| digest != link.chain_digest) {
+                return Judgement::OtherChain;
+            }
+        }
+        Judgement::News
+    }
+
+    pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
+        let peer = self.peers.entry(receipt.recipient.clone()).or_default();
+        peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
+        peer.touch(at);
+        for link in &receipt.links {
+            self.apply_link_receipt(receipt, link, at);
+        }
+    }
+
+    fn apply_link_receipt(&mut self, receipt: &Receipt, link: &LinkReceipt, at: Instant) {
+        let key = key_of(receipt, link);
+        let of = (&receipt.recipient, link.priority, link.sender_incarnation);
+        for exception in &link.exceptions {
+            let state = match exception.disposition {
+                Disposition::Refused => DeliveryState::Refused,
+                Disposition::Quarantined => DeliveryState::Quarantined,
+            };
+            self.settle(of, exception.number, state, Some(&exception.rule), at);
+        }
+        let Some(own) = self.links.get_mut(&key) else { return };
+        let last = own.head().number;
+        let counted = own.receipt_up_to(link.contiguous);
+        for number in counted {
+            // A number that we voided counts as settled too: it proves no delivery.
+            let voided = self.links.get(&key).and_then(|own| own.entry(number)).is_none_or(|entry| {
+                matches!(entry.state(), DeliveryState::Refused | DeliveryState::Withdrawn)
+            });
+            if !voided {
+                self.settle(of, number, DeliveryState::Delivered, None, at);
+            }
+        }
+        for range in &link.delivered {
+            for number in range.first..=range.last.min(last) {
+                self.settle(of, number, DeliveryState::Delivered, None, at);
+            }
+        }
+        for range in &link.read {
+            let Some(own) = self.links.get(&key) else { return };
+            for number in own.unread_in(range.first, range.last) {
+                self.settle(of, number, DeliveryState::Read, None, at);
+            }
+        }
+        if let Some(own) = self.links.get_mut(&key) {
+            own.note_read();
+        }
+    }
+}
+
+fn key_of(receipt: &Receipt, link: &LinkReceipt) -> LinkKey {
+    LinkKey {
+        recipient: receipt.recipient.clone(),
+        priority: link.priority,
+        incarnation: link.sender_incarnation,
+    }
+}
