@@ -35,6 +35,12 @@ impl OffsetTime {
         Ok(Self { instant, offset })
     }
 
+    /// A moment of some clock, in UTC; `None` outside the years 1 to 9999.
+    pub fn from_instant(instant: Instant) -> Option<Self> {
+        let instant = Timestamp::from_millisecond(instant.as_millis()).ok()?;
+        Self::new(instant, 0).ok()
+    }
+
     /// The instant to the nanosecond.
     pub fn timestamp(self) -> Timestamp {
         self.instant

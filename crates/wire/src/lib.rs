@@ -10,6 +10,7 @@ pub mod envelope;
 mod field;
 pub mod gateway;
 pub mod hub;
+pub mod json;
 pub mod ledger;
 mod names;
 pub mod statement;

@@ -81,19 +81,19 @@ impl Collector {
 
     /// The value, unless faults were found on the way to it.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Faults> {
-        let mut faults = self.0.into_inner();
-        match value {
-            Some(value) if faults.is_empty() => Ok(value),
-            _ => {
-                if faults.is_empty() {
-                    faults.push(Fault::new("", "an unreadable value", "the documented form"));
-                }
-                Err(Faults(faults))
-            }
+        match (value, self.into_faults()) {
+            (Some(value), None) => Ok(value),
+            (_, Some(faults)) => Err(faults),
+            (None, None) => Err(Fault::new("", "a value that cannot be read", "the documented form").into()),
         }
     }
 
-    /// Takes over faults that were found elsewhere, each below the place.
+    /// The faults, if any were found.
+    pub fn into_faults(self) -> Option<Faults> {
+        let faults = self.0.into_inner();
+        (!faults.is_empty()).then_some(Faults(faults))
+    }
+
     fn push(&self, fault: Fault) {
         let mut faults = self.0.borrow_mut();
         if faults.len() < FAULTS_MAX {

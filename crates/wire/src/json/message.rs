@@ -1,0 +1,206 @@
+//! A message in JSON as a node shows it: the fields of its draft, and what the node knows of it.
+
+use schemars::JsonSchema;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::alert::{Alert, Line, Text};
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::handling::{HandlingCode, Tlp};
+use sealpost_domain::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
+use sealpost_domain::time::{Date, OffsetTime};
+use sealpost_domain::view::{self, DeliveryState, Direction};
+use serde::{Deserialize, Serialize};
+
+use super::content::Content;
+use super::form::{Absent, Form, Value};
+use super::parts::Grading;
+
+/// A message as it lies in the ledger of the node that shows it. Where its body was erased, `grading`, `purpose`,
+/// `retention_until` and `content` are missing.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Sealpost message")]
+pub struct Message {
+    /// The message.
+    id: Value<MessageId>,
+    /// Its place in the ledger of the node that shows it.
+    ledger_index: u64,
+    /// Received or sent.
+    direction: Value<Direction>,
+    /// Who sent it.
+    sender: Value<AgencyId>,
+    /// To whom, ascending.
+    recipients: Vec<Value<AgencyId>>,
+    /// The joint operation to which it belongs.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    operation: Option<Value<OperationId>>,
+    /// When its sender's node took it over, by that node's clock, in UTC.
+    sent_at: Value<OffsetTime>,
+    /// When the node that shows it recorded it, by that node's clock, in UTC.
+    recorded_at: Value<OffsetTime>,
+    /// What it says.
+    kind: Value<Kind>,
+    /// Its lane.
+    priority: Value<Priority>,
+    /// When the window in which to act closes, in UTC.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    act_before: Option<Value<OffsetTime>>,
+    /// What it is about.
+    category: Value<Category>,
+    /// To whom it may be shown.
+    tlp: Value<Tlp>,
+    /// How it may be used.
+    handling: Vec<Value<HandlingCode>>,
+    /// The restrictions of H3 in words.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    handling_text: Option<Value<Text>>,
+    /// On whose initiative it is shared.
+    sharing_mode: Value<SharingMode>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    in_reply_to: Option<Value<MessageId>>,
+    /// How far the source and its information can be relied on.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    grading: Option<Grading>,
+    /// For what purpose it is shared and may be used.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    purpose: Option<Value<Line>>,
+    /// The last day, in UTC, on which recipients may keep it.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    retention_until: Option<Value<Date>>,
+    /// What it says, opened.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    content: Option<Content>,
+    /// Whether it was read here.
+    read: bool,
+    /// Whether it arrived after its `act_before`.
+    late: bool,
+    /// Whether a number before it on its link is still missing.
+    gap_before: bool,
+    /// Where it stands at each recipient; empty for messages that were received.
+    states: Vec<RecipientState>,
+    /// What the node verified before it showed the message.
+    verification: Verification,
+}
+
+/// Where a message stands at one recipient.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RecipientState {
+    /// The recipient.
+    agency: Value<AgencyId>,
+    /// How far it came.
+    state: Value<DeliveryState>,
+    /// When the sender's node recorded that, in UTC.
+    since: Value<OffsetTime>,
+    /// Which rule refused or quarantined it.
+    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    rule: Option<String>,
+    /// Whether `act_before` passed without delivery.
+    overdue: bool,
+}
+
+/// What a node verified before it showed a message.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Verification {
+    /// The key that signed.
+    signing_key: Value<KeyId>,
+    /// The digest of the header.
+    header_digest: Value<Digest>,
+    /// The directory version under which it was judged.
+    directory_version: u64,
+    /// Its number on the link from its sender; 0 for messages of one's own.
+    link_number: u64,
+    /// The agreement under which it was shared, by name; empty where the directory no longer lists it.
+    agreement: String,
+}
+
+impl Message {
+    /// The message as a JSON document on one line.
+    pub fn to_line(&self) -> String {
+        super::to_string(self)
+    }
+}
+
+impl From<&view::Shown> for Message {
+    fn from(shown: &view::Shown) -> Self {
+        let view::Shown {
+            index,
+            direction,
+            id,
+            sender,
+            recipients,
+            operation,
+            sent_at,
+            recorded_at,
+            kind,
+            priority,
+            act_before,
+            category,
+            mode,
+            handling,
+            in_reply_to,
+            alert,
+            verification,
+            read,
+            late,
+            gap_before,
+            states,
+        } = shown;
+        let alert = alert.as_ref();
+        Self {
+            id: Value::write(id),
+            ledger_index: *index,
+            direction: Value::write(direction),
+            sender: Value::write(sender),
+            recipients: recipients.iter().map(Value::write).collect(),
+            operation: Form::write(operation),
+            sent_at: Value::shown(sent_at),
+            recorded_at: Value::shown(recorded_at),
+            kind: Value::write(kind),
+            priority: Value::write(priority),
+            act_before: act_before.as_ref().map(Value::shown),
+            category: Value::write(category),
+            tlp: Value::write(&handling.tlp()),
+            handling: handling.codes().iter().map(Value::write).collect(),
+            handling_text: alert.and_then(Alert::handling_text).map(Value::write),
+            sharing_mode: Value::write(mode),
+            in_reply_to: Form::write(in_reply_to),
+            grading: alert.map(|alert| Form::write(&alert.grading())),
+            purpose: alert.map(|alert| Value::write(alert.purpose())),
+            retention_until: alert.map(|alert| Value::write(&alert.retention_until())),
+            content: alert.map(|alert| Form::write(alert.content())),
+            read: *read,
+            late: *late,
+            gap_before: *gap_before,
+            states: states.iter().map(RecipientState::from).collect(),
+            verification: verification.into(),
+        }
+    }
+}
+
+impl From<&view::RecipientState> for RecipientState {
+    fn from(shown: &view::RecipientState) -> Self {
+        let view::RecipientState { agency, state, since, rule, overdue } = shown;
+        Self {
+            agency: Value::write(agency),
+            state: Value::write(state),
+            since: Value::shown(since),
+            rule: rule.clone(),
+            overdue: *overdue,
+        }
+    }
+}
+
+impl From<&view::Verification> for Verification {
+    fn from(shown: &view::Verification) -> Self {
+        let view::Verification { signing_key, header, directory_version, link_number, agreement } = shown;
+        Self {
+            signing_key: Value::write(signing_key),
+            header_digest: Value::write(header),
+            directory_version: *directory_version,
+            link_number: *link_number,
+            agreement: agreement.clone(),
+        }
+    }
+}
