@@ -12,6 +12,7 @@ use std::time::Duration;
 use sealpost_crypto::peer::Refusal;
 use sealpost_crypto::tls::{self, Endpoint};
 use sealpost_domain::identity::Identity;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -25,6 +26,10 @@ use crate::connection::{Connection, Connections};
 
 /// A pause after the system had no file or no memory for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often and how long a peer is read from that is refused already.
+const HEARD_MAX: usize = 16;
+const HEARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the door takes.
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +131,14 @@ impl Acceptor {
                     }
                 }
                 accepted = self.listener.accept(), if handshakes.len() < self.limits.handshakes_max => match accepted {
-                    Ok((stream, address)) => match Arc::clone(&room).try_acquire_owned() {
-                        Ok(permit) => {
-                            let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
-                            handshakes.spawn(with_timeout(self.limits.handshake_timeout, address, handshake));
-                        }
-                        Err(_) => warn!(%address, max = self.limits.connections_max, "connection refused: no room"),
-                    },
+                    Ok((stream, address)) => {
+                        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+                            warn!(%address, max = self.limits.connections_max, "connection refused: no room");
+                            continue;
+                        };
+                        let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
+                        handshakes.spawn(with_timeout(self.limits.handshake_timeout, address, handshake));
+                    }
                     Err(error) => {
                         warn!(%error, "no connection could be accepted");
                         time::sleep(EXHAUSTED_PAUSE).await;
@@ -182,7 +188,13 @@ impl Door {
     ) -> Result<Connection, HandshakeError> {
         stream.set_nodelay(true).map_err(HandshakeError::Io)?;
         let (config, verdict) = self.endpoint.server(protocols.names())?;
-        let accepted = TlsAcceptor::from(config).accept(stream).await;
+        let accepted = match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+            Ok(stream) => Ok(stream),
+            Err((error, stream)) => {
+                let _ = time::timeout(HEARD_TIMEOUT, hear_out(stream)).await;
+                Err(error)
+            }
+        };
         match (accepted, verdict.get()) {
             (_, Some(Err(refusal))) => Err(HandshakeError::Refused(Box::new(refusal.clone()))),
             (Ok(stream), Some(Ok(certificate))) => {
@@ -192,6 +204,18 @@ impl Door {
             }
             (Ok(_), None) => Err(HandshakeError::Io(io::ErrorKind::PermissionDenied.into())),
             (Err(error), _) => Err(HandshakeError::Io(error)),
+        }
+    }
+}
+
+/// Reads what a refused peer still sends. A socket that is closed over unread bytes
+/// resets the connection, and the peer would see the reset and not the alert with the reason.
+async fn hear_out(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut scratch = [0; 4096];
+    for _ in 0..HEARD_MAX {
+        if !matches!(stream.read(&mut scratch).await, Ok(1..)) {
+            return;
         }
     }
 }

@@ -299,8 +299,7 @@ impl Section<'_, '_> {
 }
 
 fn line(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..offset).unwrap_or_default().matches('\n').count() + 1
 }
 
 #[cfg(test)]

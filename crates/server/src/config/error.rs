@@ -53,7 +53,7 @@ fn count(faults: &[Fault]) -> String {
 }
 
 fn list(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    faults.iter().fold(String::new(), |list, fault| list + "\n  " + &fault.to_string())
 }
 
 /// One thing that is wrong.
