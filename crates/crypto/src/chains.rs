@@ -34,6 +34,8 @@ pub struct Root {
     pub holder: RootHolder,
     /// Its certificate.
     pub certificate: CertificateDer<'static>,
+    /// Its key, which also signs the keys of its agencies.
+    pub key: SigningKey,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -69,7 +71,7 @@ impl Root {
         let mut params = params(&format!("{holder} root"), NOW.minus(DECADE), NOW.plus(DECADE));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let (_, pair) = key();
+        let (key, pair) = key();
         let certificate = params.self_signed(&pair).expect("a root signs itself");
         let holder = match holder {
             "hub" => RootHolder::HubOperator,
@@ -78,6 +80,7 @@ impl Root {
         Self {
             holder,
             certificate: certificate.into(),
+            key,
             issuer: Issuer::new(params, pair),
         }
     }

@@ -1,0 +1,72 @@
+//! To whom one envelope goes: every recipient is judged by itself, and what is not allowed is denied.
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::Header;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
+use sealpost_domain::permission::{Question, judge_agreement};
+use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::hub::SubmittedEnvelope;
+
+use crate::rule;
+
+/// What is decided about one envelope.
+pub(super) enum Admission {
+    /// Nobody gets it, by this rule.
+    Refused(&'static str),
+    /// Some recipients get it, the others do not, each by a rule.
+    Judged { priority: Priority, recipients: Vec<AgencyId>, refusals: Vec<(AgencyId, &'static str)> },
+}
+
+/// Judges an envelope whose signatures and digests were verified before it came into the journal. What may have
+/// changed since then, and costs little, is judged here once more: under this directory, at this time.
+pub(super) fn admit(
+    envelope: &SubmittedEnvelope,
+    sender: &AgencyId,
+    directory: Option<&Directory>,
+    at: Instant,
+) -> Admission {
+    let Ok(header) = header_from_bytes(&envelope.header) else {
+        return Admission::Refused(rule::HEADER_MALFORMED);
+    };
+    if header.sender != *sender {
+        return Admission::Refused(rule::SENDER_FORGED);
+    }
+    let Some(directory) = directory else {
+        return Admission::Refused(rule::DIRECTORY_NONE);
+    };
+    if !directory.agencies.contains_key(sender) {
+        return Admission::Refused(rule::AGENCY_UNKNOWN);
+    }
+    let believed = envelope
+        .signatures
+        .iter()
+        .any(|signature| directory.node_key(sender, signature.key_id, at).is_some());
+    if !believed {
+        return Admission::Refused(rule::KEY_UNKNOWN);
+    }
+    judge_recipients(envelope, &header, directory, at)
+}
+
+fn judge_recipients(
+    envelope: &SubmittedEnvelope,
+    header: &Header,
+    directory: &Directory,
+    at: Instant,
+) -> Admission {
+    let question = Question::of_header(header, at);
+    let (mut recipients, mut refusals) = (Vec::new(), Vec::new());
+    for (position, recipient) in header.recipients.as_slice().iter().enumerate() {
+        let agency = recipient.agency.clone();
+        if envelope.wrapped & 1_u64.unbounded_shl(u32::try_from(position).unwrap_or(u32::MAX)) == 0 {
+            refusals.push((agency, rule::WRAP_MISSING));
+            continue;
+        }
+        match judge_agreement(&question, &agency, recipient.agreement, directory) {
+            Ok(_) => recipients.push(agency),
+            Err(denial) => refusals.push((agency, denial.rule())),
+        }
+    }
+    Admission::Judged { priority: header.priority, recipients, refusals }
+}

@@ -1,0 +1,269 @@
+//! The hub as a state machine over its journal: the same entries in the same order give the same state and effects.
+//!
+//! It decides who gets what, and forgets what was settled. The only time that it knows stands in the entries. Never
+//! here: disk, network, clock, randomness, private keys, or anything of an envelope that is sealed.
+//!
+//! An entry is applied when it is durable. Whoever applies it acts on the [`Effect`]s; whoever replays a journal
+//! ignores them, since all that they announce can be asked of the [`State`] at any time.
+
+mod admit;
+mod bodies;
+mod place;
+mod queue;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::directory;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
+use sealpost_domain::statement::{HubRefusal, Signed};
+use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
+
+use admit::Admission;
+use bodies::Bodies;
+pub use place::{ENVELOPES_MAX, Place};
+use queue::Queue;
+pub use queue::Waiting;
+
+/// All that the hub knows.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The index that the next entry must have.
+    next: u64,
+    directory: Option<Arc<Directory>>,
+    /// In which entry each version of the directory lies.
+    versions: BTreeMap<u64, u64>,
+    queues: BTreeMap<(AgencyId, Priority), Queue>,
+    bodies: Bodies,
+    backlog: usize,
+}
+
+/// What follows from an entry, now that it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The sender is told, under the hub's signature.
+    Accepted(Acceptance),
+    /// An envelope waits for a recipient.
+    Deliver {
+        /// For whom.
+        recipient: AgencyId,
+        /// In which lane.
+        priority: Priority,
+        /// Which one.
+        place: Place,
+    },
+    /// Another directory is in force, [`State::directory`].
+    DirectoryChanged,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// The index of its entry.
+    pub index: u64,
+    /// The time of its entry.
+    pub at: Instant,
+    /// Who submitted it.
+    pub sender: AgencyId,
+    /// What is not delivered; positions count the envelopes of the entry.
+    pub refusals: Vec<HubRefusal>,
+}
+
+/// An entry that this journal cannot have: it was damaged, mixed with another one, or written by a later version.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A gap or a repetition.
+    #[error("journal entry {found} comes where entry {expected} should be")]
+    Order {
+        /// The index that was given.
+        found: u64,
+        /// The index that comes next.
+        expected: u64,
+    },
+    /// A version that does not verify against the one before.
+    #[error("the directory in journal entry {index} does not verify")]
+    Directory {
+        /// The entry.
+        index: u64,
+        /// Why not.
+        source: Box<directory::Error>,
+    },
+    /// More than places can tell apart.
+    #[error("journal entry {index} holds {found} envelopes, allowed are {ENVELOPES_MAX}")]
+    Envelopes {
+        /// The entry.
+        index: u64,
+        /// How many.
+        found: usize,
+    },
+}
+
+impl State {
+    /// Before the first entry that is left of a journal.
+    pub fn new(first: u64) -> Self {
+        Self { next: first, ..Self::default() }
+    }
+
+    /// The index that the next entry must have.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The directory in force; `None` before the first.
+    pub fn directory(&self) -> Option<&Arc<Directory>> {
+        self.directory.as_ref()
+    }
+
+    /// The journal entries that hold the versions of the directory after one, in order.
+    pub fn versions_after(&self, version: u64) -> Vec<u64> {
+        let from = version.saturating_add(1);
+        self.versions.range(from..).map(|(_, entry)| *entry).collect()
+    }
+
+    /// How many deliveries wait, in all queues.
+    pub fn backlog(&self) -> usize {
+        self.backlog
+    }
+
+    /// What waits for a recipient in one lane after a place (from the beginning: `None`), at most `count`.
+    pub fn waiting(
+        &self,
+        recipient: &AgencyId,
+        priority: Priority,
+        after: Option<Place>,
+        count: usize,
+    ) -> Vec<(Place, Waiting)> {
+        let queue = self.queues.get(&(recipient.clone(), priority));
+        queue.into_iter().flat_map(|queue| queue.after(after)).take(count).collect()
+    }
+
+    /// The first body segment in which something still waits; `None`: all bodies so far are settled.
+    pub fn first_body_segment(&self) -> Option<u64> {
+        self.bodies.first_segment()
+    }
+
+    /// Applies a journal entry. After a fault the state is of no use.
+    pub fn step(&mut self, index: u64, entry: &Entry) -> Result<Vec<Effect>, Fault> {
+        if index != self.next {
+            return Err(Fault::Order { found: index, expected: self.next });
+        }
+        self.next += 1;
+        match &entry.event {
+            Event::Directory(signed) => self.install(index, signed),
+            Event::Batch { sender, envelopes } => self.take_over(index, entry.at, sender, envelopes),
+            Event::Settled { recipient, priority, index } => {
+                self.settle(recipient, *priority, Place::from_index(*index));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// A digest of the whole state: two replicas with the same one agree about everything.
+    pub fn digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        let mut number = |number: u64| bytes.extend_from_slice(&number.to_be_bytes());
+        number(self.next);
+        for (version, entry) in &self.versions {
+            number(*version);
+            number(*entry);
+        }
+        if let Some(directory) = &self.directory {
+            bytes.extend_from_slice(directory.version.digest.as_bytes());
+        }
+        for ((recipient, priority), queue) in &self.queues {
+            bytes.extend_from_slice(recipient.as_str().as_bytes());
+            bytes.extend_from_slice(priority.as_str().as_bytes());
+            for (place, Waiting { header, payload }) in queue.after(None) {
+                bytes.extend_from_slice(&place.index().to_be_bytes());
+                bytes.extend_from_slice(header.as_bytes());
+                bytes.extend_from_slice(&payload.segment.to_be_bytes());
+                bytes.extend_from_slice(&payload.offset.to_be_bytes());
+            }
+        }
+        sha256(&bytes)
+    }
+
+    fn install(&mut self, index: u64, signed: &Signed) -> Result<Vec<Effect>, Fault> {
+        let directory = directory::verify(signed, self.directory.as_deref())
+            .map_err(|source| Fault::Directory { index, source: Box::new(source) })?;
+        self.versions.insert(directory.version.version, index);
+        let gone: Vec<_> = self
+            .queues
+            .keys()
+            .filter(|(agency, _)| !directory.agencies.contains_key(agency))
+            .cloned()
+            .collect();
+        for (agency, priority) in gone {
+            self.settle(&agency, priority, Place::from_index(u64::MAX));
+        }
+        self.directory = Some(Arc::new(directory));
+        Ok(vec![Effect::DirectoryChanged])
+    }
+
+    fn take_over(
+        &mut self,
+        index: u64,
+        at: Instant,
+        sender: &AgencyId,
+        envelopes: &[SubmittedEnvelope],
+    ) -> Result<Vec<Effect>, Fault> {
+        let mut refusals = Vec::new();
+        let mut effects = Vec::new();
+        for (position, envelope) in envelopes.iter().enumerate() {
+            let position =
+                u16::try_from(position).map_err(|_| Fault::Envelopes { index, found: envelopes.len() })?;
+            let mut refuse = |recipient, rule: &'static str| {
+                refusals.push(HubRefusal { position: position.into(), recipient, rule: rule.to_owned() });
+            };
+            match admit::admit(envelope, sender, self.directory.as_deref(), at) {
+                Admission::Refused(rule) => refuse(None, rule),
+                Admission::Judged { priority, recipients, refusals } => {
+                    refusals.into_iter().for_each(|(agency, rule)| refuse(Some(agency), rule));
+                    let place = Place::new(index, position);
+                    let waiting = Waiting { header: sha256(&envelope.header), payload: envelope.payload };
+                    for recipient in recipients {
+                        self.enqueue(&recipient, priority, place, waiting);
+                        effects.push(Effect::Deliver { recipient, priority, place });
+                    }
+                }
+            }
+        }
+        effects.push(Effect::Accepted(Acceptance { index, at, sender: sender.clone(), refusals }));
+        Ok(effects)
+    }
+
+    fn enqueue(&mut self, recipient: &AgencyId, priority: Priority, place: Place, waiting: Waiting) {
+        let queue = self.queues.entry((recipient.clone(), priority)).or_default();
+        let replaced = queue.push(place, waiting);
+        self.bodies.hold(&waiting.payload);
+        self.backlog += 1;
+        self.release(replaced);
+    }
+
+    fn settle(&mut self, recipient: &AgencyId, priority: Priority, up_to: Place) {
+        let key = (recipient.clone(), priority);
+        let Some(queue) = self.queues.get_mut(&key) else {
+            return;
+        };
+        let settled = queue.settle(up_to);
+        if queue.len() == 0 {
+            self.queues.remove(&key);
+        }
+        self.release(settled);
+    }
+
+    fn release(&mut self, settled: impl IntoIterator<Item = Waiting>) {
+        for waiting in settled {
+            self.bodies.release(&waiting.payload);
+            self.backlog -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

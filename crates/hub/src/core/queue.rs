@@ -1,0 +1,133 @@
+//! The mail of one priority that waits for one recipient.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sealpost_domain::digest::Digest;
+use sealpost_wire::hub::BodyLocation;
+
+use super::place::Place;
+
+/// One envelope that waits. Its header stays in the journal, its body in the body segments: a backlog costs about a
+/// hundred bytes for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The digest of the header.
+    pub header: Digest,
+    /// Where the sealed content and the wraps lie.
+    pub payload: BodyLocation,
+}
+
+/// What waits, in the order of the journal, each header once.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: BTreeMap<Place, Waiting>,
+    /// Where a header waits, by the first bytes of its digest. A sender can make two headers that begin alike: then
+    /// the older one is no longer thinned, and that is all.
+    places: HashMap<[u8; 8], Place>,
+}
+
+impl Queue {
+    /// Puts an envelope at the end, and returns what a repeat of the same header replaces.
+    ///
+    /// The repeat takes the later place: a stream that has passed the earlier one delivers it again, with its new
+    /// wrap, and an acknowledgement of the earlier place does not settle it.
+    pub(super) fn push(&mut self, place: Place, waiting: Waiting) -> Option<Waiting> {
+        let earlier = self.places.insert(prefix(&waiting.header), place);
+        let replaced = earlier.filter(|earlier| self.holds(*earlier, &waiting.header));
+        self.waiting.insert(place, waiting);
+        replaced.and_then(|earlier| self.waiting.remove(&earlier))
+    }
+
+    /// Takes out everything up to a place.
+    pub(super) fn settle(&mut self, up_to: Place) -> Vec<Waiting> {
+        let later = match up_to.index().checked_add(1) {
+            Some(next) => self.waiting.split_off(&Place::from_index(next)),
+            None => BTreeMap::new(),
+        };
+        let settled = std::mem::replace(&mut self.waiting, later);
+        for (place, waiting) in &settled {
+            let key = prefix(&waiting.header);
+            if self.places.get(&key) == Some(place) {
+                self.places.remove(&key);
+            }
+        }
+        settled.into_values().collect()
+    }
+
+    /// Everything after a place (from the beginning: `None`), in order.
+    pub(super) fn after(&self, place: Option<Place>) -> impl Iterator<Item = (Place, Waiting)> + '_ {
+        let from = place.map_or(Some(0), |place| place.index().checked_add(1));
+        let range = from.map(|from| self.waiting.range(Place::from_index(from)..));
+        range.into_iter().flatten().map(|(place, waiting)| (*place, *waiting))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn holds(&self, place: Place, header: &Digest) -> bool {
+        self.waiting.get(&place).is_some_and(|waiting| waiting.header == *header)
+    }
+}
+
+fn prefix(digest: &Digest) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(header: [u8; 32], segment: u64) -> Waiting {
+        let payload = BodyLocation { segment, offset: 0, length: 0, checksum: 0, index: 0 };
+        Waiting { header: Digest::new(header), payload }
+    }
+
+    fn places(queue: &Queue) -> Vec<u64> {
+        queue.after(None).map(|(place, _)| place.entry()).collect()
+    }
+
+    #[test]
+    fn a_repeat_takes_the_later_place_and_the_newer_body() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.push(Place::new(1, 0), waiting([1; 32], 10)), None);
+        assert_eq!(queue.push(Place::new(2, 0), waiting([2; 32], 20)), None);
+        assert_eq!(queue.push(Place::new(3, 0), waiting([1; 32], 30)), Some(waiting([1; 32], 10)));
+        assert_eq!(places(&queue), [2, 3]);
+
+        assert_eq!(queue.settle(Place::new(2, 9)), [waiting([2; 32], 20)], "the repeat is not settled");
+        assert_eq!(places(&queue), [3]);
+    }
+
+    #[test]
+    fn after_a_settlement_a_repeat_is_a_new_entry() {
+        let mut queue = Queue::default();
+        queue.push(Place::new(1, 0), waiting([1; 32], 10));
+        queue.settle(Place::new(1, 0));
+        assert_eq!(queue.push(Place::new(2, 0), waiting([1; 32], 20)), None);
+        assert_eq!(places(&queue), [2]);
+    }
+
+    #[test]
+    fn headers_whose_digests_begin_alike_are_kept_apart() {
+        let mut queue = Queue::default();
+        let mut alike = [1; 32];
+        alike[31] = 9;
+        queue.push(Place::new(1, 0), waiting([1; 32], 10));
+        assert_eq!(queue.push(Place::new(2, 0), waiting(alike, 20)), None);
+        assert_eq!(queue.settle(Place::from_index(u64::MAX)).len(), 2);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_queue_is_read_from_after_a_place() {
+        let mut queue = Queue::default();
+        for entry in 1..=3 {
+            queue.push(Place::new(entry, 0), waiting([u8::try_from(entry).unwrap(); 32], entry));
+        }
+        let after = |place| queue.after(place).map(|(place, _)| place.entry()).collect::<Vec<_>>();
+        assert_eq!(after(Some(Place::new(1, 0))), [2, 3]);
+        assert_eq!(after(Some(Place::from_index(u64::MAX))), [0_u64; 0]);
+    }
+}

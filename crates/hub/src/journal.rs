@@ -1,0 +1,194 @@
+//! The hub's memory on disk: entries in one log, bodies with their wraps in another.
+//!
+//! An entry names where its bodies lie. Both logs are synced, at the same time, before anything of a group is
+//! acknowledged ([`Journal::sync`]). A crash between the two can leave an entry whose body is missing: nobody was told
+//! that it was accepted, its sender sends it again, and whoever reads its body finds that there is none. Body segments
+//! in which nothing waits any more are deleted whole; entries stay.
+//!
+//! The hub's incarnation is that of the entries' log, made with the first start on an empty folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sealpost_domain::link::Incarnation;
+use sealpost_seglog::append::{self, Fatal};
+use sealpost_seglog::disk::Disk;
+use sealpost_seglog::{Location, Log, Options, Record, open, read};
+use sealpost_wire::hub::{BodyLocation, Entry, Payload};
+
+use crate::core::{Fault, State};
+
+/// Random bytes for logs that do not exist yet.
+#[derive(Clone, Copy)]
+pub struct Fresh {
+    /// The hub's incarnation.
+    pub incarnation: Incarnation,
+    /// For the checksums of the entries' log.
+    pub entries_salt: [u8; 8],
+    /// For the checksums of the bodies' log.
+    pub bodies_salt: [u8; 8],
+}
+
+/// Both logs, open for writing.
+pub struct Journal {
+    entries: Log,
+    bodies: Log,
+    incarnation: Incarnation,
+}
+
+/// Why the journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One of the logs cannot be opened.
+    #[error("cannot open the hub's {log}")]
+    Open {
+        /// `journal` or `bodies`.
+        log: &'static str,
+        /// Why not.
+        source: open::Error,
+    },
+    /// An entry cannot be read.
+    #[error("cannot read the hub's journal; restore {} from a backup, or move the data folder away and start empty: \
+             the nodes send again what is not receipted", folder.display())]
+    Read {
+        /// Where the journal lies.
+        folder: std::path::PathBuf,
+        /// Why not.
+        source: ReadError,
+    },
+    /// An entry that makes no sense at its place.
+    #[error("the hub's journal does not hold together")]
+    Fault(#[from] Fault),
+}
+
+/// Why an entry or a body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The log does not give it.
+    #[error(transparent)]
+    Log(#[from] read::Error),
+    /// What the log gives makes no sense.
+    #[error("journal entry {index} cannot be parsed")]
+    Parse {
+        /// The index of the entry, or of the frame in the body log.
+        index: u64,
+        /// Why not.
+        source: sealpost_wire::Error,
+    },
+}
+
+impl Journal {
+    /// Opens the journal in a folder, or makes it, and applies all of its entries.
+    pub fn open(disk: Arc<dyn Disk>, folder: &Path, fresh: Fresh) -> Result<(Self, State), Error> {
+        let open = |log, salt, incarnation: Incarnation| {
+            let options = Options::new(incarnation.0, salt);
+            Log::open(Arc::clone(&disk), &folder.join(log), options)
+                .map_err(|source| Error::Open { log, source })
+        };
+        let (entries, found) = open("journal", fresh.entries_salt, fresh.incarnation)?;
+        let incarnation = Incarnation(found.incarnation);
+        if let Some(torn) = &found.torn {
+            tracing::warn!(file = %torn.file.display(), bytes = torn.bytes, "cut a torn tail off the journal");
+        }
+        let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
+        let journal = Self { entries, bodies, incarnation };
+        let state = journal.replay(folder, found.first)?;
+        Ok((journal, state))
+    }
+
+    fn replay(&self, folder: &Path, first: u64) -> Result<State, Error> {
+        let unreadable = |source| Error::Read { folder: folder.to_owned(), source };
+        let mut state = State::new(first);
+        for found in self.entries.reader().scan(first) {
+            let found = found.map_err(|source| unreadable(source.into()))?;
+            let entry = parse(found.index, &found.record.body).map_err(unreadable)?;
+            state.step(found.index, &entry)?;
+        }
+        Ok(state)
+    }
+
+    /// Which life of the hub this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Reads what is synced, from any thread.
+    pub fn reader(&self) -> Reader {
+        Reader { entries: self.entries.reader(), bodies: self.bodies.reader() }
+    }
+
+    /// Writes payloads, all or none, and returns where they lie. Not synced.
+    pub fn write_bodies(&mut self, payloads: Vec<Bytes>) -> Result<Vec<BodyLocation>, append::Error> {
+        let first = self.bodies.next();
+        let records: Vec<Record> =
+            payloads.into_iter().map(|payload| Record::new(Bytes::new(), payload)).collect();
+        let locations = self.bodies.append(&records)?;
+        let place = |(index, location): (u64, Location)| BodyLocation {
+            segment: location.segment,
+            offset: location.offset,
+            length: location.length,
+            checksum: location.crc,
+            index,
+        };
+        Ok((first..).zip(locations).map(place).collect())
+    }
+
+    /// Writes entries, all or none, and returns the index of the first. Not synced.
+    pub fn write_entries(&mut self, entries: &[Entry]) -> Result<u64, append::Error> {
+        let first = self.entries.next();
+        let records: Vec<Record> =
+            entries.iter().map(|entry| Record::new(Bytes::new(), entry.to_bytes())).collect();
+        self.entries.append(&records)?;
+        Ok(first)
+    }
+
+    /// Syncs both logs, at the same time where both were written to.
+    pub fn sync(&mut self) -> Result<(), Fatal> {
+        let Self { entries, bodies, .. } = self;
+        if bodies.durable() == bodies.next() {
+            return entries.sync().map(drop);
+        }
+        let (bodies, entries) = std::thread::scope(|scope| {
+            let bodies = scope.spawn(|| bodies.sync());
+            let entries = entries.sync();
+            (bodies.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), entries)
+        });
+        bodies.and(entries).map(drop)
+    }
+
+    /// Deletes the body segments in which nothing waits any more. `state` must know every entry that was written.
+    pub fn forget_settled(&mut self, state: &State) -> Result<(), Fatal> {
+        let needed = state.first_body_segment().unwrap_or_else(|| self.bodies.durable());
+        self.bodies.remove_segments_below(needed).map(drop)
+    }
+}
+
+/// Reads entries and bodies that are synced. Blocks on the disk; clones are cheap.
+#[derive(Clone)]
+pub struct Reader {
+    entries: sealpost_seglog::Reader,
+    bodies: sealpost_seglog::Reader,
+}
+
+impl Reader {
+    /// The entry at an index.
+    pub fn entry(&self, index: u64) -> Result<Entry, ReadError> {
+        parse(index, &self.entries.get(index)?.record.body)
+    }
+
+    /// The sealed content and the wraps that lie at a place.
+    pub fn payload(&self, at: &BodyLocation) -> Result<Payload, ReadError> {
+        let location =
+            Location { segment: at.segment, offset: at.offset, length: at.length, crc: at.checksum };
+        let record = self.bodies.read_at(&location)?;
+        Payload::from_bytes(&record.body).map_err(|source| ReadError::Parse { index: at.index, source })
+    }
+}
+
+fn parse(index: u64, bytes: &Bytes) -> Result<Entry, ReadError> {
+    Entry::from_bytes(bytes).map_err(|source| ReadError::Parse { index, source })
+}
+
+#[cfg(test)]
+mod tests;
