@@ -22,5 +22,6 @@ pub mod names;
 pub mod permission;
 pub mod record;
 pub mod statement;
+pub mod stats;
 pub mod time;
 pub mod view;
