@@ -1,0 +1,290 @@
+//! Bucket keys: the keys under which content keys lie at rest.
+//!
+//! One bucket holds the messages of one retention class whose retention ends in one month. Its key is a file of its
+//! own (mode 0600, synced before the first body refers to it); when the file is destroyed every body of the bucket is
+//! gone, while leaf, author and time stay provable. Key files are backed up apart from the ledger.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rand::CryptoRng;
+use sealpost_crypto::bucket::{self, BucketKey};
+use sealpost_crypto::keyfile;
+use sealpost_crypto::seal::{self, ContentKey, open_content, seal_content};
+use sealpost_domain::digest::Digest;
+use sealpost_domain::record::StoredBody;
+use sealpost_domain::time::Month;
+
+/// The longest name of a retention class.
+const CLASS_BYTES_MAX: usize = 24;
+
+/// What ends together: a retention class and the month of its end, written `class.YYYY-MM`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket {
+    class: String,
+    month: Month,
+}
+
+/// The directory of bucket keys.
+pub struct Buckets {
+    dir: PathBuf,
+    keys: Mutex<BTreeMap<Bucket, Arc<BucketKey>>>,
+}
+
+/// Why a key was not kept, or not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A text that names no bucket.
+    #[error(
+        "`{found}` names no bucket, expected a class of 1 to 24 lower-case letters and hyphens, as in `message.2027-03`"
+    )]
+    Name {
+        /// The text.
+        found: String,
+    },
+    /// The bucket has no key (any more): what it held is gone.
+    #[error("the key of bucket {bucket} is not there: its bodies were erased")]
+    Erased {
+        /// The bucket.
+        bucket: Bucket,
+    },
+    /// The directory could not be made.
+    #[error("cannot create {}", dir.display())]
+    Directory {
+        /// Which one.
+        dir: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// The key file could not be written or read.
+    #[error("the key file of bucket {bucket}")]
+    File {
+        /// The bucket.
+        bucket: Bucket,
+        /// Why.
+        source: keyfile::Error,
+    },
+    /// The kept key is not one of this bucket and this record.
+    #[error("in bucket {bucket}")]
+    Kept {
+        /// The bucket.
+        bucket: Bucket,
+        /// Why.
+        source: bucket::Error,
+    },
+    /// The content does not open, or is too large to be sealed.
+    #[error("the content in bucket {bucket}")]
+    Content {
+        /// The bucket.
+        bucket: Bucket,
+        /// Why.
+        source: seal::Error,
+    },
+}
+
+impl Bucket {
+    /// The bucket of a retention class and the month in which its retention ends.
+    pub fn new(class: &str, month: Month) -> Result<Self, Error> {
+        let fits = (1..=CLASS_BYTES_MAX).contains(&class.len());
+        if !fits || !class.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+            return Err(Error::Name { found: class.to_owned() });
+        }
+        Ok(Self { class: class.to_owned(), month })
+    }
+
+    /// The retention class.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// The month in which the retention ends.
+    pub fn month(&self) -> Month {
+        self.month
+    }
+
+    /// As a body at rest names it.
+    fn to_bytes(&self) -> Bytes {
+        self.to_string().into()
+    }
+
+    fn of(body: &StoredBody) -> Result<Self, Error> {
+        String::from_utf8_lossy(&body.bucket).parse()
+    }
+}
+
+impl FromStr for Bucket {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse = || Error::Name { found: text.to_owned() };
+        let (class, month) = text.split_once('.').ok_or_else(refuse)?;
+        Self::new(class, month.parse().map_err(|_| refuse())?).map_err(|_| refuse())
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.class, self.month)
+    }
+}
+
+impl Buckets {
+    /// The keys in `dir`, which is made when it is not there.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|source| Error::Directory { dir: dir.to_owned(), source })?;
+        Ok(Self { dir: dir.to_owned(), keys: Mutex::default() })
+    }
+
+    /// The body of a message at rest: its content key wrapped under the key of the bucket, which is made when the
+    /// bucket is new. `header` is the digest of the message's header.
+    pub fn keep(
+        &self,
+        rng: &mut dyn CryptoRng,
+        bucket: &Bucket,
+        key: &ContentKey,
+        header: &Digest,
+        sealed: Bytes,
+    ) -> Result<StoredBody, Error> {
+        let kept = self.key_or_new(rng, bucket)?.wrap(rng, key, header);
+        let (nonce, wrapped) = kept.split_at(12);
+        Ok(StoredBody {
+            sealed,
+            bucket: bucket.to_bytes(),
+            key_nonce: std::array::from_fn(|i| nonce[i]),
+            wrapped_key: Bytes::copy_from_slice(wrapped),
+            idempotency_key: String::new(),
+        })
+    }
+
+    /// The content key of a message at rest.
+    pub fn content_key(&self, body: &StoredBody, header: &Digest) -> Result<ContentKey, Error> {
+        let bucket = Bucket::of(body)?;
+        let kept = [&body.key_nonce[..], &body.wrapped_key].concat();
+        let key = self.key(&bucket)?;
+        key.unwrap(&kept, header).map_err(|source| Error::Kept { bucket, source })
+    }
+
+    /// A text of the node's own (a name, a search, evidence) as a body that ends with its bucket. `leaf_salt` is the
+    /// salt of the leaf beside it: the text opens there alone.
+    pub fn keep_text(
+        &self,
+        rng: &mut dyn CryptoRng,
+        bucket: &Bucket,
+        leaf_salt: [u8; 32],
+        text: &[u8],
+    ) -> Result<StoredBody, Error> {
+        let content = |source| Error::Content { bucket: bucket.clone(), source };
+        let sealed = seal_content(rng, text).map_err(content)?;
+        self.keep(rng, bucket, &sealed.key, &Digest::new(leaf_salt), sealed.bytes.into())
+    }
+
+    /// A text that [`Buckets::keep_text`] kept. The bytes wipe themselves when dropped.
+    pub fn text(
+        &self,
+        body: &StoredBody,
+        leaf_salt: [u8; 32],
+    ) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, Error> {
+        let key = self.content_key(body, &Digest::new(leaf_salt))?;
+        let opened = open_content(&key, &body.sealed, &key.commitment());
+        opened.map_err(|source| match Bucket::of(body) {
+            Ok(bucket) => Error::Content { bucket, source },
+            Err(name) => name,
+        })
+    }
+
+    fn path(&self, bucket: &Bucket) -> PathBuf {
+        self.dir.join(format!("{bucket}.key"))
+    }
+
+    fn key(&self, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(bucket) {
+            return Ok(Arc::clone(key));
+        }
+        let path = self.path(bucket);
+        if !path.exists() {
+            return Err(Error::Erased { bucket: bucket.clone() });
+        }
+        let key = BucketKey::read(&path).map_err(|source| Error::File { bucket: bucket.clone(), source })?;
+        let key = Arc::new(key);
+        keys.insert(bucket.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+
+    fn key_or_new(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
+        match self.key(bucket) {
+            Err(Error::Erased { .. }) => {
+                let path = self.path(bucket);
+                match BucketKey::generate(rng).create(&path) {
+                    // Another task was first: its key is the bucket's.
+                    Ok(()) | Err(keyfile::Error::Exists { .. }) => self.key(bucket),
+                    Err(source) => Err(Error::File { bucket: bucket.clone(), source }),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    fn bucket() -> Bucket {
+        "message.2027-03".parse().unwrap()
+    }
+
+    #[test]
+    fn a_content_key_comes_back_after_a_restart_until_the_key_file_is_destroyed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (key, header) = (ContentKey::generate(&mut rng), Digest::new([1; 32]));
+        let buckets = Buckets::open(dir.path()).unwrap();
+        let body = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
+        let second = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
+        assert_ne!(body.wrapped_key, second.wrapped_key);
+
+        let buckets = Buckets::open(dir.path()).unwrap();
+        for kept in [&body, &second] {
+            assert_eq!(buckets.content_key(kept, &header).unwrap().as_bytes(), key.as_bytes());
+        }
+        let moved = buckets.content_key(&body, &Digest::ZERO);
+        assert!(matches!(moved, Err(Error::Kept { .. })));
+
+        std::fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
+        let erased = Buckets::open(dir.path()).unwrap().content_key(&body, &header).err().unwrap();
+        assert!(matches!(erased, Error::Erased { .. }), "{erased}");
+    }
+
+    #[test]
+    fn a_text_opens_beside_its_own_leaf_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let buckets = Buckets::open(dir.path()).unwrap();
+        let body = buckets.keep_text(&mut rng, &bucket(), [7; 32], b"read by an officer").unwrap();
+        assert!(!body.sealed.windows(7).any(|bytes| bytes == b"officer"));
+        assert_eq!(**buckets.text(&body, [7; 32]).unwrap(), *b"read by an officer");
+        assert!(buckets.text(&body, [8; 32]).is_err());
+    }
+
+    #[test]
+    fn only_a_class_and_a_month_name_a_bucket() {
+        assert_eq!(bucket().to_string(), "message.2027-03");
+        for text in
+            ["", "message", "Message.2027-03", "a/b.2027-03", "..2027-03", "message.2027-13", ".2027-03"]
+        {
+            assert!(text.parse::<Bucket>().is_err(), "{text}");
+        }
+    }
+}

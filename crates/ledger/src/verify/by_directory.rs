@@ -1,0 +1,242 @@
+//! Judges signatures by the directories that the ledger itself installed, in their order.
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::directory;
+use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey, verify_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::directory::{Directory, PublicKey};
+use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::statement::Signed;
+use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
+use sealpost_wire::envelope::signed_from_bytes;
+
+use super::{Refusal, Signer, Verifier};
+
+/// Believes what was signed with a key that the directory installed at that point of the ledger lists, valid at the
+/// time of the record and not revoked.
+#[derive(Default)]
+pub struct ByDirectory {
+    installed: Option<Directory>,
+    /// What the first directory must be; `None` believes the one that is there.
+    first: Option<Digest>,
+}
+
+/// Why a signature is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A signature comes before the first directory.
+    #[error("no directory was installed before it")]
+    NoDirectory,
+    /// The body is another directory than the leaf names, or than the first one must be.
+    #[error("the directory has the digest {found}, expected {expected}")]
+    Digest {
+        /// Of the payload that is there.
+        found: Digest,
+        /// What it must be.
+        expected: Digest,
+    },
+    /// No signature names a key that could have made it.
+    #[error("no signature names a key of {signer} that was valid at {at}; named are {named:?}")]
+    Key {
+        /// Who must have signed.
+        signer: String,
+        /// When.
+        at: Instant,
+        /// The keys that are named.
+        named: Vec<KeyId>,
+    },
+    /// The key is right, the signature is not.
+    #[error("the signature of key {key} is wrong")]
+    Signature {
+        /// Which key.
+        key: KeyId,
+        /// Why.
+        source: VerifyError,
+    },
+}
+
+impl ByDirectory {
+    /// A judge who knows nothing and believes the first directory as the ledger has it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A judge who believes no other first directory than the one with this digest.
+    pub fn anchored(first: Digest) -> Self {
+        Self { installed: None, first: Some(first) }
+    }
+
+    fn judge(
+        &self,
+        kind: PayloadType,
+        signer: Signer<'_>,
+        payload: &[u8],
+        signatures: &[Signature],
+        at: Instant,
+    ) -> Result<(), Error> {
+        let directory = self.installed.as_ref().ok_or(Error::NoDirectory)?;
+        let key_of = |id: KeyId| -> Option<&PublicKey> {
+            match signer {
+                Signer::Hub => directory.hub_key(id),
+                Signer::Agency(agency) => directory.node_key(agency, id, at).map(|record| &record.key),
+            }
+        };
+        // The sender may have added a signature of a later key: one that is believed is enough.
+        let mut outcome = Err(Error::Key {
+            signer: name(signer),
+            at,
+            named: signatures.iter().map(|signature| signature.key_id).collect(),
+        });
+        for signature in signatures {
+            let Some(key) = key_of(signature.key_id) else { continue };
+            let verified = VerifyingKey::from_bytes(&key.bytes)
+                .and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
+            match verified {
+                Ok(()) => return Ok(()),
+                Err(source) => outcome = Err(Error::Signature { key: signature.key_id, source }),
+            }
+        }
+        outcome
+    }
+}
+
+impl Verifier for ByDirectory {
+    fn directory(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
+        let signed = signed_from_bytes(body, DIRECTORY_BYTES_MAX)?;
+        let found = sha256(&signed.payload);
+        let must_be = self.first.filter(|_| self.installed.is_none()).unwrap_or(version.digest);
+        for expected in [version.digest, must_be] {
+            if found != expected {
+                return Err(Error::Digest { found, expected }.into());
+            }
+        }
+        self.installed = Some(directory::verify(&signed, self.installed.as_ref())?);
+        Ok(())
+    }
+
+    fn header(
+        &mut self,
+        header: &Header,
+        exact: &Bytes,
+        signatures: &[Signature],
+        recorded_at: Instant,
+    ) -> Result<(), Refusal> {
+        let signer = Signer::Agency(&header.sender);
+        Ok(self.judge(PayloadType::Header, signer, exact, signatures, recorded_at)?)
+    }
+
+    fn statement(
+        &mut self,
+        kind: PayloadType,
+        signer: Signer<'_>,
+        signed: &Signed,
+        recorded_at: Instant,
+    ) -> Result<(), Refusal> {
+        Ok(self.judge(kind, signer, &signed.payload, &signed.signatures, recorded_at)?)
+    }
+}
+
+fn name(signer: Signer<'_>) -> String {
+    match signer {
+        Signer::Hub => "the hub".to_owned(),
+        Signer::Agency(agency) => AgencyId::to_string(agency),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+    use sealpost_crypto::dsse::{SigningKey, sign_statement};
+    use sealpost_domain::directory::{AgencyRecord, HubRecord, KeyUse, SigningKeyRecord};
+    use sealpost_domain::identity::NetworkName;
+    use sealpost_domain::instant::Period;
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1_768_464_000_000);
+
+    fn public(key: &SigningKey) -> PublicKey {
+        let key = key.verifying_key();
+        PublicKey { id: key.key_id(), bytes: key.as_bytes().to_vec() }
+    }
+
+    /// One agency with one key, valid for a day; one key of the hub.
+    fn installed(node: &SigningKey, hub: &SigningKey) -> ByDirectory {
+        let period = Period { from: NOW, until: Some(NOW.plus(Duration::from_hours(24))) };
+        let record = AgencyRecord {
+            name: "Invented".into(),
+            signing_keys: vec![SigningKeyRecord { key: public(node), usage: KeyUse::Node, period }],
+            sealing_keys: Vec::new(),
+            approval_rules: Vec::new(),
+        };
+        let directory = Directory {
+            network: NetworkName::parse("test.sealpost").unwrap(),
+            version: DirectoryVersion { version: 1, digest: Digest::ZERO },
+            previous: Digest::ZERO,
+            issued_at: NOW,
+            valid_until: NOW,
+            authority_keys: Vec::new(),
+            threshold: 1,
+            hub: HubRecord { operator_root: Vec::new(), signing_keys: vec![public(hub)] },
+            jurisdictions: BTreeMap::new(),
+            agencies: BTreeMap::from([("HK-CED".parse().unwrap(), record)]),
+            agreements: Vec::new(),
+            operations: BTreeMap::new(),
+            revocations: BTreeMap::new(),
+        };
+        ByDirectory { installed: Some(directory), first: None }
+    }
+
+    fn signed(key: &SigningKey) -> Signed {
+        let signature = sign_statement(key, PayloadType::Receipt, b"payload").unwrap();
+        let bytes = Bytes::copy_from_slice(&signature.bytes);
+        let signatures = vec![Signature { key_id: signature.key_id, bytes }];
+        Signed { payload: Bytes::from_static(b"payload"), signatures }
+    }
+
+    #[test]
+    fn only_a_key_of_the_signer_that_is_valid_at_the_time_is_believed() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let [node, hub] = [(); 2].map(|()| SigningKey::generate(&mut rng));
+        let judge = installed(&node, &hub);
+        let agency = "HK-CED".parse().unwrap();
+        let judged = |signer, statement: &Signed, at| {
+            judge.judge(PayloadType::Receipt, signer, &statement.payload, &statement.signatures, at)
+        };
+        let by_node = signed(&node);
+        judged(Signer::Agency(&agency), &by_node, NOW).unwrap();
+        judged(Signer::Hub, &signed(&hub), NOW).unwrap();
+        let late = NOW.plus(Duration::from_hours(48));
+        for (signer, statement, at) in [
+            (Signer::Hub, &by_node, NOW),
+            (Signer::Agency(&agency), &signed(&hub), NOW),
+            (Signer::Agency(&agency), &by_node, late),
+        ] {
+            let refused = judged(signer, statement, at).unwrap_err();
+            assert!(matches!(refused, Error::Key { .. }), "{refused}");
+        }
+        let mut added = signed(&hub);
+        added.signatures.extend(by_node.signatures);
+        judged(Signer::Agency(&agency), &added, NOW).unwrap();
+        let changed = Signed { payload: Bytes::from_static(b"changed"), ..added };
+        let refused = judged(Signer::Agency(&agency), &changed, NOW).unwrap_err();
+        assert!(matches!(refused, Error::Signature { .. }), "{refused}");
+    }
+
+    #[test]
+    fn nothing_is_believed_before_a_directory() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let statement = signed(&SigningKey::generate(&mut rng));
+        let judge = ByDirectory::new();
+        let refused =
+            judge.judge(PayloadType::Receipt, Signer::Hub, &statement.payload, &statement.signatures, NOW);
+        assert!(matches!(refused, Err(Error::NoDirectory)));
+    }
+}

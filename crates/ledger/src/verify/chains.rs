@@ -1,0 +1,177 @@
+//! A record by its place: incarnations in their order, own links without a gap, peers' links without a contradiction.
+
+use std::collections::BTreeMap;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::{Header, OpenedCommitment};
+use sealpost_domain::link::{Arrival, Head, Incarnation, Link, Position, Received, Settled};
+use sealpost_domain::record::Settlement;
+use sealpost_domain::statement::{Receipt, Void};
+
+use super::FaultKind;
+use super::record::{Examined, Meaning};
+
+/// What all records so far come to.
+pub(super) struct Chains {
+    /// First indices and ids of the ledger's incarnations, those that are still to come.
+    incarnations: std::vec::IntoIter<(u64, Incarnation)>,
+    next_incarnation: Option<(u64, Incarnation)>,
+    own: Option<(AgencyId, Incarnation)>,
+    sent: BTreeMap<(Link, Incarnation), Head>,
+    received: BTreeMap<(Link, Incarnation), Received>,
+}
+
+impl Chains {
+    pub(super) fn new(incarnations: Vec<(u64, Incarnation)>) -> Self {
+        let mut incarnations = incarnations.into_iter();
+        let next_incarnation = incarnations.next();
+        let (sent, received) = Default::default();
+        Self { incarnations, next_incarnation, own: None, sent, received }
+    }
+
+    /// Whose ledger it is, once that is read.
+    pub(super) fn agency(&self) -> Option<&AgencyId> {
+        self.own.as_ref().map(|(agency, _)| agency)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        (self.sent.len() + self.received.len()) as u64
+    }
+
+    pub(super) fn place(&mut self, examined: Examined) -> Result<(), FaultKind> {
+        let Examined { index, meaning } = examined;
+        let begins = self.next_incarnation.filter(|(first, _)| *first == index);
+        if let Some((_, expected)) = begins {
+            let Meaning::Incarnation { agency, incarnation } = meaning else {
+                return Err(FaultKind::Beginning);
+            };
+            if incarnation != expected {
+                return Err(FaultKind::Incarnation { found: incarnation, expected });
+            }
+            self.own = Some((agency, incarnation));
+            self.next_incarnation = self.incarnations.next();
+            return Ok(());
+        }
+        let Some((agency, incarnation)) = self.own.clone() else { return Err(FaultKind::Beginning) };
+        match meaning {
+            Meaning::Incarnation { .. } => Err(FaultKind::Beginning),
+            Meaning::Sent { header, digest, commitments } => {
+                self.sent(&agency, incarnation, &header, digest, &commitments)
+            }
+            Meaning::Received { header, digest, commitment, settlement } => {
+                self.received(&agency, &header, digest, &commitment, settlement)
+            }
+            Meaning::Void(void) => self.void(&agency, &void),
+            Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
+            Meaning::Other => Ok(()),
+        }
+    }
+
+    fn sent(
+        &mut self,
+        agency: &AgencyId,
+        incarnation: Incarnation,
+        header: &Header,
+        digest: Digest,
+        commitments: &[OpenedCommitment],
+    ) -> Result<(), FaultKind> {
+        if header.sender != *agency {
+            return Err(FaultKind::Sender { found: header.sender.clone() });
+        }
+        for (recipient, commitment) in header.recipients.agencies().zip(commitments) {
+            let Position { incarnation: found, number } = commitment.position;
+            if found != incarnation {
+                return Err(FaultKind::Incarnation { found, expected: incarnation });
+            }
+            let link =
+                Link { sender: agency.clone(), recipient: recipient.clone(), priority: header.priority };
+            let head = self.sent.entry((link.clone(), incarnation)).or_insert(Head::EMPTY);
+            if number != head.number + 1 {
+                return Err(FaultKind::Number { link, found: number, expected: head.number + 1 });
+            }
+            if commitment.previous != head.digest {
+                return Err(FaultKind::Chain { link, number });
+            }
+            *head = head.followed_by(digest);
+        }
+        Ok(())
+    }
+
+    fn received(
+        &mut self,
+        agency: &AgencyId,
+        header: &Header,
+        digest: Digest,
+        commitment: &OpenedCommitment,
+        settlement: Settlement,
+    ) -> Result<(), FaultKind> {
+        let link =
+            Link { sender: header.sender.clone(), recipient: agency.clone(), priority: header.priority };
+        let Position { incarnation, number } = commitment.position;
+        let state = self.received.entry((link.clone(), incarnation)).or_default();
+        let arrival = state.judge(number, digest, commitment.previous);
+        let settled = match settlement {
+            Settlement::Delivered => Settled::Delivered,
+            Settlement::Excepted(disposition, rule) => Settled::Excepted(disposition, rule),
+        };
+        match (arrival, &settled) {
+            (Arrival::Next | Arrival::AfterGap, _) => {
+                state.settle(number, digest, commitment.previous, settled);
+                Ok(())
+            }
+            // What contradicts is kept as evidence, and shown to nobody.
+            (_, Settled::Excepted(..) | Settled::Void) => Ok(()),
+            (Arrival::Duplicate | Arrival::Equivocation { .. }, Settled::Delivered) => {
+                Err(FaultKind::Twice { link, number })
+            }
+            (Arrival::BrokenChain { .. }, Settled::Delivered) => Err(FaultKind::Chain { link, number }),
+            (Arrival::TooFarAhead { contiguous }, Settled::Delivered) => {
+                Err(FaultKind::Number { link, found: number, expected: contiguous + 1 })
+            }
+        }
+    }
+
+    fn void(&mut self, agency: &AgencyId, void: &Void) -> Result<(), FaultKind> {
+        let Void {
+            sender,
+            recipient,
+            priority,
+            incarnation,
+            number,
+            header,
+            previous,
+            reason: _,
+            made_at: _,
+        } = void;
+        let link = Link { sender: sender.clone(), recipient: recipient.clone(), priority: *priority };
+        if sender == agency {
+            let last = self.sent.get(&(link.clone(), *incarnation)).map_or(0, |head| head.number);
+            if *number > last {
+                return Err(FaultKind::Number { link, found: *number, expected: last });
+            }
+            return Ok(());
+        }
+        let state = self.received.entry((link, *incarnation)).or_default();
+        if let Arrival::Next | Arrival::AfterGap = state.judge(*number, *header, *previous) {
+            state.settle(*number, *header, *previous, Settled::Void);
+        }
+        Ok(())
+    }
+
+    fn receipt(&self, agency: &AgencyId, receipt: &Receipt) -> Result<(), FaultKind> {
+        if receipt.recipient != *agency {
+            return Err(FaultKind::Sender { found: receipt.recipient.clone() });
+        }
+        for line in &receipt.links {
+            let link =
+                Link { sender: receipt.sender.clone(), recipient: agency.clone(), priority: line.priority };
+            let state = self.received.get(&(link.clone(), line.sender_incarnation));
+            let held = state.map_or(0, Received::contiguous);
+            if line.contiguous > held {
+                return Err(FaultKind::Receipt { link, receipted: line.contiguous, held });
+            }
+        }
+        Ok(())
+    }
+}
