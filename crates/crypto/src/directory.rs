@@ -190,13 +190,11 @@ impl Verifier {
 
     /// Notes whose key it is; two holders of one key could each act as the other.
     fn hold(&mut self, key: KeyId, holder: String) -> Result<(), Error> {
-        match self.holders.get(&key) {
-            Some(first) => Err(Error::KeyTwice { key, first: first.clone(), second: holder }),
-            None => {
-                self.holders.insert(key, holder);
-                Ok(())
-            }
+        if let Some(first) = self.holders.get(&key) {
+            return Err(Error::KeyTwice { key, first: first.clone(), second: holder });
         }
+        self.holders.insert(key, holder);
+        Ok(())
     }
 
     fn root(&mut self, holder: RootHolder, der: &[u8]) -> Result<VerifyingKey, Error> {
