@@ -2,16 +2,16 @@
 
 use super::content::Content;
 use super::fault::{Collector, Faults, Place};
-use super::{Alert, LIST_MAX};
+use super::{Alert, AlertParts, LIST_MAX, rules};
 use crate::agency::AgencyId;
 use crate::envelope::RECIPIENTS_MAX;
 use crate::handling::{Handling, HandlingCode};
 use crate::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 use crate::time::OffsetTime;
 
-/// The parts of a [`Draft`], while they are put together.
+/// The parts of a [`Draft`], while they are put together; the alert may still be in parts too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DraftParts {
+pub struct DraftParts<A = Alert> {
     /// Named agencies; may be empty when an operation is named, whose members are then addressed.
     pub recipients: Vec<AgencyId>,
     /// The joint operation that is addressed, or to which the message belongs.
@@ -29,7 +29,7 @@ pub struct DraftParts {
     /// The message that it answers.
     pub in_reply_to: Option<MessageId>,
     /// What it says.
-    pub alert: Alert,
+    pub alert: A,
 }
 
 /// A message as its sender hands it in: every rule that can be judged without a directory and a clock holds.
@@ -42,6 +42,36 @@ impl Draft {
         let collector = Collector::default();
         check(&parts, &collector.root());
         collector.finish(Some(Self(parts)))
+    }
+
+    /// Joins the parts of an alert and of its draft; the broken rules of both are told together.
+    pub fn assemble(parts: DraftParts<AlertParts>) -> Result<Self, Faults> {
+        let collector = Collector::default();
+        rules::check(&parts.alert.content, &collector.root().field("content"));
+        check(&parts, &collector.root());
+        let DraftParts {
+            recipients,
+            operation,
+            priority,
+            act_before,
+            category,
+            handling,
+            sharing,
+            in_reply_to,
+            alert,
+        } = parts;
+        let alert = Alert(alert);
+        collector.finish(Some(Self(DraftParts {
+            recipients,
+            operation,
+            priority,
+            act_before,
+            category,
+            handling,
+            sharing,
+            in_reply_to,
+            alert,
+        })))
     }
 
     /// On whose initiative a kind is shared unless the sender says otherwise: a reply on request, all else of the
@@ -74,14 +104,17 @@ impl Draft {
     }
 }
 
-fn check(parts: &DraftParts, at: &Place<'_>) {
+fn check<A: AsRef<AlertParts>>(parts: &DraftParts<A>, at: &Place<'_>) {
+    let alert = parts.alert.as_ref();
     check_recipients(parts, &at.field("recipients"));
-    check_answer(parts, &at.field("in_reply_to"));
-    check_handling_text(&parts.alert, &parts.handling, at);
-    check_act_before(parts, &at.field("act_before"));
+    check_answer(alert.content.kind(), parts.in_reply_to, &at.field("in_reply_to"));
+    check_handling_text(alert, &parts.handling, at);
+    if let Some(act_before) = parts.act_before {
+        check_act_before(act_before, alert, &at.field("act_before"));
+    }
 }
 
-fn check_recipients(parts: &DraftParts, at: &Place<'_>) {
+fn check_recipients<A>(parts: &DraftParts<A>, at: &Place<'_>) {
     let recipients = &parts.recipients;
     if recipients.is_empty() && parts.operation.is_none() {
         at.fault("none", format!("1 to {RECIPIENTS_MAX} agencies, or an operation"));
@@ -96,8 +129,7 @@ fn check_recipients(parts: &DraftParts, at: &Place<'_>) {
     }
 }
 
-fn check_answer(parts: &DraftParts, at: &Place<'_>) {
-    let kind = parts.alert.content().kind();
+fn check_answer(kind: Kind, in_reply_to: Option<MessageId>, at: &Place<'_>) {
     let answers = match kind {
         Kind::Amendment => "the message that is amended",
         Kind::Recall => "the message that is withdrawn",
@@ -112,33 +144,30 @@ fn check_answer(parts: &DraftParts, at: &Place<'_>) {
         | Kind::Forward
         | Kind::Outcome => return,
     };
-    if parts.in_reply_to.is_none() {
+    if in_reply_to.is_none() {
         at.fault("nothing", format!("the id of {answers}"));
     }
 }
 
 /// The text of H3 is sealed with the body while its code stands in the header: each needs the other.
-pub(super) fn check_handling_text(alert: &Alert, handling: &Handling, at: &Place<'_>) {
+pub(super) fn check_handling_text(alert: &AlertParts, handling: &Handling, at: &Place<'_>) {
     let at = at.field("handling_text");
-    match (handling.has(HandlingCode::H3), alert.handling_text()) {
+    match (handling.has(HandlingCode::H3), &alert.handling_text) {
         (true, None) => at.fault("nothing", "the restrictions in words, since handling has H3"),
         (false, Some(_)) => at.fault("a text", "none, since handling has no H3"),
         (true, Some(_)) | (false, None) => {}
     }
 }
 
-fn check_act_before(parts: &DraftParts, at: &Place<'_>) {
-    let Some(act_before) = parts.act_before else {
-        return;
-    };
-    let retention_until = parts.alert.retention_until();
+fn check_act_before(act_before: OffsetTime, alert: &AlertParts, at: &Place<'_>) {
+    let retention_until = alert.retention_until;
     if retention_until < act_before.date() {
         at.fault(
             act_before.to_string(),
             format!("a time not after the end of the retention, {retention_until}"),
         );
     }
-    if let Content::TransitCase(case) = parts.alert.content() {
+    if let Content::TransitCase(case) = &alert.content {
         let closes = case.window.closes;
         if act_before.timestamp() > closes.timestamp() {
             at.fault(act_before.to_string(), format!("a time not after the window closes, {closes}"));

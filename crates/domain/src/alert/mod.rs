@@ -57,6 +57,18 @@ pub struct AlertParts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert(AlertParts);
 
+impl AsRef<AlertParts> for AlertParts {
+    fn as_ref(&self) -> &AlertParts {
+        self
+    }
+}
+
+impl AsRef<AlertParts> for Alert {
+    fn as_ref(&self) -> &AlertParts {
+        &self.0
+    }
+}
+
 impl Alert {
     /// Joins the parts; all broken rules are told, each with its path in the JSON form.
     pub fn new(parts: AlertParts) -> Result<Self, Faults> {
@@ -108,7 +120,7 @@ impl Alert {
         if own != kind {
             collector.root().field("content").fault(own.as_str(), format!("{kind}, as the header says"));
         }
-        draft::check_handling_text(self, handling, &collector.root());
+        draft::check_handling_text(&self.0, handling, &collector.root());
         collector.finish(Some(()))
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::fault::Place;
-use sealpost_domain::alert::{self, Alert, AlertParts, DraftParts, Line, Text};
+use sealpost_domain::alert::{self, AlertParts, DraftParts, Line, Text};
 use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::message::{Category, MessageId, OperationId, Priority, SharingMode};
 use sealpost_domain::time::{Date, OffsetTime};
@@ -97,22 +97,16 @@ impl Draft {
             retention_until: retention_until?,
             content,
         };
-        let recipients = recipients?.into_iter().collect();
-        let handling = Handling::new(tlp?, handling?);
-        let (operation, priority, act_before) = (operation?, priority?, act_before?);
-        let (category, in_reply_to) = (category?, in_reply_to?);
-        Some(Alert::new(alert).and_then(|alert| {
-            alert::Draft::new(DraftParts {
-                recipients,
-                operation,
-                priority,
-                act_before,
-                category,
-                handling,
-                sharing,
-                in_reply_to,
-                alert,
-            })
+        Some(alert::Draft::assemble(DraftParts {
+            recipients: recipients?.into_iter().collect(),
+            operation: operation?,
+            priority: priority?,
+            act_before: act_before?,
+            category: category?,
+            handling: Handling::new(tlp?, handling?),
+            sharing,
+            in_reply_to: in_reply_to?,
+            alert,
         }))
     }
 

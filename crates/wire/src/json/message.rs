@@ -8,7 +8,7 @@ use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 use sealpost_domain::time::{Date, OffsetTime};
 use sealpost_domain::view::{self, DeliveryState, Direction};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::content::Content;
 use super::form::{Absent, Form, Value};
@@ -16,7 +16,7 @@ use super::parts::Grading;
 
 /// A message as it lies in the ledger of the node that shows it. Where its body was erased, `grading`, `purpose`,
 /// `retention_until` and `content` are missing.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Sealpost message")]
 pub struct Message {
@@ -31,7 +31,7 @@ pub struct Message {
     /// To whom, ascending.
     recipients: Vec<Value<AgencyId>>,
     /// The joint operation to which it belongs.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     operation: Option<Value<OperationId>>,
     /// When its sender's node took it over, by that node's clock, in UTC.
     sent_at: Value<OffsetTime>,
@@ -42,7 +42,7 @@ pub struct Message {
     /// Its lane.
     priority: Value<Priority>,
     /// When the window in which to act closes, in UTC.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     act_before: Option<Value<OffsetTime>>,
     /// What it is about.
     category: Value<Category>,
@@ -51,24 +51,24 @@ pub struct Message {
     /// How it may be used.
     handling: Vec<Value<HandlingCode>>,
     /// The restrictions of H3 in words.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     handling_text: Option<Value<Text>>,
     /// On whose initiative it is shared.
     sharing_mode: Value<SharingMode>,
     /// The message that it answers.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     in_reply_to: Option<Value<MessageId>>,
     /// How far the source and its information can be relied on.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     grading: Option<Grading>,
     /// For what purpose it is shared and may be used.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     purpose: Option<Value<Line>>,
     /// The last day, in UTC, on which recipients may keep it.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     retention_until: Option<Value<Date>>,
     /// What it says, opened.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     content: Option<Content>,
     /// Whether it was read here.
     read: bool,
@@ -83,7 +83,7 @@ pub struct Message {
 }
 
 /// Where a message stands at one recipient.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RecipientState {
     /// The recipient.
@@ -93,14 +93,14 @@ struct RecipientState {
     /// When the sender's node recorded that, in UTC.
     since: Value<OffsetTime>,
     /// Which rule refused or quarantined it.
-    #[serde(default, skip_serializing_if = "Absent::is_absent")]
+    #[serde(skip_serializing_if = "Absent::is_absent")]
     rule: Option<String>,
     /// Whether `act_before` passed without delivery.
     overdue: bool,
 }
 
 /// What a node verified before it showed a message.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Verification {
     /// The key that signed.

@@ -54,7 +54,13 @@ pub fn draft_schema() -> &'static serde_json::Value {
 /// The JSON schema of a message as it is shown.
 pub fn message_schema() -> &'static serde_json::Value {
     static SCHEMA: OnceLock<serde_json::Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| schemars::schema_for!(Message).to_value())
+    SCHEMA.get_or_init(|| {
+        schemars::generate::SchemaSettings::default()
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<Message>()
+            .to_value()
+    })
 }
 
 /// Text and maps with text keys alone are written, into memory.
@@ -71,19 +77,18 @@ fn read<T: serde::de::DeserializeOwned>(document: &[u8], schema: &serde_json::Va
         return Err(Fault::new("", found, format!("a document of at most {DOCUMENT_BYTES_MAX} bytes")).into());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(document);
-    let read = serde_path_to_error::deserialize(&mut deserializer);
-    let error = match read {
-        Ok(form) => return deserializer.end().map(|()| form).map_err(|error| syntax_fault(&error).into()),
-        Err(error) => error,
-    };
-    if !error.inner().is_data() {
-        return Err(syntax_fault(error.inner()).into());
+    let form = serde_path_to_error::deserialize(&mut deserializer);
+    if form.is_ok() {
+        deserializer.end().map_err(|error| syntax_fault(&error))?;
     }
+    // The structure is checked even when serde is content: it would take a list of values for an object.
+    let value = serde_json::from_slice(document).map_err(|error| syntax_fault(&error))?;
     let collector = Collector::default();
-    if let Ok(value) = serde_json::from_slice(document) {
-        structure::check(schema, &value, &collector.root());
+    structure::check(schema, &value, &collector.root());
+    match (form, collector.into_faults()) {
+        (_, Some(faults)) => Err(faults),
+        (form, None) => form.map_err(|error| single_fault(&error).into()),
     }
-    Err(collector.into_faults().unwrap_or_else(|| single_fault(&error).into()))
 }
 
 /// A document that is not JSON, with the line and column where that shows.

@@ -1,7 +1,7 @@
 //! Every fault in the structure of a document at once: serde stops at the first.
 //!
-//! Walks a document along the schema that is generated from the same types. It knows only what those schemas use, and
-//! is asked only after serde has refused a document; so it can tell too little, but never refuses a good document.
+//! Walks a document along the schema that is generated from the same types. It knows only what the schema of a draft
+//! uses: objects, lists, texts, numbers below 2^32, optional values, and enums whose variants hold a value.
 
 use sealpost_domain::alert::fault::{Place, quote};
 use serde_json::{Map, Value};
