@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rand::CryptoRng;
@@ -55,8 +55,8 @@ pub enum Error {
         /// The bucket.
         bucket: Bucket,
     },
-    /// The directory could not be made.
-    #[error("cannot create {}", dir.display())]
+    /// The directory could not be made or changed.
+    #[error("cannot make a file in {}", dir.display())]
     Directory {
         /// Which one.
         dir: PathBuf,
@@ -205,7 +205,26 @@ impl Buckets {
     }
 
     fn key(&self, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(&mut self.keys(), bucket)
+    }
+
+    fn key_or_new(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
+        // Held while a key is made, so that a bucket gets one key. Other processes are kept away by the ledger's lock.
+        let mut keys = self.keys();
+        match self.read(&mut keys, bucket) {
+            Err(Error::Erased { .. }) => {
+                self.make(rng, bucket)?;
+                self.read(&mut keys, bucket)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn read(
+        &self,
+        keys: &mut BTreeMap<Bucket, Arc<BucketKey>>,
+        bucket: &Bucket,
+    ) -> Result<Arc<BucketKey>, Error> {
         if let Some(key) = keys.get(bucket) {
             return Ok(Arc::clone(key));
         }
@@ -219,18 +238,24 @@ impl Buckets {
         Ok(key)
     }
 
-    fn key_or_new(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
-        match self.key(bucket) {
-            Err(Error::Erased { .. }) => {
-                let path = self.path(bucket);
-                match BucketKey::generate(rng).create(&path) {
-                    // Another task was first: its key is the bucket's.
-                    Ok(()) | Err(keyfile::Error::Exists { .. }) => self.key(bucket),
-                    Err(source) => Err(Error::File { bucket: bucket.clone(), source }),
-                }
-            }
-            outcome => outcome,
+    /// Makes the key file of a new bucket. It gets its name when it is whole, so that a crash leaves no half of a key
+    /// under it.
+    fn make(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<(), Error> {
+        let path = self.path(bucket);
+        let new = path.with_extension("key.new");
+        let directory = |source| Error::Directory { dir: self.dir.clone(), source };
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(directory(error)),
+            _ => {}
         }
+        let made = BucketKey::generate(rng).create(&new);
+        made.map_err(|source| Error::File { bucket: bucket.clone(), source })?;
+        fs::rename(&new, &path).map_err(directory)?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(directory)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<Bucket, Arc<BucketKey>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -262,9 +287,21 @@ mod tests {
         let moved = buckets.content_key(&body, &Digest::ZERO);
         assert!(matches!(moved, Err(Error::Kept { .. })));
 
-        std::fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
+        fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
         let erased = Buckets::open(dir.path()).unwrap().content_key(&body, &header).err().unwrap();
         assert!(matches!(erased, Error::Erased { .. }), "{erased}");
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_new_key_does_not_stand_in_its_way() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("message.2027-03.key.new"), b"-----BEGIN").unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let key = ContentKey::generate(&mut rng);
+        let buckets = Buckets::open(dir.path()).unwrap();
+        let body = buckets.keep(&mut rng, &bucket(), &key, &Digest::ZERO, Bytes::new()).unwrap();
+        assert!(buckets.content_key(&body, &Digest::ZERO).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
