@@ -63,11 +63,8 @@ mod tests {
     }
 
     fn header() -> Header {
-        let recipient = Recipient {
-            agency: agency("DE-ZKA"),
-            agreement: Digest::ZERO,
-            link_commitment: Digest::ZERO,
-        };
+        let recipient =
+            Recipient { agency: agency("DE-ZKA"), agreement: Digest::ZERO, link_commitment: Digest::ZERO };
         Header {
             id: MessageId::new(1, [0; 10]),
             sender: agency("HK-CED"),
@@ -80,10 +77,7 @@ mod tests {
             handling: Handling::new(Tlp::Amber, []),
             operation: None,
             in_reply_to: None,
-            directory: DirectoryVersion {
-                version: 1,
-                digest: Digest::ZERO,
-            },
+            directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
             recipients: Recipients::new(vec![recipient]).unwrap(),
             sealed_digest: Digest::ZERO,
             key_commitment: Digest::ZERO,
@@ -101,16 +95,10 @@ mod tests {
 
     #[test]
     fn the_other_side_depends_on_the_direction() {
-        let filter = Filter {
-            agencies: vec![agency("HK-CED")],
-            ..Filter::default()
-        };
+        let filter = Filter { agencies: vec![agency("HK-CED")], ..Filter::default() };
         assert!(filter.admits(&header(), Direction::Received, false));
         assert!(!filter.admits(&header(), Direction::Sent, false));
-        let filter = Filter {
-            agencies: vec![agency("DE-ZKA")],
-            ..Filter::default()
-        };
+        let filter = Filter { agencies: vec![agency("DE-ZKA")], ..Filter::default() };
         assert!(!filter.admits(&header(), Direction::Received, false));
         assert!(filter.admits(&header(), Direction::Sent, false));
     }
@@ -124,24 +112,15 @@ mod tests {
             ..Filter::default()
         };
         assert!(matching.admits(&header(), Direction::Received, false));
-        let other_kind = Filter {
-            kinds: vec![Kind::Outcome],
-            ..matching.clone()
-        };
+        let other_kind = Filter { kinds: vec![Kind::Outcome], ..matching.clone() };
         assert!(!other_kind.admits(&header(), Direction::Received, false));
-        let operation = Filter {
-            operation: Some("OP-MARKER-2023".parse().unwrap()),
-            ..matching
-        };
+        let operation = Filter { operation: Some("OP-MARKER-2023".parse().unwrap()), ..matching };
         assert!(!operation.admits(&header(), Direction::Received, false));
     }
 
     #[test]
     fn only_received_messages_can_be_unread() {
-        let filter = Filter {
-            unread: true,
-            ..Filter::default()
-        };
+        let filter = Filter { unread: true, ..Filter::default() };
         assert!(filter.admits(&header(), Direction::Received, false));
         assert!(!filter.admits(&header(), Direction::Received, true));
         assert!(!filter.admits(&header(), Direction::Sent, false));

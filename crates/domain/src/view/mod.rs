@@ -6,11 +6,13 @@
 mod delivery;
 mod filter;
 mod publication;
+mod statistics;
 mod status;
 
 pub use delivery::{DeliveryState, RecipientState, Tracked};
 pub use filter::{AGENCIES_MAX, Filter};
 pub use publication::{IdempotencyKey, IdempotencyKeyError, Published, Refusal};
+pub use statistics::{Group, Statistics};
 pub use status::{HubStatus, PeerStatus, Status};
 
 use crate::agency::AgencyId;

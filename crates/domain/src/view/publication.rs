@@ -78,11 +78,7 @@ impl Refusal {
 
     /// A message that may not go to a recipient.
     pub fn denied(denial: &Denial) -> Self {
-        Self {
-            path: "recipients".to_owned(),
-            rule: denial.rule().to_owned(),
-            detail: denial.to_string(),
-        }
+        Self { path: "recipients".to_owned(), rule: denial.rule().to_owned(), detail: denial.to_string() }
     }
 }
 

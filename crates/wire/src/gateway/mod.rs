@@ -6,6 +6,7 @@
 mod message;
 mod names;
 mod publish;
+mod stats;
 mod status;
 
 pub use message::{
@@ -13,6 +14,7 @@ pub use message::{
     subscribe_request_message,
 };
 pub use publish::{Publication, answer, answer_message, publish_request, publish_request_message};
+pub use stats::{period, period_message, statistics, statistics_message};
 pub use status::{status, status_message, tracked, tracked_message};
 
 use bytes::Bytes;

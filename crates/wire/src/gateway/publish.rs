@@ -115,7 +115,7 @@ fn draft_parts(message: pb::Draft, at: &Place<'_>) -> Option<DraftParts> {
         Some(unix_ms) => time(&at.field("act_before"), unix_ms).map(Some),
     };
     let category = take(at, "category", names::category(reading, "category", category));
-    let sharing = take(at, "sharing", names::mode(reading, "mode", mode));
+    let sharing = take(at, "sharing_mode", names::mode(reading, "mode", mode));
     let tlp = take(at, "tlp", names::tlp(reading, "tlp", tlp));
     let codes = all(handling_codes
         .iter()

@@ -6,9 +6,10 @@ use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
+use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
-    DeliveryState, Direction, Event, Filter, HubStatus, PeerStatus, Published, Query, RecipientState,
-    Refusal, Shown, Status, Tracked, Verification,
+    DeliveryState, Direction, Event, Filter, Group, HubStatus, PeerStatus, Published, Query, RecipientState,
+    Refusal, Shown, Statistics, Status, Tracked, Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -233,4 +234,30 @@ fn states_and_the_node_are_read_as_they_were_told() {
         peers: vec![PeerStatus { agency: agency("DE-ZKA"), outstanding: 5, sent: 8, received: 2 }],
     };
     assert_eq!(status(status_message(&told)).unwrap(), told);
+}
+
+#[test]
+fn figures_are_read_as_they_were_answered() {
+    let counts = Counts {
+        cases: 183,
+        arrests: 62,
+        youngest: Some(19),
+        oldest: Some(77),
+        grams: 1_400_000,
+        money_hundredths: [("HKD".parse().unwrap(), 43_100_000_000)].into(),
+        transit_cases: 18,
+        false_positives: 1,
+    };
+    let rows = vec![("cocaine".to_owned(), counts.clone()), ("none".to_owned(), Counts::default())];
+    let figures = Statistics {
+        total: counts,
+        groups: vec![Group { dimension: Dimension::Drug, rows }],
+        counted: 190,
+        amended: 2,
+        recalled: 1,
+    };
+    assert_eq!(statistics(statistics_message(&figures)).unwrap(), figures);
+    let asked = Period { from: Some(Instant::from_millis(1)), until: Some(Instant::from_millis(2)) };
+    assert_eq!(period(&period_message(asked)).unwrap(), asked);
+    assert!(period(&pb::StatsRequest { from_ms: Some(2), until_ms: Some(2) }).is_err());
 }
