@@ -57,11 +57,7 @@ impl BucketKey {
         ciphertext.copy_from_slice(key.as_bytes());
         let sealed = self
             .cipher()
-            .seal_in_place_separate_tag(
-                Nonce::assume_unique_for_key(number),
-                aad(header_digest),
-                ciphertext,
-            )
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(number), aad(header_digest), ciphertext)
             .expect("32 bytes are within the cipher's bounds");
         tag.copy_from_slice(sealed.as_ref());
         kept
@@ -69,17 +65,12 @@ impl BucketKey {
 
     /// Gives a kept content key back.
     pub fn unwrap(&self, kept: &[u8], header_digest: &Digest) -> Result<ContentKey, Error> {
-        let (nonce, ciphertext) = kept
-            .split_first_chunk::<NONCE_SIZE>()
-            .ok_or(Error { found: kept.len() })?;
+        let (nonce, ciphertext) =
+            kept.split_first_chunk::<NONCE_SIZE>().ok_or(Error { found: kept.len() })?;
         let mut plain = Zeroizing::new(ciphertext.to_vec());
         let opened = self
             .cipher()
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                aad(header_digest),
-                &mut plain,
-            )
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad(header_digest), &mut plain)
             .map_err(|_| Error { found: kept.len() })?;
         ContentKey::from_bytes(opened).map_err(|_| Error { found: kept.len() })
     }
@@ -124,10 +115,7 @@ mod tests {
         let (content, header) = (ContentKey::generate(&mut rng), Digest::new([1; 32]));
         let kept = bucket.wrap(&mut rng, &content, &header);
 
-        assert_eq!(
-            bucket.unwrap(&kept, &header).unwrap().as_bytes(),
-            content.as_bytes()
-        );
+        assert_eq!(bucket.unwrap(&kept, &header).unwrap().as_bytes(), content.as_bytes());
         assert!(other.unwrap(&kept, &header).is_err());
         assert!(bucket.unwrap(&kept, &Digest::ZERO).is_err());
         assert!(bucket.unwrap(&kept[..KEPT_KEY_SIZE - 1], &header).is_err());

@@ -56,12 +56,7 @@ impl Issued {
     /// An end of connections at the moment of the tests.
     pub fn endpoint(&self, trust: &Trust, admitted: impl IntoIterator<Item = Admitted>) -> Endpoint {
         let admission = Admission::new(admitted);
-        Endpoint::new(
-            self.credentials(),
-            trust.clone(),
-            admission,
-            Arc::new(FixedClock(NOW)),
-        )
+        Endpoint::new(self.credentials(), trust.clone(), admission, Arc::new(FixedClock(NOW)))
     }
 }
 
@@ -77,12 +72,7 @@ impl Root {
             "hub" => RootHolder::HubOperator,
             code => RootHolder::Jurisdiction(code.parse().expect("a jurisdiction")),
         };
-        Self {
-            holder,
-            certificate: certificate.into(),
-            key,
-            issuer: Issuer::new(params, pair),
-        }
+        Self { holder, certificate: certificate.into(), key, issuer: Issuer::new(params, pair) }
     }
 
     /// A certificate for both ends of connections.
@@ -130,11 +120,7 @@ impl Root {
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        params
-            .signed_by(&self.issuer)
-            .expect("the root signs its list")
-            .der()
-            .to_vec()
+        params.signed_by(&self.issuer).expect("the root signs its list").der().to_vec()
     }
 
     fn sign(
@@ -145,18 +131,13 @@ impl Root {
         until: Instant,
     ) -> Issued {
         let mut params = params(&format!("holder {}", names.len()), from, until);
-        params.subject_alt_names = names
-            .iter()
-            .map(|name| SanType::URI((*name).try_into().expect("ASCII")))
-            .collect();
+        params.subject_alt_names =
+            names.iter().map(|name| SanType::URI((*name).try_into().expect("ASCII"))).collect();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = purposes.to_vec();
         let (key, pair) = key();
         let certificate = params.signed_by(&pair, &self.issuer).expect("the root signs");
-        Issued {
-            certificate: certificate.into(),
-            key,
-        }
+        Issued { certificate: certificate.into(), key }
     }
 }
 
@@ -182,10 +163,8 @@ impl TimeProvider for FixedClock {
     }
 }
 
-const BOTH: [ExtendedKeyUsagePurpose; 2] = [
-    ExtendedKeyUsagePurpose::ClientAuth,
-    ExtendedKeyUsagePurpose::ServerAuth,
-];
+const BOTH: [ExtendedKeyUsagePurpose; 2] =
+    [ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
 
 fn params(name: &str, from: Instant, until: Instant) -> CertificateParams {
     let mut params = CertificateParams::default();

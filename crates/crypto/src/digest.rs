@@ -39,10 +39,7 @@ pub fn plaintext_digest(salt: &[u8; 32], body: &[u8]) -> Digest {
 
 /// What the signed header says about a position on a link: only the recipient, who is told the salt, can open it.
 pub fn link_commitment(salt: &[u8; 32], incarnation: &[u8; 16], number: u64, previous: &Digest) -> Digest {
-    labelled(
-        "sealpost/link/v1",
-        &[salt, incarnation, &number.to_be_bytes(), previous.as_bytes()],
-    )
+    labelled("sealpost/link/v1", &[salt, incarnation, &number.to_be_bytes(), previous.as_bytes()])
 }
 
 /// What a ledger's leaf says about the body beside it. The salt keeps short bodies from being guessed.
@@ -78,10 +75,7 @@ mod tests {
         );
         assert_eq!(key_commitment(&[7; 32]).to_string(), KEY);
         assert_eq!(plaintext_digest(&salt, b"body").to_string(), PLAINTEXT);
-        assert_eq!(
-            link_commitment(&salt, &[2; 16], 3, &Digest::ZERO).to_string(),
-            LINK
-        );
+        assert_eq!(link_commitment(&salt, &[2; 16], 3, &Digest::ZERO).to_string(), LINK);
         assert_eq!(record_body_digest(&salt, b"body").to_string(), RECORD_BODY);
         assert_eq!(key_id(Algorithm::Ed25519, &[9; 32]).to_string(), ED25519);
         assert_eq!(key_id(Algorithm::XWing, &[9; 1216]).to_string(), XWING);

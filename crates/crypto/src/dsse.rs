@@ -108,10 +108,7 @@ pub fn sign_statement(
     payload: &[u8],
 ) -> Result<Signature, SignError> {
     let bytes = signer.sign(&pae(kind.as_str(), payload))?;
-    Ok(Signature {
-        key_id: signer.key_id(),
-        bytes,
-    })
+    Ok(Signature { key_id: signer.key_id(), bytes })
 }
 
 /// Checks a payload's signature. The key is the caller's choice, from the directory.
@@ -150,11 +147,7 @@ impl SigningKey {
     pub fn from_seed(seed: Box<Zeroizing<[u8; 32]>>) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("every 32 bytes are a seed");
         let public = dalek::SigningKey::from_bytes(&seed).verifying_key();
-        Self {
-            seed,
-            pair,
-            public: VerifyingKey::known(public),
-        }
+        Self { seed, pair, public: VerifyingKey::known(public) }
     }
 
     /// The public half.
@@ -196,9 +189,7 @@ impl VerifyingKey {
     /// Reads a raw public key. Low order and non-canonical encodings are refused: under the first anyone can sign,
     /// under the second one key has two names.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let raw: &[u8; 32] = bytes
-            .try_into()
-            .map_err(|_| VerifyError::KeyLength { found: bytes.len() })?;
+        let raw: &[u8; 32] = bytes.try_into().map_err(|_| VerifyError::KeyLength { found: bytes.len() })?;
         let point = dalek::VerifyingKey::from_bytes(raw).map_err(|_| VerifyError::KeyPoint)?;
         if point.to_edwards().compress().as_bytes() != raw {
             return Err(VerifyError::KeyEncoding);
@@ -226,9 +217,8 @@ impl VerifyingKey {
 
     /// Checks a signature over exactly these bytes.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
-        let bytes: &[u8; 64] = signature.try_into().map_err(|_| VerifyError::SignatureLength {
-            found: signature.len(),
-        })?;
+        let bytes: &[u8; 64] =
+            signature.try_into().map_err(|_| VerifyError::SignatureLength { found: signature.len() })?;
         self.point
             .verify_strict(message, &dalek::Signature::from_bytes(bytes))
             .map_err(|_| VerifyError::Signature { key: self.id })
@@ -353,49 +343,18 @@ mod tests {
     #[test]
     fn keys_of_low_order_or_with_a_second_encoding_are_refused() {
         for (text, reason) in [
-            (
-                "0000000000000000000000000000000000000000000000000000000000000000",
-                VerifyError::KeyOrder,
-            ),
-            (
-                "0100000000000000000000000000000000000000000000000000000000000000",
-                VerifyError::KeyOrder,
-            ),
-            (
-                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-                VerifyError::KeyOrder,
-            ),
-            (
-                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-                VerifyError::KeyOrder,
-            ),
-            (
-                "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-                VerifyError::KeyOrder,
-            ),
-            (
-                "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-                VerifyError::KeyEncoding,
-            ),
-            (
-                "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-                VerifyError::KeyEncoding,
-            ),
-            (
-                "0100000000000000000000000000000000000000000000000000000000000080",
-                VerifyError::KeyEncoding,
-            ),
+            ("0000000000000000000000000000000000000000000000000000000000000000", VerifyError::KeyOrder),
+            ("0100000000000000000000000000000000000000000000000000000000000000", VerifyError::KeyOrder),
+            ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", VerifyError::KeyOrder),
+            ("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", VerifyError::KeyOrder),
+            ("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", VerifyError::KeyOrder),
+            ("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", VerifyError::KeyEncoding),
+            ("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", VerifyError::KeyEncoding),
+            ("0100000000000000000000000000000000000000000000000000000000000080", VerifyError::KeyEncoding),
         ] {
-            assert_eq!(
-                VerifyingKey::from_bytes(&bytes::<32>(text)),
-                Err(reason),
-                "{text}"
-            );
+            assert_eq!(VerifyingKey::from_bytes(&bytes::<32>(text)), Err(reason), "{text}");
         }
-        assert_eq!(
-            VerifyingKey::from_bytes(&[1; 31]),
-            Err(VerifyError::KeyLength { found: 31 })
-        );
+        assert_eq!(VerifyingKey::from_bytes(&[1; 31]), Err(VerifyError::KeyLength { found: 31 }));
     }
 
     #[test]

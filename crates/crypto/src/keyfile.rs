@@ -96,81 +96,45 @@ impl SealingPrivateKey {
 }
 
 pub(crate) fn create(path: &Path, kind: Kind, secret: &[u8; 32]) -> Result<(), Error> {
-    let io = |action| {
-        move |source| Error::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let io = |action| move |source| Error::Io { action, path: path.to_owned(), source };
     let text = pem_rfc7468::encode_string(kind.label(), LineEnding::LF, &kind.encode(secret))
         .map(Zeroizing::new)
-        .map_err(|_| Error::Content {
-            path: path.to_owned(),
-            expected: kind.name(),
-        })?;
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+        .map_err(|_| Error::Content { path: path.to_owned(), expected: kind.name() })?;
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = match opened {
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::Exists {
-                path: path.to_owned(),
-            });
+            return Err(Error::Exists { path: path.to_owned() });
         }
         opened => opened.map_err(io("create"))?,
     };
     file.write_all(text.as_bytes()).map_err(io("write"))?;
     file.sync_all().map_err(io("sync"))?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("sync the folder of"))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync the folder of"))
 }
 
 pub(crate) fn read(path: &Path, kind: Kind) -> Result<Box<Zeroizing<[u8; 32]>>, Error> {
-    let io = |action| {
-        move |source| Error::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let io = |action| move |source| Error::Io { action, path: path.to_owned(), source };
     let file = File::open(path).map_err(io("open"))?;
     let metadata = file.metadata().map_err(io("examine"))?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(Error::Readable {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(Error::Readable { path: path.to_owned(), mode });
     }
-    let refuse = || Error::Content {
-        path: path.to_owned(),
-        expected: kind.name(),
-    };
+    let refuse = || Error::Content { path: path.to_owned(), expected: kind.name() };
     if metadata.len() > FILE_SIZE_MAX {
         return Err(refuse());
     }
     // With room for the whole file from the start, no copy is left behind by growing.
     let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_SIZE_MAX).unwrap_or(0)));
-    file.take(FILE_SIZE_MAX)
-        .read_to_end(&mut text)
-        .map_err(io("read"))?;
+    file.take(FILE_SIZE_MAX).read_to_end(&mut text).map_err(io("read"))?;
     let (label, der) = pem_rfc7468::decode_vec(&text).map_err(|_| refuse())?;
     let der = Zeroizing::new(der);
     if label != kind.label() {
         return Err(refuse());
     }
-    let secret: &[u8; 32] = der
-        .strip_prefix(kind.prefix())
-        .and_then(|secret| secret.try_into().ok())
-        .ok_or_else(refuse)?;
+    let secret: &[u8; 32] =
+        der.strip_prefix(kind.prefix()).and_then(|secret| secret.try_into().ok()).ok_or_else(refuse)?;
     let mut seed = Box::new(Zeroizing::new([0; 32]));
     seed.copy_from_slice(secret);
     Ok(seed)
@@ -233,10 +197,7 @@ mod tests {
         let key = SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(1));
         key.create(&path).unwrap();
 
-        assert_eq!(
-            SigningKey::read(&path).unwrap().verifying_key(),
-            key.verifying_key()
-        );
+        assert_eq!(SigningKey::read(&path).unwrap().verifying_key(), key.verifying_key());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         let other = KeypairBytes::from_pkcs8_pem(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(&other.secret_key, key.seed());
@@ -249,9 +210,7 @@ mod tests {
     fn sealing_keys_equal_the_example_of_the_draft() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sealing.pem");
-        let seed = Box::new(Zeroizing::new(std::array::from_fn(|index| {
-            u8::try_from(index).unwrap()
-        })));
+        let seed = Box::new(Zeroizing::new(std::array::from_fn(|index| u8::try_from(index).unwrap())));
         let key = SealingPrivateKey::from_seed(seed);
         key.create(&path).unwrap();
         assert_eq!(
@@ -280,9 +239,7 @@ mod tests {
     fn a_key_that_others_may_read_is_refused_with_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signing.pem");
-        SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(3))
-            .create(&path)
-            .unwrap();
+        SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(3)).create(&path).unwrap();
         for mode in [0o640, 0o604, 0o620, 0o601] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let error = SigningKey::read(&path).unwrap_err();
@@ -295,19 +252,11 @@ mod tests {
     fn another_kind_of_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sealing.pem");
-        SealingPrivateKey::generate(&mut ChaCha20Rng::seed_from_u64(4))
-            .create(&path)
-            .unwrap();
-        assert!(matches!(
-            SigningKey::read(&path).unwrap_err(),
-            Error::Content { .. }
-        ));
+        SealingPrivateKey::generate(&mut ChaCha20Rng::seed_from_u64(4)).create(&path).unwrap();
+        assert!(matches!(SigningKey::read(&path).unwrap_err(), Error::Content { .. }));
         for text in ["", "-----BEGIN PRIVATE KEY-----\n", "MDQCAQAw"] {
             fs::write(&path, text).unwrap();
-            assert!(
-                matches!(SealingPrivateKey::read(&path).unwrap_err(), Error::Content { .. }),
-                "{text}"
-            );
+            assert!(matches!(SealingPrivateKey::read(&path).unwrap_err(), Error::Content { .. }), "{text}");
         }
     }
 }

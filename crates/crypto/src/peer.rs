@@ -60,10 +60,7 @@ impl Admission {
         if self.admits(&certificate.identity) {
             Ok(certificate)
         } else {
-            Err(Refusal::NotAdmitted {
-                identity: certificate.identity,
-                admitted: self.clone(),
-            })
+            Err(Refusal::NotAdmitted { identity: certificate.identity, admitted: self.clone() })
         }
     }
 }

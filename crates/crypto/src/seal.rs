@@ -86,15 +86,8 @@ pub fn seal_content(rng: &mut dyn CryptoRng, content: &[u8]) -> Result<Sealed, E
     bytes.resize(class, 0);
 
     let key = ContentKey::generate(rng);
-    cipher(&key)
-        .seal_in_place_append_tag(nonce(), Aad::empty(), &mut bytes)
-        .map_err(|_| Error::Cipher)?;
-    Ok(Sealed {
-        digest: sha256(&bytes),
-        key_commitment: key.commitment(),
-        bytes,
-        key,
-    })
+    cipher(&key).seal_in_place_append_tag(nonce(), Aad::empty(), &mut bytes).map_err(|_| Error::Cipher)?;
+    Ok(Sealed { digest: sha256(&bytes), key_commitment: key.commitment(), bytes, key })
 }
 
 /// Opens a sealed content, if the key is the one that the signed header commits to.
@@ -106,17 +99,12 @@ pub fn open_content(
     if key.commitment() != *commitment {
         return Err(Error::Commitment);
     }
-    let class = sealed
-        .len()
-        .checked_sub(TAG_SIZE)
-        .filter(|class| (CLASS_MIN..=CLASS_MAX).contains(class));
+    let class = sealed.len().checked_sub(TAG_SIZE).filter(|class| (CLASS_MIN..=CLASS_MAX).contains(class));
     if !class.is_some_and(usize::is_power_of_two) {
         return Err(Error::Size { found: sealed.len() });
     }
     let mut plain = Zeroizing::new(sealed.to_vec());
-    cipher(key)
-        .open_in_place(nonce(), Aad::empty(), &mut plain)
-        .map_err(|_| Error::Cipher)?;
+    cipher(key).open_in_place(nonce(), Aad::empty(), &mut plain).map_err(|_| Error::Cipher)?;
     plain.truncate(sealed.len() - TAG_SIZE);
 
     let (length, rest) = plain.split_first_chunk::<LENGTH_SIZE>().ok_or(Error::Padding)?;
@@ -130,10 +118,7 @@ pub fn open_content(
 }
 
 fn size_class(content: usize) -> Option<usize> {
-    let class = content
-        .checked_add(LENGTH_SIZE)?
-        .max(CLASS_MIN)
-        .checked_next_power_of_two()?;
+    let class = content.checked_add(LENGTH_SIZE)?.max(CLASS_MIN).checked_next_power_of_two()?;
     (class <= CLASS_MAX).then_some(class)
 }
 
@@ -200,13 +185,8 @@ mod tests {
 
     #[test]
     fn size_classes_have_exact_edges() {
-        for (content, class) in [
-            (0, 1024),
-            (1020, 1024),
-            (1021, 2048),
-            (2044, 2048),
-            (CONTENT_MAX, 1 << 21),
-        ] {
+        for (content, class) in [(0, 1024), (1020, 1024), (1021, 2048), (2044, 2048), (CONTENT_MAX, 1 << 21)]
+        {
             assert_eq!(size_class(content), Some(class), "{content}");
         }
         assert_eq!(size_class(CONTENT_MAX + 1), None);
@@ -231,23 +211,16 @@ mod tests {
     /// about the key, and the commitment must decide before the cipher is asked.
     #[test]
     fn a_ciphertext_of_two_keys_opens_under_the_committed_one_only() {
-        let (first, second) = (
-            ContentKey::from_bytes(&[1; 32]).unwrap(),
-            ContentKey::from_bytes(&[2; 32]).unwrap(),
-        );
+        let (first, second) =
+            (ContentKey::from_bytes(&[1; 32]).unwrap(), ContentKey::from_bytes(&[2; 32]).unwrap());
         let sealed = two_key_ciphertext(&first, &second);
         for key in [&first, &second] {
             let mut plain = sealed.clone();
-            cipher(key)
-                .open_in_place(nonce(), Aad::empty(), &mut plain)
-                .expect("the tag fits both keys");
+            cipher(key).open_in_place(nonce(), Aad::empty(), &mut plain).expect("the tag fits both keys");
         }
         let commitment = first.commitment();
         assert_ne!(open_content(&first, &sealed, &commitment), Err(Error::Commitment));
-        assert_eq!(
-            open_content(&second, &sealed, &commitment),
-            Err(Error::Commitment)
-        );
+        assert_eq!(open_content(&second, &sealed, &commitment), Err(Error::Commitment));
     }
 
     #[test]
@@ -255,9 +228,7 @@ mod tests {
         let key = ContentKey::from_bytes(&[3; 32]).unwrap();
         let open = |plain: Vec<u8>| {
             let mut bytes = plain;
-            cipher(&key)
-                .seal_in_place_append_tag(nonce(), Aad::empty(), &mut bytes)
-                .unwrap();
+            cipher(&key).seal_in_place_append_tag(nonce(), Aad::empty(), &mut bytes).unwrap();
             open_content(&key, &bytes, &key.commitment()).map(|content| content.to_vec())
         };
         let plain = |length: u32, class: usize| {
@@ -271,16 +242,9 @@ mod tests {
         assert_eq!(open(smuggled), Err(Error::Padding));
         assert_eq!(open(plain(1021, 1024)), Err(Error::Padding));
         assert_eq!(open(plain(u32::MAX, 1024)), Err(Error::Padding));
-        assert_eq!(
-            open(plain(3, 2048)),
-            Err(Error::Padding),
-            "a larger class than needed"
-        );
+        assert_eq!(open(plain(3, 2048)), Err(Error::Padding), "a larger class than needed");
         assert_eq!(open(plain(3, 1000)), Err(Error::Size { found: 1016 }));
-        assert_eq!(
-            open_content(&key, &[], &key.commitment()),
-            Err(Error::Size { found: 0 })
-        );
+        assert_eq!(open_content(&key, &[], &key.commitment()), Err(Error::Size { found: 0 }));
     }
 
     fn seal(content: &[u8]) -> Sealed {
@@ -311,13 +275,9 @@ mod tests {
     }
 
     fn ghash(h: u128, ciphertext: &[u8]) -> u128 {
-        let blocks = ciphertext
-            .chunks_exact(16)
-            .map(|chunk| u128::from_be_bytes(chunk.try_into().unwrap()));
+        let blocks = ciphertext.chunks_exact(16).map(|chunk| u128::from_be_bytes(chunk.try_into().unwrap()));
         let lengths = ciphertext.len() as u128 * 8;
-        blocks
-            .chain([lengths])
-            .fold(0, |hash, block| multiply(hash ^ block, h))
+        blocks.chain([lengths]).fold(0, |hash, block| multiply(hash ^ block, h))
     }
 
     /// Multiplication in GCM's field, whose bits run from the left (NIST SP 800-38D, 6.3).

@@ -30,10 +30,8 @@ use crate::peer::{Admission, Refusal};
 use crate::trust::{ED25519, Trust, Usage};
 use crate::x509::{self, Certificate};
 
-static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
-    all: &[ED25519],
-    mapping: &[(SignatureScheme::ED25519, &[ED25519])],
-};
+static ALGORITHMS: WebPkiSupportedAlgorithms =
+    WebPkiSupportedAlgorithms { all: &[ED25519], mapping: &[(SignatureScheme::ED25519, &[ED25519])] };
 
 /// An own certificate and its private key.
 #[derive(Clone)]
@@ -52,15 +50,10 @@ impl Credentials {
     pub fn new(chain: Vec<CertificateDer<'static>>, key: &SigningKey) -> Result<Self, Error> {
         let certificate = Certificate::parse(chain.first().ok_or(Error::NoCertificate)?)?;
         if &certificate.public_key != key.verifying_key() {
-            return Err(Error::OtherKey {
-                identity: certificate.identity,
-            });
+            return Err(Error::OtherKey { identity: certificate.identity });
         }
         let key = sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.to_pkcs8().as_slice()))?;
-        Ok(Self {
-            certificate,
-            key: Arc::new(CertifiedKey::new(chain, key)),
-        })
+        Ok(Self { certificate, key: Arc::new(CertifiedKey::new(chain, key)) })
     }
 
     /// Who the certificate says that we are.
@@ -136,8 +129,7 @@ impl Endpoint {
     /// Judges a peer's certificate again, as a handshake would now.
     pub fn judge(&self, certificate: &CertificateDer<'_>, usage: Usage) -> Result<Certificate, Refusal> {
         let now = self.clock.current_time().map_or(Instant::from_millis(0), instant);
-        self.admission
-            .judge(&self.trust.current(), certificate, usage, now)
+        self.admission.judge(&self.trust.current(), certificate, usage, now)
     }
 
     /// For one handshake of the listening end.
@@ -171,10 +163,7 @@ impl Endpoint {
     }
 
     fn credentials(&self) -> Credentials {
-        self.credentials
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.credentials.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn verifier(&self) -> Verifier {
@@ -216,10 +205,7 @@ impl Verifier {
         usage: Usage,
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        let judge = || {
-            self.admission
-                .judge(&self.trust.current(), certificate, usage, instant(now))
-        };
+        let judge = || self.admission.judge(&self.trust.current(), certificate, usage, instant(now));
         match self.verdict.get_or_init(judge) {
             Ok(_) => Ok(()),
             Err(refusal) => Err(rustls::Error::InvalidCertificate(refusal.into())),
@@ -239,8 +225,7 @@ impl ClientCertVerifier for Verifier {
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.judge(end_entity, Usage::Client, now)
-            .map(|()| ClientCertVerified::assertion())
+        self.judge(end_entity, Usage::Client, now).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -275,8 +260,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.judge(end_entity, Usage::Server, now)
-            .map(|()| ServerCertVerified::assertion())
+        self.judge(end_entity, Usage::Server, now).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -303,11 +287,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn instant(time: UnixTime) -> Instant {
-    Instant::from_millis(
-        i64::try_from(time.as_secs())
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1000),
-    )
+    Instant::from_millis(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1000))
 }
 
 /// Why an end cannot be set up.

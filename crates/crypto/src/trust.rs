@@ -84,10 +84,7 @@ struct Crl {
 impl TrustSet {
     /// Believes nobody yet.
     pub fn new(network: NetworkName) -> Self {
-        Self {
-            network,
-            roots: BTreeMap::new(),
-        }
+        Self { network, roots: BTreeMap::new() }
     }
 
     /// The network that identities must be of.
@@ -134,17 +131,10 @@ impl TrustSet {
             .map_err(|source| Error::CrlSignature { holder, source })?;
         let issued = x509::instant(crl.last_update());
         if let Some(present) = root.crl.as_ref().filter(|present| present.issued > issued) {
-            return Err(Error::OlderCrl {
-                holder,
-                found: issued,
-                present: present.issued,
-            });
+            return Err(Error::OlderCrl { holder, found: issued, present: present.issued });
         }
         let list = OwnedCertRevocationList::from_der(der).map_err(|_| malformed())?;
-        Arc::make_mut(root).crl = Some(Crl {
-            issued,
-            list: Arc::new(list.into()),
-        });
+        Arc::make_mut(root).crl = Some(Crl { issued, list: Arc::new(list.into()) });
         Ok(())
     }
 
@@ -158,17 +148,11 @@ impl TrustSet {
         let certificate = Certificate::parse(der).map_err(|source| Refusal::Unreadable(Arc::new(source)))?;
         let identity = &certificate.identity;
         if identity.network() != &self.network {
-            return Err(Refusal::Network {
-                identity: identity.clone(),
-                expected: self.network.clone(),
-            });
+            return Err(Refusal::Network { identity: identity.clone(), expected: self.network.clone() });
         }
         let holder = RootHolder::of(identity);
         let Some(root) = self.roots.get(&holder) else {
-            return Err(Refusal::NoRoot {
-                identity: identity.clone(),
-                holder,
-            });
+            return Err(Refusal::NoRoot { identity: identity.clone(), holder });
         };
         if !certificate.validity.holds_at(now) {
             return Err(Refusal::Validity {
@@ -178,11 +162,7 @@ impl TrustSet {
             });
         }
         if !root.validity.holds_at(now) {
-            return Err(Refusal::RootValidity {
-                holder,
-                validity: root.validity,
-                now,
-            });
+            return Err(Refusal::RootValidity { holder, validity: root.validity, now });
         }
         let leaf = EndEntityCert::try_from(der)
             .map_err(|_| Refusal::Unreadable(Arc::new(x509::Error::Malformed)))?;
@@ -199,26 +179,13 @@ impl TrustSet {
         certificate: &Certificate,
         usage: Usage,
     ) -> Refusal {
-        let Certificate {
-            identity, validity, ..
-        } = certificate;
+        let Certificate { identity, validity, .. } = certificate;
         let (identity, holder) = (identity.clone(), RootHolder::of(identity));
         match fault {
             webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
-                match self
-                    .roots
-                    .iter()
-                    .find(|(_, root)| root.signed(leaf, validity.from, usage))
-                {
-                    Some((found, _)) => Refusal::WrongRoot {
-                        identity,
-                        found: *found,
-                        expected: holder,
-                    },
-                    None => Refusal::UnknownRoot {
-                        identity,
-                        expected: holder,
-                    },
+                match self.roots.iter().find(|(_, root)| root.signed(leaf, validity.from, usage)) {
+                    Some((found, _)) => Refusal::WrongRoot { identity, found: *found, expected: holder },
+                    None => Refusal::UnknownRoot { identity, expected: holder },
                 }
             }
             webpki::Error::CertRevoked => Refusal::Revoked { identity },
@@ -226,11 +193,7 @@ impl TrustSet {
             webpki::Error::CrlExpired { next_update, .. } => {
                 let seconds = i64::try_from(next_update.as_secs()).unwrap_or(i64::MAX);
                 let ended = Instant::from_millis(seconds.saturating_mul(1000));
-                Refusal::StaleCrl {
-                    identity,
-                    holder,
-                    ended,
-                }
+                Refusal::StaleCrl { identity, holder, ended }
             }
             webpki::Error::RequiredEkuNotFoundContext(_) => Refusal::Usage { identity, usage },
             fault => Refusal::Path { identity, fault },
@@ -261,10 +224,7 @@ impl Root {
     /// Whether this root signed it, asked for a moment at which the certificate is valid.
     fn signed(&self, leaf: &EndEntityCert<'_>, moment: Instant, usage: Usage) -> bool {
         let verdict = self.verify(leaf, usage, moment, None);
-        !matches!(
-            verdict,
-            Err(webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey)
-        )
+        !matches!(verdict, Err(webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey))
     }
 
     fn verify(
@@ -281,8 +241,7 @@ impl Root {
         let seconds = u64::try_from(moment.as_millis() / 1000).unwrap_or(0);
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let anchors = std::slice::from_ref(&self.anchor);
-        leaf.verify_for_usage(&[ED25519], anchors, &[], time, purpose, revocation, None)
-            .map(drop)
+        leaf.verify_for_usage(&[ED25519], anchors, &[], time, purpose, revocation, None).map(drop)
     }
 }
 

@@ -84,13 +84,8 @@ pub fn wrap(
         &[],
         &mut &mut *rng,
     )
-    .map_err(|_| Error::Wrap {
-        key: recipient_key.id,
-    })?;
-    Ok(Wrapped {
-        encapsulated: encapsulated.to_bytes().to_vec(),
-        ciphertext,
-    })
+    .map_err(|_| Error::Wrap { key: recipient_key.id })?;
+    Ok(Wrapped { encapsulated: encapsulated.to_bytes().to_vec(), ciphertext })
 }
 
 /// Opens a wrap. A failure says nothing about who is to blame: another key, another message, or changed bytes.
@@ -100,9 +95,8 @@ pub fn unwrap(
     encapsulated: &[u8],
     ciphertext: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let enc = Encapsulated::from_bytes(encapsulated).map_err(|_| Error::Encapsulated {
-        found: encapsulated.len(),
-    })?;
+    let enc = Encapsulated::from_bytes(encapsulated)
+        .map_err(|_| Error::Encapsulated { found: encapsulated.len() })?;
     let id = own_key.public.id;
     hpke::single_shot_open::<AesGcm256, HkdfSha256, XWing>(
         &OpModeR::Base,
@@ -127,10 +121,7 @@ impl SealingPublicKey {
     /// Reads a raw X-Wing public key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let key = PublicKey::from_bytes(bytes).map_err(|_| Error::PublicKey { found: bytes.len() })?;
-        Ok(Self {
-            key: Box::new(key),
-            id: key_id(Algorithm::XWing, bytes),
-        })
+        Ok(Self { key: Box::new(key), id: key_id(Algorithm::XWing, bytes) })
     }
 
     /// The raw public key, 1216 bytes.
@@ -170,14 +161,7 @@ impl SealingPrivateKey {
         let key = Box::new(PrivateKey::from_bytes(seed.as_slice()).expect("every 32 bytes are a seed"));
         let public = XWing::sk_to_pk(&key);
         let id = key_id(Algorithm::XWing, &public.to_bytes());
-        Self {
-            key,
-            seed,
-            public: SealingPublicKey {
-                key: Box::new(public),
-                id,
-            },
-        }
+        Self { key, seed, public: SealingPublicKey { key: Box::new(public), id } }
     }
 
     /// The public half.
@@ -240,18 +224,11 @@ mod tests {
     #[test]
     fn a_wrap_opens_for_its_recipient_and_message_only() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (thai, other) = (
-            SealingPrivateKey::generate(&mut rng),
-            SealingPrivateKey::generate(&mut rng),
-        );
+        let (thai, other) = (SealingPrivateKey::generate(&mut rng), SealingPrivateKey::generate(&mut rng));
         let (hk, th): (AgencyId, AgencyId) = ("HK-CED".parse().unwrap(), "TH-TCD".parse().unwrap());
         let digest = Digest::new([5; 32]);
-        let context = WrapContext {
-            message_id: &[1; 16],
-            sender: &hk,
-            recipient: &th,
-            header_digest: &digest,
-        };
+        let context =
+            WrapContext { message_id: &[1; 16], sender: &hk, recipient: &th, header_digest: &digest };
         let wrapped = wrap(&mut rng, thai.public_key(), &context, b"secret").unwrap();
         assert_eq!(wrapped.encapsulated.len(), ENCAPSULATED_SIZE);
 
@@ -260,46 +237,10 @@ mod tests {
         };
         assert_eq!(open(&thai, &context).unwrap(), b"secret");
         assert!(open(&other, &context).is_err());
-        assert!(
-            open(
-                &thai,
-                &WrapContext {
-                    message_id: &[2; 16],
-                    ..context
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            open(
-                &thai,
-                &WrapContext {
-                    sender: &th,
-                    ..context
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            open(
-                &thai,
-                &WrapContext {
-                    recipient: &hk,
-                    ..context
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            open(
-                &thai,
-                &WrapContext {
-                    header_digest: &Digest::ZERO,
-                    ..context
-                }
-            )
-            .is_err()
-        );
+        assert!(open(&thai, &WrapContext { message_id: &[2; 16], ..context }).is_err());
+        assert!(open(&thai, &WrapContext { sender: &th, ..context }).is_err());
+        assert!(open(&thai, &WrapContext { recipient: &hk, ..context }).is_err());
+        assert!(open(&thai, &WrapContext { header_digest: &Digest::ZERO, ..context }).is_err());
     }
 
     #[test]
@@ -307,53 +248,49 @@ mod tests {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
         let key = SealingPrivateKey::generate(&mut rng);
         let hk: AgencyId = "HK-CED".parse().unwrap();
-        let context = WrapContext {
-            message_id: &[1; 16],
-            sender: &hk,
-            recipient: &hk,
-            header_digest: &Digest::ZERO,
-        };
-        let Wrapped {
-            encapsulated,
-            ciphertext,
-        } = wrap(&mut rng, key.public_key(), &context, b"secret").unwrap();
+        let context =
+            WrapContext { message_id: &[1; 16], sender: &hk, recipient: &hk, header_digest: &Digest::ZERO };
+        let Wrapped { encapsulated, ciphertext } =
+            wrap(&mut rng, key.public_key(), &context, b"secret").unwrap();
         for index in (0..ENCAPSULATED_SIZE).step_by(97).chain([ENCAPSULATED_SIZE - 1]) {
             let mut changed = encapsulated.clone();
             changed[index] ^= 1;
-            assert!(
-                unwrap(&key, &context, &changed, &ciphertext).is_err(),
-                "encapsulated byte {index}"
-            );
+            assert!(unwrap(&key, &context, &changed, &ciphertext).is_err(), "encapsulated byte {index}");
         }
         for index in 0..ciphertext.len() {
             let mut changed = ciphertext.clone();
             changed[index] ^= 1;
-            assert!(
-                unwrap(&key, &context, &encapsulated, &changed).is_err(),
-                "ciphertext byte {index}"
-            );
+            assert!(unwrap(&key, &context, &encapsulated, &changed).is_err(), "ciphertext byte {index}");
         }
         assert_eq!(
             unwrap(&key, &context, &encapsulated[1..], &ciphertext),
-            Err(Error::Encapsulated {
-                found: ENCAPSULATED_SIZE - 1
-            })
+            Err(Error::Encapsulated { found: ENCAPSULATED_SIZE - 1 })
         );
         assert!(unwrap(&key, &context, &encapsulated, &[]).is_err());
+    }
+
+    /// Made by the Python package `cryptography` 48 (KEM `MLKEM768_X25519`) for the seed 00 01 02 … 1f; that package
+    /// opens our wraps as well.
+    #[test]
+    fn a_wrap_of_another_implementation_opens() {
+        let made: String = include_str!("../testdata/wrap-by-pyca.b64").split_whitespace().collect();
+        let made = data_encoding::BASE64.decode(made.as_bytes()).unwrap();
+        let (encapsulated, ciphertext) = made.split_at(ENCAPSULATED_SIZE);
+        let key = SealingPrivateKey::from_seed(Box::new(Zeroizing::new(std::array::from_fn(|index| {
+            u8::try_from(index).unwrap()
+        }))));
+        let (hk, th): (AgencyId, AgencyId) = ("HK-CED".parse().unwrap(), "TH-TCD".parse().unwrap());
+        let header_digest = &Digest::new([5; 32]);
+        let context = WrapContext { message_id: &[1; 16], sender: &hk, recipient: &th, header_digest };
+        assert_eq!(unwrap(&key, &context, encapsulated, ciphertext).unwrap().as_slice(), b"secret");
     }
 
     #[test]
     fn public_keys_are_read_back_and_checked() {
         let key = SealingPrivateKey::generate(&mut ChaCha20Rng::seed_from_u64(3));
         let bytes = key.public_key().to_bytes();
-        assert_eq!(
-            SealingPublicKey::from_bytes(&bytes).unwrap().key_id(),
-            key.key_id()
-        );
+        assert_eq!(SealingPublicKey::from_bytes(&bytes).unwrap().key_id(), key.key_id());
         assert!(SealingPublicKey::from_bytes(&bytes[1..]).is_err());
-        assert!(
-            SealingPublicKey::from_bytes(&[0xff; PUBLIC_KEY_SIZE]).is_err(),
-            "beyond the modulus"
-        );
+        assert!(SealingPublicKey::from_bytes(&[0xff; PUBLIC_KEY_SIZE]).is_err(), "beyond the modulus");
     }
 }

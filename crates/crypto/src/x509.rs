@@ -36,9 +36,7 @@ impl Certificate {
         let certificate = parse(der)?;
         let mut uris = uri_names(&certificate)?.into_iter();
         let (Some(uri), None) = (uris.next(), uris.next()) else {
-            return Err(Error::Names {
-                found: uri_names(&certificate)?.len(),
-            });
+            return Err(Error::Names { found: uri_names(&certificate)?.len() });
         };
         Ok(Self {
             identity: uri.parse()?,
@@ -61,20 +59,10 @@ pub fn read_crl(path: &Path) -> Result<CertificateRevocationListDer<'static>, Er
 
 fn read_pem<T: PemObject>(path: &Path, expected: &'static str) -> Result<Vec<T>, Error> {
     let refuse = |source| match source {
-        pem::Error::Io(source) => Error::Io {
-            path: path.to_owned(),
-            source,
-        },
-        source => Error::Pem {
-            path: path.to_owned(),
-            expected,
-            source,
-        },
+        pem::Error::Io(source) => Error::Io { path: path.to_owned(), source },
+        source => Error::Pem { path: path.to_owned(), expected, source },
     };
-    let found = T::pem_file_iter(path)
-        .map_err(refuse)?
-        .collect::<Result<Vec<T>, _>>()
-        .map_err(refuse)?;
+    let found = T::pem_file_iter(path).map_err(refuse)?.collect::<Result<Vec<T>, _>>().map_err(refuse)?;
     if found.is_empty() {
         return Err(refuse(pem::Error::NoItemsFound));
     }
@@ -91,19 +79,14 @@ pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'
 pub(crate) fn ed25519_key(certificate: &X509Certificate<'_>) -> Result<VerifyingKey, Error> {
     let key = certificate.public_key();
     if key.algorithm.algorithm != OID_SIG_ED25519 {
-        return Err(Error::Algorithm {
-            found: key.algorithm.algorithm.to_id_string(),
-        });
+        return Err(Error::Algorithm { found: key.algorithm.algorithm.to_id_string() });
     }
     Ok(VerifyingKey::from_bytes(&key.subject_public_key.data)?)
 }
 
 pub(crate) fn validity(certificate: &X509Certificate<'_>) -> Period {
     let validity = certificate.validity();
-    Period {
-        from: instant(validity.not_before),
-        until: Some(instant(validity.not_after)),
-    }
+    Period { from: instant(validity.not_before), until: Some(instant(validity.not_after)) }
 }
 
 pub(crate) fn instant(time: ASN1Time) -> Instant {
@@ -111,16 +94,11 @@ pub(crate) fn instant(time: ASN1Time) -> Instant {
 }
 
 fn uri_names<'a>(certificate: &X509Certificate<'a>) -> Result<Vec<&'a str>, Error> {
-    let names = certificate
-        .subject_alternative_name()
-        .map_err(|_| Error::Malformed)?;
-    let uris = names
-        .into_iter()
-        .flat_map(|names| &names.value.general_names)
-        .filter_map(|name| match name {
-            GeneralName::URI(uri) => Some(*uri),
-            _ => None,
-        });
+    let names = certificate.subject_alternative_name().map_err(|_| Error::Malformed)?;
+    let uris = names.into_iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+        GeneralName::URI(uri) => Some(*uri),
+        _ => None,
+    });
     Ok(uris.collect())
 }
 
@@ -189,10 +167,7 @@ mod tests {
         let parse = |names: &[&str]| Certificate::parse(&root.issue_names(names).certificate).unwrap_err();
         assert!(matches!(parse(&[]), Error::Names { found: 0 }));
         assert!(matches!(parse(&[OFFICER, OFFICER]), Error::Names { found: 2 }));
-        assert!(matches!(
-            parse(&["https://test.sealpost/HK/CED/officer/desk-1"]),
-            Error::Identity(_)
-        ));
+        assert!(matches!(parse(&["https://test.sealpost/HK/CED/officer/desk-1"]), Error::Identity(_)));
     }
 
     #[test]
@@ -201,10 +176,7 @@ mod tests {
         let mut longer = der.to_vec();
         longer.push(0);
         for bytes in [&[][..], &der[..der.len() - 1], &longer] {
-            assert!(matches!(
-                Certificate::parse(&CertificateDer::from(bytes)),
-                Err(Error::Malformed)
-            ));
+            assert!(matches!(Certificate::parse(&CertificateDer::from(bytes)), Err(Error::Malformed)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Configuration: TOML in, a typed value or the list of all faults out.
 //!
 //! A program declares its keys once, in [`Config::read`]; the same declaration checks files and prints the
-//! [`reference`]. Unknown keys are refused, every fault is reported at once with its line, and nothing is repaired:
+//! [`reference()`]. Unknown keys are refused, every fault is reported at once with its line, and nothing is repaired:
 //! no rounding, no clamping, no guess. Relative paths are taken from the folder of the file.
 //!
 //! ```

@@ -46,3 +46,14 @@ pub enum Error {
     #[error("the log was started before")]
     Started(#[from] TryInitError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_none_is_refused_with_what_is_expected() {
+        let error = init(Format::Json, "info,sealpost=loud").unwrap_err();
+        assert!(error.to_string().contains("expected error, warn, info, debug or trace"), "{error}");
+    }
+}

@@ -13,10 +13,7 @@ const HUB: &str = "spiffe://test.sealpost/hub/main";
 fn both_ends_learn_who_the_other_is_over_a_post_quantum_exchange() {
     let ends = Ends::new();
     let (client, server) = ends.handshake().unwrap();
-    assert_eq!(
-        client.negotiated_key_exchange_group().unwrap().name(),
-        NamedGroup::X25519MLKEM768
-    );
+    assert_eq!(client.negotiated_key_exchange_group().unwrap().name(), NamedGroup::X25519MLKEM768);
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_3));
     assert_eq!(server.alpn_protocol(), Some(&b"h2"[..]));
     assert_eq!(ends.seen_by_server(), Ok(NODE.to_owned()));
@@ -53,15 +50,11 @@ fn a_peer_is_told_why_it_is_refused() {
     assert!(logged.contains("not admitted"), "{logged}");
     let (told, logged) = alert(|ends| ends.client = ends.client_of(&ends.hub, NODE));
     assert_eq!(told, AlertDescription::UnknownCA);
-    assert!(
-        logged.contains("signed by the root of the hub's operator"),
-        "{logged}"
-    );
+    assert!(logged.contains("signed by the root of the hub's operator"), "{logged}");
     let (told, logged) = alert(|ends| {
         let revoked = ends.hk.issue(NODE);
         let mut set = TrustSet::clone(&ends.trust.current());
-        set.install_crl(ends.hk.holder, &ends.hk.crl(&[&revoked]))
-            .unwrap();
+        set.install_crl(ends.hk.holder, &ends.hk.crl(&[&revoked])).unwrap();
         ends.client = revoked.endpoint(&ends.trust, [Admitted::Hub]);
         ends.trust.replace(set);
     });
@@ -72,15 +65,9 @@ fn a_peer_is_told_why_it_is_refused() {
 #[test]
 fn a_client_refuses_a_server_of_another_kind() {
     let mut ends = Ends::new();
-    ends.server = ends
-        .hk
-        .issue(NODE)
-        .endpoint(&ends.trust, [Admitted::AnyAgency(Role::Node)]);
+    ends.server = ends.hk.issue(NODE).endpoint(&ends.trust, [Admitted::AnyAgency(Role::Node)]);
     let refusal = ends.handshake().unwrap_err();
-    assert!(
-        matches!(refusal, (End::Client, rustls::Error::InvalidCertificate(_))),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, (End::Client, rustls::Error::InvalidCertificate(_))), "{refusal:?}");
     assert!(ends.seen_by_client().unwrap_err().contains("only the hub"));
 }
 
@@ -90,25 +77,11 @@ fn a_renewed_certificate_is_shown_from_the_next_handshake_on() {
     let renewed = ends.hk.issue(NODE);
     ends.client.renew(renewed.credentials()).unwrap();
     ends.handshake().unwrap();
-    let certificate = ends
-        .server_verdict
-        .lock()
-        .unwrap()
-        .as_ref()
-        .unwrap()
-        .get()
-        .unwrap()
-        .clone();
+    let certificate = ends.server_verdict.lock().unwrap().as_ref().unwrap().get().unwrap().clone();
     assert_eq!(&certificate.unwrap().public_key, renewed.key.verifying_key());
 
-    let other = ends
-        .hk
-        .issue("spiffe://test.sealpost/HK/CED/node/other")
-        .credentials();
-    assert!(matches!(
-        ends.client.renew(other),
-        Err(Error::OtherIdentity { .. })
-    ));
+    let other = ends.hk.issue("spiffe://test.sealpost/HK/CED/node/other").credentials();
+    assert!(matches!(ends.client.renew(other), Err(Error::OtherIdentity { .. })));
 }
 
 #[test]
@@ -117,10 +90,7 @@ fn a_certificate_goes_with_its_own_key_only() {
     let (one, other) = (hk.issue(NODE), hk.issue(NODE));
     let refusal = Credentials::new(vec![one.certificate], &other.key).unwrap_err();
     assert!(matches!(refusal, Error::OtherKey { .. }));
-    assert!(matches!(
-        Credentials::new(Vec::new(), &other.key),
-        Err(Error::NoCertificate)
-    ));
+    assert!(matches!(Credentials::new(Vec::new(), &other.key), Err(Error::NoCertificate)));
 }
 
 #[derive(Debug)]
@@ -181,9 +151,7 @@ impl Ends {
                 server.write_tls(&mut bytes).unwrap();
             }
             client.read_tls(&mut bytes.as_slice()).unwrap();
-            client
-                .process_new_packets()
-                .map_err(|error| (End::Client, error))?;
+            client.process_new_packets().map_err(|error| (End::Client, error))?;
             verdict.map_err(|error| (End::Server, error))?;
         }
         Ok((client, server))
@@ -218,12 +186,7 @@ fn a_stopped_clock_is_no_way_in() {
     let ends = Ends::new();
     let issued = ends.hk.issue(NODE);
     let admission = Admission::new([Admitted::AnyAgency(Role::Node)]);
-    let end = Endpoint::new(
-        issued.credentials(),
-        ends.trust.clone(),
-        admission,
-        Arc::new(NoClock),
-    );
+    let end = Endpoint::new(issued.credentials(), ends.trust.clone(), admission, Arc::new(NoClock));
     assert!(end.judge(&issued.certificate, Usage::Client).is_err());
     ends.server.judge(&issued.certificate, Usage::Client).unwrap();
     assert_eq!(chains::FixedClock(NOW).current_time().map(instant), Some(NOW));

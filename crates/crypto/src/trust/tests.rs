@@ -12,9 +12,7 @@ fn a_certificate_of_its_own_jurisdiction_is_believed() {
     let (hk, hub) = (Root::new("HK"), Root::new("hub"));
     let set = chains::trust(&[&hk, &hub]);
     for (root, identity) in [(&hk, NODE), (&hub, "spiffe://test.sealpost/hub/main")] {
-        let certificate = set
-            .judge(&root.issue(identity).certificate, Usage::Client, NOW)
-            .unwrap();
+        let certificate = set.judge(&root.issue(identity).certificate, Usage::Client, NOW).unwrap();
         assert_eq!(certificate.identity.to_string(), identity);
     }
 }
@@ -23,14 +21,8 @@ fn a_certificate_of_its_own_jurisdiction_is_believed() {
 fn another_jurisdictions_root_cannot_speak_for_it() {
     let (hk, de, hub) = (Root::new("HK"), Root::new("DE"), Root::new("hub"));
     let set = chains::trust(&[&hk, &de, &hub]);
-    for (root, identity) in [
-        (&de, NODE),
-        (&hub, NODE),
-        (&hk, "spiffe://test.sealpost/hub/main"),
-    ] {
-        let refusal = set
-            .judge(&root.issue(identity).certificate, Usage::Client, NOW)
-            .unwrap_err();
+    for (root, identity) in [(&de, NODE), (&hub, NODE), (&hk, "spiffe://test.sealpost/hub/main")] {
+        let refusal = set.judge(&root.issue(identity).certificate, Usage::Client, NOW).unwrap_err();
         assert!(
             matches!(&refusal, Refusal::WrongRoot { found, .. } if *found == root.holder),
             "{identity}: {refusal}"
@@ -44,22 +36,13 @@ fn a_root_of_the_same_name_but_another_key_is_unknown() {
     let (hk, impostor) = (Root::new("HK"), Root::new("HK"));
     let set = chains::trust(&[&hk]);
     for root in [&impostor, &Root::new("DE")] {
-        let refusal = set
-            .judge(&root.issue(NODE).certificate, Usage::Client, NOW)
-            .unwrap_err();
+        let refusal = set.judge(&root.issue(NODE).certificate, Usage::Client, NOW).unwrap_err();
         assert!(matches!(refusal, Refusal::UnknownRoot { .. }), "{refusal}");
     }
-    let refusal = set.judge(
-        &hk.issue("spiffe://test.sealpost/TH/TCD/node/main").certificate,
-        Usage::Client,
-        NOW,
-    );
+    let refusal =
+        set.judge(&hk.issue("spiffe://test.sealpost/TH/TCD/node/main").certificate, Usage::Client, NOW);
     assert!(matches!(refusal, Err(Refusal::NoRoot { .. })));
-    let refusal = set.judge(
-        &hk.issue("spiffe://other/HK/CED/node/main").certificate,
-        Usage::Client,
-        NOW,
-    );
+    let refusal = set.judge(&hk.issue("spiffe://other/HK/CED/node/main").certificate, Usage::Client, NOW);
     assert!(matches!(refusal, Err(Refusal::Network { .. })));
 }
 
@@ -90,17 +73,9 @@ fn revocation_is_obeyed_and_must_be_known_and_current() {
     let judge = |set: &TrustSet, now| set.judge(&good.certificate, Usage::Client, now).map(|_| ());
 
     assert!(matches!(judge(&set, NOW), Err(Refusal::NoCrl { .. })));
-    set.install_crl(holder, &hk.crl_between(&[&bad], NOW, NOW.plus(DAY)))
-        .unwrap();
-    judge(
-        &set,
-        NOW.plus(DAY).plus(CLOCK_TOLERANCE).minus(Duration::from_secs(1)),
-    )
-    .unwrap();
-    assert!(matches!(
-        judge(&set, NOW.plus(DAY).plus(CLOCK_TOLERANCE)),
-        Err(Refusal::StaleCrl { .. })
-    ));
+    set.install_crl(holder, &hk.crl_between(&[&bad], NOW, NOW.plus(DAY))).unwrap();
+    judge(&set, NOW.plus(DAY).plus(CLOCK_TOLERANCE).minus(Duration::from_secs(1))).unwrap();
+    assert!(matches!(judge(&set, NOW.plus(DAY).plus(CLOCK_TOLERANCE)), Err(Refusal::StaleCrl { .. })));
     let refusal = set.judge(&bad.certificate, Usage::Client, NOW);
     assert!(matches!(refusal, Err(Refusal::Revoked { .. })));
 }
@@ -114,16 +89,10 @@ fn only_the_roots_own_newer_list_is_taken() {
 
     let older = hk.crl_between(&[], NOW.minus(DAY), NOW.plus(DAY));
     assert!(matches!(install(&older), Err(Error::OlderCrl { .. })));
-    assert!(matches!(
-        install(&impostor.crl(&[])),
-        Err(Error::CrlSignature { .. })
-    ));
+    assert!(matches!(install(&impostor.crl(&[])), Err(Error::CrlSignature { .. })));
     assert!(matches!(install(&de.crl(&[])), Err(Error::ForeignCrl { .. })));
     assert!(matches!(install(b"no list"), Err(Error::MalformedCrl { .. })));
-    assert!(matches!(
-        set.install_crl(de.holder, &de.crl(&[])),
-        Err(Error::NoRoot { .. })
-    ));
+    assert!(matches!(set.install_crl(de.holder, &de.crl(&[])), Err(Error::NoRoot { .. })));
 }
 
 #[test]
@@ -151,21 +120,13 @@ fn a_door_admits_its_own_roles_only() {
     let hk = Root::new("HK");
     let set = chains::trust(&[&hk]);
     let door = Admission::new([
-        Admitted::Agency(
-            "HK-CED".parse().unwrap(),
-            sealpost_domain::identity::Role::Officer,
-        ),
+        Admitted::Agency("HK-CED".parse().unwrap(), sealpost_domain::identity::Role::Officer),
         Admitted::Operator,
     ]);
     let judge = |identity| door.judge(&set, &hk.issue(identity).certificate, Usage::Client, NOW);
     judge("spiffe://test.sealpost/HK/CED/officer/desk-1").unwrap();
     for outside in [NODE, "spiffe://test.sealpost/HK/ICAC/officer/desk-1"] {
         let refusal = judge(outside).unwrap_err();
-        assert!(
-            refusal
-                .to_string()
-                .ends_with("only HK-CED's officer, the hub's operator"),
-            "{refusal}"
-        );
+        assert!(refusal.to_string().ends_with("only HK-CED's officer, the hub's operator"), "{refusal}");
     }
 }
