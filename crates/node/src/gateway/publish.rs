@@ -1,0 +1,255 @@
+//! Publishing: many messages on their way to the disk at once, answered in the order in which they came.
+//!
+//! A message is handed to the node's writer before the next request is read, so that the order of a caller's messages
+//! is the order of the ledger; its answer is waited for while later ones are handed over, so that one sync serves
+//! many. A caller with [`WINDOW`] unanswered messages is not read from until one of them is answered.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::view::{Published, Refusal};
+use sealpost_proto::v1 as pb;
+use sealpost_wire::gateway as wire;
+use sealpost_wire::status::Failure;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::metadata::MetadataValue;
+
+use crate::handle::{Handle, Publication, PublishError};
+
+/// How many messages of one call may be unanswered.
+pub(super) const WINDOW: usize = 256;
+/// How often a message is offered again to a node that is full, each time after twice the pause.
+const OFFERS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// When a caller should try again, in milliseconds.
+const RETRY_HINT_MS: u64 = 1000;
+
+type Answer = Result<Published, PublishError>;
+type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The answers to a stream of requests. It ends with the requests, or after the first failure that is the node's: then
+/// nothing after it was taken.
+pub(super) fn answers<S>(
+    handle: Handle,
+    publisher: KeyId,
+    requests: S,
+    stop: CancellationToken,
+) -> impl Stream<Item = Result<pb::PublishResponse, Status>> + Send + 'static
+where
+    S: Stream<Item = Result<pb::PublishRequest, Status>> + Send + 'static,
+{
+    let intake = Intake { handle, publisher, requests: requests.boxed(), stop, ended: false };
+    stream::unfold(intake, Intake::next).buffered(WINDOW).scan(false, |failed, answer| {
+        let told = (!*failed).then_some(answer);
+        *failed |= told.as_ref().is_some_and(Result::is_err);
+        futures::future::ready(told)
+    })
+}
+
+/// Reads requests and hands messages over, one at a time.
+struct Intake {
+    handle: Handle,
+    publisher: KeyId,
+    requests: BoxStream<'static, Result<pb::PublishRequest, Status>>,
+    stop: CancellationToken,
+    ended: bool,
+}
+
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<pb::PublishResponse, Status>> + Send>>;
+
+impl Intake {
+    async fn next(mut self) -> Option<(Answering, Self)> {
+        if self.ended {
+            return None;
+        }
+        let request = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopping()),
+            request = self.requests.next() => request?,
+        };
+        let answering = match request {
+            Ok(request) => self.take(request).await,
+            Err(status) => {
+                self.ended = true;
+                futures::future::ready(Err(status)).boxed()
+            }
+        };
+        Some((answering, self))
+    }
+
+    async fn take(&mut self, request: pb::PublishRequest) -> Answering {
+        let (sequence, publication) = wire::publish_request(request);
+        let publication = match publication {
+            Ok(wire::Publication { key, draft }) => {
+                Publication { draft, idempotency_key: key, publisher: self.publisher }
+            }
+            Err(refusals) => {
+                let answer = wire::answer_message(sequence, &Err(refusals));
+                return futures::future::ready(Ok(answer)).boxed();
+            }
+        };
+        match offer(&self.handle, publication).await {
+            Ok(pending) => pending.map(move |answer| answered(sequence, answer)).boxed(),
+            Err(error) => {
+                self.ended = true;
+                futures::future::ready(answered(sequence, Err(error))).boxed()
+            }
+        }
+    }
+}
+
+/// Hands a message over; waits a little where there is no room.
+async fn offer(handle: &Handle, publication: Publication) -> Result<Pending, PublishError> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..OFFERS {
+        match hand_over(handle, publication.clone()) {
+            Err(PublishError::Full) => time::sleep(pause).await,
+            handed_over => return handed_over,
+        }
+        pause *= 2;
+    }
+    hand_over(handle, publication)
+}
+
+/// The writer has the message when this returns, or the failure is known.
+fn hand_over(handle: &Handle, publication: Publication) -> Result<Pending, PublishError> {
+    let handle = handle.clone();
+    let mut pending: Pending = async move { handle.publish(publication).await }.boxed();
+    match pending.as_mut().now_or_never() {
+        None => Ok(pending),
+        Some(Err(error @ (PublishError::Full | PublishError::Stopping))) => Err(error),
+        Some(answer) => Ok(futures::future::ready(answer).boxed()),
+    }
+}
+
+fn answered(sequence: u64, answer: Answer) -> Result<pb::PublishResponse, Status> {
+    let told: Result<Published, Vec<Refusal>> = match answer {
+        Ok(published) => Ok(published),
+        Err(PublishError::Refused(refusals)) => Err(refusals),
+        Err(PublishError::Full) => return Err(full(sequence)),
+        Err(PublishError::Stopping) => return Err(stopping()),
+        Err(PublishError::Fatal) => {
+            let detail = "the node's disk failed; repeat with the same idempotency key once it runs again";
+            return Err(Failure::Unavailable.status(detail));
+        }
+    };
+    Ok(wire::answer_message(sequence, &told))
+}
+
+fn stopping() -> Status {
+    Failure::Unavailable.status("the node is stopping; repeat later what was not answered")
+}
+
+fn full(sequence: u64) -> Status {
+    let detail = format!("the node is full; from sequence {sequence} on nothing was taken, repeat later");
+    let mut status = Failure::Full.status(detail);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from(RETRY_HINT_MS));
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::super::fake::{FakeNode, draft};
+    use super::*;
+
+    const PUBLISHER: KeyId = KeyId::new([5; 32]);
+
+    type Request = Result<pb::PublishRequest, Status>;
+
+    fn requests(sequences: impl IntoIterator<Item = u64>) -> Vec<Request> {
+        let request = |sequence| Ok(wire::publish_request_message(sequence, None, &draft()));
+        sequences.into_iter().map(request).collect()
+    }
+
+    fn outcome(answer: Result<pb::PublishResponse, Status>) -> Result<(u64, bool), Code> {
+        let (sequence, result) = wire::answer(answer.map_err(|status| status.code())?).unwrap();
+        Ok((sequence, result.is_ok()))
+    }
+
+    async fn outcomes(
+        answers: impl Stream<Item = Result<pb::PublishResponse, Status>>,
+    ) -> Vec<Result<(u64, bool), Code>> {
+        answers.map(outcome).collect().await
+    }
+
+    #[tokio::test]
+    async fn answers_keep_the_order_of_the_requests_and_refused_messages_do_not_end_the_stream() {
+        let node = FakeNode::default();
+        let malformed = pb::PublishRequest { sequence: 2, ..pb::PublishRequest::default() };
+        let mut requests = requests([1, 3]);
+        requests.insert(1, Ok(malformed));
+        let requests = stream::iter(requests);
+        let answers = answers(node.handle(16), PUBLISHER, requests, CancellationToken::new());
+        assert_eq!(outcomes(answers).await, [Ok((1, true)), Ok((2, false)), Ok((3, true))]);
+        assert_eq!(node.published(), 2);
+    }
+
+    #[tokio::test]
+    async fn later_messages_are_handed_over_while_earlier_ones_are_on_their_way_to_the_disk() {
+        let node = FakeNode::holding_answers();
+        let requests = stream::iter(requests(1..=10)).chain(stream::pending());
+        let answers = answers(node.handle(16), PUBLISHER, requests, CancellationToken::new());
+        tokio::pin!(answers);
+        // One poll is enough: nothing waits for an answer.
+        assert!(answers.next().now_or_never().is_none());
+        node.wait_for(10).await;
+        node.release();
+        for sequence in 1..=10 {
+            assert_eq!(outcome(answers.next().await.unwrap()), Ok((sequence, true)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_not_read_from_beyond_the_window() {
+        let node = FakeNode::holding_answers();
+        let requests = stream::iter(requests(1..=3 * WINDOW as u64));
+        let answers = answers(node.handle(4 * WINDOW), PUBLISHER, requests, CancellationToken::new());
+        tokio::pin!(answers);
+        assert!(answers.next().now_or_never().is_none());
+        node.wait_for(WINDOW).await;
+        assert!(answers.next().now_or_never().is_none());
+        assert_eq!(node.published(), WINDOW);
+        node.release();
+        assert_eq!(outcome(answers.next().await.unwrap()), Ok((1, true)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_node_takes_nothing_more_and_says_so() {
+        let node = FakeNode::taking_one();
+        let requests = stream::iter(requests(1..=4));
+        let answers = answers(node.handle(1), PUBLISHER, requests, CancellationToken::new());
+        tokio::pin!(answers);
+        assert_eq!(outcome(answers.next().await.unwrap()), Ok((1, true)));
+        // The second fills the queue, the third finds no room for a while, and the fourth is not offered.
+        assert!(time::timeout(Duration::from_secs(10), answers.next()).await.is_err());
+        node.release();
+        assert_eq!(outcome(answers.next().await.unwrap()), Ok((2, true)));
+        let status = answers.next().await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.metadata().contains_key("grpc-retry-pushback-ms"));
+        assert!(answers.next().await.is_none());
+        assert_eq!(node.published(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_is_answered_when_the_node_stops() {
+        let node = FakeNode::holding_answers();
+        let stop = CancellationToken::new();
+        let requests = stream::iter(requests([1])).chain(stream::pending());
+        let answers = answers(node.handle(16), PUBLISHER, requests, stop.clone());
+        tokio::pin!(answers);
+        assert!(answers.next().now_or_never().is_none());
+        stop.cancel();
+        node.wait_for(1).await;
+        node.release();
+        assert_eq!(outcomes(answers).await, [Ok((1, true)), Err(Code::Unavailable)]);
+    }
+}
