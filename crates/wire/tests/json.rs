@@ -1,6 +1,8 @@
 //! The JSON form from the outside: the examples that are shipped, the published schemas, and what a user is told about
 //! a wrong document.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

@@ -42,6 +42,7 @@ pub(super) fn required<M, T>(
 }
 
 /// Reads a message that may be absent; `None` only when it is there and wrong.
+#[expect(clippy::option_option, reason = "absent, or wrong: the two are told apart")]
 pub(super) fn absent_or<M, T>(
     message: Option<M>,
     at: &Place<'_>,
@@ -51,6 +52,7 @@ pub(super) fn absent_or<M, T>(
 }
 
 /// Reads a text whose absence is written as an empty one.
+#[expect(clippy::option_option, reason = "absent, or wrong: the two are told apart")]
 pub(super) fn optional<T>(text: &str, at: &Place<'_>) -> Option<Option<T>>
 where
     T: FromStr,
@@ -142,6 +144,7 @@ fn declared_goods(message: pb::DeclaredGoods, at: &Place<'_>) -> Option<Declared
     Some(DeclaredGoods { description: description?, hs: hs?, quantity: quantity?, value: value? })
 }
 
+#[expect(clippy::option_option, reason = "absent, or wrong: the two are told apart")]
 fn declared_code(code: &str, edition: u32, at: &Place<'_>) -> Option<Option<DeclaredCode>> {
     if code.is_empty() && edition == 0 {
         return Some(None);

@@ -193,6 +193,7 @@ macro_rules! choice {
         $(#[$doc])*
         #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "read and written one at a time, never held")]
         pub(crate) enum $form {
             $($(#[$variant_doc])* $variant($type),)+
         }

@@ -204,3 +204,102 @@ impl From<&view::Verification> for Verification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sealpost_domain::alert::fault::Collector;
+    use sealpost_domain::alert::{Draft, DraftParts};
+    use sealpost_domain::instant::Instant;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::json::{message_schema, parse_draft, structure};
+
+    const SIGHTING: &str = include_str!("../../../../sample/examples/sighting.json");
+
+    fn shown(draft: Draft) -> view::Shown {
+        let kind = draft.kind();
+        let DraftParts {
+            recipients,
+            operation,
+            priority,
+            category,
+            handling,
+            sharing,
+            in_reply_to,
+            alert,
+            ..
+        } = draft.into_parts();
+        let at = Instant::from_millis(1_791_090_000_123);
+        let state = view::RecipientState {
+            agency: recipients[0].clone(),
+            state: DeliveryState::Refused,
+            since: at,
+            rule: Some("agreement.none".to_owned()),
+            overdue: true,
+        };
+        view::Shown {
+            index: 7,
+            direction: Direction::Sent,
+            id: MessageId::new(1_791_090_000_123, [1; 10]),
+            sender: "DE-ZKA".parse().unwrap(),
+            recipients,
+            operation,
+            sent_at: at,
+            recorded_at: at,
+            kind,
+            priority,
+            act_before: Some(at),
+            category,
+            mode: sharing,
+            handling,
+            in_reply_to,
+            alert: Some(alert),
+            verification: view::Verification {
+                signing_key: KeyId::new([1; 32]),
+                header: Digest::new([2; 32]),
+                directory_version: 3,
+                link_number: 4,
+                agreement: "sample-multilateral".to_owned(),
+            },
+            read: false,
+            late: false,
+            gap_before: true,
+            states: vec![state],
+        }
+    }
+
+    fn written(shown: &view::Shown) -> Value {
+        let line = Message::from(shown).to_line();
+        assert!(!line.contains('\n'), "{line}");
+        let value = serde_json::from_str(&line).unwrap();
+        let collector = Collector::default();
+        structure::check(message_schema(), &value, &collector.root());
+        assert_eq!(collector.into_faults(), None, "what is written follows the published schema");
+        value
+    }
+
+    #[test]
+    fn a_message_shows_the_fields_of_its_draft_as_the_draft_wrote_them() {
+        let draft: Value = serde_json::from_str(SIGHTING).unwrap();
+        let value = written(&shown(parse_draft(SIGHTING).unwrap()));
+        for (name, field) in draft.as_object().unwrap() {
+            assert_eq!(&value[name], field, "{name}");
+        }
+        assert_eq!(value["kind"], "sighting");
+        assert_eq!(value["sent_at"], "2026-10-04T05:00:00.123Z");
+        assert_eq!(value["states"][0]["state"], "REFUSED");
+        assert_eq!(value["states"][0]["rule"], "agreement.none");
+        assert_eq!(value["verification"]["directory_version"], 3);
+    }
+
+    #[test]
+    fn an_erased_message_still_shows_what_its_header_says() {
+        let erased = view::Shown { alert: None, ..shown(parse_draft(SIGHTING).unwrap()) };
+        let value = written(&erased);
+        for name in ["grading", "purpose", "retention_until", "content"] {
+            assert_eq!(value.get(name), None, "{name}");
+        }
+        assert_eq!(value["in_reply_to"], json!("0199a3f2-5b80-7c41-9f0e-2d5b7a1c4e61"));
+    }
+}

@@ -5,6 +5,7 @@
 //! JSON Lines. What is written is canonical: reading and writing it again gives the same text. The schemas in
 //! `docs/schema/` are generated from the types in this module.
 
+mod answers;
 mod content;
 mod draft;
 mod form;
