@@ -2,6 +2,18 @@
 //!
 //! | module | promises |
 //! |---|---|
+//! | [`gateway`] | the door for the own systems and officers; who may do what, by certificate |
 //! | [`handle`] | what the gateway may ask; nothing is answered before it is durable |
 
+pub mod core;
+pub mod engine;
+pub mod gateway;
 pub mod handle;
+pub mod pool;
+pub mod prepare;
+pub mod projection;
+pub mod retention;
+pub mod shared;
+pub mod verify;
+pub mod views;
+pub mod wraps;

@@ -47,8 +47,8 @@ impl Directories {
     }
 
     pub(super) fn apply(&mut self, index: u64, version: DirectoryVersion, body: &Bytes) -> Result<(), Error> {
-        let signed = signed_from_bytes(body, DIRECTORY_BYTES_MAX)
-            .map_err(|source| Error::Record { index, source })?;
+        let signed =
+            signed_from_bytes(body, DIRECTORY_BYTES_MAX).map_err(|source| Error::Record { index, source })?;
         let directory = self.open(&signed).map_err(|fault| Error::Directory { index, fault })?;
         if directory.version != version {
             let fault = format!(

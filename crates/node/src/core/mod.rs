@@ -37,7 +37,7 @@ pub use directories::{Directories, Opener};
 pub use error::Error;
 use inbox::Inbox;
 use outbox::Outbox;
-pub use round::Round;
+pub use round::{Outgoing, Round};
 pub use security::{Alarm, Security};
 
 /// What the core is given from outside.

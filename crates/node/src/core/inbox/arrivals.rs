@@ -76,10 +76,9 @@ impl Core {
                 self.inbox.repeat_receipt(&arrived.sender);
                 return Judged::Duplicate;
             }
-            Arrival::Equivocation { first } => (
-                "link.equivocation",
-                format!("number {} was settled by header {first}", position.number),
-            ),
+            Arrival::Equivocation { first } => {
+                ("link.equivocation", format!("number {} was settled by header {first}", position.number))
+            }
             Arrival::BrokenChain { settled } => (
                 "link.broken_chain",
                 format!("number {} names another predecessor than {settled}", position.number),
@@ -108,8 +107,7 @@ impl Inbox {
         index: u64,
         received: &record::Received,
     ) -> Result<(), Error> {
-        let header =
-            header_from_bytes(&received.header).map_err(|source| Error::Record { index, source })?;
+        let header = header_from_bytes(&received.header).map_err(|source| Error::Record { index, source })?;
         self.cursors.insert(header.priority, received.cursor);
         let peer = self.peers.entry(header.sender.clone()).or_default();
         peer.received += 1;

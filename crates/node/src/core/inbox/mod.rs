@@ -87,7 +87,11 @@ impl Inbox {
         let pending = self.tentative.get(key);
         let at = |number: u64| pending.and_then(|pending| pending.get(&number));
         if let Some((first, _)) = at(number) {
-            return if *first == digest { Arrival::Duplicate } else { Arrival::Equivocation { first: *first } };
+            return if *first == digest {
+                Arrival::Duplicate
+            } else {
+                Arrival::Equivocation { first: *first }
+            };
         }
         let durable = match self.links.get(key) {
             Some(link) => link.judge(number, digest, previous),

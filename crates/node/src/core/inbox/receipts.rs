@@ -164,9 +164,10 @@ fn link_receipt(key: &LinkKey, link: &Received, peer: Option<&Peer>, room: &mut 
         peer.and_then(|peer| Some((peer.confirmed, peer.told.get(&(key.priority, key.incarnation, number))?)))
             .is_some_and(|(confirmed, told)| *told <= confirmed)
     };
-    let mut exceptions = link.exceptions().filter(|(number, ..)| !confirmed(*number)).map(
-        |(number, disposition, rule)| Exception { number, disposition, rule: rule.to_owned() },
-    );
+    let mut exceptions = link
+        .exceptions()
+        .filter(|(number, ..)| !confirmed(*number))
+        .map(|(number, disposition, rule)| Exception { number, disposition, rule: rule.to_owned() });
     let told: Vec<Exception> = exceptions.by_ref().take(room.exceptions).collect();
     room.exceptions -= told.len();
     // A count over an exception that is not told would make it look delivered.

@@ -28,11 +28,8 @@ impl Core {
     /// Records that the sender filled a number without a message, unless the number is settled. The caller has
     /// verified the signature, and that the void is for this node.
     pub fn voided(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, void: &Void) {
-        let key = LinkKey {
-            sender: void.sender.clone(),
-            priority: void.priority,
-            incarnation: void.incarnation,
-        };
+        let key =
+            LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
         let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
             Arrival::Next | Arrival::AfterGap => {
                 self.inbox.hold(key, void.number, void.header, void.previous);
@@ -69,11 +66,8 @@ impl Core {
 
 impl Inbox {
     pub(in crate::core) fn apply_void(&mut self, void: &Void) {
-        let key = LinkKey {
-            sender: void.sender.clone(),
-            priority: void.priority,
-            incarnation: void.incarnation,
-        };
+        let key =
+            LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
         let link = self.links.entry(key).or_default();
         link.settle(void.number, void.header, void.previous, Settled::Void);
         self.peers.entry(void.sender.clone()).or_default().settle();

@@ -49,7 +49,8 @@ impl Outbox {
         let Some(open) = self.by_header.get(header).and_then(|index| self.open.get(index)) else {
             return Vec::new();
         };
-        let concerned = |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
+        let concerned =
+            |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
             let link = self.links.get(&LinkKey { recipient: recipient.clone(), priority, incarnation })?;
@@ -75,8 +76,8 @@ impl Outbox {
         statement: &Signed,
         headers: &[Digest],
     ) -> Result<(), Error> {
-        let accepted = Accepted::from_payload(&statement.payload)
-            .map_err(|source| Error::Record { index, source })?;
+        let accepted =
+            Accepted::from_payload(&statement.payload).map_err(|source| Error::Record { index, source })?;
         for (position, header) in headers.iter().enumerate() {
             let Some(message) = self.by_header.get(header).copied() else { continue };
             let Some(open) = self.open.get_mut(&message) else { continue };

@@ -88,13 +88,16 @@ impl Outbox {
 
     /// Whether something on a link to a peer is not receipted.
     fn is_active(&self, recipient: &AgencyId) -> bool {
-        self.links.iter().any(|(key, link)| key.recipient == *recipient && link.receipted() < link.head().number)
+        self.links
+            .iter()
+            .any(|(key, link)| key.recipient == *recipient && link.receipted() < link.head().number)
     }
 
     fn link_heads(&self, recipient: &AgencyId, now: Instant) -> Vec<LinkHead> {
-        let quiet = self.peers.get(recipient).is_none_or(|peer| {
-            peer.touched_at.is_none_or(|touched| now.since(touched) >= self.policy.quiet)
-        });
+        let quiet = self
+            .peers
+            .get(recipient)
+            .is_none_or(|peer| peer.touched_at.is_none_or(|touched| now.since(touched) >= self.policy.quiet));
         let activity = if quiet { Activity::Last } else { Activity::Active };
         let links = self.links.iter().filter(|(key, _)| key.recipient == *recipient);
         links

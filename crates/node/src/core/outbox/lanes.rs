@@ -35,7 +35,7 @@ impl Lanes {
                 self.lane(priority).insert(index);
             }
             Progress::Submitted => {}
-            Progress::Accepted { again_at, .. } => {
+            Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
                 self.again.insert((again_at, index));
             }
         }
@@ -47,7 +47,7 @@ impl Lanes {
                 self.lane(priority).remove(&index);
             }
             Progress::Submitted => {}
-            Progress::Accepted { again_at, .. } => {
+            Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
                 self.again.remove(&(again_at, index));
             }
         }
@@ -109,6 +109,22 @@ impl Outbox {
         }
     }
 
+    /// Every message of these lanes that was taken out goes back into its lane: the stream to the hub ended.
+    pub fn requeue_lanes(&mut self, lanes: &[Priority]) {
+        let unanswered = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.progress == Progress::Submitted && lanes.contains(&open.priority));
+        let unanswered: Vec<u64> = unanswered.map(|(index, _)| *index).collect();
+        self.requeue(unanswered);
+    }
+
+    /// A message that was taken out cannot be sent now: it is tried again later.
+    pub fn defer(&mut self, index: u64, now: Instant) {
+        let again_at = now.plus(self.policy.resend_after);
+        self.move_to(index, Progress::Deferred { again_at });
+    }
+
     /// Puts everything that is due to be sent again into its lane. How many there were.
     pub fn send_due_again(&mut self, now: Instant) -> usize {
         let later = self.lanes.again.split_off(&(Instant::from_millis(now.as_millis() + 1), 0));
@@ -125,7 +141,8 @@ impl Outbox {
         if self.hub.replace(hub) == Some(hub) {
             return 0;
         }
-        let promised_by_another = |progress: &Progress| matches!(progress, Progress::Accepted { hub: by, .. } if *by != hub);
+        let promised_by_another =
+            |progress: &Progress| matches!(progress, Progress::Accepted { hub: by, .. } if *by != hub);
         let lost: Vec<u64> = self
             .open
             .iter()

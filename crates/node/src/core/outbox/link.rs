@@ -38,11 +38,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn standing(&self) -> Standing {
-        Standing {
-            state: self.state,
-            since: self.since,
-            rule: self.rule.as_deref().map(str::to_owned),
-        }
+        Standing { state: self.state, since: self.since, rule: self.rule.as_deref().map(str::to_owned) }
     }
 
     pub(super) fn state(&self) -> DeliveryState {

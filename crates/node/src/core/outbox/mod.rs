@@ -23,10 +23,10 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
 use heads::Peer;
-pub use lanes::Submission;
 use lanes::Lanes;
+pub use lanes::Submission;
 use link::OutLink;
-pub use publish::{Answer, HeaderParts, Keep, Kept, Placed, Prepared};
+pub use publish::{Answer, HeaderParts, Keep, Placed, Prepared};
 
 /// When the node tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,8 @@ enum Progress {
     Submitted,
     /// Promised by this life of the hub; sent again at that time.
     Accepted { hub: Incarnation, again_at: Instant },
+    /// It could not be sent; tried again at that time.
+    Deferred { again_at: Instant },
 }
 
 /// Where a message stands at one recipient.

@@ -1,7 +1,6 @@
 //! A message of our own gets its numbers, its signature and its record, in one step and last of all.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use rand::CryptoRng;
@@ -25,20 +24,17 @@ use sealpost_wire::ledger::{stored_body_from_bytes, stored_body_to_bytes};
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::{Core, Env, Error, Round, signature_of};
 
-/// A content key as it lies at rest.
-pub struct Kept {
-    /// Under which bucket key.
-    pub bucket: Bytes,
-    /// The nonce of that wrapping.
-    pub nonce: [u8; 12],
-    /// The wrapped content key.
-    pub wrapped: Bytes,
-}
-
-/// A bucket in which content keys are kept.
+/// A bucket in which content keys are kept. Its key is there already: keeping touches no disk.
 pub trait Keep: Send + Sync {
-    /// Wraps a content key for keeping, bound to its message's header.
-    fn keep(&self, rng: &mut dyn CryptoRng, key: &ContentKey, header: &Digest) -> Kept;
+    /// The body of a message at rest, its content key wrapped and bound to the message's header; `None` when the
+    /// bucket has ended meanwhile.
+    fn keep(
+        &self,
+        rng: &mut dyn CryptoRng,
+        key: &ContentKey,
+        header: &Digest,
+        sealed: Bytes,
+    ) -> Option<StoredBody>;
 }
 
 /// What a header says that its sender chose.
@@ -86,8 +82,6 @@ pub struct Prepared {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Who handed it in.
     pub publisher: KeyId,
-    /// How long it is to be kept from its sending.
-    pub retention: Duration,
 }
 
 /// What came of a message that was to be published.
@@ -99,7 +93,7 @@ pub enum Answer {
     RepeatsRecord(u64),
     /// Its key is used by the message at this place of the same round.
     RepeatsPlace(usize),
-    /// Another directory is in force by now: it has to be prepared again.
+    /// Another directory is in force by now, or its bucket has ended: it has to be prepared again.
     Stale,
 }
 
@@ -136,21 +130,18 @@ impl Core {
         let id = MessageId::new(u64::try_from(env.now.as_millis()).unwrap_or(0), random);
 
         let positions = self.outbox.next_positions(env, prepared);
-        let header = header(&self.outbox.me, id, env.now, prepared, &positions).map_err(|fault| {
-            Error::Contradiction { index: self.next_index(), fault: fault.to_string() }
-        })?;
+        let header = header(&self.outbox.me, id, env.now, prepared, &positions)
+            .map_err(|fault| Error::Contradiction { index: self.next_index(), fault: fault.to_string() })?;
         let header_bytes = header_to_bytes(&header);
         let digest = sha256(&header_bytes);
         let signature = sign_statement(env.signer, PayloadType::Header, &header_bytes)?;
 
-        let kept = prepared.bucket.keep(env.rng, &prepared.content_key, &digest);
-        let body = StoredBody {
-            sealed: prepared.sealed.clone(),
-            bucket: kept.bucket,
-            key_nonce: kept.nonce,
-            wrapped_key: kept.wrapped,
-            idempotency_key: prepared.idempotency_key.as_ref().map_or_else(String::new, ToString::to_string),
+        let sealed = prepared.sealed.clone();
+        let Some(mut body) = prepared.bucket.keep(env.rng, &prepared.content_key, &digest, sealed) else {
+            return Ok(Answer::Stale);
         };
+        body.idempotency_key =
+            prepared.idempotency_key.as_ref().map_or_else(String::new, ToString::to_string);
         let mut salt = [0; 32];
         env.rng.fill_bytes(&mut salt);
         let salted = |key: &IdempotencyKey| sha256(&[key.as_str().as_bytes(), &salt].concat());
@@ -184,11 +175,7 @@ impl Outbox {
         tentative.or_else(|| self.links.get(key).map(super::OutLink::head)).unwrap_or(Head::EMPTY)
     }
 
-    fn next_positions(
-        &self,
-        env: &mut Env<'_>,
-        prepared: &Prepared,
-    ) -> Vec<(AgencyId, OpenedCommitment)> {
+    fn next_positions(&self, env: &mut Env<'_>, prepared: &Prepared) -> Vec<(AgencyId, OpenedCommitment)> {
         let incarnation = self.incarnation;
         let priority = prepared.parts.priority;
         let next = |(recipient, _): &(AgencyId, Digest)| {
@@ -273,14 +260,15 @@ fn header(
 ) -> Result<Header, RecipientsError> {
     let HeaderParts { kind, priority, act_before, category, mode, handling, operation, in_reply_to } =
         prepared.parts.clone();
-    let recipient = |((agency, agreement), (_, opened)): (&(AgencyId, Digest), &(AgencyId, OpenedCommitment))| {
-        let Position { incarnation, number } = opened.position;
-        Recipient {
-            agency: agency.clone(),
-            agreement: *agreement,
-            link_commitment: link_commitment(&opened.salt, &incarnation.0, number, &opened.previous),
-        }
-    };
+    let recipient =
+        |((agency, agreement), (_, opened)): (&(AgencyId, Digest), &(AgencyId, OpenedCommitment))| {
+            let Position { incarnation, number } = opened.position;
+            Recipient {
+                agency: agency.clone(),
+                agreement: *agreement,
+                link_commitment: link_commitment(&opened.salt, &incarnation.0, number, &opened.previous),
+            }
+        };
     Ok(Header {
         id,
         sender: me.clone(),

@@ -37,7 +37,9 @@ impl Core {
                 "receipt.other_chain",
                 "the receipt names a header that we did not send at its last contiguous number",
             ),
-            Judgement::Ahead => ("receipt.ahead", "the receipt settles numbers that this ledger never gave out"),
+            Judgement::Ahead => {
+                ("receipt.ahead", "the receipt settles numbers that this ledger never gave out")
+            }
         };
         let alarm = Alarm {
             rule,

@@ -1,0 +1,159 @@
+//! Who waits for a round, and what each is told when it is durable or was refused.
+
+use sealpost_domain::view::Published;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::Error;
+use super::input::{Input, Mark, Outcome};
+use crate::core::inbox::Judged;
+use crate::core::outbox::{Answer, Placed};
+use crate::core::{Core, Env, Round};
+use crate::handle::{AcknowledgeError, PublishError};
+use crate::shared::Shared;
+use crate::verify::Verified;
+use crate::verify::statements::Said;
+
+type PublishAnswer = oneshot::Sender<Result<Outcome, PublishError>>;
+
+/// Those who wait for one round.
+#[derive(Default)]
+pub(super) struct Answers {
+    published: Vec<(PublishAnswer, Answer)>,
+    acknowledged: Vec<(oneshot::Sender<Result<u32, AcknowledgeError>>, u32)>,
+    delivered: Vec<(Mark, u64)>,
+    directories: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Messages of ours that the hub has promised to deliver.
+    accepted: Vec<u64>,
+}
+
+impl Answers {
+    /// Lets the core decide on one input, and notes who waits for it.
+    pub(super) fn decide(
+        &mut self,
+        input: Input,
+        core: &mut Core,
+        env: &mut Env<'_>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        match input {
+            Input::Publish { prepared, answer } => {
+                let decided = core.publish(env, round, &prepared)?;
+                self.published.push((answer, decided));
+            }
+            Input::Acknowledge { messages, reader, answer } => {
+                let read =
+                    messages.into_iter().filter(|message| core.read(env, round, message.clone(), reader));
+                let count = u32::try_from(read.count()).unwrap_or(u32::MAX);
+                self.acknowledged.push((answer, count));
+            }
+            Input::Delivered { verified, index, mark } => {
+                deliver(*verified, core, env, round);
+                self.delivered.push((mark, index));
+            }
+            Input::Accepted { statement, accepted, headers, messages } => {
+                for refusal in &accepted.refusals {
+                    warn!(rule = refusal.rule, recipient = ?refusal.recipient, "the hub refuses a message");
+                }
+                core.outbox.hub_lives_as(accepted.hub_incarnation);
+                core.accepted(env, round, &statement, &accepted, headers)?;
+                self.accepted.extend(messages);
+            }
+            Input::Said { statement, said } => match said {
+                Said::Receipt(receipt) => core.receipted(env, round, &statement, &receipt),
+                Said::Heads(heads) => core.heads(&heads),
+                Said::Void(void) => core.voided(env, round, &statement, &void),
+            },
+            Input::Directory { signed, answer } => match core.install(env, round, &signed) {
+                Ok(()) => self.directories.push(answer),
+                Err(refused) => {
+                    // Whoever watches the directory may be gone.
+                    let _ = answer.send(Err(refused.to_string()));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// The round is durable; its first record has this index.
+    pub(super) fn settle(&mut self, first: Option<u64>, shared: &Shared) {
+        for (answer, decided) in self.published.drain(..) {
+            let outcome = match decided {
+                Answer::Recorded(placed) => match first {
+                    Some(first) => Ok(published(placed, first)),
+                    None => Err(PublishError::Fatal),
+                },
+                Answer::RepeatsRecord(index) => Ok(Outcome::Repeats(index)),
+                Answer::RepeatsPlace(place) => Ok(Outcome::Repeats(first.unwrap_or(0) + place as u64)),
+                Answer::Stale => Ok(Outcome::Stale),
+            };
+            // A publisher that went away learns of its message by its idempotency key.
+            let _ = answer.send(outcome);
+        }
+        for (answer, count) in self.acknowledged.drain(..) {
+            let _ = answer.send(Ok(count));
+        }
+        for (mark, index) in self.delivered.drain(..) {
+            mark.settle(index);
+        }
+        for answer in self.directories.drain(..) {
+            let version = shared.core().directory().map_or(0, |directory| directory.version.version);
+            info!(version, "a directory is installed");
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    /// Nothing of the round was kept, and there is no space.
+    pub(super) fn refuse(self, shared: &Shared) {
+        self.end(shared, &PublishError::Full, &AcknowledgeError::Full);
+    }
+
+    /// The disk failed.
+    pub(super) fn fail(self, shared: &Shared) {
+        self.end(shared, &PublishError::Fatal, &AcknowledgeError::Fatal);
+    }
+
+    fn end(self, shared: &Shared, publish: &PublishError, acknowledge: &AcknowledgeError) {
+        for (answer, _) in self.published {
+            let _ = answer.send(Err(publish.clone()));
+        }
+        for (answer, _) in self.acknowledged {
+            let _ = answer.send(Err(acknowledge.clone()));
+        }
+        for (mark, _) in self.delivered {
+            mark.breaks();
+        }
+        for answer in self.directories {
+            let _ = answer.send(Err("the node has no space to record it".to_owned()));
+        }
+        shared.core_mut().outbox.requeue(self.accepted);
+    }
+}
+
+fn published(placed: Placed, first: u64) -> Outcome {
+    let Placed { place, id, sent_at, recipients } = placed;
+    Outcome::Published(Published {
+        id,
+        index: first + place as u64,
+        at: sent_at,
+        recipients,
+        repeated_key: false,
+    })
+}
+
+fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) {
+    match verified {
+        Verified::Arrived(arrived) => {
+            let (sender, number) = (arrived.sender.clone(), arrived.commitment.position.number);
+            if core.arrived(env, round, *arrived) == Judged::Alarmed {
+                warn!(%sender, number, "an envelope contradicts its link, or lies too far ahead");
+            }
+        }
+        Verified::Unproven(alarm) => {
+            warn!(rule = alarm.rule, peer = ?alarm.peer, detail = alarm.detail, "an envelope is not verified");
+            core.alarm(env, round, *alarm);
+        }
+        // Whoever verifies does not hand these on.
+        Verified::Failed(_) => {}
+    }
+}

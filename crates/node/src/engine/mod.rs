@@ -1,0 +1,228 @@
+//! The single writer at work: it gathers what waits into a round, appends the round's records with one sync, applies
+//! them, and only then answers, acknowledges and sends.
+//!
+//! While a round is being synced the next one gathers by itself; there is no timer. A full disk refuses a round whole:
+//! publishers are told to come back, what the hub delivered is taken from it again. A disk that fails ends the node.
+
+mod answers;
+mod input;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::CryptoRng;
+use sealpost_crypto::dsse::Signer;
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::Record;
+use sealpost_ledger::{Ledger, append};
+use sealpost_seglog::append::{Error as LogError, Fatal};
+use sealpost_store::Batch;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tracing::{debug, error, warn};
+
+use crate::core::{self, Core, Env, Outgoing, Round};
+use crate::projection;
+use crate::shared::Shared;
+use answers::Answers;
+pub use input::{Input, Mark, Outcome, SettledUpTo};
+
+/// How much one round takes.
+const ROUND_INPUTS_MAX: usize = 256;
+const ROUND_BYTES_MAX: usize = 4 << 20;
+/// After how many settled messages a receipt is due even while more arrive.
+const UNRECEIPTED_MAX: u64 = 64;
+/// How long nothing is tried after the disk refused a round.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(250);
+
+/// The single writer of a node's ledger.
+pub struct Engine {
+    shared: Arc<Shared>,
+    ledger: Ledger,
+    inputs: mpsc::Receiver<Input>,
+    /// To the hub. What does not fit is dropped: it is repeated until it arrived.
+    outgoing: mpsc::Sender<Outgoing>,
+    signer: Arc<dyn Signer>,
+    rng: Box<dyn CryptoRng + Send>,
+}
+
+/// Why the writer ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] Fatal),
+    /// The ledger or the key is not what it has to be.
+    #[error(transparent)]
+    Core(#[from] core::Error),
+    /// The index over the ledger failed.
+    #[error(transparent)]
+    Index(#[from] sealpost_store::Error),
+    /// Somebody closed the ledger.
+    #[error("the ledger was closed while the node was running")]
+    Closed,
+}
+
+impl Engine {
+    /// A writer that takes `inputs` and hands what is for peers to `outgoing`.
+    pub fn new(
+        shared: Arc<Shared>,
+        ledger: Ledger,
+        inputs: mpsc::Receiver<Input>,
+        outgoing: mpsc::Sender<Outgoing>,
+        signer: Arc<dyn Signer>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Self {
+        Self { shared, ledger, inputs, outgoing, signer, rng }
+    }
+
+    /// Works until every sender of inputs is gone and what they sent is settled.
+    pub async fn run(mut self) -> Result<(), Error> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while let Some(inputs) = self.gather(&mut tick).await {
+            self.round(inputs).await?;
+        }
+        // What was settled last is still to be receipted, so that the next start owes nothing.
+        while self.shared.core().inbox.owes_receipts() {
+            self.round(Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// What waits; nothing when receipts or the clock ask for a round; `None` at the end.
+    async fn gather(&mut self, tick: &mut Interval) -> Option<Vec<Input>> {
+        let mut inputs = Vec::new();
+        if !self.shared.core().inbox.owes_receipts() {
+            tokio::select! {
+                biased;
+                input = self.inputs.recv() => inputs.push(input?),
+                _ = tick.tick() => {}
+            }
+        }
+        let mut bytes = 0;
+        while inputs.len() < ROUND_INPUTS_MAX && bytes < ROUND_BYTES_MAX {
+            let Ok(input) = self.inputs.try_recv() else { break };
+            bytes += input.bytes();
+            inputs.push(input);
+        }
+        Some(inputs)
+    }
+
+    async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
+        let drained = self.inputs.is_empty();
+        let (mut round, mut answers) = self.decide(inputs, drained)?;
+        if round.records().is_empty() {
+            self.shared.core_mut().forget();
+            answers.settle(None, &self.shared);
+            self.send(&mut round);
+            return Ok(());
+        }
+        match self.ledger.append(round.records().to_vec()).await {
+            Ok(appended) => {
+                self.apply(appended.first, &round)?;
+                answers.settle(Some(appended.first), &self.shared);
+                self.send(&mut round);
+                Ok(())
+            }
+            Err(refused) => {
+                self.shared.core_mut().forget();
+                self.refused(refused, answers)?;
+                // What is owed would be tried again at once, for ever.
+                tokio::time::sleep(FULL_PAUSE).await;
+                Ok(())
+            }
+        }
+    }
+
+    fn decide(&mut self, inputs: Vec<Input>, drained: bool) -> Result<(Round, Answers), Error> {
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.core_mut();
+        let mut env = Env { now: shared.now(), rng: self.rng.as_mut(), signer: self.signer.as_ref() };
+        let (mut round, mut answers) = (Round::default(), Answers::default());
+        // Computed from what is durable, so before anything of this round.
+        if drained || core.inbox.unreceipted_count() >= UNRECEIPTED_MAX {
+            core.receipts(&mut env, &mut round)?;
+        }
+        core.tell_heads(&mut env, &mut round)?;
+        for input in inputs {
+            answers.decide(input, &mut core, &mut env, &mut round)?;
+        }
+        calendar(&mut core, env.now);
+        let lanes = [Priority::Flash, Priority::Urgent, Priority::Routine];
+        if core.outbox.has_ready(&lanes) {
+            shared.notify_lanes();
+        }
+        Ok((round, answers))
+    }
+
+    /// The records are durable: they change the state, and can be read.
+    fn apply(&mut self, first: u64, round: &Round) -> Result<(), Error> {
+        let mut core = self.shared.core_mut();
+        let mut index = first;
+        let mut new_directory = false;
+        for draft in round.records() {
+            core.apply(index, draft.recorded_at, &draft.record, &draft.body)?;
+            new_directory |= matches!(draft.record, Record::Directory(_));
+            index += 1;
+        }
+        core.settled();
+        let directory = core.directory().cloned();
+        drop(core);
+        let mut batch = Batch::new(index);
+        for (index, draft) in (first..).zip(round.records()) {
+            projection::project(self.shared.projections.as_ref(), &mut batch, index, &draft.record)?;
+        }
+        self.shared.projections.apply(batch)?;
+        if new_directory {
+            self.shared.directory.send_replace(directory);
+        }
+        self.shared.next_index.send_replace(index);
+        self.shared.notify_lanes();
+        Ok(())
+    }
+
+    fn send(&self, round: &mut Round) {
+        for outgoing in round.take_outgoing() {
+            if self.outgoing.try_send(outgoing).is_err() {
+                debug!("a statement for a peer is not sent now, and will be repeated");
+            }
+        }
+    }
+
+    fn refused(&self, refused: append::Error, answers: Answers) -> Result<(), Error> {
+        match refused {
+            append::Error::Log(LogError::Fatal(fatal)) => {
+                answers.fail(&self.shared);
+                Err(fatal.into())
+            }
+            append::Error::Log(LogError::Closed | LogError::Moved { .. }) => {
+                answers.fail(&self.shared);
+                Err(Error::Closed)
+            }
+            append::Error::Log(full @ (LogError::NoSpace { .. } | LogError::Full { .. })) => {
+                warn!(error = %full, "nothing is recorded until there is space");
+                answers.refuse(&self.shared);
+                Ok(())
+            }
+            impossible => {
+                error!(error = %impossible, "a round of records cannot be appended");
+                answers.refuse(&self.shared);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What time alone brings about.
+fn calendar(core: &mut Core, now: sealpost_domain::instant::Instant) {
+    let again = core.outbox.send_due_again(now);
+    if again > 0 {
+        debug!(messages = again, "messages without receipt are sent again");
+    }
+    for overdue in core.outbox.newly_overdue(now) {
+        let recipients: Vec<&str> = overdue.recipients.iter().map(|agency| agency.as_str()).collect();
+        warn!(rule = "message.overdue", ledger_index = overdue.index, ?recipients, "not delivered in time");
+    }
+}

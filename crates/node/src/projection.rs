@@ -1,0 +1,131 @@
+//! The index over the ledger: which records are messages, where a message lies, and which of them were replaced.
+//!
+//! Derived from the records alone, in their order; it may be lost at any time and is then made anew.
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::message::{Kind, MessageId};
+use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::view::Direction;
+use sealpost_store::{Batch, Error, Keyspace, Order, Projections, Range};
+use sealpost_wire::envelope::header_from_bytes;
+
+use crate::handle::Standing;
+
+/// Which layout of keys and values this is; another one makes the index anew.
+pub const SCHEMA: u32 = 1;
+
+/// Message id → ledger index of the first record of it.
+const MESSAGES: Keyspace = Keyspace::new("messages");
+/// Ledger index → direction and kind, for every message that is shown.
+const SHOWN: Keyspace = Keyspace::new("shown");
+/// Sender, zero byte, message id → what its sender did to it later.
+const CHANGED: Keyspace = Keyspace::new("changed");
+
+const AMENDED: u8 = 1;
+const RECALLED: u8 = 2;
+
+/// A message in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it lies in the ledger.
+    pub index: u64,
+    /// Received or sent.
+    pub direction: Direction,
+    /// What it says.
+    pub kind: Kind,
+}
+
+/// Notes what one record adds to the index.
+pub fn project(
+    projections: &dyn Projections,
+    batch: &mut Batch,
+    index: u64,
+    record: &Record,
+) -> Result<(), Error> {
+    let (header, direction) = match record {
+        Record::Sent(sent) => (&sent.header, Direction::Sent),
+        Record::Received(received) if received.settlement == Settlement::Delivered => {
+            (&received.header, Direction::Received)
+        }
+        _ => return Ok(()),
+    };
+    let Ok(header) = header_from_bytes(header) else { return Ok(()) };
+    batch.put(SHOWN, index.to_be_bytes(), vec![direction_number(direction), kind_number(header.kind)]);
+    if projections.get(MESSAGES, header.id.as_bytes())?.is_none() {
+        batch.put(MESSAGES, *header.id.as_bytes(), index.to_be_bytes());
+    }
+    let change = match header.kind {
+        Kind::Amendment => AMENDED,
+        Kind::Recall => RECALLED,
+        _ => return Ok(()),
+    };
+    if let Some(target) = header.in_reply_to {
+        let key = changed_key(&header.sender, target);
+        // What was recalled stays so, whatever is amended later.
+        if projections.get(CHANGED, &key)?.is_none_or(|before| before != [RECALLED]) {
+            batch.put(CHANGED, key, vec![change]);
+        }
+    }
+    Ok(())
+}
+
+/// Where a message lies in the ledger.
+pub fn index_of(projections: &dyn Projections, id: MessageId) -> Result<Option<u64>, Error> {
+    let value = projections.get(MESSAGES, id.as_bytes())?;
+    Ok(value.and_then(|value| number(&value)))
+}
+
+/// Messages from an index on, ascending.
+pub fn from(projections: &dyn Projections, first: u64, limit: usize) -> Result<Vec<Listed>, Error> {
+    match first.checked_sub(1) {
+        Some(before) => listed(projections, &Range::prefix(&[], limit).after(&before.to_be_bytes())),
+        None => listed(projections, &Range::prefix(&[], limit)),
+    }
+}
+
+/// Messages below an index, descending.
+pub fn below(projections: &dyn Projections, end: u64, limit: usize) -> Result<Vec<Listed>, Error> {
+    let range = Range::prefix(&[], limit).ordered(Order::Descending);
+    listed(projections, &range.after(&end.to_be_bytes()))
+}
+
+/// Whether a message of a sender was later replaced or withdrawn by it.
+pub fn standing(projections: &dyn Projections, sender: &AgencyId, id: MessageId) -> Result<Standing, Error> {
+    Ok(match projections.get(CHANGED, &changed_key(sender, id))?.as_deref() {
+        Some([AMENDED]) => Standing::Amended,
+        Some([RECALLED]) => Standing::Recalled,
+        _ => Standing::Valid,
+    })
+}
+
+fn listed(projections: &dyn Projections, range: &Range<'_>) -> Result<Vec<Listed>, Error> {
+    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let [direction, kind] = value.as_slice() else { return None };
+        let direction = *Direction::ALL.get(usize::from(*direction))?;
+        let kind = *Kind::ALL.get(usize::from(*kind))?;
+        Some(Listed { index: number(&key)?, direction, kind })
+    };
+    Ok(projections.scan(SHOWN, range)?.into_iter().filter_map(read).collect())
+}
+
+fn changed_key(sender: &AgencyId, id: MessageId) -> Vec<u8> {
+    [sender.as_str().as_bytes(), &[0], id.as_bytes()].concat()
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn direction_number(direction: Direction) -> u8 {
+    position(Direction::ALL, &direction)
+}
+
+fn kind_number(kind: Kind) -> u8 {
+    position(Kind::ALL, &kind)
+}
+
+/// The place of a value in the closed list of its kind.
+fn position<T: PartialEq>(all: &[T], value: &T) -> u8 {
+    let place = all.iter().position(|one| one == value);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}

@@ -1,0 +1,199 @@
+//! Is this envelope what it claims to be, and may we have it?
+//!
+//! Pure but for the bucket key that a verified body is kept under; called where blocking is allowed, never on the
+//! threads that serve connections. Nothing is parsed before its signature was verified. Every refusal has a rule.
+//!
+//! The order decides who can settle a number: only what its sender signed. Before the position is proven an envelope
+//! is unproven, settles nothing and is sent again by its sender; after that the envelope is the sender's own doing and
+//! settles its number, delivered or not.
+
+mod content;
+pub mod statements;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::CryptoRng;
+use sealpost_crypto::digest::{link_commitment, sha256};
+use sealpost_crypto::dsse::PayloadType;
+use sealpost_crypto::seal::ContentKey;
+use sealpost_crypto::wrap::{self, SealingPrivateKey, WrapContext};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::{Header, OpenedCommitment};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::{Incarnation, Position};
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::{Cursor, Settlement};
+use sealpost_ledger::{Bucket, Buckets};
+use sealpost_wire::envelope::{WrapContent, header_from_bytes};
+use sealpost_wire::hub::Delivery;
+
+use crate::core::Alarm;
+use crate::core::inbox::Arrived;
+use crate::retention::{self, EVIDENCE, MESSAGES};
+use content::Opened;
+pub(crate) use content::{open, required_approvals};
+
+/// What verifying needs to know of its own node.
+pub struct Verifier {
+    me: AgencyId,
+    keys: Vec<SealingPrivateKey>,
+    buckets: Arc<Buckets>,
+}
+
+/// Which stream of the hub delivered an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The life of the hub's journal.
+    pub hub: Incarnation,
+    /// The stream's priority.
+    pub lane: Priority,
+}
+
+/// What came of verifying.
+pub enum Verified {
+    /// Its position is proven.
+    Arrived(Box<Arrived>),
+    /// Nothing is proven.
+    Unproven(Box<Alarm>),
+    /// The node's own keys could not be read or written: to be tried again.
+    Failed(sealpost_ledger::bucket::Error),
+}
+
+/// Why nothing is proven.
+struct Unproven {
+    rule: &'static str,
+    detail: String,
+}
+
+impl Verifier {
+    /// A verifier with every sealing key that may still be used towards this agency.
+    pub fn new(me: AgencyId, keys: Vec<SealingPrivateKey>, buckets: Arc<Buckets>) -> Self {
+        Self { me, keys, buckets }
+    }
+
+    /// Judges an envelope under a directory.
+    pub fn judge(
+        &self,
+        delivery: &Delivery,
+        origin: Origin,
+        directory: &Directory,
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) -> Verified {
+        let digest = sha256(&delivery.header);
+        let (header, wrapped) = match self.prove(delivery, origin, digest, directory, now) {
+            Ok(proven) => proven,
+            Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, unproven))),
+        };
+        let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
+        let arrived = |settlement, body| Arrived {
+            sender: header.sender.clone(),
+            priority: header.priority,
+            header: delivery.header.clone(),
+            digest,
+            signatures: delivery.signatures.clone(),
+            commitment: wrapped.commitment,
+            cursor,
+            settlement,
+            body,
+        };
+        let Ok(key) = ContentKey::from_bytes(wrapped.content_key.as_slice()) else {
+            let settlement = content::quarantined("key.commitment");
+            return Verified::Arrived(Box::new(arrived(settlement, None)));
+        };
+        let Opened { settlement, until } =
+            content::judge(&self.me, &header, &key, &delivery.sealed, directory, now);
+        let bucket = match (&settlement, until) {
+            (Settlement::Delivered, Some(until)) => Bucket::new(MESSAGES, until.month()).ok(),
+            _ => retention::evidence_month(now).and_then(|month| Bucket::new(EVIDENCE, month).ok()),
+        };
+        let Some(bucket) = bucket else { return Verified::Arrived(Box::new(arrived(settlement, None))) };
+        match self.buckets.keep(rng, &bucket, &key, &digest, delivery.sealed.clone()) {
+            Ok(body) => Verified::Arrived(Box::new(arrived(settlement, Some(body)))),
+            Err(error) => Verified::Failed(error),
+        }
+    }
+
+    /// Whether an unproven envelope may be proven under a directory later than this one: it says so itself, which is
+    /// not to be believed, only worth waiting for.
+    pub fn may_need_newer(delivery: &Delivery, directory: &Directory) -> bool {
+        header_from_bytes(&delivery.header)
+            .is_ok_and(|header| header.directory.version > directory.version.version)
+    }
+
+    fn prove(
+        &self,
+        delivery: &Delivery,
+        origin: Origin,
+        digest: Digest,
+        directory: &Directory,
+        now: Instant,
+    ) -> Result<(Header, WrapContent), Unproven> {
+        let refuse = |rule, detail: String| Unproven { rule, detail };
+        let signer =
+            statements::signer(PayloadType::Header, &delivery.header, &delivery.signatures, directory, now)
+                .map_err(|fault| refuse(fault.rule(), fault.to_string()))?;
+        let header = header_from_bytes(&delivery.header)
+            .map_err(|error| refuse("header.malformed", format!("{error}, signed by {signer}")))?;
+        if header.sender != *signer {
+            return Err(refuse("sender.forged", format!("{} is named, {signer} signed", header.sender)));
+        }
+        let Some(recipient) = header.recipients.get(&self.me) else {
+            return Err(refuse("recipient.not_named", format!("{} is not among the recipients", self.me)));
+        };
+        if header.priority != origin.lane {
+            let detail = format!("a {} message came in the lane of {}", header.priority, origin.lane);
+            return Err(refuse("lane.wrong", detail));
+        }
+        if sha256(&delivery.sealed) != header.sealed_digest {
+            let detail = "the sealed content is not the one that the signed header names".to_owned();
+            return Err(refuse("sealed.digest", detail));
+        }
+        let wrapped = self.unwrap(delivery, &header, &digest)?;
+        let OpenedCommitment { position: Position { incarnation, number }, previous, salt } =
+            wrapped.commitment;
+        if link_commitment(&salt, &incarnation.0, number, &previous) != recipient.link_commitment {
+            let detail = "the wrap names another position than the signed header commits to".to_owned();
+            return Err(refuse("link.commitment", detail));
+        }
+        Ok((header, wrapped))
+    }
+
+    fn unwrap(&self, delivery: &Delivery, header: &Header, digest: &Digest) -> Result<WrapContent, Unproven> {
+        let refuse = |detail: String| Unproven { rule: "wrap.unopened", detail };
+        let sealed = &delivery.wrap;
+        if sealed.recipient != self.me {
+            return Err(refuse(format!("the wrap is for {}", sealed.recipient)));
+        }
+        let key = self.keys.iter().find(|key| key.public_key().key_id() == sealed.key_id);
+        let key = key.ok_or_else(|| refuse(format!("this node has no sealing key {}", sealed.key_id)))?;
+        let context = WrapContext {
+            message_id: header.id.as_bytes(),
+            sender: &header.sender,
+            recipient: &self.me,
+            header_digest: digest,
+        };
+        let plain = wrap::unwrap(key, &context, &sealed.encapsulated_key, &sealed.ciphertext)
+            .map_err(|error| refuse(error.to_string()))?;
+        WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
+    }
+
+    fn alarm(&self, delivery: &Delivery, digest: Digest, unproven: Unproven) -> Alarm {
+        let peer = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
+        let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
+        exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));
+        Alarm {
+            rule: unproven.rule,
+            peer: peer.filter(|peer| *peer != self.me),
+            header: Some(digest),
+            detail: format!("{} (sealed content {})", unproven.detail, sha256(&delivery.sealed)),
+            exhibits,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Who signed: the agency whose node key made a signature, or the hub, by the directory in force.
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::statement::{Accepted, Heads, Receipt, Signed, Void};
+use sealpost_wire::hub::Control;
+use sealpost_wire::statement::Payload;
+
+/// What a peer says, verified.
+pub enum Said {
+    /// What it settled of ours.
+    Receipt(Receipt),
+    /// Where its links end.
+    Heads(Heads),
+    /// It filled a number.
+    Void(Void),
+}
+
+/// Why a statement is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The directory lists no key of that name, or none that is valid now.
+    #[error("no key that is valid now is listed under {}", .keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    UnknownKey {
+        /// The names on the signatures.
+        keys: Vec<KeyId>,
+    },
+    /// No signature holds.
+    #[error("the signature under key {key} does not hold")]
+    Signature {
+        /// The key.
+        key: KeyId,
+    },
+    /// Somebody else signed.
+    #[error("{claimed} is named, {signer} signed")]
+    Forged {
+        /// Who is named.
+        claimed: AgencyId,
+        /// Who signed.
+        signer: AgencyId,
+    },
+    /// It is for somebody else.
+    #[error("it is for {to}")]
+    NotForUs {
+        /// For whom.
+        to: AgencyId,
+    },
+    /// It cannot be parsed.
+    #[error("it cannot be parsed: {0}")]
+    Malformed(String),
+    /// It answers another batch.
+    #[error("it is not about the batch that was submitted")]
+    OtherBatch,
+}
+
+impl Fault {
+    /// The rule's name, as docs/rules.md lists it.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::UnknownKey { .. } => "key.unknown",
+            Self::Signature { .. } => "signature.invalid",
+            Self::Forged { .. } => "sender.forged",
+            Self::NotForUs { .. } => "statement.misrouted",
+            Self::Malformed(_) => "statement.malformed",
+            Self::OtherBatch => "accepted.other_batch",
+        }
+    }
+}
+
+/// The agency of which a node signed these bytes.
+pub fn signer<'d>(
+    kind: PayloadType,
+    payload: &[u8],
+    signatures: &[Signature],
+    directory: &'d Directory,
+    now: Instant,
+) -> Result<&'d AgencyId, Fault> {
+    let mut failed = None;
+    for signature in signatures {
+        let listed = directory.agencies.keys().find_map(|agency| {
+            directory.node_key(agency, signature.key_id, now).map(|record| (agency, record))
+        });
+        let Some((agency, record)) = listed else { continue };
+        match verifies(&record.key.bytes, kind, payload, signature) {
+            true => return Ok(agency),
+            false => failed = Some(signature.key_id),
+        }
+    }
+    Err(failed.map_or_else(|| unknown(signatures), |key| Fault::Signature { key }))
+}
+
+/// Verifies the hub's promise for a batch with these headers.
+pub fn accepted(
+    statement: &Signed,
+    sender: &AgencyId,
+    headers: &[Digest],
+    directory: &Directory,
+) -> Result<Accepted, Fault> {
+    let mut failed = None;
+    let believed = statement.signatures.iter().any(|signature| match directory.hub_key(signature.key_id) {
+        Some(key) if verifies(&key.bytes, PayloadType::Accepted, &statement.payload, signature) => true,
+        Some(_) => {
+            failed = Some(signature.key_id);
+            false
+        }
+        None => false,
+    });
+    if !believed {
+        return Err(failed.map_or_else(|| unknown(&statement.signatures), |key| Fault::Signature { key }));
+    }
+    let accepted = parse::<Accepted>(&statement.payload)?;
+    let digests: Vec<u8> = headers.iter().flat_map(|digest| *digest.as_bytes()).collect();
+    let counted = usize::try_from(accepted.count) == Ok(headers.len());
+    if accepted.sender != *sender || !counted || accepted.batch_digest != sha256(&digests) {
+        return Err(Fault::OtherBatch);
+    }
+    Ok(accepted)
+}
+
+/// Verifies what a peer says to this node; `None` for what is of no concern yet.
+pub fn control(
+    frame: &Control,
+    me: &AgencyId,
+    directory: &Directory,
+    now: Instant,
+) -> Result<Option<Said>, Fault> {
+    use sealpost_domain::statement::ControlType;
+    let kind = match frame.kind {
+        ControlType::Receipt => PayloadType::Receipt,
+        ControlType::Heads => PayloadType::Heads,
+        ControlType::Void => PayloadType::Void,
+        ControlType::Resend
+        | ControlType::NeedWrap
+        | ControlType::Resume
+        | ControlType::ProofRequest
+        | ControlType::Proof => return Ok(None),
+    };
+    let Signed { payload, signatures } = &frame.statement;
+    let signer = signer(kind, payload, signatures, directory, now)?;
+    let (said, from, to) = match kind {
+        PayloadType::Receipt => {
+            let receipt = parse::<Receipt>(payload)?;
+            let (from, to) = (receipt.recipient.clone(), receipt.sender.clone());
+            (Said::Receipt(receipt), from, to)
+        }
+        PayloadType::Heads => {
+            let heads = parse::<Heads>(payload)?;
+            let (from, to) = (heads.sender.clone(), heads.recipient.clone());
+            (Said::Heads(heads), from, to)
+        }
+        _ => {
+            let void = parse::<Void>(payload)?;
+            let (from, to) = (void.sender.clone(), void.recipient.clone());
+            (Said::Void(void), from, to)
+        }
+    };
+    if from != *signer {
+        return Err(Fault::Forged { claimed: from, signer: signer.clone() });
+    }
+    if to != *me {
+        return Err(Fault::NotForUs { to });
+    }
+    Ok(Some(said))
+}
+
+fn parse<P: Payload>(payload: &Bytes) -> Result<P, Fault> {
+    P::from_payload(payload).map_err(|error| Fault::Malformed(error.to_string()))
+}
+
+fn verifies(key: &[u8], kind: PayloadType, payload: &[u8], signature: &Signature) -> bool {
+    VerifyingKey::from_bytes(key)
+        .is_ok_and(|key| verify_statement(&key, kind, payload, &signature.bytes).is_ok())
+}
+
+fn unknown(signatures: &[Signature]) -> Fault {
+    Fault::UnknownKey { keys: signatures.iter().map(|signature| signature.key_id).collect() }
+}

@@ -1,0 +1,187 @@
+//! Messages as they lie in the ledger, opened for those who ask.
+//!
+//! Reads the durable records and the index over them. Nothing is kept in memory but what is being shown; nothing is
+//! decided here, since what is recorded was verified before.
+
+mod open;
+mod outcomes;
+
+use std::sync::Arc;
+
+use sealpost_domain::instant::Instant;
+use sealpost_domain::message::MessageId;
+use sealpost_domain::view::{
+    DeliveryState, Filter, Page, PeerStatus, Query, RecipientState, Shown, Status, Tracked,
+};
+use sealpost_ledger::ReadError;
+
+use crate::core::outbox::Standing;
+use crate::handle::{FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
+use crate::projection::{self, Listed};
+use crate::shared::Shared;
+use open::Message;
+
+/// How many entries of the index are looked at a time.
+const SCAN: usize = 256;
+
+/// The views of a running node.
+pub struct LedgerViews {
+    shared: Arc<Shared>,
+}
+
+impl LedgerViews {
+    /// The views over what a node shares.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn read(&self, index: u64) -> Result<Option<Message>, ViewError> {
+        let entry = self.shared.history.get(index).map_err(|error| record_fault(index, &error))?;
+        Message::of(entry).map_err(|fault| ViewError::Record { index, fault })
+    }
+
+    /// The message at an entry of the index, when the filter admits it.
+    fn admitted(&self, listed: Listed, filter: &Filter) -> Result<Option<Shown>, ViewError> {
+        let by_kind = filter.kinds.is_empty() || filter.kinds.contains(&listed.kind);
+        if !by_kind || filter.direction.is_some_and(|wanted| wanted != listed.direction) {
+            return Ok(None);
+        }
+        let Some(message) = self.read(listed.index)? else { return Ok(None) };
+        let read = message.is_read(&self.shared.core());
+        if !filter.admits(&message.header, message.direction(), read) {
+            return Ok(None);
+        }
+        self.show(&message).map(Some)
+    }
+
+    fn show(&self, message: &Message) -> Result<Shown, ViewError> {
+        let fault = |fault| ViewError::Record { index: message.index, fault };
+        let alert = message.open(&self.shared.buckets).map_err(fault)?;
+        let states = self.states(message);
+        Ok(message.show(&self.shared.core(), alert, states))
+    }
+
+    fn states(&self, message: &Message) -> Vec<RecipientState> {
+        let now = self.shared.now();
+        let core = self.shared.core();
+        let state = |(agency, standing): (_, Standing)| RecipientState {
+            agency,
+            overdue: is_overdue(message.header.act_before, &standing, now),
+            state: standing.state,
+            since: standing.since,
+            rule: standing.rule,
+        };
+        message.standings(&core.outbox).into_iter().map(state).collect()
+    }
+}
+
+/// Whether `act_before` passed without delivery.
+fn is_overdue(act_before: Option<Instant>, standing: &Standing, now: Instant) -> bool {
+    let undelivered = matches!(standing.state, DeliveryState::Published | DeliveryState::Accepted);
+    undelivered && act_before.is_some_and(|act_before| act_before < now)
+}
+
+impl Views for LedgerViews {
+    fn forward(&self, first: u64, filter: &Filter) -> Result<Forward, ViewError> {
+        let end = *self.shared.next_index.borrow();
+        let mut messages = Vec::new();
+        let listed = projection::from(self.shared.projections.as_ref(), first, SCAN).map_err(index_fault)?;
+        let exhausted = listed.len() < SCAN;
+        let mut next_index = first;
+        for entry in listed {
+            if entry.index >= end {
+                break;
+            }
+            if messages.len() == FORWARD_MAX {
+                return Ok(Forward { messages, next_index });
+            }
+            messages.extend(self.admitted(entry, filter)?);
+            next_index = entry.index + 1;
+        }
+        if exhausted {
+            next_index = end.max(first);
+        }
+        Ok(Forward { messages, next_index })
+    }
+
+    fn message(&self, id: MessageId) -> Result<Option<Shown>, ViewError> {
+        let index = projection::index_of(self.shared.projections.as_ref(), id).map_err(index_fault)?;
+        let message = index.map(|index| self.read(index)).transpose()?.flatten();
+        message.map(|message| self.show(&message)).transpose()
+    }
+
+    fn list(&self, query: &Query) -> Result<Page, ViewError> {
+        let limit = usize::try_from(query.limit()).unwrap_or(usize::MAX);
+        let mut end = query.before.unwrap_or(u64::MAX);
+        let mut messages = Vec::new();
+        loop {
+            let listed =
+                projection::below(self.shared.projections.as_ref(), end, SCAN).map_err(index_fault)?;
+            let exhausted = listed.len() < SCAN;
+            for entry in listed {
+                end = entry.index;
+                let Some(shown) = self.admitted(entry, &query.filter)? else { continue };
+                if messages.len() == limit {
+                    return Ok(Page { messages, more: true });
+                }
+                messages.push(shown);
+            }
+            if exhausted {
+                return Ok(Page { messages, more: false });
+            }
+        }
+    }
+
+    fn track(&self, id: MessageId) -> Result<Option<Tracked>, ViewError> {
+        let index = projection::index_of(self.shared.projections.as_ref(), id).map_err(index_fault)?;
+        let message = index.map(|index| self.read(index)).transpose()?.flatten();
+        let own = message.filter(|message| message.header.sender == *self.shared.core().agency());
+        Ok(own.map(|message| Tracked {
+            states: self.states(&message),
+            id,
+            kind: message.header.kind,
+            priority: message.header.priority,
+            sent_at: message.header.sent_at,
+            act_before: message.header.act_before,
+        }))
+    }
+
+    fn status(&self) -> Status {
+        let core = self.shared.core();
+        let directory = core.directory();
+        let (sent, mut received) = (core.outbox.traffic(), core.inbox.traffic());
+        for agency in sent.keys() {
+            received.entry(agency.clone()).or_default();
+        }
+        let peer = |(agency, received)| {
+            let traffic = sent.get(&agency).copied().unwrap_or_default();
+            PeerStatus { agency, outstanding: traffic.outstanding, sent: traffic.sent, received }
+        };
+        Status {
+            agency: core.agency().clone(),
+            network: self.shared.network.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hub: self.shared.hub.borrow().clone(),
+            ledger_next_index: core.next_index(),
+            ledger_incarnation: core.incarnation(),
+            directory_version: directory.map_or(0, |directory| directory.version.version),
+            directory_valid_until: directory
+                .map_or(Instant::from_millis(0), |directory| directory.valid_until),
+            outstanding: core.outbox.outstanding(),
+            peers: received.into_iter().map(peer).collect(),
+        }
+    }
+
+    fn outcomes(&self, each: &mut dyn FnMut(ReportedOutcome)) -> Result<(), ViewError> {
+        outcomes::each(self, each)
+    }
+}
+
+fn record_fault(index: u64, error: &ReadError) -> ViewError {
+    ViewError::Record { index, fault: error.to_string() }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over where they arise")]
+fn index_fault(error: sealpost_store::Error) -> ViewError {
+    ViewError::Index { fault: error.to_string() }
+}

@@ -1,0 +1,168 @@
+//! One record of the ledger as a message.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::alert::Alert;
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::view::{Direction, RecipientState, Shown, Verification};
+use sealpost_ledger::{Buckets, Entry, bucket};
+use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::ledger::stored_body_from_bytes;
+
+use crate::core::Core;
+use crate::core::outbox::{Outbox, Standing};
+use crate::verify;
+
+/// A message that was recorded.
+pub(super) struct Message {
+    pub(super) index: u64,
+    pub(super) header: Header,
+    digest: Digest,
+    recorded_at: Instant,
+    signatures: Vec<Signature>,
+    route: Route,
+    body: Bytes,
+}
+
+enum Route {
+    /// Its positions, in the order of its recipients.
+    Sent(Vec<OpenedCommitment>),
+    Received(OpenedCommitment),
+}
+
+impl Message {
+    /// The message that a record holds; `None` for records that are none and for what is not shown.
+    pub(super) fn of(entry: Entry) -> Result<Option<Self>, String> {
+        let Entry { index, leaf, body, .. } = entry;
+        let (bytes, signatures, route) = match leaf.record {
+            Record::Sent(sent) => (sent.header, sent.signatures, Route::Sent(sent.commitments)),
+            Record::Received(received) if received.settlement == Settlement::Delivered => {
+                let commitment = received.commitment.ok_or("it was delivered without a position")?;
+                (received.header, received.signatures, Route::Received(commitment))
+            }
+            _ => return Ok(None),
+        };
+        let header = header_from_bytes(&bytes).map_err(|error| error.to_string())?;
+        let digest = sha256(&bytes);
+        Ok(Some(Self { index, header, digest, recorded_at: leaf.recorded_at, signatures, route, body }))
+    }
+
+    pub(super) fn direction(&self) -> Direction {
+        match self.route {
+            Route::Sent(_) => Direction::Sent,
+            Route::Received(_) => Direction::Received,
+        }
+    }
+
+    /// Its content; `None` once its body was erased.
+    pub(super) fn open(&self, buckets: &Buckets) -> Result<Option<Alert>, String> {
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        let stored = stored_body_from_bytes(&self.body).map_err(|error| error.to_string())?;
+        let key = match buckets.content_key(&stored, &self.digest) {
+            Ok(key) => key,
+            Err(bucket::Error::Erased { .. }) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let opened = verify::open(&self.header, &key, &stored.sealed);
+        opened.map(|(_, alert)| Some(alert)).map_err(|rule| format!("its body does not open: {rule}"))
+    }
+
+    pub(super) fn is_read(&self, core: &Core) -> bool {
+        match &self.route {
+            Route::Sent(_) => false,
+            Route::Received(commitment) => {
+                core.inbox.is_read(&self.header.sender, self.header.priority, commitment.position)
+            }
+        }
+    }
+
+    /// Where it stands at each recipient; empty for messages that were received.
+    pub(super) fn standings(&self, outbox: &Outbox) -> Vec<(AgencyId, Standing)> {
+        let Route::Sent(commitments) = &self.route else { return Vec::new() };
+        let standing = |(agency, commitment): (&AgencyId, &OpenedCommitment)| {
+            let position = commitment.position;
+            let standing =
+                outbox.standing(agency, self.header.priority, position.incarnation, position.number)?;
+            Some((agency.clone(), standing))
+        };
+        self.header.recipients.agencies().zip(commitments).filter_map(standing).collect()
+    }
+
+    pub(super) fn show(&self, core: &Core, alert: Option<Alert>, states: Vec<RecipientState>) -> Shown {
+        let Header {
+            id,
+            sender,
+            sent_at,
+            kind,
+            priority,
+            act_before,
+            category,
+            mode,
+            handling,
+            operation,
+            in_reply_to,
+            recipients,
+            ..
+        } = self.header.clone();
+        let position = match &self.route {
+            Route::Sent(_) => None,
+            Route::Received(commitment) => Some(commitment.position),
+        };
+        Shown {
+            index: self.index,
+            direction: self.direction(),
+            id,
+            recipients: recipients.agencies().cloned().collect(),
+            operation,
+            sent_at,
+            recorded_at: self.recorded_at,
+            kind,
+            priority,
+            act_before,
+            category,
+            mode,
+            handling,
+            in_reply_to,
+            alert,
+            verification: Verification {
+                signing_key: self
+                    .signatures
+                    .first()
+                    .map_or(KeyId::new([0; 32]), |signature| signature.key_id),
+                header: self.digest,
+                directory_version: core.directories.version_at(self.index),
+                link_number: position.map_or(0, |position| position.number),
+                agreement: self.agreement(core),
+            },
+            read: self.is_read(core),
+            late: position.is_some() && act_before.is_some_and(|act_before| act_before < self.recorded_at),
+            gap_before: position
+                .is_some_and(|position| core.inbox.has_gap_before(&sender, priority, position)),
+            sender,
+            states,
+        }
+    }
+
+    /// The agreement for us, or the one for all recipients of a message of our own.
+    fn agreement(&self, core: &Core) -> String {
+        let recipients = self.header.recipients.as_slice().iter();
+        let cited: BTreeSet<Digest> = match self.route {
+            Route::Sent(_) => recipients.map(|recipient| recipient.agreement).collect(),
+            Route::Received(_) => recipients
+                .filter(|recipient| recipient.agency == *core.agency())
+                .map(|recipient| recipient.agreement)
+                .collect(),
+        };
+        let one = if cited.len() == 1 { cited.first() } else { None };
+        let listed = one.and_then(|digest| core.directory()?.agreement(*digest));
+        listed.map_or_else(String::new, |agreement| agreement.id.to_string())
+    }
+}

@@ -1,0 +1,115 @@
+//! From a record of our own to an envelope for the hub: the content key is taken from its bucket and wrapped anew for
+//! each recipient that still needs the message. Called where blocking is allowed.
+
+use rand::CryptoRng;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::wrap::{self, SealingPublicKey, WrapContext};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::{Envelope, Wrap};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::record::Record;
+use sealpost_ledger::{Buckets, Entry};
+use sealpost_wire::envelope::{WrapContent, header_from_bytes};
+use sealpost_wire::ledger::stored_body_from_bytes;
+use zeroize::Zeroizing;
+
+/// An envelope that is ready to be submitted.
+pub struct Wrapped {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The digest of its header.
+    pub header: Digest,
+    /// The recipients that have no sealing key now: for them there is no wrap.
+    pub without_key: Vec<AgencyId>,
+}
+
+/// Why a record gives no envelope.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is something else.
+    #[error("record {index} is no message of this node")]
+    NotSent {
+        /// Which one.
+        index: u64,
+    },
+    /// Its bytes are not what this node would have written.
+    #[error("record {index} cannot be read")]
+    Record {
+        /// Which one.
+        index: u64,
+        /// What is wrong with it.
+        source: sealpost_wire::Error,
+    },
+    /// Its content key is gone.
+    #[error("the content key of record {index}")]
+    Bucket {
+        /// Which one.
+        index: u64,
+        /// Why.
+        source: sealpost_ledger::bucket::Error,
+    },
+    /// A recipient's key is unusable.
+    #[error("the wrap of record {index} for {recipient}")]
+    Wrap {
+        /// Which one.
+        index: u64,
+        /// For whom.
+        recipient: AgencyId,
+        /// Why.
+        source: wrap::Error,
+    },
+}
+
+/// Makes the envelope of a record for some of its recipients.
+pub fn envelope(
+    entry: &Entry,
+    recipients: &[AgencyId],
+    buckets: &Buckets,
+    directory: &Directory,
+    now: Instant,
+    rng: &mut dyn CryptoRng,
+) -> Result<Wrapped, Error> {
+    let index = entry.index;
+    let Record::Sent(sent) = &entry.leaf.record else { return Err(Error::NotSent { index }) };
+    let unreadable = |source| Error::Record { index, source };
+    let header = header_from_bytes(&sent.header).map_err(unreadable)?;
+    let stored = stored_body_from_bytes(&entry.body).map_err(unreadable)?;
+    let digest = sha256(&sent.header);
+    let key = buckets.content_key(&stored, &digest).map_err(|source| Error::Bucket { index, source })?;
+
+    let (mut wraps, mut without_key) = (Vec::with_capacity(recipients.len()), Vec::new());
+    for (recipient, commitment) in header.recipients.agencies().zip(&sent.commitments) {
+        if !recipients.contains(recipient) {
+            continue;
+        }
+        let Some(record) = directory.sealing_key(recipient, now) else {
+            without_key.push(recipient.clone());
+            continue;
+        };
+        let failed = |source| Error::Wrap { index, recipient: recipient.clone(), source };
+        let public = SealingPublicKey::from_bytes(&record.key.bytes).map_err(failed)?;
+        let context = WrapContext {
+            message_id: header.id.as_bytes(),
+            sender: &header.sender,
+            recipient,
+            header_digest: &digest,
+        };
+        let content = WrapContent { content_key: Zeroizing::new(*key.as_bytes()), commitment: *commitment };
+        let wrapped = wrap::wrap(rng, &public, &context, &content.to_bytes()).map_err(failed)?;
+        wraps.push(Wrap {
+            recipient: recipient.clone(),
+            key_id: public.key_id(),
+            encapsulated_key: wrapped.encapsulated.into(),
+            ciphertext: wrapped.ciphertext.into(),
+        });
+    }
+    let envelope = Envelope {
+        header: sent.header.clone(),
+        signatures: sent.signatures.clone(),
+        sealed: stored.sealed,
+        wraps,
+    };
+    Ok(Wrapped { envelope, header: digest, without_key })
+}
