@@ -334,32 +334,6 @@ pub struct Approval {
     pub approved_at: Instant,
 }
 
-/// Where a message stands towards one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeliveryState {
-    /// Durable in the sender's ledger.
-    Published,
-    /// Durable at the hub, by its signed statement.
-    Accepted,
-    /// Durable at the recipient, by its signed receipt.
-    Delivered,
-    /// Read there.
-    Read,
-    /// The hub or the recipient refused it, by this rule.
-    Refused(String),
-    /// The recipient could not verify it, by this rule.
-    Quarantined(String),
-    /// The sender took it back.
-    Withdrawn,
-}
-
-impl DeliveryState {
-    /// Whether the sender has nothing more to do.
-    pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::Published | Self::Accepted)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,9 +58,9 @@ pub struct Listing {
     pub jurisdictions: Vec<(JurisdictionCode, JurisdictionRecord)>,
     /// The agencies, ascending.
     pub agencies: Vec<ListedAgency>,
-    /// Each signed by its parties; payload [`AgreementTerms`].
+    /// Each signed by its parties; payload [`Agreement`](sealpost_domain::agreement::Agreement).
     pub agreements: Vec<Signed>,
-    /// Each signed by its lead; payload [`Operation`].
+    /// Each signed by its lead; payload [`Operation`](sealpost_domain::agreement::Operation).
     pub operations: Vec<Signed>,
     /// Keys that are no longer believed.
     pub revocations: Vec<(KeyId, Revocation)>,

@@ -4,6 +4,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::fault::{Collector, Explain, Place, quote};
 use sealpost_domain::alert::{Draft, DraftParts, Faults};
 use sealpost_domain::handling::Handling;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::time::OffsetTime;
 use sealpost_domain::view::{IdempotencyKey, Published, Refusal};
@@ -199,8 +200,7 @@ fn repeat(at: &Place<'_>, faults: &Faults) {
 }
 
 fn time(at: &Place<'_>, unix_ms: i64) -> Option<OffsetTime> {
-    let timestamp = jiff::Timestamp::from_millisecond(unix_ms).ok();
-    let time = timestamp.and_then(|timestamp| OffsetTime::new(timestamp, 0).ok());
+    let time = OffsetTime::from_instant(Instant::from_millis(unix_ms));
     if time.is_none() {
         at.fault(
             format!("{unix_ms} milliseconds"),
