@@ -1,1 +1,7 @@
-//! To be written.
+//! The whole network on one machine: the sample operation, the programs that carry it, and the check of what became
+//! of it.
+//!
+//! `operation` knows no network and `history` no program: both serve simulations as well as the demonstration. This
+//! crate starts the real programs and takes no short cuts around them.
+
+pub mod operation;
