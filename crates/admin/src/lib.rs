@@ -1,1 +1,18 @@
-//! To be written.
+//! Makes and examines networks: certificates, keys, the signed directory and every configuration.
+//!
+//! | module | promises |
+//! |---|---|
+//! | [`roster`] | who is to take part, from a TOML file; every fault at once |
+//! | [`network`] | a whole network in a new folder, or nothing at all |
+//! | [`issuer`] | roots, certificates and revocation lists |
+//! | [`template`] | the configurations of hub, node and officer, every key documented |
+//! | [`listing`] | a directory for people and for machines |
+//!
+//! It is a library with a thin program, so that the demonstration and the tests make their networks with it. Time and
+//! randomness are arguments. No running node needs it, and it never touches a network that exists.
+
+pub mod issuer;
+pub mod listing;
+pub mod network;
+pub mod roster;
+pub mod template;

@@ -1,0 +1,175 @@
+//! The program as people and scripts meet it: arguments, what it prints, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sealpost-admin");
+const ROSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs/roster.toml");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).env_remove("COLUMNS").output().unwrap()
+}
+
+fn init(out: &Path, more: &[&str]) -> Output {
+    let out = out.to_str().unwrap();
+    run(&[&["network", "init", "--roster", ROSTER, "--out", out], more].concat())
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What stands on stderr of a program that ended with that code and printed nothing else.
+fn refused(output: &Output, code: i32) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(output.stdout.is_empty());
+    text
+}
+
+#[test]
+fn it_tells_its_version_and_its_arguments() {
+    let version = format!("sealpost-admin {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stdout(&run(&["--version"])), version);
+    insta::assert_snapshot!(stdout(&run(&["--help"])), @r"
+    Makes Sealpost networks and examines their directories.
+
+    Exit codes: 0 success, 1 refused or not found, 2 usage or roster.
+
+    Usage: sealpost-admin <COMMAND>
+
+    Commands:
+      network    Networks: keys, certificates, directory and configurations
+      directory  Signed directories
+      config     Configurations
+      help       Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+    ");
+    insta::assert_snapshot!(stdout(&run(&["network", "init", "-h"])), @r"
+    Makes a network for development in a new folder, where all keys of all parties lie side by side
+
+    Usage: sealpost-admin network init [OPTIONS] --roster <FILE> --out <DIR>
+
+    Options:
+          --roster <FILE>        Who takes part: a roster such as certs/roster.toml
+          --out <DIR>            The folder to make. It must not exist: nothing is ever overwritten
+          --agencies <AGENCIES>  Only these agencies of the roster, separated by commas, such as
+                                 HK-CED,DE-ZKA
+          --base-port <PORT>     The hub's port; the gateways take those that follow, in the order of
+                                 the roster [default: 7400]
+          --host <ADDRESS>       The address on which hub and gateways listen [default: 127.0.0.1]
+          --output <OUTPUT>      How the result is told [default: table] [possible values: table, json]
+      -h, --help                 Print help (see more with '--help')
+    ");
+}
+
+#[test]
+fn a_network_of_three_is_made_shown_and_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("net");
+    let three = ["--agencies", "HK-CED,DE-ZKA,KR-KCS", "--base-port", "9000"];
+
+    let text = stdout(&init(&out, &three)).replace(out.to_str().unwrap(), "DIR");
+    insta::assert_snapshot!(text, @r"
+    Network sample.sealpost is in DIR, with all its keys.
+             Listens on      Configuration
+     hub     127.0.0.1:9000  DIR/hub/hub.toml
+     HK-CED  127.0.0.1:9001  DIR/nodes/HK-CED/node.toml
+     DE-ZKA  127.0.0.1:9002  DIR/nodes/DE-ZKA/node.toml
+     KR-KCS  127.0.0.1:9003  DIR/nodes/KR-KCS/node.toml
+    ");
+    let directory = out.join("directory.bin");
+    let shown = stdout(&run(&["directory", "show", directory.to_str().unwrap()]));
+    for expected in ["Network sample.sealpost, version 1", "HK-CED", "SAMPLE-CMAA-2023", "OP-MARKER-2023"] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    let json = stdout(&run(&["directory", "show", directory.to_str().unwrap(), "--output", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["agencies"].as_array().unwrap().len(), 3);
+
+    let before = fs::read(&directory).unwrap();
+    let text = refused(&init(&out, &three), 1);
+    assert!(text.contains("exists already and is never overwritten"), "{text}");
+    assert_eq!(fs::read(&directory).unwrap(), before);
+}
+
+#[test]
+fn a_faulty_roster_is_answered_with_all_its_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = folder.path().join("roster.toml");
+    let text = fs::read_to_string(ROSTER).unwrap();
+    let text = text
+        .replace("network = \"sample.sealpost\"", "network = \"Sample\"\ncolour = \"red\"")
+        .replace("id = \"HK-CED\"", "id = \"HKCED\"");
+    fs::write(&roster, text).unwrap();
+    let out = folder.path().join("net");
+    let arguments = ["--roster", roster.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let text = refused(&run(&[&["network", "init"][..], &arguments].concat()), 2);
+    insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "DIR"), @r#"
+    error: the roster DIR/roster.toml has 4 faults:
+      line 10: network is "Sample", expected 1 to 63 of a-z, 0-9, hyphen and dot, such as sample.sealpost
+      line 11: colour is unknown, expected one of network, hub, jurisdictions, agencies, agreements, operations
+      line 38: operations[0].lead is HK-CED, who is not a member
+      line 114: agencies[0].id is "HKCED", expected an agency id such as HK-CED
+    "#);
+    assert!(!out.exists());
+}
+
+#[test]
+fn wrong_arguments_end_with_code_two_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("net");
+    let text = refused(&init(&out, &["--agencies", "HK-CED,FR-DG"]), 2);
+    assert!(text.contains("FR-DG is not in the roster, which has HK-CED, CN-GACC"), "{text}");
+    let text = refused(&init(&out, &["--agencies", "hongkong"]), 2);
+    assert!(text.contains("expected two capital letters, a hyphen"), "{text}");
+    refused(&init(&out, &["--base-port", "65535"]), 2);
+    refused(&run(&["network", "start"]), 2);
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_file_that_is_no_directory_is_refused_with_the_reason() {
+    let text = refused(&run(&["directory", "show", ROSTER]), 1);
+    assert!(text.contains("does not hold a signed directory\n  because: "), "{text}");
+    let text = refused(&run(&["directory", "show", "/nowhere/directory.bin"]), 1);
+    assert!(text.contains("cannot read /nowhere/directory.bin\n  because: No such file"), "{text}");
+}
+
+#[test]
+fn a_changed_directory_is_refused_with_the_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("net");
+    stdout(&init(&out, &["--agencies", "HK-CED,DE-ZKA"]));
+    let path = out.join("directory.bin");
+    let mut bytes = fs::read(&path).unwrap();
+    let name = bytes.windows(15).position(|text| text == b"Zollkriminalamt").unwrap();
+    bytes[name] = b'X';
+    fs::write(&path, bytes).unwrap();
+    let text = refused(&run(&["directory", "show", path.to_str().unwrap()]), 1);
+    assert!(text.contains("by rule directory.authority"), "{text}");
+}
+
+#[test]
+fn samples_are_printed_and_a_closed_pipe_is_success() {
+    assert!(stdout(&run(&["config", "sample", "hub"])).contains("[hub]"));
+    let mut child = Command::new(PROGRAM)
+        .args(["config", "sample", "node"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+}
