@@ -8,13 +8,15 @@ mod outcomes;
 
 use std::sync::Arc;
 
+use sealpost_domain::alert::Draft;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    DeliveryState, Filter, Page, PeerStatus, Query, RecipientState, Shown, Status, Tracked,
+    DeliveryState, Filter, Page, PeerStatus, Published, Query, RecipientState, Shown, Status, Tracked,
 };
 use sealpost_ledger::ReadError;
 
+use crate::core::inbox::ReadMessage;
 use crate::core::outbox::Standing;
 use crate::handle::{FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
 use crate::projection::{self, Listed};
@@ -59,6 +61,42 @@ impl LedgerViews {
         let alert = message.open(&self.shared.buckets).map_err(fault)?;
         let states = self.states(message);
         Ok(message.show(&self.shared.core(), alert, states))
+    }
+
+    /// The message of ours at an index, if it is what a draft would send again.
+    pub fn repeated(&self, draft: &Draft, index: u64) -> Result<Option<Published>, ViewError> {
+        let Some(message) = self.read(index)? else { return Ok(None) };
+        let fault = |fault| ViewError::Record { index, fault };
+        let alert = message.open(&self.shared.buckets).map_err(fault)?;
+        // Of an erased body nothing is left that could be compared.
+        let same = message.is_of(draft) && alert.is_none_or(|alert| alert == *draft.alert());
+        Ok(same.then(|| Published {
+            id: message.header.id,
+            index,
+            at: message.header.sent_at,
+            recipients: message.header.recipients.agencies().cloned().collect(),
+            repeated_key: true,
+        }))
+    }
+
+    /// Those of the messages that were received, with their positions.
+    pub fn received(&self, ids: &[MessageId]) -> Result<Vec<ReadMessage>, ViewError> {
+        let mut found = Vec::new();
+        for id in ids {
+            let index = projection::index_of(self.shared.projections.as_ref(), *id).map_err(index_fault)?;
+            let message = index.map(|index| self.read(index)).transpose()?.flatten();
+            let position = message.as_ref().and_then(Message::received_at);
+            if let (Some(message), Some(position)) = (message, position) {
+                let header = message.header;
+                found.push(ReadMessage {
+                    message: *id,
+                    sender: header.sender,
+                    priority: header.priority,
+                    position,
+                });
+            }
+        }
+        Ok(found)
     }
 
     fn states(&self, message: &Message) -> Vec<RecipientState> {

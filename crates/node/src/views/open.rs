@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::Alert;
+use sealpost_domain::alert::{Alert, Draft, DraftParts};
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Position;
 use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::time::OffsetTime;
 use sealpost_domain::view::{Direction, RecipientState, Shown, Verification};
 use sealpost_ledger::{Buckets, Entry, bucket};
 use sealpost_wire::envelope::header_from_bytes;
@@ -58,6 +60,40 @@ impl Message {
             Route::Sent(_) => Direction::Sent,
             Route::Received(_) => Direction::Received,
         }
+    }
+
+    /// Its position on the link from its sender, for messages that were received.
+    pub(super) fn received_at(&self) -> Option<Position> {
+        match &self.route {
+            Route::Sent(_) => None,
+            Route::Received(commitment) => Some(commitment.position),
+        }
+    }
+
+    /// Whether a draft asks for this header.
+    pub(super) fn is_of(&self, draft: &Draft) -> bool {
+        let DraftParts {
+            recipients,
+            operation,
+            priority,
+            act_before,
+            category,
+            handling,
+            sharing,
+            in_reply_to,
+            alert: _,
+        } = draft.parts();
+        let header = &self.header;
+        let named: BTreeSet<&AgencyId> = recipients.iter().collect();
+        header.kind == draft.kind()
+            && (named.is_empty() || named.into_iter().eq(header.recipients.agencies()))
+            && header.operation == *operation
+            && header.priority == *priority
+            && header.act_before == act_before.map(OffsetTime::instant)
+            && header.category == *category
+            && header.handling == *handling
+            && header.mode == *sharing
+            && header.in_reply_to == *in_reply_to
     }
 
     /// Its content; `None` once its body was erased.
@@ -112,10 +148,7 @@ impl Message {
             recipients,
             ..
         } = self.header.clone();
-        let position = match &self.route {
-            Route::Sent(_) => None,
-            Route::Received(commitment) => Some(commitment.position),
-        };
+        let position = self.received_at();
         Shown {
             index: self.index,
             direction: self.direction(),

@@ -1,0 +1,228 @@
+//! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
+//! came, and a key that was used before is answered with the message of that time.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::message::MessageId;
+use sealpost_domain::view::{Published, Refusal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::error;
+
+use crate::core::outbox::Prepared;
+use crate::engine::{Input, Outcome};
+use crate::handle::{AcknowledgeError, Command, Publication, PublishError};
+use crate::pool::Pool;
+use crate::prepare::{self, Preparer};
+use crate::shared::Shared;
+use crate::views::LedgerViews;
+
+/// How many messages are being prepared at a time.
+const PREPARING_MAX: usize = 64;
+/// How many messages and acknowledgements wait for the writer at a time.
+const WAITING_MAX: usize = 1024;
+/// How often a message is prepared again because the directory changed meanwhile.
+const PREPARATIONS_MAX: u32 = 3;
+
+type PublishAnswer = oneshot::Sender<Result<Published, PublishError>>;
+
+/// Takes the commands of a [`Handle`](crate::handle::Handle).
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    views: Arc<LedgerViews>,
+    preparer: Arc<Preparer>,
+    pool: Pool,
+    engine: mpsc::Sender<Input>,
+}
+
+/// What became of a draft before the writer saw it.
+enum Draft {
+    Prepared(Box<Prepared>),
+    /// Its key was used for the message at this ledger index.
+    Repeats(u64),
+}
+
+impl Publisher {
+    /// Prepares on `pool`, and hands on to the writer behind `engine`.
+    pub fn new(
+        shared: Arc<Shared>,
+        views: Arc<LedgerViews>,
+        preparer: Preparer,
+        pool: Pool,
+        engine: mpsc::Sender<Input>,
+    ) -> Self {
+        Self { shared, views, preparer: Arc::new(preparer), pool, engine }
+    }
+
+    /// Works until every handle is gone, and everything that was taken is answered.
+    pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let mut preparing = FuturesOrdered::new();
+        let mut waiting = JoinSet::new();
+        let mut open = true;
+        while open || !preparing.is_empty() || !waiting.is_empty() {
+            tokio::select! {
+                biased;
+                Some((publication, answer, draft)) = preparing.next(), if !preparing.is_empty() => {
+                    self.hand_on(publication, answer, draft, &mut waiting).await;
+                }
+                Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
+                command = commands.recv(),
+                    if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
+                    Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
+                    Some(Command::Acknowledge { messages, reader, answer }) => {
+                        waiting.spawn(self.clone().acknowledge(messages, reader, answer));
+                    }
+                    None => open = false,
+                },
+            }
+        }
+    }
+
+    fn prepare(
+        &self,
+        publication: Box<Publication>,
+        answer: PublishAnswer,
+    ) -> impl Future<Output = (Box<Publication>, PublishAnswer, Result<Draft, PublishError>)> + use<> {
+        let this = self.clone();
+        async move {
+            let draft = this.draft(&publication).await;
+            (publication, answer, draft)
+        }
+    }
+
+    async fn draft(&self, publication: &Publication) -> Result<Draft, PublishError> {
+        if let Some(key) = &publication.idempotency_key
+            && let Some(index) = self.shared.core().outbox.message_of(key)
+        {
+            return Ok(Draft::Repeats(index));
+        }
+        let directory = self.shared.directory.borrow().clone().ok_or(PublishError::Stopping)?;
+        let (preparer, publication) = (Arc::clone(&self.preparer), publication.clone());
+        let now = self.shared.now();
+        let prepared = self
+            .pool
+            .run(move |rng| preparer.prepare(&publication, &directory, now, rng))
+            .await
+            .map_err(|_| PublishError::Stopping)?;
+        match prepared {
+            Ok(prepared) => Ok(Draft::Prepared(Box::new(prepared))),
+            Err(prepare::Error::Refused(refusals)) => Err(PublishError::Refused(refusals)),
+            Err(prepare::Error::Bucket(error)) => {
+                error!(%error, "no message can be kept");
+                Err(PublishError::Full)
+            }
+        }
+    }
+
+    /// Gives a prepared message its place in the order; its answer is awaited apart.
+    async fn hand_on(
+        &self,
+        publication: Box<Publication>,
+        answer: PublishAnswer,
+        draft: Result<Draft, PublishError>,
+        waiting: &mut JoinSet<()>,
+    ) {
+        match draft {
+            Ok(Draft::Prepared(prepared)) => match self.place(prepared).await {
+                Ok(outcome) => {
+                    waiting.spawn(self.clone().conclude(publication, answer, outcome));
+                }
+                Err(error) => tell(answer, Err(error)),
+            },
+            Ok(Draft::Repeats(index)) => {
+                let this = self.clone();
+                waiting.spawn(async move { tell(answer, this.repeated(publication, index).await) });
+            }
+            Err(error) => tell(answer, Err(error)),
+        }
+    }
+
+    async fn place(
+        &self,
+        prepared: Box<Prepared>,
+    ) -> Result<oneshot::Receiver<Result<Outcome, PublishError>>, PublishError> {
+        let (answer, outcome) = oneshot::channel();
+        let input = Input::Publish { prepared, answer };
+        self.engine.send(input).await.map_err(|_| PublishError::Stopping)?;
+        Ok(outcome)
+    }
+
+    async fn conclude(
+        self,
+        publication: Box<Publication>,
+        answer: PublishAnswer,
+        mut outcome: oneshot::Receiver<Result<Outcome, PublishError>>,
+    ) {
+        for _ in 0..PREPARATIONS_MAX {
+            match outcome.await.unwrap_or(Err(PublishError::Stopping)) {
+                Ok(Outcome::Published(published)) => return tell(answer, Ok(published)),
+                Ok(Outcome::Repeats(index)) => return tell(answer, self.repeated(publication, index).await),
+                Err(error) => return tell(answer, Err(error)),
+                Ok(Outcome::Stale) => {}
+            }
+            outcome = match self.draft(&publication).await {
+                Ok(Draft::Repeats(index)) => return tell(answer, self.repeated(publication, index).await),
+                Err(error) => return tell(answer, Err(error)),
+                Ok(Draft::Prepared(prepared)) => match self.place(prepared).await {
+                    Ok(outcome) => outcome,
+                    Err(error) => return tell(answer, Err(error)),
+                },
+            };
+        }
+        tell(answer, Err(PublishError::Full));
+    }
+
+    /// The message of that time, if it says the same.
+    async fn repeated(&self, publication: Box<Publication>, index: u64) -> Result<Published, PublishError> {
+        let views = Arc::clone(&self.views);
+        let compared = self.pool.run(move |_| views.repeated(&publication.draft, index)).await;
+        match compared {
+            Ok(Ok(Some(published))) => Ok(published),
+            Ok(Ok(None)) => Err(PublishError::Refused(vec![Refusal {
+                path: "idempotency_key".to_owned(),
+                rule: "idempotency.other_content".to_owned(),
+                detail: "found a key that was used for a message with another content; choose a new one"
+                    .to_owned(),
+            }])),
+            Ok(Err(error)) => {
+                error!(%error, "the message of an idempotency key cannot be read");
+                Err(PublishError::Full)
+            }
+            Err(_) => Err(PublishError::Stopping),
+        }
+    }
+
+    async fn acknowledge(
+        self,
+        messages: Vec<MessageId>,
+        reader: KeyId,
+        answer: oneshot::Sender<Result<u32, AcknowledgeError>>,
+    ) {
+        let views = Arc::clone(&self.views);
+        let found = self.pool.run(move |_| views.received(&messages)).await;
+        let messages = match found {
+            Ok(Ok(found)) => found,
+            failed => {
+                error!(failed = ?failed.err(), "messages that were read cannot be found");
+                // Whoever asked may be gone.
+                let _ = answer.send(Err(AcknowledgeError::Full));
+                return;
+            }
+        };
+        let input = Input::Acknowledge { messages, reader, answer };
+        if let Err(mpsc::error::SendError(Input::Acknowledge { answer, .. })) = self.engine.send(input).await
+        {
+            let _ = answer.send(Err(AcknowledgeError::Stopping));
+        }
+    }
+}
+
+fn tell(answer: PublishAnswer, outcome: Result<Published, PublishError>) {
+    // A publisher that went away learns of its message by its idempotency key.
+    let _ = answer.send(outcome);
+}

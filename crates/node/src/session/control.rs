@@ -1,0 +1,62 @@
+//! What nodes say to each other through the hub. Nothing arrives for certain: whoever needs it repeats it.
+
+use sealpost_proto::v1 as pb;
+use sealpost_wire::hub::{Control, control, control_message};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::{debug, warn};
+
+use super::connection::Wire;
+use super::{Ended, Session};
+use crate::engine::Input;
+use crate::verify::statements;
+
+/// Frames on their way to the transport.
+const FRAMES: usize = 16;
+
+/// Speaks and hears until the stream ends.
+pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
+    let mut outgoing = session.outgoing.lock().await;
+    let (frames, stream) = mpsc::channel(FRAMES);
+    let mut client = wire.client();
+    let answered = client.control(ReceiverStream::new(stream)).await;
+    let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
+    let me = session.shared.agency();
+    loop {
+        tokio::select! {
+            said = outgoing.recv() => {
+                let said = said.ok_or(Ended::Stopping)?;
+                let frame =
+                    Control { from: me.clone(), to: said.to, kind: said.kind, statement: said.statement };
+                let sent = frames.send(control_message(&frame)).await;
+                sent.map_err(|_| Ended::Protocol("Control takes no more frames".to_owned()))?;
+            }
+            frame = incoming.message() => match frame.map_err(|status| wire.failed(status))? {
+                Some(frame) => hear(session, frame).await?,
+                None => return Err(Ended::Protocol("Control ended".to_owned())),
+            },
+        }
+    }
+}
+
+async fn hear(session: &Session, message: pb::ControlFrame) -> Result<(), Ended> {
+    let frame = control(message)?;
+    let Some(directory) = session.shared.directory.borrow().clone() else { return Ok(()) };
+    let (me, now) = (session.shared.agency(), session.shared.now());
+    let (said, frame) =
+        session.pool.run(move |_| (statements::control(&frame, &me, &directory, now), frame)).await?;
+    match said {
+        Ok(Some(said)) => {
+            let input = Input::Said { statement: frame.statement, said };
+            session.engine.send(input).await.map_err(|_| Ended::Stopping)
+        }
+        Ok(None) => {
+            debug!(from = %frame.from, kind = ?frame.kind, "a statement of no concern yet");
+            Ok(())
+        }
+        Err(fault) => {
+            warn!(rule = fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Watching the directory: each new version is verified by the chain, recorded, and in force from then on; revocation
+//! lists hold at once.
+
+use sealpost_proto::v1 as pb;
+use sealpost_wire::envelope::signed;
+use tokio::sync::oneshot;
+use tracing::warn;
+
+use super::connection::Wire;
+use super::{Ended, Session};
+use crate::engine::Input;
+
+/// Watches until the stream ends.
+pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
+    let after_version = installed(session);
+    let mut client = wire.client();
+    let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;
+    let mut updates = answered.map_err(|status| wire.failed(status))?.into_inner();
+    while let Some(update) = updates.message().await.map_err(|status| wire.failed(status))? {
+        let pb::DirectoryUpdate { directory, crls } = update;
+        if let Some(directory) = directory {
+            install(session, directory).await?;
+        }
+        if let Err(error) = session.roots.take(&crls) {
+            warn!(%error, "revocation lists of the hub are not taken");
+        }
+    }
+    Err(Ended::Protocol("WatchDirectory ended".to_owned()))
+}
+
+fn installed(session: &Session) -> u64 {
+    session.shared.directory.borrow().as_ref().map_or(0, |directory| directory.version.version)
+}
+
+async fn install(session: &Session, message: pb::SignedStatement) -> Result<(), Ended> {
+    let (answer, installed) = oneshot::channel();
+    let input = Input::Directory { signed: signed(message)?, answer };
+    session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+    match installed.await.map_err(|_| Ended::Stopping)? {
+        Ok(()) => {
+            let directory = session.shared.directory.borrow().clone();
+            if let Some(directory) = directory
+                && let Err(error) = session.roots.follow(&directory)
+            {
+                warn!(%error, "the roots of the new directory are not usable");
+            }
+            Ok(())
+        }
+        Err(refused) => Err(Ended::Protocol(refused)),
+    }
+}

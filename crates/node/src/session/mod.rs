@@ -1,0 +1,168 @@
+//! The session with the hub: two connections, FLASH on its own, kept up for ever.
+//!
+//! Everything that goes out is taken from the ledger and goes again until it is receipted; everything that comes in is
+//! acknowledged only after it is durable. So a stream may break at any moment: the next one begins at the durable
+//! cursor. A hub that is down is survived silently, and shown in the status.
+
+mod connection;
+mod control;
+mod directory;
+mod receive;
+mod state;
+mod submit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_client::Backoff;
+use sealpost_crypto::tls::Endpoint;
+use sealpost_domain::message::Priority;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::core::Outgoing;
+use crate::engine::Input;
+use crate::pool::Pool;
+use crate::roots::Roots;
+use crate::shared::Shared;
+use crate::verify::Verifier;
+use state::State;
+
+/// How the session behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `host:port` of the hub, in the order in which they are tried.
+    pub addresses: Vec<String>,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// The first pause after a connection failed.
+    pub retry_first: Duration,
+    /// The longest such pause.
+    pub retry_max: Duration,
+    /// How much one submitted batch holds on the wire.
+    pub batch_bytes: usize,
+    /// How many batches of one stream may wait for the hub.
+    pub batches_in_flight: usize,
+    /// How many envelopes of one stream may wait for this node.
+    pub credit: u32,
+}
+
+/// What the session works with.
+pub struct Session {
+    shared: Arc<Shared>,
+    engine: mpsc::Sender<Input>,
+    verifier: Arc<Verifier>,
+    pool: Pool,
+    endpoint: Endpoint,
+    roots: Arc<Roots>,
+    settings: Settings,
+    state: State,
+    /// What is to be said to peers. Held by the FLASH connection while it lives.
+    outgoing: Mutex<mpsc::Receiver<Outgoing>>,
+}
+
+/// One of the two connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lanes {
+    /// FLASH, and what is said between nodes.
+    Flash,
+    /// Everything else.
+    Bulk,
+}
+
+impl Lanes {
+    fn priorities(self) -> &'static [Priority] {
+        match self {
+            Self::Flash => &[Priority::Flash],
+            Self::Bulk => &[Priority::Urgent, Priority::Routine],
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// It broke, or was never there.
+    #[error(transparent)]
+    Connection(#[from] sealpost_client::Error),
+    /// The hub is about to stop.
+    #[error("the hub is stopping")]
+    Drain(Duration),
+    /// The hub said something that it must not say.
+    #[error("the hub breaks the protocol: {0}")]
+    Protocol(String),
+    /// This node could not take what came.
+    #[error("this node could not take what came: {0}")]
+    Own(String),
+    /// This node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl From<sealpost_wire::Error> for Ended {
+    fn from(error: sealpost_wire::Error) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+impl From<crate::pool::Ended> for Ended {
+    fn from(ended: crate::pool::Ended) -> Self {
+        Self::Own(ended.to_string())
+    }
+}
+
+impl Session {
+    /// A session that dials from `endpoint` and hands what it verified to `engine`.
+    #[expect(clippy::too_many_arguments, reason = "the one place where the parts of a session meet")]
+    pub fn new(
+        shared: Arc<Shared>,
+        engine: mpsc::Sender<Input>,
+        verifier: Verifier,
+        pool: Pool,
+        endpoint: Endpoint,
+        roots: Arc<Roots>,
+        outgoing: mpsc::Receiver<Outgoing>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            state: State::new(Arc::clone(&shared)),
+            shared,
+            engine,
+            verifier: Arc::new(verifier),
+            pool,
+            endpoint,
+            roots,
+            settings,
+            outgoing: Mutex::new(outgoing),
+        }
+    }
+
+    /// Keeps both connections up until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        tokio::join!(self.keep(Lanes::Flash, &stop), self.keep(Lanes::Bulk, &stop));
+    }
+
+    async fn keep(&self, lanes: Lanes, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_max);
+        let mut addresses = self.settings.addresses.iter().cycle();
+        while let Some(address) = addresses.next() {
+            let ended = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                ended = self.connect_and_serve(lanes, address, &mut backoff) => ended,
+            };
+            self.shared.core_mut().outbox.requeue_lanes(lanes.priorities());
+            self.state.lost(lanes, &ended);
+            let mut random = self.pool.random();
+            let pause = match ended {
+                Ended::Drain(pause) => backoff.next_after(pause, random.as_mut()),
+                _ => backoff.next(random.as_mut()),
+            };
+            drop(random);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}

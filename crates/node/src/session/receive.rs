@@ -1,0 +1,165 @@
+//! Receiving one priority: envelopes are verified on the pool in the order in which they came, acknowledged when they
+//! are durable, and only then is there credit for more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::Priority;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::receive_request::Event as Ask;
+use sealpost_proto::v1::receive_response::Event as Told;
+use sealpost_wire::hub::{Delivery, cursor_message, delivery, priority_number};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::info;
+
+use super::connection::Wire;
+use super::{Ended, Session};
+use crate::core::Alarm;
+use crate::engine::{Input, Mark};
+use crate::verify::{Origin, Verified, Verifier};
+
+/// How long an envelope that names a later directory waits for it.
+const DIRECTORY_WAIT: Duration = Duration::from_secs(10);
+/// Requests on their way to the transport.
+const REQUESTS: usize = 16;
+
+/// Receives until the stream ends.
+pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
+    let (requests, outgoing) = mpsc::channel(REQUESTS);
+    let open = pb::ReceiveOpen {
+        priority: priority_number(priority),
+        cursor: session.shared.core().inbox.cursor(priority).as_ref().map(cursor_message),
+        credit: session.settings.credit,
+    };
+    ask(&requests, Ask::Open(open)).await?;
+    let mut client = wire.client();
+    let answered = client.receive(ReceiverStream::new(outgoing)).await;
+    let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
+
+    let (mark, mut settled) = Mark::new();
+    let mut verifying = FuturesOrdered::new();
+    let mut unacknowledged = VecDeque::new();
+    loop {
+        tokio::select! {
+            biased;
+            changed = settled.changed() => {
+                changed.map_err(|_| Ended::Stopping)?;
+                let settled = *settled.borrow_and_update();
+                if settled.broken {
+                    return Err(Ended::Own("there is no space for what came".to_owned()));
+                }
+                acknowledge(&requests, &mut unacknowledged, settled.index).await?;
+            }
+            Some(verified) = verifying.next(), if !verifying.is_empty() => {
+                let (index, verified) = verified?;
+                let input = Input::Delivered { verified: Box::new(verified), index, mark: mark.clone() };
+                session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+            }
+            message = incoming.message() => {
+                let message = message.map_err(|status| wire.failed(status))?;
+                match message.and_then(|message| message.event) {
+                    Some(Told::Batch(batch)) => {
+                        let hub = incarnation(&batch.hub_incarnation)?;
+                        know(session, hub);
+                        for message in batch.deliveries {
+                            unacknowledged.push_back(message.index);
+                            verifying.push_back(verify(session, message, Origin { hub, lane: priority }));
+                        }
+                    }
+                    Some(Told::Reset(pb::CursorReset { hub_incarnation })) => {
+                        info!(%priority, "the hub does not know our cursor: it delivers everything that is unsettled");
+                        know(session, incarnation(&hub_incarnation)?);
+                    }
+                    Some(Told::Drain(pb::Drain { reconnect_after_ms })) => {
+                        return Err(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));
+                    }
+                    None => return Err(Ended::Protocol("Receive ended".to_owned())),
+                }
+            }
+        }
+    }
+}
+
+fn incarnation(bytes: &[u8]) -> Result<Incarnation, Ended> {
+    Incarnation::try_from(bytes).map_err(|error| Ended::Protocol(error.to_string()))
+}
+
+/// What another life of the hub had promised goes out again.
+fn know(session: &Session, hub: Incarnation) {
+    let again = session.shared.core_mut().outbox.hub_lives_as(hub);
+    if again > 0 {
+        info!(messages = again, "the hub's journal is a new one: what is not receipted is sent again");
+        session.shared.notify_lanes();
+    }
+}
+
+async fn ask(requests: &mpsc::Sender<pb::ReceiveRequest>, event: Ask) -> Result<(), Ended> {
+    let request = pb::ReceiveRequest { event: Some(event) };
+    requests.send(request).await.map_err(|_| Ended::Protocol("Receive takes no more requests".to_owned()))
+}
+
+/// Acknowledges everything up to an index, and lets as much more come.
+async fn acknowledge(
+    requests: &mpsc::Sender<pb::ReceiveRequest>,
+    unacknowledged: &mut VecDeque<u64>,
+    index: u64,
+) -> Result<(), Ended> {
+    let mut envelopes = 0;
+    while unacknowledged.front().is_some_and(|first| *first <= index) {
+        unacknowledged.pop_front();
+        envelopes += 1;
+    }
+    if envelopes > 0 {
+        ask(requests, Ask::Acknowledge(pb::ReceiveAcknowledge { index })).await?;
+        ask(requests, Ask::Credit(pb::ReceiveCredit { envelopes })).await?;
+    }
+    Ok(())
+}
+
+/// Verifies one delivery; one that names a later directory waits for it, for a while.
+async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Result<(u64, Verified), Ended> {
+    let (index, header) = (message.index, message.header.clone());
+    let delivery = match delivery(message) {
+        Ok(delivery) => Arc::new(delivery),
+        Err(error) => {
+            let alarm = Alarm {
+                rule: "delivery.malformed",
+                peer: None,
+                header: Some(sha256(&header)),
+                detail: error.to_string(),
+                exhibits: vec![header],
+            };
+            return Ok((index, Verified::Unproven(Box::new(alarm))));
+        }
+    };
+    let mut directories = session.shared.directory.subscribe();
+    let mut verified = judge(session, &delivery, origin).await?;
+    if matches!(verified, Verified::Unproven(_)) && wants_newer(session, &delivery) {
+        // It is judged by what is installed then, newer or not.
+        let _ = tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await;
+        verified = judge(session, &delivery, origin).await?;
+    }
+    match verified {
+        Verified::Failed(error) => Err(Ended::Own(error.to_string())),
+        verified => Ok((index, verified)),
+    }
+}
+
+fn wants_newer(session: &Session, delivery: &Delivery) -> bool {
+    let directory = session.shared.directory.borrow();
+    directory.as_ref().is_some_and(|directory| Verifier::may_need_newer(delivery, directory))
+}
+
+async fn judge(session: &Session, delivery: &Arc<Delivery>, origin: Origin) -> Result<Verified, Ended> {
+    let directory = session.shared.directory.borrow().clone();
+    let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
+    let (verifier, delivery) = (Arc::clone(&session.verifier), Arc::clone(delivery));
+    let now = session.shared.now();
+    Ok(session.pool.run(move |rng| verifier.judge(&delivery, origin, &directory, now, rng)).await?)
+}

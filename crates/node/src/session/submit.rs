@@ -1,0 +1,168 @@
+//! Submitting: batches from the ledger, wrapped on the pool, several in flight, answered in order by the hub's signed
+//! promise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::Envelope;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::submit_response::Event;
+use sealpost_wire::envelope::{envelope_message, signed};
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::{error, warn};
+
+use super::connection::Wire;
+use super::{Ended, Lanes, Session};
+use crate::core::outbox::Submission;
+use crate::engine::Input;
+use crate::verify::statements;
+use crate::wraps;
+
+/// How many batches are being wrapped at a time.
+const WRAPPING: usize = 2;
+
+/// A batch that was handed to the hub.
+struct Sent {
+    batch: u64,
+    messages: Vec<u64>,
+    headers: Vec<Digest>,
+}
+
+/// A batch that is ready to be handed to the hub.
+struct Ready {
+    envelopes: Vec<Envelope>,
+    messages: Vec<u64>,
+    headers: Vec<Digest>,
+}
+
+/// Submits what is in these lanes until the stream ends.
+pub(super) async fn run(session: &Session, wire: &Wire, lanes: Lanes) -> Result<(), Ended> {
+    let (requests, outgoing) = mpsc::channel(1);
+    let (sent, mut answered) = mpsc::channel::<Sent>(session.settings.batches_in_flight);
+    let mut client = wire.client();
+    let mut answers = client
+        .submit(ReceiverStream::new(outgoing))
+        .await
+        .map_err(|status| wire.failed(status))?
+        .into_inner();
+
+    let sending = async {
+        let batches = stream::unfold((), |()| async { Some((take(session, lanes).await, ())) })
+            .map(|batch| wrap(session, batch))
+            .buffered(WRAPPING);
+        let mut batches = std::pin::pin!(batches);
+        let mut number = 0;
+        while let Some(ready) = batches.next().await {
+            let Ready { envelopes, messages, headers } = ready?;
+            if envelopes.is_empty() {
+                continue;
+            }
+            number += 1;
+            // In this order: an answer finds its batch.
+            let batch = Sent { batch: number, messages, headers };
+            sent.send(batch).await.map_err(|_| Ended::Stopping)?;
+            let envelopes = envelopes.iter().map(envelope_message).collect();
+            let request = pb::SubmitRequest { batch: number, envelopes };
+            if requests.send(request).await.is_err() {
+                // The answers say why.
+                std::future::pending::<()>().await;
+            }
+        }
+        Ok::<(), Ended>(())
+    };
+    let hearing = async {
+        loop {
+            let answer = answers.message().await.map_err(|status| wire.failed(status))?;
+            match answer.and_then(|answer| answer.event) {
+                Some(Event::Accepted(accepted)) => {
+                    let batch = answered.try_recv().map_err(|_| {
+                        Ended::Protocol("it accepts a batch that was not submitted".to_owned())
+                    })?;
+                    hear(session, accepted, batch).await?;
+                }
+                Some(Event::Drain(pb::Drain { reconnect_after_ms })) => {
+                    break Err::<(), Ended>(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));
+                }
+                None => break Err(Ended::Protocol("Submit ended".to_owned())),
+            }
+        }
+    };
+    tokio::try_join!(sending, hearing).map(drop)
+}
+
+/// The next batch of these lanes, as soon as there is one.
+async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
+    let ready: &Notify = match lanes {
+        Lanes::Flash => &session.shared.flash_ready,
+        Lanes::Bulk => &session.shared.bulk_ready,
+    };
+    loop {
+        let batch = session.shared.core_mut().outbox.take(lanes.priorities(), session.settings.batch_bytes);
+        if !batch.is_empty() {
+            return batch;
+        }
+        ready.notified().await;
+    }
+}
+
+async fn wrap(session: &Session, batch: Vec<Submission>) -> Result<Ready, Ended> {
+    let directory = session.shared.directory.borrow().clone();
+    let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
+    let (shared, now) = (Arc::clone(&session.shared), session.shared.now());
+    let wrapped = session.pool.run(move |rng| {
+        let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
+        for Submission { index, recipients } in batch {
+            let entry = match shared.history.get(index) {
+                Ok(entry) => entry,
+                Err(error) => return Err(error.to_string()),
+            };
+            match wraps::envelope(&entry, &recipients, &shared.buckets, &directory, now, rng) {
+                Ok(wrapped) => {
+                    for recipient in &wrapped.without_key {
+                        warn!(rule = "key.no_sealing_key", %recipient, ledger_index = index, "sent later");
+                    }
+                    if wrapped.envelope.wraps.is_empty() {
+                        shared.core_mut().outbox.defer(index, now);
+                        continue;
+                    }
+                    ready.envelopes.push(wrapped.envelope);
+                    ready.messages.push(index);
+                    ready.headers.push(wrapped.header);
+                }
+                Err(error) => {
+                    error!(%error, "a message cannot be sent");
+                    shared.core_mut().outbox.defer(index, now);
+                }
+            }
+        }
+        Ok(ready)
+    });
+    wrapped.await?.map_err(Ended::Own)
+}
+
+async fn hear(session: &Session, accepted: pb::BatchAccepted, sent: Sent) -> Result<(), Ended> {
+    let pb::BatchAccepted { batch, statement } = accepted;
+    if batch != sent.batch {
+        return Err(Ended::Protocol(format!("it accepts batch {batch} where {} is next", sent.batch)));
+    }
+    let statement =
+        statement.ok_or_else(|| Ended::Protocol("BatchAccepted.statement is missing".to_owned()))?;
+    let statement = signed(statement)?;
+    let directory = session.shared.directory.borrow().clone();
+    let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
+    let agency = session.shared.agency();
+    let Sent { messages, headers, .. } = sent;
+    let (verified, statement, headers) = session
+        .pool
+        .run(move |_| {
+            let verified = statements::accepted(&statement, &agency, &headers, &directory);
+            (verified, statement, headers)
+        })
+        .await?;
+    let accepted = verified.map_err(|fault| Ended::Protocol(format!("its acceptance: {fault}")))?;
+    let input = Input::Accepted { statement, accepted, headers, messages };
+    session.engine.send(input).await.map_err(|_| Ended::Stopping)
+}
