@@ -7,6 +7,8 @@
 pub mod backoff;
 pub mod connection;
 pub mod error;
+pub mod gateway;
+pub mod profile;
 
 pub use backoff::Backoff;
 pub use connection::{Connection, connect};
