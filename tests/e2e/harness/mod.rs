@@ -1,0 +1,3 @@
+//! What the stories stand on: networks, programs, conditions.
+
+mod eventually;
