@@ -1,8 +1,9 @@
 //! The folder of a new network: built beside its place, checked, and moved there in one step.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -53,6 +54,7 @@ impl Draft<'_> {
         };
         let draft = tempfile::Builder::new()
             .prefix(".sealpost-network-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .map_err(unwritable(parent))?;
         let network = self.fill(&Folder(draft.path().to_owned()), crls)?;

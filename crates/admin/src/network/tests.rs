@@ -135,8 +135,9 @@ fn nobody_else_may_read_a_private_key() {
         .filter(|(_, bytes)| bytes.windows(11).any(|text| text == b"PRIVATE KEY"))
         .map(|(path, _)| path)
         .collect();
-    // Authority 3, roots 4, hub 2, operator 1, nodes 3 each, systems 5, officers and auditors 3 each.
-    assert_eq!(keys.len(), 3 + 4 + 2 + 1 + 9 + 6 + 9, "{keys:?}");
+    // Authority 3, roots 4, hub 2, operator 1; then for each agency its node 3, systems 2, officers 2 and auditor 1.
+    assert_eq!(keys.len(), 3 + 4 + 2 + 1 + 3 * (3 + 2 + 2 + 1), "{keys:?}");
+    assert_eq!(fs::metadata(&out).unwrap().mode() & 0o777, 0o700);
     for key in keys {
         assert_eq!(fs::metadata(out.join(key)).unwrap().mode() & 0o777, 0o600, "{}", key.display());
     }
