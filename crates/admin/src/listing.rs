@@ -1,5 +1,7 @@
 //! A directory for people, as tables, and for machines, as JSON.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -11,6 +13,9 @@ use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
 use sealpost_wire::envelope::signed_from_bytes;
 use serde::Serialize;
+
+/// The payload and the authority's signatures.
+const FILE_SIZE_MAX: usize = DIRECTORY_BYTES_MAX + (1 << 16);
 
 /// A directory, verified by itself, as it is shown.
 #[derive(Clone, Debug, Serialize)]
@@ -165,8 +170,10 @@ pub enum Error {
 /// Reads a directory file and verifies it by itself: its chain to an earlier version is not checked.
 pub fn read(path: &Path) -> Result<Directory, Error> {
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let bytes = Bytes::from(std::fs::read(path).map_err(unreadable)?);
-    let signed: Signed = signed_from_bytes(&bytes, DIRECTORY_BYTES_MAX + (1 << 16))
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_SIZE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let signed: Signed = signed_from_bytes(&Bytes::from(bytes), FILE_SIZE_MAX)
         .map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
     directory::verify(&signed, None).map_err(|source| Error::Refused { path: path.to_owned(), source })
 }
