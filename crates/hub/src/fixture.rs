@@ -71,10 +71,6 @@ impl Network {
         })
     }
 
-    pub(crate) fn verified(&self, signed: &Signed, previous: Option<&Directory>) -> Directory {
-        sealpost_crypto::directory::verify(signed, previous).unwrap()
-    }
-
     fn issue(&self, listing: &Listing) -> Signed {
         sign(PayloadType::Directory, listing.to_payload(), &[&self.authority])
     }

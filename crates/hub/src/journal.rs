@@ -35,6 +35,10 @@ pub struct Journal {
     entries: Log,
     bodies: Log,
     incarnation: Incarnation,
+    /// The segment that bodies are written to; nothing at or behind it can be deleted.
+    active: u64,
+    /// The first body segment that was not deleted.
+    kept: u64,
 }
 
 /// Why the journal cannot be opened.
@@ -80,10 +84,10 @@ pub enum ReadError {
 
 impl Journal {
     /// Opens the journal in a folder, or makes it, and applies all of its entries.
-    pub fn open(disk: Arc<dyn Disk>, folder: &Path, fresh: Fresh) -> Result<(Self, State), Error> {
+    pub fn open(disk: &Arc<dyn Disk>, folder: &Path, fresh: Fresh) -> Result<(Self, State), Error> {
         let open = |log, salt, incarnation: Incarnation| {
             let options = Options::new(incarnation.0, salt);
-            Log::open(Arc::clone(&disk), &folder.join(log), options)
+            Log::open(Arc::clone(disk), &folder.join(log), options)
                 .map_err(|source| Error::Open { log, source })
         };
         let (entries, found) = open("journal", fresh.entries_salt, fresh.incarnation)?;
@@ -92,7 +96,8 @@ impl Journal {
             tracing::warn!(file = %torn.file.display(), bytes = torn.bytes, "cut a torn tail off the journal");
         }
         let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
-        let journal = Self { entries, bodies, incarnation };
+        let kept = bodies.reader().first();
+        let journal = Self { entries, bodies, incarnation, active: kept, kept };
         let state = journal.replay(folder, found.first)?;
         Ok((journal, state))
     }
@@ -124,6 +129,7 @@ impl Journal {
         let records: Vec<Record> =
             payloads.into_iter().map(|payload| Record::new(Bytes::new(), payload)).collect();
         let locations = self.bodies.append(&records)?;
+        self.active = locations.last().map_or(self.active, |last| last.segment);
         let place = |(index, location): (u64, Location)| BodyLocation {
             segment: location.segment,
             offset: location.offset,
@@ -159,8 +165,13 @@ impl Journal {
 
     /// Deletes the body segments in which nothing waits any more. `state` must know every entry that was written.
     pub fn forget_settled(&mut self, state: &State) -> Result<(), Fatal> {
-        let needed = state.first_body_segment().unwrap_or_else(|| self.bodies.durable());
-        self.bodies.remove_segments_below(needed).map(drop)
+        let needed = state.first_body_segment().unwrap_or(self.active).min(self.active);
+        if needed > self.kept {
+            // That they are settled must be as durable as that they are gone.
+            self.entries.sync()?;
+            self.kept = self.bodies.remove_segments_below(needed)?;
+        }
+        Ok(())
     }
 }
 

@@ -4,13 +4,32 @@
 //! |---|---|
 //! | [`core`] | a pure state machine over the journal: who gets what, and what was settled |
 //! | [`journal`] | entries and bodies on disk; nothing is acknowledged before both are synced |
-//! | [`journal`] | entries and bodies on disk; nothing is acknowledged before both are synced |
+//! | [`writer`] | the one thread that writes: groups, one sync, answers |
+//! | [`verify`] | an envelope is what it claims to be, or is refused by a rule |
+//! | [`view`], [`hot`] | what is known, for everybody who reads, and the latest envelopes in memory |
+//! | [`dispatch`] | what waits for a recipient, with its body and its own wrap |
+//! | [`relay`] | control frames between nodes, bounded, the latest for those who are away |
+//! | [`roots`] | whose certificates are believed, and the revocation lists |
+//! | [`service`] | the gRPC services in front of all that |
+//! | [`config`], [`run`] | the program |
 //! | [`rule`] | the names of the hub's own reasons to refuse |
 //!
-//! Never here: payloads in clear, keys that open them, and decisions taken anywhere but in [`core`].
+//! Never here: payloads in clear, keys that open them, and decisions taken anywhere but in [`core`] and [`verify`].
 
+pub mod clock;
+pub mod config;
 pub mod core;
+pub mod dispatch;
 #[cfg(test)]
 mod fixture;
+pub mod hot;
 pub mod journal;
+pub mod pool;
+pub mod relay;
+pub mod roots;
 pub mod rule;
+pub mod run;
+pub mod service;
+pub mod verify;
+pub mod view;
+pub mod writer;

@@ -119,15 +119,21 @@ impl State {
         self.directory.as_ref()
     }
 
-    /// The journal entries that hold the versions of the directory after one, in order.
-    pub fn versions_after(&self, version: u64) -> Vec<u64> {
+    /// The versions of the directory after one, in order, each with the journal entry that holds it.
+    pub fn versions_after(&self, version: u64) -> Vec<(u64, u64)> {
         let from = version.saturating_add(1);
-        self.versions.range(from..).map(|(_, entry)| *entry).collect()
+        self.versions.range(from..).map(|(version, entry)| (*version, *entry)).collect()
     }
 
     /// How many deliveries wait, in all queues.
     pub fn backlog(&self) -> usize {
         self.backlog
+    }
+
+    /// How many deliveries wait for one recipient, in all lanes.
+    pub fn backlog_of(&self, recipient: &AgencyId) -> usize {
+        let queue = |priority: &Priority| self.queues.get(&(recipient.clone(), *priority));
+        Priority::ALL.iter().filter_map(queue).map(Queue::len).sum()
     }
 
     /// What waits for a recipient in one lane after a place (from the beginning: `None`), at most `count`.
@@ -223,7 +229,9 @@ impl State {
             match admit::admit(envelope, sender, self.directory.as_deref(), at) {
                 Admission::Refused(rule) => refuse(None, rule),
                 Admission::Judged { priority, recipients, refusals } => {
-                    refusals.into_iter().for_each(|(agency, rule)| refuse(Some(agency), rule));
+                    for (agency, rule) in refusals {
+                        refuse(Some(agency), rule);
+                    }
                     let place = Place::new(index, position);
                     let waiting = Waiting { header: sha256(&envelope.header), payload: envelope.payload };
                     for recipient in recipients {

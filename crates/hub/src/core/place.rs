@@ -37,8 +37,9 @@ impl Place {
     }
 
     /// The position of the envelope in that entry.
-    pub const fn position(self) -> usize {
-        (self.0 & (ENVELOPES_MAX as u64 - 1)) as usize
+    pub fn position(self) -> usize {
+        let [.., high, low] = self.0.to_be_bytes();
+        usize::from(u16::from_be_bytes([high, low]))
     }
 }
 

@@ -71,8 +71,8 @@ impl Queue {
 }
 
 fn prefix(digest: &Digest) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
-    [a, b, c, d, e, f, g, h]
+    let bytes = digest.as_bytes();
+    std::array::from_fn(|at| bytes[at])
 }
 
 #[cfg(test)]

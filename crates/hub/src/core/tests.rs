@@ -193,8 +193,8 @@ fn a_new_directory_takes_the_place_of_the_old_one_and_drops_the_mail_of_who_left
     let second = network.next_version(&genesis, &["HK-CED", "TH-TCD"]);
     assert_eq!(hub.enter(Event::Directory(second)), [Effect::DirectoryChanged]);
     assert_eq!((hub.waiting("DE-ZKA"), hub.waiting("HK-CED")), (vec![], vec![Place::new(2, 0)]));
-    assert_eq!(hub.state.versions_after(0), [0, 3]);
-    assert_eq!(hub.state.versions_after(1), [3]);
+    assert_eq!(hub.state.versions_after(0), [(1, 0), (2, 3)]);
+    assert_eq!(hub.state.versions_after(1), [(2, 3)]);
     assert_eq!(hub.state.directory().unwrap().version.version, 2);
 
     let entry = Entry { at: NOW, event: Event::Directory(network.genesis()) };

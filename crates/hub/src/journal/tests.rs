@@ -10,6 +10,10 @@ use crate::fixture::{Network, agency};
 
 const FRESH: Fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
 
+fn disk_of(disk: &Sim) -> Arc<dyn Disk> {
+    Arc::new(disk.clone())
+}
+
 struct Hub {
     journal: Journal,
     state: State,
@@ -17,7 +21,7 @@ struct Hub {
 
 impl Hub {
     fn open(disk: &Sim) -> Self {
-        let (journal, state) = Journal::open(Arc::new(disk.clone()), Path::new("hub"), FRESH).unwrap();
+        let (journal, state) = Journal::open(&disk_of(disk), Path::new("hub"), FRESH).unwrap();
         Self { journal, state }
     }
 
@@ -65,7 +69,7 @@ fn what_was_synced_is_there_after_a_power_cut_with_the_same_state_and_incarnatio
     disk.lose_power(1);
 
     let other = Fresh { incarnation: Incarnation([9; 16]), ..FRESH };
-    let (journal, state) = Journal::open(Arc::new(disk), Path::new("hub"), other).unwrap();
+    let (journal, state) = Journal::open(&disk_of(&disk), Path::new("hub"), other).unwrap();
     assert_eq!(state.digest(), digest);
     assert_eq!(journal.incarnation(), FRESH.incarnation);
     let hub = Hub { journal, state };

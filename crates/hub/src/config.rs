@@ -1,0 +1,126 @@
+//! `hub.toml`. Every key is documented where it is read; deploy/hub.toml lists them all.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sealpost_server::acceptor;
+use sealpost_server::config::{ByteSize, Config, Field, Reader};
+use sealpost_server::settings::{Ending, Log, Tls};
+
+/// The configuration of a hub.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// The hub's name within the network.
+    pub name: String,
+    /// Where nodes connect.
+    pub listen: SocketAddr,
+    /// The folder of journal and bodies.
+    pub data: PathBuf,
+    /// The certificate that the hub shows.
+    pub tls: Tls,
+    /// The key under which it signs.
+    pub signing: PathBuf,
+    /// The directory to begin with.
+    pub genesis: PathBuf,
+    /// The folder of the revocation lists.
+    pub crls: PathBuf,
+    /// How much it takes.
+    pub limits: Limits,
+    /// What it tells.
+    pub log: Log,
+    /// How it ends.
+    pub ending: Ending,
+}
+
+/// `[limits]`: how much the hub takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections and handshakes.
+    pub door: acceptor::Limits,
+    /// Bytes of a batch that is delivered.
+    pub batch_bytes: usize,
+    /// Envelopes that may wait for one recipient.
+    pub backlog_envelopes: usize,
+}
+
+impl Config for HubConfig {
+    fn read(reader: &mut Reader<'_>) -> Field<Self> {
+        let mut hub = reader.section("hub", "Which hub this is, and where it works.");
+        let name = hub.required("name", "The hub's name within the network, as its certificate has it.");
+        let listen =
+            hub.required("listen", "Address and port on which nodes connect; port 0 takes a free one.");
+        let data = hub.required("data", "The folder of the journal and of the bodies that are on their way.");
+        let tls = Tls::read(reader);
+        let mut keys = reader.section("keys", "Private keys.");
+        let signing = keys.required("signing", "The Ed25519 key under which acceptances are signed.");
+        let mut directory =
+            reader.section("directory", "Who takes part, and whose certificates are believed.");
+        let genesis = directory.required(
+            "genesis",
+            "A signed directory to begin with. It is believed as it is given, if the signatures in it hold.",
+        );
+        let crls = directory.required("crls", "The folder of the revocation lists, one *.crl for each root.");
+        let limits = Limits::read(reader);
+        let (log, ending) = (Log::read(reader), Ending::read(reader));
+        Field::build(|| {
+            Some(Self {
+                name: name.take()?,
+                listen: listen.take()?,
+                data: data.take()?,
+                tls: tls.take()?,
+                signing: signing.take()?,
+                genesis: genesis.take()?,
+                crls: crls.take()?,
+                limits: limits.take()?,
+                log: log.take()?,
+                ending: ending.take()?,
+            })
+        })
+    }
+}
+
+impl Limits {
+    fn read(reader: &mut Reader<'_>) -> Field<Self> {
+        let mut section = reader.section("limits", "How much the hub takes.");
+        let connections = section.within(
+            "connections",
+            "Connections at one time; more are refused.",
+            1024_usize,
+            1..=65_536,
+        );
+        let handshakes =
+            section.within("handshakes", "TLS handshakes at one time; more wait.", 64_usize, 1..=4096);
+        let second = Duration::from_secs(1);
+        let handshake_timeout = section.within(
+            "handshake_timeout",
+            "How long a TLS handshake may take.",
+            5 * second,
+            second..=60 * second,
+        );
+        let batch_bytes = section.within(
+            "batch_bytes",
+            "The most that is delivered in one batch, unless a single envelope is larger.",
+            ByteSize::new(64 << 10),
+            ByteSize::new(1 << 10)..=ByteSize::new(64 << 10),
+        );
+        let backlog_envelopes = section.within(
+            "backlog_envelopes",
+            "Envelopes that wait for one recipient; further ones are answered with a hint to try later.",
+            1_000_000_usize,
+            1000..=100_000_000,
+        );
+        Field::build(|| {
+            let door = acceptor::Limits {
+                connections_max: connections.take()?,
+                handshakes_max: handshakes.take()?,
+                handshake_timeout: handshake_timeout.take()?,
+            };
+            Some(Self {
+                door,
+                batch_bytes: usize::try_from(batch_bytes.take()?.bytes()).ok()?,
+                backlog_envelopes: backlog_envelopes.take()?,
+            })
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! Control frames on their way between nodes. Nothing is promised but bounds: whoever needs a statement to arrive
+//! repeats it.
+//!
+//! Every agency has a mailbox. While its node is connected, frames queue there in order; while it is away, or when
+//! the mailbox is full, the latest frame of a sender and type takes the place of the one before.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_wire::hub::Control;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Frames that may wait in one mailbox.
+const FRAMES_MAX: usize = 1024;
+/// Bytes that may wait in one mailbox.
+const BYTES_MAX: usize = 4 << 20;
+
+/// All mailboxes.
+#[derive(Default)]
+pub struct Relay {
+    mailboxes: Mutex<HashMap<AgencyId, Mailbox>>,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    frames: VecDeque<Control>,
+    bytes: usize,
+    bell: Arc<Notify>,
+    /// The connected node's; cancelled when a newer call takes its place.
+    seat: Option<CancellationToken>,
+}
+
+impl Relay {
+    /// Puts a frame into its recipient's mailbox.
+    pub fn post(&self, frame: Control) {
+        let mut mailboxes = self.lock();
+        mailboxes.entry(frame.to.clone()).or_default().put(frame);
+    }
+
+    /// A node takes its mail from now on; an older call of the same agency is replaced.
+    pub fn sit(self: &Arc<Self>, agency: &AgencyId) -> Seat {
+        let mut mailboxes = self.lock();
+        let mailbox = mailboxes.entry(agency.clone()).or_default();
+        let token = CancellationToken::new();
+        if let Some(older) = mailbox.seat.replace(token.clone()) {
+            older.cancel();
+        }
+        let bell = Arc::clone(&mailbox.bell);
+        bell.notify_one();
+        Seat { relay: Arc::clone(self), agency: agency.clone(), replaced: token, bell }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AgencyId, Mailbox>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mailbox {
+    fn put(&mut self, frame: Control) {
+        let away = self.seat.is_none();
+        if away || self.frames.len() >= FRAMES_MAX || self.bytes + size(&frame) > BYTES_MAX {
+            self.drop_older(&frame);
+        }
+        while self.frames.len() >= FRAMES_MAX || self.bytes + size(&frame) > BYTES_MAX {
+            let Some(oldest) = self.frames.pop_front() else { break };
+            self.bytes -= size(&oldest);
+        }
+        self.bytes += size(&frame);
+        self.frames.push_back(frame);
+        self.bell.notify_one();
+    }
+
+    fn drop_older(&mut self, frame: &Control) {
+        let same = |other: &Control| other.from == frame.from && other.kind == frame.kind;
+        self.frames.retain(|other| !same(other));
+        self.bytes = self.frames.iter().map(size).sum();
+    }
+
+    fn take(&mut self) -> Option<Control> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= size(&frame);
+        Some(frame)
+    }
+}
+
+fn size(frame: &Control) -> usize {
+    frame.statement.payload.len() + frame.statement.signatures.len() * 100
+}
+
+/// A connected node's place at its mailbox. Dropping it leaves the mailbox to fill.
+pub struct Seat {
+    relay: Arc<Relay>,
+    agency: AgencyId,
+    replaced: CancellationToken,
+    bell: Arc<Notify>,
+}
+
+impl Seat {
+    /// The next frame; `None` when a newer call took this one's place.
+    pub async fn next(&self) -> Option<Control> {
+        loop {
+            if self.replaced.is_cancelled() {
+                // A bell that this seat heard was for its successor.
+                self.bell.notify_one();
+                return None;
+            }
+            if let Some(frame) = self.relay.lock().get_mut(&self.agency).and_then(Mailbox::take) {
+                return Some(frame);
+            }
+            tokio::select! {
+                () = self.replaced.cancelled() => {}
+                () = self.bell.notified() => {}
+            }
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut mailboxes = self.relay.lock();
+        if let Some(mailbox) = mailboxes.get_mut(&self.agency)
+            && !self.replaced.is_cancelled()
+        {
+            mailbox.seat = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sealpost_domain::statement::{ControlType, Signed};
+
+    use super::*;
+    use crate::fixture::agency;
+
+    fn frame(from: &str, kind: ControlType, payload: &'static [u8]) -> Control {
+        let statement = Signed { payload: Bytes::from_static(payload), signatures: Vec::new() };
+        Control { from: agency(from), to: agency("DE-ZKA"), kind, statement }
+    }
+
+    async fn payloads(seat: &Seat, count: usize) -> Vec<Bytes> {
+        let mut payloads = Vec::new();
+        for _ in 0..count {
+            payloads.push(seat.next().await.unwrap().statement.payload);
+        }
+        payloads
+    }
+
+    #[tokio::test]
+    async fn a_connected_node_gets_every_frame_in_order() {
+        let relay = Arc::new(Relay::default());
+        let seat = relay.sit(&agency("DE-ZKA"));
+        for payload in [b"1", b"2", b"3"] {
+            relay.post(frame("HK-CED", ControlType::Void, payload));
+        }
+        assert_eq!(payloads(&seat, 3).await, ["1", "2", "3"]);
+    }
+
+    #[tokio::test]
+    async fn for_a_node_that_is_away_the_latest_of_each_sender_and_type_is_kept() {
+        let relay = Arc::new(Relay::default());
+        drop(relay.sit(&agency("DE-ZKA")));
+        relay.post(frame("HK-CED", ControlType::Heads, b"heads 1"));
+        relay.post(frame("HK-CED", ControlType::Receipt, b"receipt"));
+        relay.post(frame("TH-TCD", ControlType::Heads, b"theirs"));
+        relay.post(frame("HK-CED", ControlType::Heads, b"heads 2"));
+        let seat = relay.sit(&agency("DE-ZKA"));
+        assert_eq!(payloads(&seat, 3).await, ["receipt", "theirs", "heads 2"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_mailbox_stays_bounded_and_keeps_the_latest() {
+        let relay = Arc::new(Relay::default());
+        let seat = relay.sit(&agency("DE-ZKA"));
+        for _ in 0..3 * FRAMES_MAX {
+            relay.post(frame("HK-CED", ControlType::Heads, b"old"));
+        }
+        relay.post(frame("HK-CED", ControlType::Heads, b"new"));
+        let waiting = relay.lock()[&agency("DE-ZKA")].frames.len();
+        assert!(waiting <= FRAMES_MAX, "{waiting} frames wait");
+        assert_eq!(payloads(&seat, waiting).await.last().unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn a_newer_call_takes_the_place_of_the_older_one() {
+        let relay = Arc::new(Relay::default());
+        let older = relay.sit(&agency("DE-ZKA"));
+        let newer = relay.sit(&agency("DE-ZKA"));
+        assert!(older.next().await.is_none());
+        drop(older);
+        relay.post(frame("HK-CED", ControlType::Heads, b"1"));
+        relay.post(frame("HK-CED", ControlType::Heads, b"2"));
+        assert_eq!(payloads(&newer, 2).await, ["1", "2"]);
+    }
+}

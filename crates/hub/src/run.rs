@@ -1,0 +1,319 @@
+//! A hub from its configuration to its end.
+//!
+//! Order of the beginning: keys and certificate, directory and revocation lists, journal, door. Order of the end: stop
+//! accepting, tell the nodes, let streams end, commit what is queued, close the journal. Everything that was
+//! acknowledged is on the disk at any moment, so that no end loses anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::RngExt as _;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::tls::{self, Credentials, Endpoint};
+use sealpost_crypto::{directory, keyfile};
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::identity::{Identity, Role, Subject};
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::statement::Signed;
+use sealpost_proto::v1::hub_server::HubServer;
+use sealpost_seglog::disk::{Disk, Real};
+use sealpost_server::acceptor::{self, Acceptor, Protocols};
+use sealpost_server::connection::Connections;
+use sealpost_server::serve::{self, Server};
+use sealpost_server::shutdown::Shutdown;
+use sealpost_server::telemetry;
+use sealpost_wire::envelope::signed_from_bytes;
+
+use crate::clock::Clock;
+use crate::config::HubConfig;
+use crate::core::State;
+use crate::dispatch::Dispatch;
+use crate::hot::Hot;
+use crate::journal::{self, Fresh, Journal};
+use crate::pool::Pool;
+use crate::relay::Relay;
+use crate::roots::{self, Roots};
+use crate::service::{Limits, Parts, Service};
+use crate::view::View;
+use crate::writer::{Ending, Failure, PublishError, Writer};
+
+/// Memory for the latest envelopes.
+const HOT_BYTES: usize = 8 << 20;
+/// The largest directory file.
+const DIRECTORY_BYTES_MAX: usize = 16 << 20;
+
+/// Why a hub does not run, or ended otherwise than in order.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the configuration cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The signing key.
+    #[error("[keys] signing: the key is not usable")]
+    Signing(#[source] keyfile::Error),
+    /// The certificate and its key.
+    #[error("[tls]: the certificate is not usable")]
+    Tls(#[from] tls::Error),
+    /// A certificate of somebody else.
+    #[error("[tls] certificate: it is of {found}, expected is the hub {expected} (as [hub] name says)")]
+    Name {
+        /// Whose it is.
+        found: Identity,
+        /// Who this is.
+        expected: String,
+    },
+    /// The file of the directory.
+    #[error("[directory] genesis: {} is not a signed directory", path.display())]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: sealpost_wire::Error,
+    },
+    /// The directory does not hold.
+    #[error("[directory] genesis: {} does not verify", path.display())]
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<directory::Error>,
+    },
+    /// The directory of another network than the journal's.
+    #[error("[directory] genesis: it is of network {found}, and {} holds the journal of {expected}", data.display())]
+    OtherNetwork {
+        /// The file's network.
+        found: String,
+        /// The journal's network.
+        expected: String,
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// A key that nobody would believe.
+    #[error("[keys] signing: the directory (version {version}) does not list the key {key} for the hub")]
+    UnlistedKey {
+        /// The key.
+        key: KeyId,
+        /// The directory.
+        version: u64,
+    },
+    /// The revocation lists.
+    #[error("[directory] crls: the revocation lists are not usable")]
+    Roots(#[from] roots::Error),
+    /// The log.
+    #[error("[log] level: not usable")]
+    Log(#[from] telemetry::Error),
+    /// The journal.
+    #[error("[hub] data: the journal cannot be opened")]
+    Journal(#[from] journal::Error),
+    /// The first directory could not be written.
+    #[error("the directory could not be written to the journal")]
+    Publish(#[source] PublishError),
+    /// The system gives no thread, no signals or no random numbers.
+    #[error("the system does not give what a hub needs")]
+    System(#[source] std::io::Error),
+    /// The door.
+    #[error("[hub] listen: no connections can be taken")]
+    Listen(#[from] acceptor::Error),
+    /// Serving ended otherwise than in order.
+    #[error("serving failed")]
+    Serve(#[from] serve::Error),
+    /// The disk failed.
+    #[error("the hub had to stop")]
+    Failed(#[source] Arc<Failure>),
+}
+
+impl Error {
+    /// Whether the configuration, or a file that it names, is at fault.
+    pub fn is_configuration(&self) -> bool {
+        !matches!(
+            self,
+            Self::Journal(_)
+                | Self::Publish(_)
+                | Self::System(_)
+                | Self::Listen(_)
+                | Self::Serve(_)
+                | Self::Failed(_)
+        )
+    }
+}
+
+/// The files that a configuration names, read and checked as far as they can be without the journal.
+pub struct Files {
+    signing: SigningKey,
+    credentials: Credentials,
+    genesis: Signed,
+    directory: Directory,
+}
+
+impl Files {
+    /// Reads and checks the files.
+    pub fn read(config: &HubConfig) -> Result<Self, Error> {
+        let signing = SigningKey::read(&config.signing).map_err(Error::Signing)?;
+        let credentials = config.tls.credentials()?;
+        let is_named =
+            matches!(credentials.identity().subject(), Subject::Hub(name) if name.as_str() == config.name);
+        if !is_named {
+            let found = credentials.identity().clone();
+            return Err(Error::Name { found, expected: config.name.clone() });
+        }
+        let path = || config.genesis.clone();
+        let bytes = fs::read(&config.genesis).map_err(|source| Error::Read { path: path(), source })?;
+        let genesis = signed_from_bytes(&Bytes::from(bytes), DIRECTORY_BYTES_MAX)
+            .map_err(|source| Error::Genesis { path: path(), source })?;
+        let directory = directory::verify(&genesis, None)
+            .map_err(|source| Error::Directory { path: path(), source: Box::new(source) })?;
+        Ok(Self { signing, credentials, genesis, directory })
+    }
+}
+
+/// Reads everything that a configuration names, as `check-config` does.
+pub fn check(config: &HubConfig) -> Result<(), Error> {
+    let files = Files::read(config)?;
+    listed(&files.signing, &files.directory)?;
+    let kept = config.data.join("crls");
+    let kept = if kept.is_dir() { kept } else { config.crls.clone() };
+    Roots::read(&files.directory, &config.crls, &kept)?;
+    Ok(())
+}
+
+/// A hub that is ready to serve.
+pub struct Hub {
+    server: Server,
+    shutdown: Shutdown,
+    writer: Writer,
+    ending: Ending,
+    roots: Arc<Roots>,
+    endpoint: Endpoint,
+    connections: Connections,
+    address: std::net::SocketAddr,
+}
+
+impl Hub {
+    /// Opens everything that a configuration names. The clock is passed in for tests.
+    pub async fn open(config: &HubConfig, shutdown: Shutdown, clock: Clock) -> Result<Self, Error> {
+        let Files { signing, credentials, genesis, directory } = Files::read(config)?;
+        let (journal, state) = open_journal(&config.data)?;
+        let (incarnation, reader) = (journal.incarnation(), journal.reader());
+        tracing::info!(%incarnation, entries = state.next(), backlog = state.backlog(), "journal open");
+        let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
+        let (writer, ending) =
+            Writer::spawn(journal, Arc::clone(&view), clock.clone()).map_err(Error::System)?;
+        let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
+        listed(&signing, &directory)?;
+
+        let roots = Arc::new(Roots::open(&directory, &config.crls, &config.data.join("crls"))?);
+        let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
+        let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()));
+        let acceptor =
+            Acceptor::bind(config.listen, endpoint.clone(), config.limits.door, Protocols::Http2).await?;
+        let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
+
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let pool = Pool::new(workers);
+        let batch_bytes = config.limits.batch_bytes;
+        let service = Service::new(Parts {
+            dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, batch_bytes),
+            view,
+            writer: writer.clone(),
+            relay: Arc::new(Relay::default()),
+            roots: Arc::clone(&roots),
+            pool,
+            signer: Arc::new(signing),
+            clock,
+            incarnation,
+            shutdown: shutdown.clone(),
+            limits: Limits { backlog: config.limits.backlog_envelopes },
+        });
+        let server =
+            Server::new(acceptor).add_service(HubServer::new(service)).reflect(sealpost_wire::DESCRIPTORS)?;
+        Ok(Self { server, shutdown, writer, ending, roots, endpoint, connections, address })
+    }
+
+    /// Where nodes connect.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// Serves until the shutdown, or until the disk fails.
+    pub async fn serve(self) -> Result<(), Error> {
+        let Self { server, shutdown, writer, ending, roots, endpoint, connections, address } = self;
+        tracing::info!(%address, identity = %endpoint.identity(), "ready");
+        let served = tokio::select! {
+            served = server.serve(&shutdown) => served.map_err(Error::from),
+            failure = writer.failed() => Err(Error::Failed(failure)),
+            () = watch_roots(&roots, &endpoint, &connections) => Ok(()),
+        };
+        let closed = tokio::task::spawn_blocking(|| ending.close()).await;
+        if closed.is_err() {
+            tracing::error!("the journal was not closed in order");
+        }
+        served
+    }
+}
+
+/// Runs a hub until SIGTERM or SIGINT.
+pub async fn run(config: &HubConfig) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals(config.ending.grace).map_err(Error::System)?;
+    Hub::open(config, shutdown, Clock::system()).await?.serve().await
+}
+
+fn open_journal(data: &Path) -> Result<(Journal, State), Error> {
+    let mut rng = UnwrapErr(SysRng);
+    let fresh = Fresh {
+        incarnation: Incarnation(rng.random()),
+        entries_salt: rng.random(),
+        bodies_salt: rng.random(),
+    };
+    let disk: Arc<dyn Disk> = Arc::new(Real);
+    Ok(Journal::open(&disk, data, fresh)?)
+}
+
+/// The directory in force: the journal's, or for a new journal the one that the operator provisioned.
+async fn provision(
+    writer: &Writer,
+    view: &View,
+    genesis: Signed,
+    provisioned: Directory,
+    data: &Path,
+) -> Result<Arc<Directory>, Error> {
+    let Some(present) = view.directory() else {
+        return writer.publish(genesis).await.map_err(Error::Publish);
+    };
+    if present.network != provisioned.network {
+        return Err(Error::OtherNetwork {
+            found: provisioned.network.to_string(),
+            expected: present.network.to_string(),
+            data: data.to_owned(),
+        });
+    }
+    if provisioned.version.version > present.version.version {
+        return writer.publish(genesis).await.map_err(Error::Publish);
+    }
+    Ok(present)
+}
+
+fn listed(signing: &SigningKey, directory: &Directory) -> Result<(), Error> {
+    let (key, version) = (signing.key_id(), directory.version.version);
+    directory.hub_key(key).map(drop).ok_or(Error::UnlistedKey { key, version })
+}
+
+/// Closes the connections of whoever would be refused now, whenever roots or revocation lists change.
+async fn watch_roots(roots: &Roots, endpoint: &Endpoint, connections: &Connections) {
+    let mut changes = roots.changes();
+    while changes.changed().await.is_ok() {
+        for (peer, refusal) in connections.close_refused(endpoint) {
+            tracing::warn!(address = %peer.address(), %refusal, "connection closed");
+        }
+    }
+}

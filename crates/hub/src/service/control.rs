@@ -1,0 +1,81 @@
+//! Control: signed statements between nodes, relayed as they are.
+
+use std::sync::Arc;
+
+use futures::stream::{BoxStream, StreamExt as _};
+use sealpost_domain::agency::AgencyId;
+use sealpost_proto::v1 as pb;
+use sealpost_wire::hub::{Control, control, control_message};
+use sealpost_wire::statement::STATEMENT_BYTES_MAX;
+use sealpost_wire::status::Failure;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::Parts;
+use crate::relay::Seat;
+
+/// Frames between a mailbox and the transport.
+const FRAMES: usize = 16;
+
+type Response = Result<pb::ControlFrame, Status>;
+
+/// Serves one stream.
+pub(super) fn stream(
+    parts: Arc<Parts>,
+    agency: AgencyId,
+    incoming: Streaming<pb::ControlFrame>,
+) -> BoxStream<'static, Response> {
+    let (told, outgoing) = mpsc::channel(FRAMES);
+    // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
+    tokio::spawn(async move {
+        let seat = parts.relay.sit(&agency);
+        let ended = tokio::select! {
+            ended = hear(&parts, &agency, incoming) => ended,
+            ended = tell(&seat, &told) => ended,
+            () = parts.shutdown.begun() => Ok(()),
+        };
+        if let Err(status) = ended {
+            // The client may have gone.
+            let _ = told.send(Err(status)).await;
+        }
+    });
+    ReceiverStream::new(outgoing).boxed()
+}
+
+/// Posts what the node says. A frame that goes nowhere is dropped: nothing is promised about it.
+async fn hear(
+    parts: &Parts,
+    agency: &AgencyId,
+    mut incoming: Streaming<pb::ControlFrame>,
+) -> Result<(), Status> {
+    while let Some(frame) = incoming.message().await? {
+        let frame = Control {
+            from: agency.clone(),
+            ..control(pb::ControlFrame { from: agency.to_string(), ..frame })?
+        };
+        if frame.statement.payload.len() > STATEMENT_BYTES_MAX {
+            let found = frame.statement.payload.len();
+            let detail =
+                format!("ControlFrame.statement: has {found} bytes, allowed are {STATEMENT_BYTES_MAX}");
+            return Err(Failure::Malformed.status(detail));
+        }
+        let listed =
+            parts.view.directory().is_some_and(|directory| directory.agencies.contains_key(&frame.to));
+        if listed {
+            parts.relay.post(frame);
+        } else {
+            tracing::debug!(from = %agency, to = %frame.to, "control frame to an unknown agency dropped");
+        }
+    }
+    Ok(())
+}
+
+async fn tell(seat: &Seat, told: &mpsc::Sender<Response>) -> Result<(), Status> {
+    while let Some(frame) = seat.next().await {
+        if told.send(Ok(control_message(&frame))).await.is_err() {
+            return Ok(());
+        }
+    }
+    Err(Failure::Replaced.status("a newer call of this agency took the place of this one"))
+}

@@ -1,0 +1,147 @@
+//! The directory: new versions to the nodes as they are published, with the current revocation lists.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use sealpost_crypto::directory::Error;
+use sealpost_domain::statement::Signed;
+use sealpost_proto::v1 as pb;
+use sealpost_wire::envelope::{signed, signed_message};
+use sealpost_wire::hub::Event;
+use sealpost_wire::status::Failure;
+use tonic::Status;
+
+use super::{Parts, given_up, refused};
+use crate::pool::Lane;
+use crate::writer::PublishError;
+
+type Response = Result<pb::DirectoryUpdate, Status>;
+
+/// Where one watcher stands.
+struct Watch {
+    parts: Arc<Parts>,
+    changes: tokio::sync::watch::Receiver<u64>,
+    /// The versions that are still to be told, each with its journal entry, the last one first.
+    versions: Vec<(u64, u64)>,
+    /// The last version that was told.
+    told: u64,
+    /// The lists as they were told.
+    lists: Option<Vec<Bytes>>,
+}
+
+/// Tells the versions after one, in order, then new ones and new lists as they come.
+pub(super) fn watch(parts: Arc<Parts>, after: u64) -> BoxStream<'static, Response> {
+    let changes = parts.roots.changes();
+    let watch = Watch { parts, changes, versions: Vec::new(), told: after, lists: None };
+    stream::unfold(watch, next).boxed()
+}
+
+async fn next(mut watch: Watch) -> Option<(Response, Watch)> {
+    loop {
+        if let Some(update) = watch.pending().await {
+            return Some((update, watch));
+        }
+        let shutdown = watch.parts.shutdown.clone();
+        tokio::select! {
+            () = shutdown.begun() => return None,
+            changed = watch.changes.changed() => changed.ok()?,
+        }
+    }
+}
+
+impl Watch {
+    async fn pending(&mut self) -> Option<Response> {
+        self.changes.mark_unchanged();
+        if self.versions.is_empty() {
+            self.versions = self.parts.view.state().versions_after(self.told);
+            self.versions.reverse();
+        }
+        let lists = self.parts.roots.lists();
+        let Some((version, entry)) = self.versions.pop() else {
+            if self.lists.as_ref() == Some(&lists) {
+                return None;
+            }
+            self.lists = Some(lists.clone());
+            return Some(Ok(pb::DirectoryUpdate { directory: None, crls: lists }));
+        };
+        let update = self.read(entry).await.map(|directory| pb::DirectoryUpdate {
+            directory: Some(signed_message(&directory)),
+            crls: lists.clone(),
+        });
+        self.lists = Some(lists);
+        self.told = version;
+        Some(update)
+    }
+
+    async fn read(&self, entry: u64) -> Result<Signed, Status> {
+        let dispatch = self.parts.dispatch.clone();
+        let read =
+            self.parts.pool.run(Lane::Ordinary, move || dispatch.entry(entry)).await.map_err(given_up)?;
+        match read.map(|entry| entry.event) {
+            Ok(Event::Directory(directory)) => Ok(directory),
+            Ok(_) => Err(Failure::Internal.status("the hub's journal holds no directory where it should")),
+            Err(error) => {
+                tracing::error!(entry, %error, "a version of the directory is not readable");
+                Err(Failure::Internal.status("a version of the directory is not readable at the hub"))
+            }
+        }
+    }
+}
+
+/// Publishes a version, then lists, which may be of roots that only this version brings in.
+pub(super) async fn publish(
+    parts: &Parts,
+    request: pb::PublishDirectoryRequest,
+) -> Result<pb::PublishDirectoryResponse, Status> {
+    let pb::PublishDirectoryRequest { directory, crls } = request;
+    let present = parts.view.directory().map_or(0, |directory| directory.version.version);
+    let Some(directory) = directory else {
+        take_lists(parts, crls).await?;
+        return Ok(pb::PublishDirectoryResponse { version: present });
+    };
+    let published = parts.writer.publish(signed(directory)?).await.map_err(|error| refusal(&error))?;
+    tracing::info!(version = published.version.version, "directory published");
+    let roots = Arc::clone(&parts.roots);
+    let followed = Arc::clone(&published);
+    let follow = move || roots.follow(&followed);
+    if let Err(error) = parts.pool.run(Lane::Ordinary, follow).await.map_err(given_up)? {
+        tracing::error!(%error, "the roots of the new directory are not usable");
+    }
+    take_lists(parts, crls).await?;
+    Ok(pb::PublishDirectoryResponse { version: published.version.version })
+}
+
+async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
+    let roots = Arc::clone(&parts.roots);
+    let taken = parts.pool.run(Lane::Ordinary, move || roots.take(&crls)).await.map_err(given_up)?;
+    taken.map_err(|error| Failure::Malformed.status(chain(&error)))
+}
+
+fn refusal(error: &PublishError) -> Status {
+    match error {
+        PublishError::Directory(source) => {
+            let failure = match &**source {
+                Error::Version { .. }
+                | Error::Previous { .. }
+                | Error::Network { .. }
+                | Error::Issued { .. } => Failure::Conflict,
+                Error::Unreadable(_) => Failure::Malformed,
+                _ => Failure::Forbidden,
+            };
+            failure.status(format!("{}: {}", source.rule(), chain(error)))
+        }
+        PublishError::Refused(error) => refused(error),
+    }
+}
+
+/// An error with what led to it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,184 @@
+//! The gRPC services in front of the hub: who may call, what is well formed, in what order and how fast.
+//!
+//! The agency is always the one that the caller's certificate names, never one from a message. Every stream has its
+//! own bounds, and none waits for another.
+
+mod control;
+mod directory;
+mod receive;
+mod seats;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+use sealpost_crypto::dsse::Signer;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::identity::{Role, Subject};
+use sealpost_domain::link::Incarnation;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::hub_server::Hub;
+use sealpost_server::connection::Peer;
+use sealpost_server::shutdown::Shutdown;
+use sealpost_wire::status::Failure;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::clock::Clock;
+use crate::dispatch::Dispatch;
+use crate::pool::{GivenUp, Lane, Pool};
+use crate::relay::Relay;
+use crate::roots::Roots;
+use crate::view::View;
+use crate::writer::{Refused, Writer};
+use seats::Seats;
+
+/// When nodes are asked to come back after a planned stop.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+
+/// What the services stand in front of.
+pub struct Parts {
+    /// What the hub knows.
+    pub view: Arc<View>,
+    /// Where everything new goes.
+    pub writer: Writer,
+    /// Where deliveries come from.
+    pub dispatch: Dispatch,
+    /// Where control frames pass.
+    pub relay: Arc<Relay>,
+    /// Whose certificates are believed.
+    pub roots: Arc<Roots>,
+    /// Where verification and signing run.
+    pub pool: Pool,
+    /// What acceptances are signed with.
+    pub signer: Arc<dyn Signer>,
+    /// By which keys and agreements are judged.
+    pub clock: Clock,
+    /// Which life of the hub this is.
+    pub incarnation: Incarnation,
+    /// When the hub ends.
+    pub shutdown: Shutdown,
+    /// How much is taken.
+    pub limits: Limits,
+}
+
+/// How much the services take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Deliveries that may wait for one recipient.
+    pub backlog: usize,
+}
+
+impl Limits {
+    /// How many deliveries may wait for one recipient before mail of a lane is sent back: FLASH finds room where there
+    /// is none for other mail.
+    fn backlog(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Flash => self.backlog.saturating_add(self.backlog / 8),
+            Lane::Ordinary => self.backlog,
+        }
+    }
+}
+
+/// The services.
+#[derive(Clone)]
+pub struct Service {
+    parts: Arc<Parts>,
+    seats: Seats,
+}
+
+impl Service {
+    /// Puts the services in front of a hub.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), seats: Seats::default() }
+    }
+
+    /// The agency whose node calls, if the directory lists it.
+    fn node<T>(&self, request: &Request<T>) -> Result<AgencyId, Status> {
+        let identity = Peer::of(request)?.identity();
+        let (Some(agency), Some(Role::Node)) = (identity.agency(), identity.role()) else {
+            return Err(Failure::Forbidden.status(format!("{identity} is not an agency's node")));
+        };
+        match self.parts.view.directory() {
+            Some(directory) if directory.agencies.contains_key(agency) => Ok(agency.clone()),
+            _ => Err(Failure::Forbidden.status(format!("the directory does not list {agency}"))),
+        }
+    }
+}
+
+/// The caller is an operator.
+fn operator<T>(request: &Request<T>) -> Result<(), Status> {
+    let identity = Peer::of(request)?.identity();
+    match identity.subject() {
+        Subject::Operator(_) => Ok(()),
+        _ => Err(Failure::Forbidden.status(format!("{identity} is not an operator of the hub"))),
+    }
+}
+
+fn drain() -> pb::Drain {
+    pb::Drain { reconnect_after_ms: u32::try_from(RECONNECT_AFTER.as_millis()).unwrap_or(u32::MAX) }
+}
+
+fn refused(refused: &Refused) -> Status {
+    let failure = match refused {
+        Refused::DiskFull => Failure::Full,
+        Refused::Stopping => Failure::Unavailable,
+    };
+    failure.status(refused.to_string())
+}
+
+fn given_up(_: GivenUp) -> Status {
+    Failure::Unavailable.status("the hub is stopping")
+}
+
+#[tonic::async_trait]
+impl Hub for Service {
+    type SubmitStream = BoxStream<'static, Result<pb::SubmitResponse, Status>>;
+    type ReceiveStream = BoxStream<'static, Result<pb::ReceiveResponse, Status>>;
+    type ControlStream = BoxStream<'static, Result<pb::ControlFrame, Status>>;
+    type WatchDirectoryStream = BoxStream<'static, Result<pb::DirectoryUpdate, Status>>;
+
+    async fn submit(
+        &self,
+        request: Request<Streaming<pb::SubmitRequest>>,
+    ) -> Result<Response<Self::SubmitStream>, Status> {
+        let sender = self.node(&request)?;
+        Ok(Response::new(submit::stream(Arc::clone(&self.parts), sender, request.into_inner())))
+    }
+
+    async fn receive(
+        &self,
+        request: Request<Streaming<pb::ReceiveRequest>>,
+    ) -> Result<Response<Self::ReceiveStream>, Status> {
+        let recipient = self.node(&request)?;
+        let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
+        Ok(Response::new(receive::stream(parts, seats, recipient, request.into_inner())))
+    }
+
+    async fn control(
+        &self,
+        request: Request<Streaming<pb::ControlFrame>>,
+    ) -> Result<Response<Self::ControlStream>, Status> {
+        let agency = self.node(&request)?;
+        Ok(Response::new(control::stream(Arc::clone(&self.parts), agency, request.into_inner())))
+    }
+
+    async fn watch_directory(
+        &self,
+        request: Request<pb::WatchDirectoryRequest>,
+    ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
+        self.node(&request)?;
+        let after = request.into_inner().after_version;
+        Ok(Response::new(directory::watch(Arc::clone(&self.parts), after)))
+    }
+
+    async fn publish_directory(
+        &self,
+        request: Request<pb::PublishDirectoryRequest>,
+    ) -> Result<Response<pb::PublishDirectoryResponse>, Status> {
+        operator(&request)?;
+        directory::publish(&self.parts, request.into_inner()).await.map(Response::new)
+    }
+}

@@ -1,0 +1,207 @@
+//! Receive: one stream for each priority, from a cursor on, no faster than the recipient gives credit.
+//!
+//! The queue in the state is the only queue: a stream reads from it after the last place that it sent, so that a slow
+//! recipient holds up nobody and costs no memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{BoxStream, StreamExt as _};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::Cursor;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::receive_request::Event as Asked;
+use sealpost_proto::v1::receive_response::Event as Told;
+use sealpost_wire::hub as wire;
+use sealpost_wire::status::Failure;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::seats::{Seat, Seats};
+use super::{Parts, drain, given_up, refused};
+use crate::core::Place;
+
+/// Batches between this stream and the transport.
+const BATCHES: usize = 2;
+/// How long a recipient may go on acknowledging after it was told that the hub stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+type Response = Result<pb::ReceiveResponse, Status>;
+
+/// Serves one stream.
+pub(super) fn stream(
+    parts: Arc<Parts>,
+    seats: Seats,
+    recipient: AgencyId,
+    incoming: Streaming<pb::ReceiveRequest>,
+) -> BoxStream<'static, Response> {
+    let (told, outgoing) = mpsc::channel(BATCHES);
+    // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
+    tokio::spawn(async move {
+        if let Err(status) = serve(&parts, &seats, recipient, incoming, &told).await {
+            // The client may have gone.
+            let _ = told.send(Err(status)).await;
+        }
+    });
+    ReceiverStream::new(outgoing).boxed()
+}
+
+async fn serve(
+    parts: &Parts,
+    seats: &Seats,
+    recipient: AgencyId,
+    mut incoming: Streaming<pb::ReceiveRequest>,
+    told: &mpsc::Sender<Response>,
+) -> Result<(), Status> {
+    let Some(pb::ReceiveRequest { event: Some(Asked::Open(open)) }) = incoming.message().await? else {
+        return Err(Failure::Malformed.status("ReceiveRequest.event: expected `open` first"));
+    };
+    let priority = wire::priority(open.priority)?;
+    let mut session = Session {
+        parts,
+        seat: seats.take(&recipient, priority),
+        bell: parts.view.bell(&recipient, priority),
+        recipient,
+        priority,
+        credit: open.credit,
+        sent: None,
+        settled: None,
+        more: Waiting::Perhaps,
+    };
+    let cursor = open.cursor.as_ref().map(wire::cursor).transpose()?;
+    if let Some(cursor) = cursor {
+        session.resume(cursor, told).await?;
+    }
+    session.run(incoming, told).await
+}
+
+/// Whether something may wait that was not sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Perhaps,
+    Nothing,
+}
+
+struct Session<'p> {
+    parts: &'p Parts,
+    seat: Seat,
+    bell: Arc<Notify>,
+    recipient: AgencyId,
+    priority: Priority,
+    credit: u32,
+    /// The last place that was sent or passed over.
+    sent: Option<Place>,
+    settled: Option<Place>,
+    more: Waiting,
+}
+
+impl Session<'_> {
+    /// Goes on after a cursor: what lies before it is durable at the recipient. One of another journal is of no use.
+    async fn resume(&mut self, cursor: Cursor, told: &mpsc::Sender<Response>) -> Result<(), Status> {
+        if self.parts.dispatch.knows(self.priority, cursor).await.map_err(given_up)? {
+            let place = Place::from_index(cursor.index);
+            self.sent = Some(place);
+            return self.settle(place).await;
+        }
+        tracing::warn!(recipient = %self.recipient, index = cursor.index, "cursor of another journal");
+        let hub_incarnation = incarnation(self.parts.incarnation);
+        tell(told, Told::Reset(pb::CursorReset { hub_incarnation })).await
+    }
+
+    async fn run(
+        mut self,
+        mut incoming: Streaming<pb::ReceiveRequest>,
+        told: &mpsc::Sender<Response>,
+    ) -> Result<(), Status> {
+        loop {
+            let sending = self.credit > 0 && self.more == Waiting::Perhaps;
+            tokio::select! {
+                biased;
+                () = self.seat.replaced() => {
+                    return Err(Failure::Replaced.status("a newer call for this priority took the place of this one"));
+                }
+                () = self.parts.shutdown.begun() => break,
+                message = incoming.message() => match message? {
+                    Some(message) => self.hear(message).await?,
+                    None => return Ok(()),
+                },
+                room = told.reserve(), if sending => {
+                    let Ok(room) = room else { return Ok(()) };
+                    if let Some(batch) = self.next_batch().await? {
+                        room.send(Ok(pb::ReceiveResponse { event: Some(Told::Batch(batch)) }));
+                    }
+                }
+                () = self.bell.notified(), if self.more == Waiting::Nothing => self.more = Waiting::Perhaps,
+            }
+        }
+        tell(told, Told::Drain(drain())).await?;
+        let farewell = async {
+            while let Some(message) = incoming.message().await? {
+                self.hear(message).await?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(FAREWELL, farewell).await.unwrap_or(Ok(()))
+    }
+
+    async fn hear(&mut self, message: pb::ReceiveRequest) -> Result<(), Status> {
+        match message.event {
+            Some(Asked::Credit(pb::ReceiveCredit { envelopes })) => {
+                self.credit = self.credit.saturating_add(envelopes);
+                Ok(())
+            }
+            Some(Asked::Acknowledge(pb::ReceiveAcknowledge { index })) => {
+                let place = Place::from_index(index);
+                if self.sent.is_none_or(|sent| place > sent) {
+                    let detail =
+                        format!("ReceiveAcknowledge.index: {index} was not delivered on this stream");
+                    return Err(Failure::Malformed.status(detail));
+                }
+                self.settle(place).await
+            }
+            Some(Asked::Open(_)) => Err(Failure::Malformed.status("ReceiveRequest.event: `open` comes once")),
+            None => Err(Failure::Malformed.status("ReceiveRequest.event: is missing")),
+        }
+    }
+
+    async fn settle(&mut self, place: Place) -> Result<(), Status> {
+        if self.settled.is_some_and(|settled| settled >= place) {
+            return Ok(());
+        }
+        self.settled = Some(place);
+        let settled = self.parts.writer.settle(self.recipient.clone(), self.priority, place).await;
+        settled.map_err(|error| refused(&error))
+    }
+
+    /// As much as there is credit for; `None` when nothing waits, or nothing that could be read.
+    async fn next_batch(&mut self) -> Result<Option<pb::DeliveryBatch>, Status> {
+        let count = usize::try_from(self.credit).unwrap_or(usize::MAX);
+        let next = self.parts.dispatch.next(&self.recipient, self.priority, self.sent, count);
+        let Some(part) = next.await.map_err(given_up)? else {
+            self.more = Waiting::Nothing;
+            return Ok(None);
+        };
+        self.sent = Some(part.up_to);
+        if part.deliveries.is_empty() {
+            return Ok(None);
+        }
+        self.credit = self.credit.saturating_sub(u32::try_from(part.deliveries.len()).unwrap_or(u32::MAX));
+        Ok(Some(pb::DeliveryBatch {
+            hub_incarnation: incarnation(self.parts.incarnation),
+            deliveries: part.deliveries.iter().map(wire::delivery_message).collect(),
+        }))
+    }
+}
+
+fn incarnation(incarnation: Incarnation) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(&incarnation.0)
+}
+
+async fn tell(told: &mpsc::Sender<Response>, event: Told) -> Result<(), Status> {
+    // A client that has gone shows as the end of its requests.
+    let _ = told.send(Ok(pb::ReceiveResponse { event: Some(event) })).await;
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Submit: batches in, signed acceptances out, in the same order.
+//!
+//! A few batches of a stream are verified at the same time, and a few more may wait for the disk; a client that goes on
+//! faster is slowed down by the transport. What a refused batch leaves behind is nothing.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::Arc;
+
+use futures::stream::{self, BoxStream, StreamExt as _};
+use prost::Message as _;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::dsse::{PayloadType, sign_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::{Envelope, Signature};
+use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
+use sealpost_proto::v1 as pb;
+use sealpost_wire::envelope::{header_from_bytes, signed_message};
+use sealpost_wire::hub::{Submission, submission};
+use sealpost_wire::statement::Payload as _;
+use sealpost_wire::status::Failure;
+use tonic::{Status, Streaming};
+
+use super::{Parts, drain, given_up, refused};
+use crate::core::Acceptance;
+use crate::pool::Lane;
+use crate::verify::{Sound, verify};
+use crate::writer::Pending;
+
+/// Batches of one stream that are verified at the same time.
+const VERIFYING: usize = 4;
+/// Batches of one stream that may wait for the disk.
+const COMMITTING: usize = 32;
+/// Envelopes in one batch.
+const ENVELOPES_MAX: usize = 4096;
+/// Bytes of a batch of more than one envelope: twice what the contract allows, since nobody counts like another.
+const BATCH_BYTES_MAX: usize = 128 << 10;
+
+/// A batch after verification.
+struct Checked {
+    batch: u64,
+    lane: Lane,
+    headers: Vec<Digest>,
+    /// Those that are sound, each with its position.
+    sound: Vec<(u32, Sound)>,
+    refusals: Vec<HubRefusal>,
+}
+
+/// A batch in the writer's queue.
+struct Queued {
+    batch: u64,
+    lane: Lane,
+    headers: Vec<Digest>,
+    positions: Vec<u32>,
+    refusals: Vec<HubRefusal>,
+    pending: Pending,
+}
+
+/// Answers a stream of batches.
+pub(super) fn stream(
+    parts: Arc<Parts>,
+    sender: AgencyId,
+    incoming: Streaming<pb::SubmitRequest>,
+) -> BoxStream<'static, Result<pb::SubmitResponse, Status>> {
+    let (checking, queueing, answering) = (Arc::clone(&parts), Arc::clone(&parts), Arc::clone(&parts));
+    let (checked_sender, queued_sender) = (sender.clone(), sender.clone());
+    let stopping = parts.shutdown.token();
+    let answers = incoming
+        .take_until(stopping.cancelled_owned())
+        .map(move |request| check(Arc::clone(&checking), checked_sender.clone(), request))
+        .buffered(VERIFYING)
+        .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
+        .map(move |queued| answer(Arc::clone(&answering), sender.clone(), queued))
+        .buffered(COMMITTING);
+    let farewell =
+        stream::once(ready(())).filter_map(move |()| ready(parts.shutdown.has_begun().then(farewell)));
+    answers.chain(farewell).boxed()
+}
+
+fn farewell() -> Result<pb::SubmitResponse, Status> {
+    Ok(pb::SubmitResponse { event: Some(pb::submit_response::Event::Drain(drain())) })
+}
+
+async fn check(
+    parts: Arc<Parts>,
+    sender: AgencyId,
+    request: Result<pb::SubmitRequest, Status>,
+) -> Result<Checked, Status> {
+    let Submission { batch, envelopes } = read(request?)?;
+    let directory = parts.view.directory();
+    let directory = directory.ok_or_else(|| Failure::Unavailable.status("the hub has no directory yet"))?;
+    let (now, lane) = (parts.clock.now(), lane(&envelopes));
+    let work = move || {
+        let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
+        let (mut sound, mut refusals) = (Vec::new(), Vec::new());
+        for (position, envelope) in (0..).zip(envelopes) {
+            match verify(envelope, &sender, &directory, now) {
+                Ok(envelope) => sound.push((position, envelope)),
+                Err(rule) => {
+                    tracing::warn!(%sender, batch, position, rule, "envelope refused");
+                    refusals.push(HubRefusal { position, recipient: None, rule: rule.to_owned() });
+                }
+            }
+        }
+        Checked { batch, lane, headers, sound, refusals }
+    };
+    parts.pool.run(lane, work).await.map_err(given_up)
+}
+
+fn read(request: pb::SubmitRequest) -> Result<Submission, Status> {
+    let (count, bytes) = (request.envelopes.len(), request.encoded_len());
+    if count > ENVELOPES_MAX || (count > 1 && bytes > BATCH_BYTES_MAX) {
+        let detail = format!(
+            "SubmitRequest has {count} envelopes in {bytes} bytes, allowed are 64 KiB together, or one envelope"
+        );
+        return Err(Failure::Malformed.status(detail));
+    }
+    Ok(submission(request)?)
+}
+
+/// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
+/// envelope decides over nobody's waiting but its own.
+fn lane(envelopes: &[Envelope]) -> Lane {
+    let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
+    first.map_or(Lane::Ordinary, |header| Lane::from(header.priority))
+}
+
+async fn queue(
+    parts: Arc<Parts>,
+    sender: AgencyId,
+    checked: Result<Checked, Status>,
+) -> Result<Queued, Status> {
+    let Checked { batch, lane, headers, sound, refusals } = checked?;
+    room(&parts, lane, &sound)?;
+    let (positions, envelopes) = sound.into_iter().unzip();
+    let pending = parts.writer.submit(sender, lane, envelopes).await.map_err(|error| refused(&error))?;
+    Ok(Queued { batch, lane, headers, positions, refusals, pending })
+}
+
+/// Every recipient's queue has room: otherwise nothing of the batch is taken, and its sender keeps it.
+fn room(parts: &Parts, lane: Lane, sound: &[(u32, Sound)]) -> Result<(), Status> {
+    let mut counts: BTreeMap<&AgencyId, usize> = BTreeMap::new();
+    for recipient in sound.iter().flat_map(|(_, sound)| &sound.recipients) {
+        *counts.entry(recipient).or_default() += 1;
+    }
+    let (state, max) = (parts.view.state(), parts.limits.backlog(lane));
+    for (recipient, count) in counts {
+        let waiting = state.backlog_of(recipient);
+        if waiting.saturating_add(count) > max {
+            let detail = format!("{waiting} envelopes wait for {recipient} at the hub; send again later");
+            return Err(Failure::Full.status(detail));
+        }
+    }
+    Ok(())
+}
+
+async fn answer(
+    parts: Arc<Parts>,
+    sender: AgencyId,
+    queued: Result<Queued, Status>,
+) -> Result<pb::SubmitResponse, Status> {
+    let Queued { batch, lane, headers, positions, mut refusals, pending } = queued?;
+    let Acceptance { index, at, refusals: judged, .. } =
+        pending.accepted().await.map_err(|error| refused(&error))?;
+    // The journal counts the sound envelopes alone, the sender all of them.
+    let place = |refusal: HubRefusal| {
+        let position = usize::try_from(refusal.position).ok().and_then(|at| positions.get(at));
+        position.map(|position| HubRefusal { position: *position, ..refusal })
+    };
+    refusals.extend(judged.into_iter().filter_map(place));
+    refusals.sort_by_key(|refusal| refusal.position);
+    let accepted = Accepted {
+        hub_incarnation: parts.incarnation,
+        index,
+        accepted_at: at,
+        sender,
+        batch_digest: batch_digest(&headers),
+        count: u32::try_from(headers.len()).unwrap_or(u32::MAX),
+        refusals,
+    };
+    let signer = Arc::clone(&parts.signer);
+    let signed = parts.pool.run(lane, move || {
+        let payload = accepted.to_payload();
+        let signature = sign_statement(&*signer, PayloadType::Accepted, &payload)?;
+        let bytes = bytes::Bytes::copy_from_slice(&signature.bytes);
+        let signatures = vec![Signature { key_id: signature.key_id, bytes }];
+        Ok::<_, sealpost_crypto::dsse::SignError>(Signed { payload, signatures })
+    });
+    let signed = signed.await.map_err(given_up)?.map_err(|error| {
+        tracing::error!(%error, "an acceptance could not be signed");
+        Failure::Internal.status("the hub could not sign")
+    })?;
+    let accepted = pb::BatchAccepted { batch, statement: Some(signed_message(&signed)) };
+    Ok(pb::SubmitResponse { event: Some(pb::submit_response::Event::Accepted(accepted)) })
+}
+
+/// SHA-256 over the header digests, in their order.
+fn batch_digest(headers: &[Digest]) -> Digest {
+    let bytes: Vec<u8> = headers.iter().flat_map(Digest::as_bytes).copied().collect();
+    sha256(&bytes)
+}

@@ -1,0 +1,175 @@
+//! Is an envelope what it claims to be? Decided before it comes into the journal, one by one: a bad envelope is refused
+//! by itself, and the rest of its batch goes on.
+//!
+//! Runs on the worker pool. Whether it may go to its recipients is not decided here but in [`crate::core`].
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::{Envelope, Recipients, Signature, Wrap};
+use sealpost_domain::instant::Instant;
+use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::hub::Payload;
+
+use crate::rule;
+
+/// An envelope that is what it claims to be.
+pub struct Sound {
+    /// The exact bytes that were signed.
+    pub header: Bytes,
+    /// Those that hold, by keys that are valid now.
+    pub signatures: Vec<Signature>,
+    /// What goes into the body log.
+    pub payload: Bytes,
+    /// The same, in parts, to be delivered from memory.
+    pub content: Payload,
+    /// Bit n is set where there is a wrap for recipient n.
+    pub wrapped: u64,
+    /// The recipients for whom there is a wrap.
+    pub recipients: Vec<AgencyId>,
+}
+
+/// Verifies an envelope under the directory in force; otherwise names the rule that it breaks.
+pub fn verify(
+    envelope: Envelope,
+    sender: &AgencyId,
+    directory: &Directory,
+    now: Instant,
+) -> Result<Sound, &'static str> {
+    let Envelope { header: bytes, signatures, sealed, wraps } = envelope;
+    let header = header_from_bytes(&bytes).map_err(|_| rule::HEADER_MALFORMED)?;
+    if header.sender != *sender {
+        return Err(rule::SENDER_FORGED);
+    }
+    let signatures = holding(signatures, &bytes, sender, directory, now)?;
+    if sha256(&sealed) != header.sealed_digest {
+        return Err(rule::SEALED_DIGEST);
+    }
+    let wrapped = wrapped(&wraps, &header.recipients)?;
+    let recipients = wraps.iter().map(|wrap| wrap.recipient.clone()).collect();
+    let content = Payload { sealed, wraps };
+    Ok(Sound { header: bytes, signatures, payload: content.to_bytes(), content, wrapped, recipients })
+}
+
+/// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
+/// that of its successor, are not passed on.
+fn holding(
+    signatures: Vec<Signature>,
+    header: &[u8],
+    sender: &AgencyId,
+    directory: &Directory,
+    now: Instant,
+) -> Result<Vec<Signature>, &'static str> {
+    if !directory.agencies.contains_key(sender) {
+        return Err(rule::AGENCY_UNKNOWN);
+    }
+    let mut refusal = rule::KEY_UNKNOWN;
+    let mut holds = |signature: &Signature| {
+        let Some(record) = directory.node_key(sender, signature.key_id, now) else {
+            return false;
+        };
+        let verified = VerifyingKey::from_bytes(&record.key.bytes)
+            .and_then(|key| verify_statement(&key, PayloadType::Header, header, &signature.bytes));
+        if verified.is_err() {
+            refusal = rule::SIGNATURE_INVALID;
+        }
+        verified.is_ok()
+    };
+    let holding: Vec<_> = signatures.into_iter().filter(|signature| holds(signature)).collect();
+    if holding.is_empty() { Err(refusal) } else { Ok(holding) }
+}
+
+/// Which recipients there are wraps for, each at most one, and none for anybody else.
+fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str> {
+    let mut mask = 0_u64;
+    for wrap in wraps {
+        let position = recipients
+            .as_slice()
+            .iter()
+            .position(|recipient| recipient.agency == wrap.recipient)
+            .and_then(|position| u32::try_from(position).ok())
+            .ok_or(rule::WRAP_RECIPIENT)?;
+        let bit = 1_u64.checked_shl(position).ok_or(rule::WRAP_RECIPIENT)?;
+        if mask & bit != 0 {
+            return Err(rule::WRAP_RECIPIENT);
+        }
+        mask |= bit;
+    }
+    Ok(mask)
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_crypto::chains::NOW;
+    use sealpost_domain::message::Priority;
+
+    use super::*;
+    use crate::fixture::{Network, agency, wrap};
+
+    fn judge(network: &Network, envelope: Envelope) -> Result<Sound, &'static str> {
+        let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
+        verify(envelope, &agency("HK-CED"), &directory, NOW)
+    }
+
+    fn refused(network: &Network, envelope: Envelope) -> &'static str {
+        judge(network, envelope).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn a_sound_envelope_keeps_its_bytes_and_says_who_has_a_wrap() {
+        let network = Network::new();
+        let mut envelope = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Flash, 1);
+        envelope.wraps.remove(0);
+        let sound = judge(&network, envelope.clone()).ok().unwrap();
+        assert_eq!((sound.header, sound.wrapped), (envelope.header, 0b10));
+        let stored = Payload::from_bytes(&sound.payload).unwrap();
+        assert!(stored.sealed == envelope.sealed && stored.wraps == envelope.wraps);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_header_signature_and_body_is_refused() {
+        let network = Network::new();
+        let envelope = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+        let flip = |bytes: &Bytes, at: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= 1 << (at % 8);
+            Bytes::from(bytes)
+        };
+        for at in 0..envelope.header.len() {
+            let header = flip(&envelope.header, at);
+            refused(&network, Envelope { header, ..envelope.clone() });
+        }
+        for at in 0..64 {
+            let mut flipped = envelope.clone();
+            flipped.signatures[0].bytes = flip(&envelope.signatures[0].bytes, at);
+            assert_eq!(refused(&network, flipped), "signature.invalid");
+        }
+        for at in 0..envelope.sealed.len() {
+            let sealed = flip(&envelope.sealed, at);
+            assert_eq!(refused(&network, Envelope { sealed, ..envelope.clone() }), "sealed.digest");
+        }
+    }
+
+    #[test]
+    fn somebody_elses_envelope_or_key_is_refused() {
+        let network = Network::new();
+        let theirs = network.envelope("DE-ZKA", &["HK-CED"], Priority::Flash, 1);
+        assert_eq!(refused(&network, theirs.clone()), "sender.forged");
+        let mut signed_by_another = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+        signed_by_another.signatures = theirs.signatures;
+        assert_eq!(refused(&network, signed_by_another), "key.unknown");
+    }
+
+    #[test]
+    fn wraps_for_strangers_and_second_wraps_are_refused() {
+        let network = Network::new();
+        let mut stranger = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+        stranger.wraps.push(wrap("TH-TCD", 1));
+        assert_eq!(refused(&network, stranger), "wrap.recipient");
+        let mut twice = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+        twice.wraps.push(wrap("DE-ZKA", 2));
+        assert_eq!(refused(&network, twice), "wrap.recipient");
+    }
+}

@@ -1,0 +1,211 @@
+//! The one thread that writes: it drains its bounded queue, writes what it found, syncs both logs once, applies the
+//! entries to the state, and answers. While it syncs the next group gathers by itself.
+//!
+//! ```text
+//! batches ┐             ┌ bodies ┐ sync both
+//! settled ├─▶ queue ──▶ ┤        ├ at the same ─▶ core::step ─▶ answers, bells
+//! listing ┘             └ entries┘ time
+//! ```
+//!
+//! Nothing is applied or answered before it is durable, with one exception: what recipients settled needs no sync of
+//! its own, since forgetting it costs no more than a second delivery. A failed sync is final and ends the program.
+
+mod group;
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use sealpost_crypto::directory;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::message::Priority;
+use sealpost_domain::statement::Signed;
+use sealpost_seglog::append::Fatal;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::core::{Acceptance, Fault, Place};
+use crate::journal::Journal;
+use crate::pool::Lane;
+use crate::verify::Sound;
+use crate::view::View;
+use group::Committer;
+
+/// Bytes of ordinary batches that wait or are being written.
+const ORDINARY_BYTES: usize = 8 << 20;
+/// The same for FLASH, so that it never waits for room behind anything else. One envelope must fit.
+const FLASH_BYTES: usize = 4 << 20;
+/// How many settlements may wait.
+const SETTLEMENTS: usize = 1024;
+
+/// Hands work to the writer's thread. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Writer {
+    commands: mpsc::Sender<Command>,
+    room: Room,
+    failure: watch::Receiver<Option<Arc<Failure>>>,
+}
+
+#[derive(Clone)]
+struct Room {
+    ordinary: Arc<Semaphore>,
+    flash: Arc<Semaphore>,
+    settlements: Arc<Semaphore>,
+}
+
+/// What the thread is told, in order.
+enum Command {
+    Batch(Batch),
+    Settle(Settlement),
+    Publish { signed: Signed, done: oneshot::Sender<Result<Arc<Directory>, PublishError>> },
+    Close,
+}
+
+/// Verified envelopes of one sender.
+struct Batch {
+    sender: AgencyId,
+    envelopes: Vec<Sound>,
+    bytes: usize,
+    done: oneshot::Sender<Result<Acceptance, Refused>>,
+    room: OwnedSemaphorePermit,
+}
+
+/// What a recipient has durably.
+struct Settlement {
+    recipient: AgencyId,
+    priority: Priority,
+    place: Place,
+    /// Held until it is written.
+    _room: OwnedSemaphorePermit,
+}
+
+/// Why a batch was not taken. No part of it was.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refused {
+    /// The disk has no room.
+    #[error("the hub's disk is full")]
+    DiskFull,
+    /// The hub is stopping, or its disk failed.
+    #[error("the hub is stopping")]
+    Stopping,
+}
+
+/// Why a directory was not published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// It does not verify against the version in force.
+    #[error("the directory does not verify against the version in force")]
+    Directory(#[source] Box<directory::Error>),
+    /// It could not be written.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Why the writer ended and the program must.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The disk failed.
+    #[error(
+        "the hub's disk failed; what was acknowledged before is safe, start again to find out what is there"
+    )]
+    Disk(#[source] Fatal),
+    /// An own entry made no sense.
+    #[error("the hub's own journal entry was refused")]
+    Fault(#[source] Fault),
+}
+
+/// A batch in the queue.
+pub struct Pending(oneshot::Receiver<Result<Acceptance, Refused>>);
+
+impl Pending {
+    /// Waits until the batch is durable and judged, or refused.
+    pub async fn accepted(self) -> Result<Acceptance, Refused> {
+        self.0.await.unwrap_or(Err(Refused::Stopping))
+    }
+}
+
+impl Writer {
+    /// Gives the journal to a thread of its own.
+    pub fn spawn(journal: Journal, view: Arc<View>, clock: Clock) -> std::io::Result<(Self, Ending)> {
+        let (commands, queue) = mpsc::channel();
+        let (failed, failure) = watch::channel(None);
+        let committer = Committer::new(journal, view, clock);
+        let thread = thread::Builder::new().name("hub-writer".to_owned()).spawn(move || {
+            if let Err(failure) = committer.run(&queue) {
+                failed.send_replace(Some(Arc::new(failure)));
+            }
+        })?;
+        let room = Room {
+            ordinary: Arc::new(Semaphore::new(ORDINARY_BYTES)),
+            flash: Arc::new(Semaphore::new(FLASH_BYTES)),
+            settlements: Arc::new(Semaphore::new(SETTLEMENTS)),
+        };
+        let ending = Ending { commands: commands.clone(), thread };
+        Ok((Self { commands, room, failure }, ending))
+    }
+
+    /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns.
+    pub async fn submit(
+        &self,
+        sender: AgencyId,
+        lane: Lane,
+        envelopes: Vec<Sound>,
+    ) -> Result<Pending, Refused> {
+        let (room, limit) = match lane {
+            Lane::Flash => (&self.room.flash, FLASH_BYTES),
+            Lane::Ordinary => (&self.room.ordinary, ORDINARY_BYTES),
+        };
+        let size = |sound: &Sound| sound.header.len() + sound.payload.len();
+        let bytes: usize = envelopes.iter().map(size).sum();
+        let wanted = u32::try_from(bytes.clamp(1, limit)).unwrap_or(u32::MAX);
+        let room = Arc::clone(room).acquire_many_owned(wanted).await.map_err(|_| Refused::Stopping)?;
+        let (done, accepted) = oneshot::channel();
+        self.command(Command::Batch(Batch { sender, envelopes, bytes, done, room }))?;
+        Ok(Pending(accepted))
+    }
+
+    /// Notes that a recipient has everything up to a place.
+    pub async fn settle(&self, recipient: AgencyId, priority: Priority, place: Place) -> Result<(), Refused> {
+        let room = Arc::clone(&self.room.settlements);
+        let _room = room.acquire_owned().await.map_err(|_| Refused::Stopping)?;
+        self.command(Command::Settle(Settlement { recipient, priority, place, _room }))
+    }
+
+    /// Verifies a directory against the one in force, and returns once it is in force itself.
+    pub async fn publish(&self, signed: Signed) -> Result<Arc<Directory>, PublishError> {
+        let (done, published) = oneshot::channel();
+        self.command(Command::Publish { signed, done })?;
+        published.await.unwrap_or(Err(PublishError::Refused(Refused::Stopping)))
+    }
+
+    /// Waits until the writer fails for good; never returns otherwise.
+    pub async fn failed(&self) -> Arc<Failure> {
+        let mut failure = self.failure.clone();
+        let failed = failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
+        match failed {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn command(&self, command: Command) -> Result<(), Refused> {
+        self.commands.send(command).map_err(|_| Refused::Stopping)
+    }
+}
+
+/// Ends the writer's thread.
+pub struct Ending {
+    commands: mpsc::Sender<Command>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Ending {
+    /// Commits what is queued and closes the journal. Blocks.
+    pub fn close(self) {
+        // Fails only when the thread has ended already.
+        let _ = self.commands.send(Command::Close);
+        if self.thread.join().is_err() {
+            tracing::error!("the writer's thread panicked");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One group of the writer: what was queued is written together, synced once, applied in order and answered.
+
+use std::collections::HashSet;
+use std::sync::{Arc, mpsc};
+
+use sealpost_crypto::directory;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::statement::Signed;
+use sealpost_seglog::append;
+use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
+
+use super::{Batch, Command, Failure, PublishError, Refused, Settlement};
+use crate::clock::Clock;
+use crate::core::{Acceptance, Effect};
+use crate::hot;
+use crate::journal::Journal;
+use crate::view::View;
+
+/// After so many bytes a group takes no further batch.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// The writer's thread: the only owner of the journal.
+pub(super) struct Committer {
+    journal: Journal,
+    view: Arc<View>,
+    clock: Clock,
+}
+
+/// What is committed together.
+#[derive(Default)]
+struct Group {
+    batches: Vec<Batch>,
+    settlements: Vec<Settlement>,
+    bytes: usize,
+}
+
+impl Group {
+    fn add(&mut self, command: Command) -> Option<Command> {
+        match command {
+            Command::Batch(batch) => {
+                self.bytes += batch.bytes;
+                self.batches.push(batch);
+                None
+            }
+            Command::Settle(settlement) => {
+                self.settlements.push(settlement);
+                None
+            }
+            alone @ (Command::Publish { .. } | Command::Close) => Some(alone),
+        }
+    }
+}
+
+impl Committer {
+    pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock) -> Self {
+        Self { journal, view, clock }
+    }
+
+    /// Commits until it is told to close, or fails.
+    pub(super) fn run(mut self, queue: &mpsc::Receiver<Command>) -> Result<(), Failure> {
+        while let Ok(first) = queue.recv() {
+            let mut group = Group::default();
+            let mut alone = group.add(first);
+            while alone.is_none() && group.bytes < GROUP_BYTES {
+                match queue.try_recv() {
+                    Ok(next) => alone = group.add(next),
+                    Err(_) => break,
+                }
+            }
+            self.commit(group)?;
+            match alone {
+                Some(Command::Publish { signed, done }) => {
+                    let published = self.publish(signed)?;
+                    // The caller may have stopped waiting; the version is in force.
+                    let _ = done.send(published);
+                }
+                Some(Command::Close) => break,
+                _ => {}
+            }
+        }
+        self.journal.sync().map_err(Failure::Disk)
+    }
+
+    fn commit(&mut self, group: Group) -> Result<(), Failure> {
+        let Group { mut batches, settlements, .. } = group;
+        let at = self.clock.now();
+        let mut entries: Vec<_> = settlements.iter().map(|settlement| settlement.entry(at)).collect();
+        match self.write_batches(at, &batches) {
+            Ok(written) => entries.extend(written),
+            Err(refused) => refuse(&mut batches, refused)?,
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let first = match self.journal.write_entries(&entries) {
+            Ok(first) => first,
+            // What was settled is told again by the next acknowledgement.
+            Err(refused) => return refuse(&mut batches, refused),
+        };
+        if !batches.is_empty() {
+            self.journal.sync().map_err(Failure::Disk)?;
+        }
+        drop(settlements);
+        self.apply(first, &entries, batches)
+    }
+
+    /// Bodies first: the entries name where they lie.
+    fn write_batches(&mut self, at: Instant, batches: &[Batch]) -> Result<Vec<Entry>, append::Error> {
+        let envelopes = batches.iter().flat_map(|batch| &batch.envelopes);
+        let payloads = envelopes.map(|sound| sound.payload.clone()).collect();
+        let mut locations = self.journal.write_bodies(payloads)?.into_iter();
+        let entry = |batch: &Batch| {
+            let submitted = batch.envelopes.iter().zip(locations.by_ref()).map(|(sound, payload)| {
+                let (header, signatures) = (sound.header.clone(), sound.signatures.clone());
+                SubmittedEnvelope { header, signatures, payload, wrapped: sound.wrapped }
+            });
+            let envelopes = submitted.collect();
+            Entry { at, event: Event::Batch { sender: batch.sender.clone(), envelopes } }
+        };
+        Ok(batches.iter().map(entry).collect())
+    }
+
+    /// Applies entries that are written, of which those of `batches` come last, and tells everybody concerned.
+    fn apply(&mut self, first: u64, entries: &[Entry], batches: Vec<Batch>) -> Result<(), Failure> {
+        let (mut answers, mut deliveries) = (Vec::new(), HashSet::new());
+        {
+            let mut state = self.view.change();
+            for (index, entry) in (first..).zip(entries) {
+                for effect in state.step(index, entry).map_err(Failure::Fault)? {
+                    match effect {
+                        Effect::Accepted(acceptance) => answers.push(acceptance),
+                        Effect::Deliver { recipient, priority, .. } => {
+                            deliveries.insert((recipient, priority));
+                        }
+                        Effect::DirectoryChanged => self.view.announce(state.directory().cloned()),
+                    }
+                }
+            }
+            if state.backlog() == 0 {
+                self.view.hot.clear();
+            }
+        }
+        self.journal.forget_settled(&self.view.state()).map_err(Failure::Disk)?;
+        for (batch, acceptance) in batches.into_iter().zip(answers) {
+            self.answer(batch, acceptance);
+        }
+        for (recipient, priority) in deliveries {
+            self.view.ring(recipient, priority);
+        }
+        Ok(())
+    }
+
+    fn answer(&self, batch: Batch, acceptance: Acceptance) {
+        let envelope = |sound: crate::verify::Sound| hot::Envelope {
+            header: sound.header,
+            signatures: sound.signatures,
+            payload: sound.content,
+        };
+        let envelopes: Arc<[_]> = batch.envelopes.into_iter().map(envelope).collect();
+        self.view.hot.insert(acceptance.index, envelopes);
+        drop(batch.room);
+        // The caller may have gone; what was taken over stays taken over.
+        let _ = batch.done.send(Ok(acceptance));
+    }
+
+    /// A directory is an entry by itself: it must verify against the one in force when it is applied.
+    fn publish(&mut self, signed: Signed) -> Result<Result<Arc<Directory>, PublishError>, Failure> {
+        let previous = self.view.directory();
+        let directory = match directory::verify(&signed, previous.as_deref()) {
+            Ok(directory) => Arc::new(directory),
+            Err(error) => return Ok(Err(PublishError::Directory(Box::new(error)))),
+        };
+        let entries = [Entry { at: self.clock.now(), event: Event::Directory(signed) }];
+        match self.journal.write_entries(&entries) {
+            Ok(first) => {
+                self.journal.sync().map_err(Failure::Disk)?;
+                self.apply(first, &entries, Vec::new())?;
+                Ok(Ok(directory))
+            }
+            Err(append::Error::Fatal(fatal)) => Err(Failure::Disk(fatal)),
+            Err(error) => Ok(Err(Refused::from(error).into())),
+        }
+    }
+}
+
+impl Settlement {
+    fn entry(&self, at: Instant) -> Entry {
+        let (recipient, priority) = (self.recipient.clone(), self.priority);
+        Entry { at, event: Event::Settled { recipient, priority, index: self.place.index() } }
+    }
+}
+
+impl From<append::Error> for Refused {
+    fn from(error: append::Error) -> Self {
+        match error {
+            append::Error::NoSpace { .. } => Self::DiskFull,
+            _ => Self::Stopping,
+        }
+    }
+}
+
+/// Tells the senders that nothing was taken; a disk that failed is the end.
+fn refuse(batches: &mut Vec<Batch>, error: append::Error) -> Result<(), Failure> {
+    if let append::Error::Fatal(fatal) = error {
+        return Err(Failure::Disk(fatal));
+    }
+    tracing::warn!(%error, batches = batches.len(), "batches refused");
+    let refused = Refused::from(error);
+    for batch in batches.drain(..) {
+        drop(batch.room);
+        // The caller may have gone.
+        let _ = batch.done.send(Err(refused.clone()));
+    }
+    Ok(())
+}
