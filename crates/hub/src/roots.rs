@@ -222,7 +222,7 @@ mod tests {
         let (network, folder) = (Network::new(), tempfile::tempdir().unwrap());
         provision(&network, folder.path(), "");
         let roots = open(&network, folder.path()).unwrap();
-        let later = NOW.plus(Duration::from_secs(60));
+        let later = NOW.plus(Duration::from_mins(1));
         let newer =
             Bytes::from(network.roots["HK"].crl_between(&[], later, later.plus(Duration::from_hours(1))));
         let older = Bytes::from(network.roots["HK"].crl(&[]));
@@ -238,7 +238,7 @@ mod tests {
         provision(&network, folder.path(), "");
         let roots = open(&network, folder.path()).unwrap();
         let before = roots.lists();
-        let later = NOW.plus(Duration::from_secs(60));
+        let later = NOW.plus(Duration::from_mins(1));
         let good =
             Bytes::from(network.roots["HK"].crl_between(&[], later, later.plus(Duration::from_hours(1))));
         let stranger = Bytes::from(sealpost_crypto::chains::Root::new("SG").crl(&[]));

@@ -167,8 +167,8 @@ impl Writer {
     /// Notes that a recipient has everything up to a place.
     pub async fn settle(&self, recipient: AgencyId, priority: Priority, place: Place) -> Result<(), Refused> {
         let room = Arc::clone(&self.room.settlements);
-        let _room = room.acquire_owned().await.map_err(|_| Refused::Stopping)?;
-        self.command(Command::Settle(Settlement { recipient, priority, place, _room }))
+        let room = room.acquire_owned().await.map_err(|_| Refused::Stopping)?;
+        self.command(Command::Settle(Settlement { recipient, priority, place, _room: room }))
     }
 
     /// Verifies a directory against the one in force, and returns once it is in force itself.

@@ -74,7 +74,7 @@ pub struct Limits {
 impl Limits {
     /// How many deliveries may wait for one recipient before mail of a lane is sent back: FLASH finds room where there
     /// is none for other mail.
-    fn backlog(&self, lane: Lane) -> usize {
+    fn backlog(self, lane: Lane) -> usize {
         match lane {
             Lane::Flash => self.backlog.saturating_add(self.backlog / 8),
             Lane::Ordinary => self.backlog,

@@ -73,13 +73,12 @@ pub(super) fn stream(
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
         .map(move |queued| answer(Arc::clone(&answering), sender.clone(), queued))
         .buffered(COMMITTING);
-    let farewell =
-        stream::once(ready(())).filter_map(move |()| ready(parts.shutdown.has_begun().then(farewell)));
-    answers.chain(farewell).boxed()
+    let farewell = async move { parts.shutdown.has_begun().then(farewell).map(Ok) };
+    answers.chain(stream::once(farewell).filter_map(ready)).boxed()
 }
 
-fn farewell() -> Result<pb::SubmitResponse, Status> {
-    Ok(pb::SubmitResponse { event: Some(pb::submit_response::Event::Drain(drain())) })
+fn farewell() -> pb::SubmitResponse {
+    pb::SubmitResponse { event: Some(pb::submit_response::Event::Drain(drain())) }
 }
 
 async fn check(

@@ -1,0 +1,113 @@
+//! What an operator sees of `sealpost-hub`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use sealpost_hub::config::HubConfig;
+use sealpost_server::config;
+
+fn hub(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealpost-hub"));
+    command.args(arguments).current_dir(folder).env_remove("COLUMNS").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let output = hub(&["--version"], Path::new("."));
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), concat!("sealpost-hub ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn help_names_the_commands() {
+    let output = hub(&["--help"], Path::new("."));
+    assert!(output.status.success());
+    insta::assert_snapshot!(text(&output.stdout), @r"
+    The hub of a Sealpost network: it routes what it cannot read
+
+    Usage: sealpost-hub [OPTIONS] <COMMAND>
+
+    Commands:
+      run           Run until SIGTERM or SIGINT; a second one ends at once
+      check-config  Read the configuration and every file that it names, tell all faults, and change
+                    nothing
+      help          Print this message or the help of the given subcommand(s)
+
+    Options:
+          --config <FILE>  The configuration file [default: hub.toml]
+      -h, --help           Print help
+      -V, --version        Print version
+    ");
+}
+
+#[test]
+fn all_faults_of_a_configuration_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty =
+        "[hub]\nname = 7\nlisten = 'nowhere'\ncolour = 'red'\n[limits]\nbatch_bytes = '1GiB'\n[extra]\n";
+    std::fs::write(folder.path().join("hub.toml"), faulty).unwrap();
+    let output = hub(&["--config", "hub.toml", "check-config"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    insta::assert_snapshot!(text(&output.stderr), @r#"
+    sealpost-hub: the configuration hub.toml has 11 faults:
+      hub.data is missing, expected a path
+      tls.certificate is missing, expected a path
+      tls.key is missing, expected a path
+      keys.signing is missing, expected a path
+      directory.genesis is missing, expected a path
+      directory.crls is missing, expected a path
+      line 2: hub.name = 7: expected a text
+      line 3: hub.listen = "nowhere": expected an address and port such as "127.0.0.1:7443" or "[::]:7443"
+      line 4: hub.colour is unknown; known here: name, listen, data
+      line 6: limits.batch_bytes = "1GiB": expected a size such as "512B", "64KiB", "1MiB" or "2GiB", from "1KiB" to "64KiB"
+      line 7: extra is unknown; known here: hub, tls, keys, directory, limits, log, shutdown
+    "#);
+}
+
+#[test]
+fn a_missing_configuration_or_command_is_a_fault_of_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = hub(&["--config", "absent.toml", "run"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("absent.toml"), "{}", text(&output.stderr));
+    assert_eq!(hub(&["dance"], folder.path()).status.code(), Some(2));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hub.toml"), SAMPLE).unwrap();
+    let output = hub(&["--config", "hub.toml", "run"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("sealpost-hub: [keys] signing: "), "{}", text(&output.stderr));
+}
+
+const SAMPLE: &str = include_str!("../../../deploy/hub.toml");
+
+#[test]
+fn the_sample_configuration_is_sound_and_names_every_key() {
+    let config: HubConfig = config::parse(SAMPLE, Path::new("/etc/sealpost/hub.toml")).unwrap();
+    assert_eq!((&*config.name, config.limits.batch_bytes), ("main", 64 << 10));
+    let uncommented: String = SAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key) if key.contains(" = ") => key,
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let with_defaults: HubConfig = config::parse(&uncommented, Path::new("/etc/sealpost/hub.toml")).unwrap();
+    assert_eq!(format!("{config:?}"), format!("{with_defaults:?}"), "the defaults that it shows");
+    let keys = config::reference::<HubConfig>();
+    let named = keys.lines().filter_map(|line| line.trim_start_matches("# ").split_once(" = "));
+    for (key, _) in named {
+        assert!(SAMPLE.contains(&format!("{key} = ")), "{key} is not in deploy/hub.toml");
+    }
+}
