@@ -2,9 +2,23 @@
 //!
 //! | module | promises |
 //! |---|---|
+//! | [`core`] | the pure state machine over ledger records: outbox, inbox, receipts; live and after a restart the same |
+//! | [`engine`] | the single writer at work: decide, append with one sync, apply, and only then answer |
+//! | [`prepare`], [`publisher`] | from a draft to a sealed message, in the order in which drafts came |
+//! | [`verify`] | an envelope is what it claims to be and may be had, or is refused by a rule |
+//! | [`wraps`] | an envelope of our own, from the ledger, for those who still need it |
+//! | [`session`] | two connections to the hub, resumed from durable cursors for ever |
 //! | [`gateway`] | the door for the own systems and officers; who may do what, by certificate |
-//! | [`handle`] | what the gateway may ask; nothing is answered before it is durable |
+//! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
+//! | [`projection`] | the index over the ledger, which may be lost at any time |
+//! | [`config`], [`run`] | the program |
+//! | [`roots`], [`retention`], [`shared`], [`pool`], [`clock`], [`check`] | whose certificates are believed, how long bodies are kept, what tasks share, verification of a ledger |
+//!
+//! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
 
+pub mod check;
+pub mod clock;
+pub mod config;
 pub mod core;
 pub mod engine;
 pub mod gateway;
@@ -15,6 +29,7 @@ pub mod projection;
 pub mod publisher;
 pub mod retention;
 pub mod roots;
+pub mod run;
 pub mod session;
 pub mod shared;
 pub mod verify;

@@ -2,6 +2,8 @@
 //!
 //! Derived from the records alone, in their order; it may be lost at any time and is then made anew.
 
+use std::collections::HashMap;
+
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::{Kind, MessageId};
 use sealpost_domain::record::{Record, Settlement};
@@ -35,38 +37,65 @@ pub struct Listed {
     pub kind: Kind,
 }
 
-/// Notes what one record adds to the index.
-pub fn project(
-    projections: &dyn Projections,
-    batch: &mut Batch,
-    index: u64,
-    record: &Record,
-) -> Result<(), Error> {
-    let (header, direction) = match record {
-        Record::Sent(sent) => (&sent.header, Direction::Sent),
-        Record::Received(received) if received.settlement == Settlement::Delivered => {
-            (&received.header, Direction::Received)
-        }
-        _ => return Ok(()),
-    };
-    let Ok(header) = header_from_bytes(header) else { return Ok(()) };
-    batch.put(SHOWN, index.to_be_bytes(), vec![direction_number(direction), kind_number(header.kind)]);
-    if projections.get(MESSAGES, header.id.as_bytes())?.is_none() {
-        batch.put(MESSAGES, *header.id.as_bytes(), index.to_be_bytes());
+/// What a stretch of the ledger adds to the index; visible all at once.
+pub struct Changes<'p> {
+    projections: &'p dyn Projections,
+    batch: Batch,
+    /// What the batch holds, since it is not visible yet.
+    pending: HashMap<(Keyspace, Vec<u8>), Vec<u8>>,
+}
+
+impl<'p> Changes<'p> {
+    /// The changes after which every record below `applied` counts as indexed.
+    pub fn new(projections: &'p dyn Projections, applied: u64) -> Self {
+        Self { projections, batch: Batch::new(applied), pending: HashMap::new() }
     }
-    let change = match header.kind {
-        Kind::Amendment => AMENDED,
-        Kind::Recall => RECALLED,
-        _ => return Ok(()),
-    };
-    if let Some(target) = header.in_reply_to {
-        let key = changed_key(&header.sender, target);
-        // What was recalled stays so, whatever is amended later.
-        if projections.get(CHANGED, &key)?.is_none_or(|before| before != [RECALLED]) {
-            batch.put(CHANGED, key, vec![change]);
+
+    /// Notes what one record adds.
+    pub fn note(&mut self, index: u64, record: &Record) -> Result<(), Error> {
+        let (header, direction) = match record {
+            Record::Sent(sent) => (&sent.header, Direction::Sent),
+            Record::Received(received) if received.settlement == Settlement::Delivered => {
+                (&received.header, Direction::Received)
+            }
+            _ => return Ok(()),
+        };
+        let Ok(header) = header_from_bytes(header) else { return Ok(()) };
+        self.put(SHOWN, index.to_be_bytes().into(), &[number_of(direction), kind_number(header.kind)]);
+        if self.get(MESSAGES, header.id.as_bytes())?.is_none() {
+            self.put(MESSAGES, header.id.as_bytes().into(), &index.to_be_bytes());
+        }
+        let change = match header.kind {
+            Kind::Amendment => AMENDED,
+            Kind::Recall => RECALLED,
+            _ => return Ok(()),
+        };
+        if let Some(target) = header.in_reply_to {
+            let key = changed_key(&header.sender, target);
+            // What was recalled stays so, whatever is amended later.
+            if self.get(CHANGED, &key)?.is_none_or(|before| before != [RECALLED]) {
+                self.put(CHANGED, key, &[change]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the changes visible.
+    pub fn apply(self) -> Result<(), Error> {
+        self.projections.apply(self.batch)
+    }
+
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match self.pending.get(&(keyspace, key.to_vec())) {
+            Some(value) => Ok(Some(value.clone())),
+            None => self.projections.get(keyspace, key),
         }
     }
-    Ok(())
+
+    fn put(&mut self, keyspace: Keyspace, key: Vec<u8>, value: &[u8]) {
+        self.batch.put(keyspace, key.clone(), value);
+        self.pending.insert((keyspace, key), value.to_vec());
+    }
 }
 
 /// Where a message lies in the ledger.
@@ -116,7 +145,7 @@ fn number(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
-fn direction_number(direction: Direction) -> u8 {
+fn number_of(direction: Direction) -> u8 {
     position(Direction::ALL, &direction)
 }
 

@@ -64,27 +64,13 @@ impl Roots {
     /// Reads the lists of all roots of a directory: those that the operator provisioned, and those that were kept.
     pub fn open(directory: &Directory, provisioned: &Path, kept: &Path) -> Result<Self, Error> {
         fs::create_dir_all(kept).map_err(|source| failed("create", kept, source))?;
-        let mut set = trust_set(directory).map_err(Error::Root)?;
-        let mut lists = BTreeMap::new();
-        for folder in [provisioned, kept] {
-            for path in files(folder)? {
-                let der =
-                    x509::read_crl(&path).map_err(|source| Error::File { path: path.clone(), source })?;
-                match install(&mut set, &der) {
-                    Ok(holder) => {
-                        lists.insert(holder, Bytes::copy_from_slice(&der));
-                    }
-                    Err(trust::Error::OlderCrl { .. }) => {}
-                    Err(error) => {
-                        tracing::warn!(file = %path.display(), %error, "revocation list passed over")
-                    }
-                }
-            }
-        }
-        if let Some(holder) = set.holders().find(|holder| !lists.contains_key(holder)) {
-            return Err(Error::Missing { holder, folder: provisioned.to_owned() });
-        }
+        let (set, lists) = read(directory, provisioned, &[provisioned, kept])?;
         Ok(Self { trust: Trust::new(set), kept: kept.to_owned(), lists: Mutex::new(lists) })
+    }
+
+    /// Whether the provisioned lists are as they must be. Changes nothing.
+    pub fn check(directory: &Directory, provisioned: &Path) -> Result<(), Error> {
+        read(directory, provisioned, &[provisioned]).map(drop)
     }
 
     /// What connections are judged by.
@@ -130,6 +116,32 @@ impl Roots {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RootHolder, Bytes>> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The roots of a directory, with the newest list of each in the folders.
+fn read(
+    directory: &Directory,
+    provisioned: &Path,
+    folders: &[&Path],
+) -> Result<(TrustSet, BTreeMap<RootHolder, Bytes>), Error> {
+    let mut set = trust_set(directory).map_err(Error::Root)?;
+    let mut lists = BTreeMap::new();
+    for folder in folders {
+        for path in files(folder)? {
+            let der = x509::read_crl(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+            match install(&mut set, &der) {
+                Ok(holder) => {
+                    lists.insert(holder, Bytes::copy_from_slice(&der));
+                }
+                Err(trust::Error::OlderCrl { .. }) => {}
+                Err(error) => tracing::warn!(file = %path.display(), %error, "revocation list passed over"),
+            }
+        }
+    }
+    if let Some(holder) = set.holders().find(|holder| !lists.contains_key(holder)) {
+        return Err(Error::Missing { holder, folder: provisioned.to_owned() });
+    }
+    Ok((set, lists))
 }
 
 /// The lists in a folder.

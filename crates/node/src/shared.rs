@@ -14,19 +14,8 @@ use sealpost_ledger::{Buckets, History};
 use sealpost_store::Projections;
 use tokio::sync::{Notify, watch};
 
+use crate::clock::Clock;
 use crate::core::Core;
-
-/// A clock: the machine's, or that of a test.
-pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
-
-/// The machine's clock.
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let millis = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        Instant::from_millis(millis)
-    })
-}
 
 /// Everything of a node that more than one task uses.
 pub struct Shared {
@@ -63,7 +52,7 @@ impl Shared {
         buckets: Arc<Buckets>,
         clock: Clock,
     ) -> Self {
-        let hub = HubStatus { connected: false, detail: "not connected yet".to_owned(), since: clock() };
+        let hub = HubStatus { connected: false, detail: "not connected yet".to_owned(), since: clock.now() };
         Self {
             directory: watch::Sender::new(core.directory().cloned()),
             next_index: watch::Sender::new(core.next_index()),
@@ -91,7 +80,7 @@ impl Shared {
 
     /// The clock's time.
     pub fn now(&self) -> Instant {
-        (self.clock)()
+        self.clock.now()
     }
 
     /// Whose node this is.

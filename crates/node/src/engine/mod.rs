@@ -16,13 +16,12 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_ledger::{Ledger, append};
 use sealpost_seglog::append::{Error as LogError, Fatal};
-use sealpost_store::Batch;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{debug, error, warn};
 
 use crate::core::{self, Core, Env, Outgoing, Round};
-use crate::projection;
+use crate::projection::Changes;
 use crate::shared::Shared;
 use answers::Answers;
 pub use input::{Input, Mark, Outcome, SettledUpTo};
@@ -170,11 +169,11 @@ impl Engine {
         core.settled();
         let directory = core.directory().cloned();
         drop(core);
-        let mut batch = Batch::new(index);
+        let mut changes = Changes::new(self.shared.projections.as_ref(), index);
         for (index, draft) in (first..).zip(round.records()) {
-            projection::project(self.shared.projections.as_ref(), &mut batch, index, &draft.record)?;
+            changes.note(index, &draft.record)?;
         }
-        self.shared.projections.apply(batch)?;
+        changes.apply()?;
         if new_directory {
             self.shared.directory.send_replace(directory);
         }

@@ -150,3 +150,5 @@ fn view_failed(failed: ViewError) -> Status {
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! One connection: everything that runs on it runs until the first part ends.
 
+use std::sync::Arc;
+
 use sealpost_client::{Backoff, Connection, connect};
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1::hub_client::HubClient;
@@ -32,7 +34,7 @@ impl Wire {
 impl Session {
     /// Connects, and serves the lanes until something ends.
     pub(super) async fn connect_and_serve(
-        &self,
+        self: &Arc<Self>,
         lanes: Lanes,
         address: &str,
         backoff: &mut Backoff,
@@ -47,11 +49,7 @@ impl Session {
         let wire = Wire { connection };
         let ended = match lanes {
             Lanes::Flash => {
-                let now = self.shared.now();
-                let mut core = self.shared.core_mut();
-                core.outbox.tell_everyone(now);
-                core.inbox.repeat_unconfirmed();
-                drop(core);
+                self.begin();
                 tokio::try_join!(
                     submit::run(self, &wire, lanes),
                     receive::run(self, &wire, Priority::Flash),
@@ -71,5 +69,13 @@ impl Session {
             Ok(()) => Ended::Protocol("a stream ended without a reason".to_owned()),
             Err(ended) => ended,
         }
+    }
+
+    /// Everything that may not have arrived is said again.
+    fn begin(&self) {
+        let now = self.shared.now();
+        let mut core = self.shared.core_mut();
+        core.outbox.tell_everyone(now);
+        core.inbox.repeat_unconfirmed();
     }
 }

@@ -139,10 +139,11 @@ impl Session {
 
     /// Keeps both connections up until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.keep(Lanes::Flash, &stop), self.keep(Lanes::Bulk, &stop));
+        let session = Arc::new(self);
+        tokio::join!(session.keep(Lanes::Flash, &stop), session.keep(Lanes::Bulk, &stop));
     }
 
-    async fn keep(&self, lanes: Lanes, stop: &CancellationToken) {
+    async fn keep(self: &Arc<Self>, lanes: Lanes, stop: &CancellationToken) {
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_max);
         let mut addresses = self.settings.addresses.iter().cycle();
         while let Some(address) = addresses.next() {

@@ -39,7 +39,7 @@ struct Ready {
 }
 
 /// Submits what is in these lanes until the stream ends.
-pub(super) async fn run(session: &Session, wire: &Wire, lanes: Lanes) -> Result<(), Ended> {
+pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Result<(), Ended> {
     let (requests, outgoing) = mpsc::channel(1);
     let (sent, mut answered) = mpsc::channel::<Sent>(session.settings.batches_in_flight);
     let mut client = wire.client();
@@ -50,8 +50,10 @@ pub(super) async fn run(session: &Session, wire: &Wire, lanes: Lanes) -> Result<
         .into_inner();
 
     let sending = async {
-        let batches = stream::unfold((), |()| async { Some((take(session, lanes).await, ())) })
-            .map(|batch| wrap(session, batch))
+        let (taking, wrapping) = (Arc::clone(session), Arc::clone(session));
+        let next = move |session: Arc<Session>| async move { Some((take(&session, lanes).await, session)) };
+        let batches = stream::unfold(taking, next)
+            .map(move |batch| wrap(Arc::clone(&wrapping), batch))
             .buffered(WRAPPING);
         let mut batches = std::pin::pin!(batches);
         let mut number = 0;
@@ -108,7 +110,7 @@ async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
     }
 }
 
-async fn wrap(session: &Session, batch: Vec<Submission>) -> Result<Ready, Ended> {
+async fn wrap(session: Arc<Session>, batch: Vec<Submission>) -> Result<Ready, Ended> {
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let (shared, now) = (Arc::clone(&session.shared), session.shared.now());

@@ -1,0 +1,253 @@
+//! A node from its configuration to its end.
+//!
+//! Order of the beginning: keys and certificate, ledger, core and index over it, revocation lists, door. Order of the
+//! end: stop accepting, let calls end, leave the hub, settle what was taken, close ledger and index. Everything that
+//! was answered is on the disk at any moment, so that no end loses anything.
+
+mod error;
+mod files;
+mod rebuild;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::tls::Endpoint;
+use sealpost_domain::identity::Role;
+use sealpost_ledger::{Buckets, Ledger};
+use sealpost_server::acceptor::{Acceptor, Protocols};
+use sealpost_server::serve::Server;
+use sealpost_server::shutdown::Shutdown;
+use sealpost_store::Store;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::clock::Clock;
+use crate::config::NodeConfig;
+use crate::engine::{self, Engine};
+use crate::gateway::Gateway;
+use crate::handle::Handle;
+use crate::pool::{Pool, system_random};
+use crate::prepare::Preparer;
+use crate::publisher::Publisher;
+use crate::roots::Roots;
+use crate::session::{self, Session};
+use crate::shared::Shared;
+use crate::verify::Verifier;
+use crate::views::LedgerViews;
+pub use error::Error;
+pub(crate) use files::genesis;
+pub use files::{Files, Places};
+
+/// How much may wait in front of the writer.
+const INPUTS: usize = 1024;
+const COMMANDS: usize = 1024;
+const OUTGOING: usize = 1024;
+/// After the door is closed: how long each part may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A node that is ready to serve.
+pub struct Node {
+    server: Server,
+    address: SocketAddr,
+    handle: Handle,
+    shutdown: Shutdown,
+    parts: Parts,
+}
+
+/// What has to end in order.
+struct Parts {
+    ledger: Ledger,
+    store: Arc<Store>,
+    shared: Arc<Shared>,
+    stop_session: CancellationToken,
+    session: JoinHandle<()>,
+    publisher: JoinHandle<()>,
+    engine: JoinHandle<Result<(), engine::Error>>,
+}
+
+/// Reads everything that a configuration names, as `check-config` does.
+pub fn check(config: &NodeConfig) -> Result<(), Error> {
+    let files = Files::read(config, &Clock::system())?;
+    files.listed(&files.directory, &Clock::system())?;
+    Ok(())
+}
+
+/// Runs a node until SIGTERM or SIGINT.
+pub async fn run(config: &NodeConfig) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals(config.ending.grace).map_err(Error::System)?;
+    Node::open(config, shutdown, Clock::system()).await?.serve().await
+}
+
+impl Node {
+    /// Opens everything that a configuration names, and begins to work; the door opens with [`Node::serve`].
+    pub async fn open(config: &NodeConfig, shutdown: Shutdown, clock: Clock) -> Result<Self, Error> {
+        let files = Files::read(config, &clock)?;
+        let places = Places::of(config);
+        let random = system_random();
+        let opened = {
+            let (config, places, clock) = (config.clone(), places.clone(), clock.clone());
+            let (random, genesis) = (Arc::clone(&random), files.genesis.clone());
+            tokio::task::spawn_blocking(move || {
+                rebuild::open(&config, &places, &clock, &genesis, random.as_ref())
+            })
+            .await
+            .map_err(|_| Error::Interrupted)??
+        };
+        let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
+        files.listed(&directory, &clock)?;
+        let roots = Arc::new(Roots::open(&directory, &config.crls, &places.crls)?);
+        let buckets = Arc::new(Buckets::open(&places.buckets)?);
+        let shared = Arc::new(Shared::new(
+            opened.core,
+            directory.network.clone(),
+            opened.ledger.history().clone(),
+            Arc::clone(&opened.store) as Arc<dyn sealpost_store::Projections>,
+            Arc::clone(&buckets),
+            clock.clone(),
+        ));
+
+        let (inputs, taken) = mpsc::channel(INPUTS);
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (outgoing, said) = mpsc::channel(OUTGOING);
+        let pool = Pool::of_cores(random);
+        let signer = Arc::new(files.signing);
+        let engine =
+            Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());
+        let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));
+        let publisher = Publisher::new(
+            Arc::clone(&shared),
+            Arc::clone(&views),
+            Preparer::new(config.agency.clone(), Arc::clone(&buckets)),
+            pool.clone(),
+            inputs.clone(),
+        );
+        let to_hub = Endpoint::new(
+            files.credentials,
+            roots.trust().clone(),
+            Admission::new([Admitted::Hub]),
+            Arc::new(clock.clone()),
+        );
+        let session = Session::new(
+            Arc::clone(&shared),
+            inputs,
+            Verifier::new(config.agency.clone(), files.sealing, buckets),
+            pool,
+            to_hub,
+            Arc::clone(&roots),
+            said,
+            session_settings(config),
+        );
+
+        let own = |role| Admitted::Agency(config.agency.clone(), role);
+        let admission = Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)]);
+        let credentials = config.tls.credentials()?;
+        let door = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock));
+        let acceptor = Acceptor::bind(config.listen, door, config.limits, Protocols::Http2).await?;
+        let address = acceptor.address().map_err(Error::System)?;
+        let handle = Handle::new(commands, views, shared.next_index.subscribe());
+        let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
+        let server =
+            Server::new(acceptor).add_service(gateway.into_service()).reflect(sealpost_wire::DESCRIPTORS)?;
+
+        let stop_session = CancellationToken::new();
+        let parts = Parts {
+            ledger: opened.ledger,
+            store: opened.store,
+            shared,
+            session: tokio::spawn(session.run(stop_session.clone())),
+            stop_session,
+            publisher: tokio::spawn(publisher.run(asked)),
+            engine: tokio::spawn(engine.run()),
+        };
+        Ok(Self { server, address, handle, shutdown, parts })
+    }
+
+    /// Where the agency's own connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the gateway works with.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until the shutdown, or until the disk fails.
+    pub async fn serve(self) -> Result<(), Error> {
+        let Self { server, address, handle, shutdown, mut parts } = self;
+        let status = handle.status();
+        drop(handle);
+        info!(
+            %address,
+            agency = %status.agency,
+            ledger_next_index = status.ledger_next_index,
+            directory = status.directory_version,
+            "ready"
+        );
+        let mut ended_early = None;
+        let served = tokio::select! {
+            served = server.serve(&shutdown) => served.map_err(Error::from),
+            ended = &mut parts.engine => {
+                ended_early = Some(writer_end(ended));
+                shutdown.begin();
+                Ok(())
+            }
+        };
+        let ended = parts.end(ended_early).await;
+        served.and(ended)
+    }
+}
+
+impl Parts {
+    /// The door is closed: nothing new comes from there.
+    async fn end(self, engine_ended: Option<Result<(), Error>>) -> Result<(), Error> {
+        let Self { ledger, store, shared, stop_session, session, publisher, engine } = self;
+        stop_session.cancel();
+        for (part, task) in [("session", session), ("publisher", publisher)] {
+            let abort = task.abort_handle();
+            if timeout(END_TIMEOUT, task).await.is_err() {
+                error!(part, timeout = ?END_TIMEOUT, "did not end in time");
+                abort.abort();
+            }
+        }
+        let ended = match engine_ended {
+            Some(ended) => ended,
+            None => match timeout(END_TIMEOUT, engine).await {
+                Ok(ended) => writer_end(ended),
+                Err(_) => Err(Error::Stuck { part: "writer", timeout: END_TIMEOUT }),
+            },
+        };
+        ended.and(ledger.close().await.map_err(|fatal| Error::Writer(fatal.into())))?;
+        drop(shared);
+        match Arc::try_unwrap(store) {
+            Ok(store) => store.close()?,
+            Err(_) => info!("the index is in use to the end; it is checked at the next start"),
+        }
+        info!("closed in order");
+        Ok(())
+    }
+}
+
+fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    match ended {
+        Ok(ended) => ended.map_err(Error::Writer),
+        Err(_) => Err(Error::Interrupted),
+    }
+}
+
+fn session_settings(config: &NodeConfig) -> session::Settings {
+    session::Settings {
+        addresses: config.hub.clone(),
+        connect_timeout: Duration::from_secs(10),
+        retry_first: Duration::from_millis(100),
+        retry_max: Duration::from_secs(10),
+        batch_bytes: config.outbox.batch_bytes,
+        batches_in_flight: 16,
+        credit: 256,
+    }
+}

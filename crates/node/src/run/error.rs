@@ -1,0 +1,159 @@
+//! Why a node does not run, or ended otherwise than in order.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sealpost_crypto::tls;
+use sealpost_crypto::{directory, keyfile};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::identity::Identity;
+use sealpost_ledger::{ReadError, append, bucket, open};
+use sealpost_server::{acceptor, serve, telemetry};
+
+use crate::{core, engine, roots};
+
+/// Why a node does not run, or ended otherwise than in order.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the configuration cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A private key.
+    #[error("[keys] {key}: the key is not usable")]
+    Key {
+        /// Which one.
+        key: &'static str,
+        /// Why not.
+        source: keyfile::Error,
+    },
+    /// The certificate and its key.
+    #[error("[tls]: the certificate is not usable")]
+    Tls(#[from] tls::Error),
+    /// A certificate of somebody else.
+    #[error("[tls] certificate: it is of {found}, expected is a node of {expected} (as [node] agency says)")]
+    Identity {
+        /// Whose it is.
+        found: Identity,
+        /// Whose it must be.
+        expected: AgencyId,
+    },
+    /// The file of the directory.
+    #[error("[directory] genesis: {} is not a signed directory", path.display())]
+    Genesis {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: sealpost_wire::Error,
+    },
+    /// The directory does not hold.
+    #[error("[directory] genesis: {} does not verify", path.display())]
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<directory::Error>,
+    },
+    /// An agency that is not in the directory.
+    #[error("[node] agency: the directory (version {version}) does not list {agency}")]
+    UnlistedAgency {
+        /// The agency.
+        agency: AgencyId,
+        /// The directory.
+        version: u64,
+    },
+    /// A key that nobody would believe.
+    #[error(
+        "[keys] signing: the directory (version {version}) lists no valid key {key} for a node of {agency}"
+    )]
+    UnlistedKey {
+        /// The key.
+        key: KeyId,
+        /// Of whom.
+        agency: AgencyId,
+        /// The directory.
+        version: u64,
+    },
+    /// The key to which others seal is not there.
+    #[error(
+        "[keys] sealing: others seal to key {key} (directory version {version}), which is in none of the files"
+    )]
+    MissingSealingKey {
+        /// The key.
+        key: KeyId,
+        /// The directory.
+        version: u64,
+    },
+    /// The revocation lists.
+    #[error("[directory] crls: the revocation lists are not usable")]
+    Roots(#[from] roots::Error),
+    /// The log.
+    #[error("[log] level: not usable")]
+    Log(#[from] telemetry::Error),
+    /// The ledger.
+    #[error("[node] data: the ledger cannot be opened")]
+    Ledger(#[from] open::Error),
+    /// A record of the ledger.
+    #[error("[node] data: the ledger cannot be read")]
+    Record(#[from] ReadError),
+    /// The ledger contradicts itself.
+    #[error("[node] data: the ledger is not one that this node would have written")]
+    Core(#[from] core::Error),
+    /// The directory could not be recorded.
+    #[error("the first directory cannot be recorded")]
+    First(#[source] append::Error),
+    /// The bucket keys.
+    #[error("[node] data: the bucket keys cannot be used")]
+    Buckets(#[from] bucket::Error),
+    /// The index.
+    #[error("[node] data: the index cannot be opened")]
+    Index(#[from] sealpost_store::Error),
+    /// The system gives no threads, signals or boot id.
+    #[error("the system does not give what a node needs")]
+    System(#[source] std::io::Error),
+    /// The door.
+    #[error("[gateway] listen: no connections can be taken")]
+    Listen(#[from] acceptor::Error),
+    /// Serving ended otherwise than in order.
+    #[error("serving failed")]
+    Serve(#[from] serve::Error),
+    /// The single writer ended.
+    #[error("the node had to stop")]
+    Writer(#[source] engine::Error),
+    /// A part did not come to its end.
+    #[error("the {part} did not end within {timeout:?}")]
+    Stuck {
+        /// Which one.
+        part: &'static str,
+        /// How long was waited.
+        timeout: Duration,
+    },
+    /// A task ended without a result.
+    #[error("a part of the node ended without a result; the log says more")]
+    Interrupted,
+}
+
+impl Error {
+    /// Whether the configuration, or a file that it names, is at fault.
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::Key { .. }
+                | Self::Tls(_)
+                | Self::Identity { .. }
+                | Self::Genesis { .. }
+                | Self::Directory { .. }
+                | Self::UnlistedAgency { .. }
+                | Self::UnlistedKey { .. }
+                | Self::MissingSealingKey { .. }
+                | Self::Roots(_)
+                | Self::Log(_)
+        )
+    }
+}

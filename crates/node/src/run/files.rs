@@ -1,0 +1,122 @@
+//! The files that a configuration names, and those in the data folder.
+
+use std::fs;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use sealpost_crypto::directory;
+use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::tls::Credentials;
+use sealpost_crypto::wrap::SealingPrivateKey;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::identity::{Role, Subject};
+use sealpost_domain::statement::Signed;
+use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
+use sealpost_wire::envelope::signed_from_bytes;
+
+use super::Error;
+use crate::clock::Clock;
+use crate::config::NodeConfig;
+use crate::roots::Roots;
+
+/// Where a node keeps what it writes.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The ledger's segments.
+    pub ledger: PathBuf,
+    /// The keys of its bodies: backed up apart from it.
+    pub buckets: PathBuf,
+    /// The index over it, which may be deleted.
+    pub index: PathBuf,
+    /// Revocation lists that the hub relayed.
+    pub crls: PathBuf,
+}
+
+impl Places {
+    /// The places in the data folder of a configuration.
+    pub fn of(config: &NodeConfig) -> Self {
+        let place = |name: &str| config.data.join(name);
+        Self {
+            ledger: place("ledger"),
+            buckets: place("buckets"),
+            index: place("index"),
+            crls: place("crls"),
+        }
+    }
+}
+
+/// The files that a configuration names, read and checked as far as they can be without the ledger.
+pub struct Files {
+    agency: AgencyId,
+    /// The key under which the node signs.
+    pub signing: SigningKey,
+    /// The keys to which others seal.
+    pub sealing: Vec<SealingPrivateKey>,
+    /// Its certificate.
+    pub credentials: Credentials,
+    /// The directory to begin with.
+    pub genesis: Signed,
+    /// The same, verified.
+    pub directory: Directory,
+}
+
+impl Files {
+    /// Reads and checks the files.
+    pub fn read(config: &NodeConfig, clock: &Clock) -> Result<Self, Error> {
+        let key = |key| move |source| Error::Key { key, source };
+        let signing = SigningKey::read(&config.signing).map_err(key("signing"))?;
+        let sealing = config.sealing.iter().map(|path| SealingPrivateKey::read(path));
+        let sealing = sealing.collect::<Result<_, _>>().map_err(key("sealing"))?;
+        let credentials = config.tls.credentials()?;
+        let is_ours = matches!(
+            credentials.identity().subject(),
+            Subject::Agency { agency, role: Role::Node, .. } if *agency == config.agency
+        );
+        if !is_ours {
+            let found = credentials.identity().clone();
+            return Err(Error::Identity { found, expected: config.agency.clone() });
+        }
+        let (genesis, directory) = genesis(&config.genesis)?;
+        let files = Self { agency: config.agency.clone(), signing, sealing, credentials, genesis, directory };
+        Roots::check(&files.directory, &config.crls)?;
+        files.warn_of_age(clock);
+        Ok(files)
+    }
+
+    /// Whether others believe and reach this node, by a directory.
+    pub fn listed(&self, directory: &Directory, clock: &Clock) -> Result<(), Error> {
+        let (agency, now, version) = (&self.agency, clock.now(), directory.version.version);
+        if !directory.agencies.contains_key(agency) {
+            return Err(Error::UnlistedAgency { agency: agency.clone(), version });
+        }
+        let key = self.signing.key_id();
+        if directory.node_key(agency, key, now).is_none() {
+            return Err(Error::UnlistedKey { key, agency: agency.clone(), version });
+        }
+        if let Some(record) = directory.sealing_key(agency, now) {
+            let key = record.key.id;
+            if !self.sealing.iter().any(|own| own.public_key().key_id() == key) {
+                return Err(Error::MissingSealingKey { key, version });
+            }
+        }
+        Ok(())
+    }
+
+    fn warn_of_age(&self, clock: &Clock) {
+        let valid_until = self.directory.valid_until;
+        if valid_until < clock.now() {
+            tracing::warn!(%valid_until, "the provisioned directory is stale: expected is a later one from the hub");
+        }
+    }
+}
+
+/// Reads and verifies the directory to begin with.
+pub(crate) fn genesis(path: &std::path::Path) -> Result<(Signed, Directory), Error> {
+    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let signed = signed_from_bytes(&Bytes::from(bytes), DIRECTORY_BYTES_MAX)
+        .map_err(|source| Error::Genesis { path: path.to_owned(), source })?;
+    let directory = directory::verify(&signed, None)
+        .map_err(|source| Error::Directory { path: path.to_owned(), source: Box::new(source) })?;
+    Ok((signed, directory))
+}
