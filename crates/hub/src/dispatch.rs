@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::digest::Digest;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
@@ -102,10 +101,11 @@ impl Dispatch {
             return Ok(false);
         }
         let (reader, place) = (self.reader.clone(), Place::from_index(cursor.index));
-        let lies_there = move || {
-            let mut entries = Entries { reader: &reader, last: None };
-            let found: Option<Digest> = entries.envelope(place).map(|envelope| sha256(&envelope.header));
-            found == Some(cursor.entry_digest)
+        let lies_there = move || match reader.entry(place.entry()).map(|entry| entry.event) {
+            Ok(Event::Batch { envelopes, .. }) => envelopes
+                .get(place.position())
+                .is_some_and(|envelope| sha256(&envelope.header) == cursor.entry_digest),
+            _ => false,
         };
         self.pool.run(priority.into(), lies_there).await
     }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::RngExt as _;
@@ -29,6 +30,7 @@ use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
 use sealpost_server::telemetry;
 use sealpost_wire::envelope::signed_from_bytes;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::HubConfig;
@@ -45,6 +47,8 @@ use crate::writer::{Ending, Failure, PublishError, Writer};
 
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
+/// How long the tasks of streams may take to notice that their connections are gone.
+const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest directory file.
 const DIRECTORY_BYTES_MAX: usize = 16 << 20;
 
@@ -196,6 +200,7 @@ pub struct Hub {
     roots: Arc<Roots>,
     endpoint: Endpoint,
     connections: Connections,
+    tasks: TaskTracker,
     address: std::net::SocketAddr,
 }
 
@@ -222,6 +227,7 @@ impl Hub {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = Pool::new(workers);
         let batch_bytes = config.limits.batch_bytes;
+        let tasks = TaskTracker::new();
         let service = Service::new(Parts {
             dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, batch_bytes),
             view,
@@ -233,11 +239,12 @@ impl Hub {
             clock,
             incarnation,
             shutdown: shutdown.clone(),
+            tasks: tasks.clone(),
             limits: Limits { backlog: config.limits.backlog_envelopes },
         });
         let server =
             Server::new(acceptor).add_service(HubServer::new(service)).reflect(sealpost_wire::DESCRIPTORS)?;
-        Ok(Self { server, shutdown, writer, ending, roots, endpoint, connections, address })
+        Ok(Self { server, shutdown, writer, ending, roots, endpoint, connections, tasks, address })
     }
 
     /// Where nodes connect.
@@ -247,13 +254,17 @@ impl Hub {
 
     /// Serves until the shutdown, or until the disk fails.
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { server, shutdown, writer, ending, roots, endpoint, connections, address } = self;
+        let Self { server, shutdown, writer, ending, roots, endpoint, connections, tasks, address } = self;
         tracing::info!(%address, identity = %endpoint.identity(), "ready");
         let served = tokio::select! {
             served = server.serve(&shutdown) => served.map_err(Error::from),
             failure = writer.failed() => Err(Error::Failed(failure)),
             () = watch_roots(&roots, &endpoint, &connections) => Ok(()),
         };
+        tasks.close();
+        if tokio::time::timeout(STREAMS_TIMEOUT, tasks.wait()).await.is_err() {
+            tracing::warn!(streams = tasks.len(), "streams did not end");
+        }
         let closed = tokio::task::spawn_blocking(|| ending.close()).await;
         if closed.is_err() {
             tracing::error!("the journal was not closed in order");

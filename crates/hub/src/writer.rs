@@ -112,6 +112,9 @@ pub enum Failure {
     /// An own entry made no sense.
     #[error("the hub's own journal entry was refused")]
     Fault(#[source] Fault),
+    /// The thread is gone, and did not say why.
+    #[error("the writer's thread ended without a reason")]
+    Gone,
 }
 
 /// A batch in the queue.
@@ -178,14 +181,11 @@ impl Writer {
         published.await.unwrap_or(Err(PublishError::Refused(Refused::Stopping)))
     }
 
-    /// Waits until the writer fails for good; never returns otherwise.
+    /// Waits until the writer fails for good. Not to be asked once it is being closed.
     pub async fn failed(&self) -> Arc<Failure> {
         let mut failure = self.failure.clone();
         let failed = failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
-        match failed {
-            Some(failure) => failure,
-            None => std::future::pending().await,
-        }
+        failed.unwrap_or_else(|| Arc::new(Failure::Gone))
     }
 
     fn command(&self, command: Command) -> Result<(), Refused> {
@@ -209,3 +209,6 @@ impl Ending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

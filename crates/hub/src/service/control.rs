@@ -27,8 +27,9 @@ pub(super) fn stream(
     incoming: Streaming<pb::ControlFrame>,
 ) -> BoxStream<'static, Response> {
     let (told, outgoing) = mpsc::channel(FRAMES);
+    let tasks = parts.tasks.clone();
     // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         let seat = parts.relay.sit(&agency);
         let ended = tokio::select! {
             ended = hear(&parts, &agency, incoming) => ended,

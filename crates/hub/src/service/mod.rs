@@ -24,6 +24,7 @@ use sealpost_proto::v1::hub_server::Hub;
 use sealpost_server::connection::Peer;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::status::Failure;
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::Clock;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub incarnation: Incarnation,
     /// When the hub ends.
     pub shutdown: Shutdown,
+    /// The tasks of the streams.
+    pub tasks: TaskTracker,
     /// How much is taken.
     pub limits: Limits,
 }

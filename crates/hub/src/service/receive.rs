@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::seats::{Seat, Seats};
+use super::seats::{Activity, Seat, Seats};
 use super::{Parts, drain, given_up, refused};
 use crate::core::Place;
 
@@ -39,8 +39,9 @@ pub(super) fn stream(
     incoming: Streaming<pb::ReceiveRequest>,
 ) -> BoxStream<'static, Response> {
     let (told, outgoing) = mpsc::channel(BATCHES);
+    let tasks = parts.tasks.clone();
     // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         if let Err(status) = serve(&parts, &seats, recipient, incoming, &told).await {
             // The client may have gone.
             let _ = told.send(Err(status)).await;
@@ -117,7 +118,9 @@ impl Session<'_> {
         told: &mpsc::Sender<Response>,
     ) -> Result<(), Status> {
         loop {
-            let sending = self.credit > 0 && self.more == Waiting::Perhaps;
+            let ready = self.credit > 0 && self.more == Waiting::Perhaps;
+            self.seat.tell(if ready { Activity::Sending } else { Activity::Idle });
+            let sending = ready && self.seat.has_turn();
             tokio::select! {
                 biased;
                 () = self.seat.replaced() => {
@@ -134,6 +137,7 @@ impl Session<'_> {
                         room.send(Ok(pb::ReceiveResponse { event: Some(Told::Batch(batch)) }));
                     }
                 }
+                () = self.seat.turn(), if ready && !sending => {}
                 () = self.bell.notified(), if self.more == Waiting::Nothing => self.more = Waiting::Perhaps,
             }
         }

@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use sealpost_crypto::chains::NOW;
+use sealpost_domain::envelope::Envelope;
+use sealpost_domain::link::Incarnation;
+use sealpost_seglog::disk::Disk;
+use sealpost_seglog::disk::sim::{Failure as Fails, Sim};
+
+use super::*;
+use crate::fixture::{Network, agency};
+use crate::hot::Hot;
+use crate::journal::{Fresh, Reader};
+use crate::verify::verify;
+
+struct Hub {
+    view: Arc<View>,
+    reader: Reader,
+    writer: Writer,
+    ending: Ending,
+}
+
+fn open(disk: &Sim) -> Hub {
+    let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (journal, state) = Journal::open(&disk, Path::new("hub"), fresh).unwrap();
+    let (view, reader) = (Arc::new(View::new(state, Hot::new(1 << 20))), journal.reader());
+    let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), Clock::new(|| NOW)).unwrap();
+    Hub { view, reader, writer, ending }
+}
+
+impl Hub {
+    async fn submit(&self, envelope: Envelope) -> Result<Acceptance, Refused> {
+        let directory = self.view.directory().unwrap();
+        let sound = verify(envelope, &agency("HK-CED"), &directory, NOW).ok().unwrap();
+        self.writer.submit(agency("HK-CED"), Lane::Ordinary, vec![sound]).await?.accepted().await
+    }
+
+    /// The bodies that wait for Germany and can be read.
+    fn bodies(&self) -> Vec<bytes::Bytes> {
+        let waiting = self.view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
+        let read = |(_, waiting): (Place, crate::core::Waiting)| self.reader.payload(&waiting.payload).ok();
+        waiting.into_iter().filter_map(read).map(|payload| payload.sealed).collect()
+    }
+}
+
+fn routine(network: &Network, seed: u8) -> Envelope {
+    network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, seed)
+}
+
+#[tokio::test]
+async fn a_failed_sync_acknowledges_nothing_and_ends_the_writer() {
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    hub.submit(routine(&network, 1)).await.unwrap();
+    // Two writes, then the two syncs.
+    let next = disk.operations();
+    disk.fail(next + 2, Fails::Refused);
+    disk.fail(next + 3, Fails::Refused);
+    assert!(matches!(hub.submit(routine(&network, 2)).await, Err(Refused::Stopping)));
+    assert!(matches!(&*hub.writer.failed().await, Failure::Disk(_)));
+    assert!(matches!(hub.submit(routine(&network, 3)).await, Err(Refused::Stopping)));
+    hub.ending.close();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_batch_and_the_hub_goes_on_when_there_is_space() {
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    disk.set_capacity(Some(0));
+    assert!(matches!(hub.submit(routine(&network, 1)).await, Err(Refused::DiskFull)));
+    disk.set_capacity(None);
+    hub.submit(routine(&network, 2)).await.unwrap();
+    assert_eq!(hub.bodies(), [routine(&network, 2).sealed]);
+    hub.ending.close();
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_the_next_version_is_refused_and_the_hub_goes_on() {
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    let refused = hub.writer.publish(network.genesis()).await;
+    assert!(matches!(refused, Err(PublishError::Directory(_))));
+    hub.submit(routine(&network, 1)).await.unwrap();
+    hub.ending.close();
+}
+
+/// The power fails at every operation on the disk in turn: whatever was accepted is there afterwards, with its body.
+#[tokio::test]
+async fn what_was_accepted_survives_a_power_cut_at_every_operation() {
+    let network = Network::new();
+    for cut in 0.. {
+        let disk = Sim::new();
+        let hub = open(&disk);
+        hub.writer.publish(network.genesis()).await.unwrap();
+        let first = disk.operations();
+        for operation in first + cut..first + cut + 64 {
+            disk.fail(operation, Fails::AfterEffect);
+        }
+        let mut accepted = Vec::new();
+        for seed in 1..=3 {
+            if hub.submit(routine(&network, seed)).await.is_ok() {
+                accepted.push(routine(&network, seed).sealed);
+            }
+        }
+        let finished = accepted.len() == 3;
+        hub.ending.close();
+        disk.lose_power(cut);
+
+        let hub = open(&without_failures(&disk));
+        let found = hub.bodies();
+        assert!(accepted.iter().all(|body| found.contains(body)), "cut at operation {cut}");
+        hub.ending.close();
+        if finished {
+            return;
+        }
+    }
+}
+
+/// The same platter in a disk that works.
+fn without_failures(disk: &Sim) -> Sim {
+    let repaired = Sim::new();
+    for log in ["hub/journal", "hub/bodies"] {
+        repaired.create_dir(Path::new(log)).unwrap();
+        for name in disk.list(Path::new(log)).unwrap() {
+            let path = Path::new(log).join(name);
+            if let Some(bytes) = disk.contents(&path) {
+                repaired.put(&path, &bytes);
+            }
+        }
+    }
+    repaired
+}
