@@ -1,0 +1,94 @@
+//! A message in one row.
+
+use comfy_table::{Cell, Table};
+use sealpost_domain::view::{DeliveryState, Direction, Shown};
+
+use crate::output::{self, priority, time};
+use crate::text;
+
+/// How many identifiers stand in a row.
+const IDENTIFIERS_MAX: usize = 3;
+
+/// A table of messages.
+pub(super) fn table() -> Table {
+    output::table(["INDEX", "RECORDED", "PRIORITY", "FROM/TO", "KIND", "TLP", "STATE", "ID", "ABOUT"])
+}
+
+/// A message as a row of it.
+pub(super) fn row(shown: &Shown) -> Vec<Cell> {
+    vec![
+        Cell::new(shown.index),
+        Cell::new(time(shown.recorded_at)),
+        priority(shown.priority),
+        Cell::new(other_side(shown)),
+        Cell::new(shown.kind),
+        Cell::new(shown.handling.tlp()),
+        Cell::new(state(shown)),
+        Cell::new(shown.id),
+        Cell::new(about(shown)),
+    ]
+}
+
+/// A message as one line, where rows come one by one and no table can be laid out.
+pub(super) fn line(shown: &Shown) -> String {
+    format!(
+        "{}  {:7}  {}  {}  {}  {}  {}",
+        time(shown.recorded_at),
+        shown.priority,
+        other_side(shown),
+        shown.kind,
+        state(shown),
+        shown.id,
+        about(shown)
+    )
+}
+
+fn other_side(shown: &Shown) -> String {
+    match (shown.direction, shown.recipients.as_slice()) {
+        (Direction::Received, _) => format!("from {}", shown.sender),
+        (Direction::Sent, [one]) => format!("to {one}"),
+        (Direction::Sent, recipients) => format!("to {} agencies", recipients.len()),
+    }
+}
+
+fn state(shown: &Shown) -> String {
+    match shown.direction {
+        Direction::Sent => {
+            let total = shown.states.len();
+            let delivered =
+                |state: &DeliveryState| matches!(state, DeliveryState::Delivered | DeliveryState::Read);
+            let delivered = shown.states.iter().filter(|state| delivered(&state.state)).count();
+            let overdue = shown.states.iter().any(|state| state.overdue);
+            format!("{delivered}/{total} delivered{}", if overdue { ", OVERDUE" } else { "" })
+        }
+        Direction::Received => {
+            let marks = [
+                (!shown.read, "unread"),
+                (shown.read, "read"),
+                (shown.late, "LATE"),
+                (shown.gap_before, "gap before"),
+            ];
+            let holding = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark);
+            holding.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn about(shown: &Shown) -> String {
+    let Some(alert) = &shown.alert else {
+        return "(erased)".to_owned();
+    };
+    let identifiers = alert.content().identifiers();
+    if identifiers.is_empty() {
+        return text::line(alert.purpose().as_str());
+    }
+    let mut named: Vec<String> = identifiers
+        .iter()
+        .take(IDENTIFIERS_MAX)
+        .map(|identifier| text::line(&identifier.to_string()))
+        .collect();
+    if identifiers.len() > IDENTIFIERS_MAX {
+        named.push(format!("and {} more", identifiers.len() - IDENTIFIERS_MAX));
+    }
+    named.join(", ")
+}

@@ -1,0 +1,79 @@
+//! `sealpost status`: how the node is.
+
+use sealpost_client::gateway::Gateway;
+use sealpost_domain::view::{PeerStatus, Status};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output::{self, Output, time};
+use crate::text;
+
+/// Shows how the node is.
+pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failure> {
+    let status = gateway.status().await?;
+    if out.is_json() {
+        return out.json(&document(&status).to_string());
+    }
+    let connected = if status.hub.connected { "connected" } else { "NOT CONNECTED" };
+    let hub = format!("{connected} since {}: {}", time(status.hub.since), text::line(&status.hub.detail));
+    let rows = [
+        ("agency", status.agency.to_string()),
+        ("network", status.network.to_string()),
+        ("gateway", format!("{}, version {}", text::line(gateway.address()), text::line(&status.version))),
+        ("hub", hub),
+        (
+            "ledger",
+            format!("{} records, incarnation {}", status.ledger_next_index, status.ledger_incarnation),
+        ),
+        (
+            "directory",
+            format!(
+                "version {}, valid until {}",
+                status.directory_version,
+                time(status.directory_valid_until)
+            ),
+        ),
+        ("outstanding", format!("{} recipients have not receipted yet", status.outstanding)),
+    ];
+    out.table(&mut output::list(rows))?;
+    if status.peers.is_empty() {
+        return Ok(());
+    }
+    let mut table = output::table(["AGENCY", "SENT", "RECEIVED", "OUTSTANDING"]);
+    for PeerStatus { agency, outstanding, sent, received } in &status.peers {
+        table.add_row([agency.to_string(), sent.to_string(), received.to_string(), outstanding.to_string()]);
+    }
+    out.line("")?;
+    out.table(&mut table)
+}
+
+fn document(status: &Status) -> Value {
+    let peer = |peer: &PeerStatus| {
+        json!({
+            "agency": peer.agency.to_string(),
+            "sent": peer.sent,
+            "received": peer.received,
+            "outstanding": peer.outstanding,
+        })
+    };
+    json!({
+        "agency": status.agency.to_string(),
+        "network": status.network.to_string(),
+        "version": status.version,
+        "hub": {
+            "connected": status.hub.connected,
+            "since": status.hub.since.to_string(),
+            "detail": status.hub.detail,
+        },
+        "ledger": {
+            "next_index": status.ledger_next_index,
+            "incarnation": status.ledger_incarnation.to_string(),
+        },
+        "directory": {
+            "version": status.directory_version,
+            "valid_until": status.directory_valid_until.to_string(),
+        },
+        "outstanding": status.outstanding,
+        "peers": status.peers.iter().map(peer).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,69 @@
+//! `sealpost track`: how far a message of one's own came.
+
+use comfy_table::{Cell, Table};
+use sealpost_client::gateway::Gateway;
+use sealpost_domain::view::{RecipientState, Tracked};
+use serde_json::{Value, json};
+
+use crate::arguments::One;
+use crate::failure::Failure;
+use crate::output::{self, Output, state, time};
+use crate::text;
+
+/// Shows the state at each recipient.
+pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Result<(), Failure> {
+    let tracked = gateway.track(asked.id).await?;
+    if out.is_json() {
+        return out.json(&document(&tracked).to_string());
+    }
+    let mut rows = vec![
+        ("message", tracked.id.to_string()),
+        ("kind", format!("{}, {}", tracked.kind, tracked.priority)),
+        ("sent", time(tracked.sent_at)),
+    ];
+    rows.extend(tracked.act_before.map(|moment| ("act before", time(moment))));
+    out.table(&mut output::list(rows))?;
+    out.line("")?;
+    out.table(&mut states(&tracked.states))
+}
+
+/// The states as a table.
+pub(super) fn states(states: &[RecipientState]) -> Table {
+    let mut table = output::table(["RECIPIENT", "STATE", "SINCE", "RULE", ""]);
+    for recipient in states {
+        table.add_row([
+            Cell::new(&recipient.agency),
+            state(recipient.state),
+            Cell::new(time(recipient.since)),
+            Cell::new(text::line(recipient.rule.as_deref().unwrap_or_default())),
+            Cell::new(if recipient.overdue { "OVERDUE" } else { "" }),
+        ]);
+    }
+    table
+}
+
+fn document(tracked: &Tracked) -> Value {
+    let state = |state: &RecipientState| {
+        let mut document = json!({
+            "agency": state.agency.to_string(),
+            "state": state.state.to_string(),
+            "since": state.since.to_string(),
+            "overdue": state.overdue,
+        });
+        if let (Some(rule), Value::Object(fields)) = (&state.rule, &mut document) {
+            fields.insert("rule".to_owned(), rule.as_str().into());
+        }
+        document
+    };
+    let mut document = json!({
+        "id": tracked.id.to_string(),
+        "kind": tracked.kind.to_string(),
+        "priority": tracked.priority.to_string(),
+        "sent_at": tracked.sent_at.to_string(),
+        "states": tracked.states.iter().map(state).collect::<Vec<_>>(),
+    });
+    if let (Some(moment), Value::Object(fields)) = (tracked.act_before, &mut document) {
+        fields.insert("act_before".to_owned(), moment.to_string().into());
+    }
+    document
+}
