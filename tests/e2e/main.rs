@@ -1,13 +1,32 @@
 //! End-to-end stories: the real programs, as processes, on a network of three agencies of their own.
 //!
-//! One story per module: delivered once with receipts · hub away · processes killed with SIGKILL · refusals with their
-//! rule (unknown agency, no agreement, certificate of another jurisdiction, forged sender, flipped byte) · a damaged
-//! ledger · ordered ends · an officer's day with the command. The [`harness`] makes the network in a temporary folder
-//! on free loopback ports, starts and ends the programs, and keeps their logs when a story fails.
+//! | story | tells |
+//! |---|---|
+//! | [`delivered`] | every state of a message, in order; every priority, each message once |
+//! | [`hub_away`] | a hub that is down when messages are published |
+//! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages |
+//! | [`node_killed`] | the sender's or the recipient's node ends so |
+//! | [`refused`] | an unknown agency, a missing agreement; at the sender's node, and at the hub where a node lies |
+//! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
+//! | [`forged`] | an envelope in another agency's name |
+//! | [`flipped`] | a changed byte in any part of an envelope |
+//! | [`ledger`] | a changed byte in a ledger |
+//! | [`ending`] | SIGTERM |
 //!
-//! No story sleeps: each waits for a condition, for a bounded time. The programs are those that `cargo test
-//! --workspace` builds beside this test.
+//! The [`harness`] makes each story's network in a temporary folder on free loopback ports, starts and ends the
+//! programs, and keeps their logs when a story fails. No story sleeps: each waits for a condition, for a bounded time.
+//! The programs are those that `cargo test --workspace` builds beside this test.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod certificate;
+mod delivered;
+mod ending;
+mod flipped;
+mod forged;
 mod harness;
+mod hub_away;
+mod hub_killed;
+mod ledger;
+mod node_killed;
+mod refused;

@@ -1,25 +1,28 @@
 //! Waiting for conditions, never for time to pass.
 
-use std::fmt::Debug;
+use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
 /// How long a condition may take to come true: far longer than it does, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is looked at.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits until a condition holds and gives what it found; otherwise fails with what it said last.
-pub(crate) async fn eventually<T, E: Debug>(what: &str, mut condition: impl AsyncFnMut() -> Result<T, E>) -> T {
+pub(crate) async fn eventually<T, E: Display>(
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Result<T, E>,
+) -> T {
     let begun = Instant::now();
     loop {
-        match condition().await {
-            Ok(found) => return found,
-            Err(last) => {
-                assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}; last: {last:?}");
-            }
-        }
+        let last = match time::timeout(PATIENCE, condition()).await {
+            Ok(Ok(found)) => return found,
+            Ok(Err(last)) => last.to_string(),
+            Err(_) => "it could not even be looked at".to_owned(),
+        };
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}; last: {last}");
         time::sleep(INTERVAL).await;
     }
 }

@@ -1,3 +1,25 @@
-//! What the stories stand on: networks, programs, conditions.
+//! What the stories stand on.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`network`] | a network of three agencies in a folder of its own, its programs started and ended |
+//! | [`program`] | one program as a process, its log, its end |
+//! | [`desk`] | what somebody at an agency's gateway does and sees |
+//! | [`draft`] | messages to send |
+//! | [`pen`] | a node's keys in the story's own hand: envelopes as a node makes them, and as none would |
+//! | [`eventually`] | waiting for conditions |
+//! | [`port`] | loopback ports that are free |
 
+mod desk;
+mod draft;
 mod eventually;
+mod network;
+mod pen;
+mod port;
+mod program;
+
+pub(crate) use desk::ids;
+pub(crate) use draft::{sighting, sightings};
+pub(crate) use eventually::eventually;
+pub(crate) use network::{DE, HK, HUB, Network, TH, id, told};
+pub(crate) use pen::{HubLine, Pen};

@@ -1,0 +1,40 @@
+//! Messages to send. People, goods and cases in them are invented.
+
+use std::time::Duration;
+
+use sealpost_domain::alert::Draft;
+use sealpost_domain::time::OffsetTime;
+use sealpost_wire::json::parse_draft;
+use serde_json::json;
+
+use super::network::now;
+
+const YEAR: Duration = Duration::from_hours(24 * 365);
+
+/// A sighting, told apart from others by its note.
+pub(crate) fn sighting(to: &[&str], priority: &str, note: &str) -> Draft {
+    let kept_until = OffsetTime::from_instant(now().plus(YEAR)).unwrap().date();
+    let document = json!({
+        "recipients": to,
+        "priority": priority,
+        "category": "narcotics",
+        "tlp": "AMBER",
+        "handling": ["H1"],
+        "grading": { "scale": "europol_4x4", "source": "B", "information": 2 },
+        "purpose": "Customs enforcement; invented for a test",
+        "retention_until": kept_until.to_string(),
+        "content": { "sighting": {
+            "seen_at": "2026-10-04T06:41:00+02:00",
+            "place": { "locode": "DEFRA" },
+            "action": "observing",
+            "note": note,
+        } },
+    });
+    parse_draft(document.to_string()).unwrap()
+}
+
+/// Numbered sightings in all three priorities.
+pub(crate) fn sightings(to: &[&str], numbers: std::ops::Range<usize>) -> Vec<Draft> {
+    let priority = |number: usize| ["ROUTINE", "FLASH", "URGENT", "ROUTINE"][number % 4];
+    numbers.map(|number| sighting(to, priority(number), &format!("invented sighting {number}"))).collect()
+}

@@ -1,0 +1,308 @@
+//! A network of three agencies in a folder of its own: made by the administrator's library, run by the real programs.
+//!
+//! When a story ends its programs are killed. The folder of a story that fails is kept, and its place is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use rustls::time_provider::DefaultTimeProvider;
+use sealpost_admin::network::{self, Agency, Holder, Options, Ports};
+use sealpost_admin::roster::Roster;
+use sealpost_client::gateway::Gateway;
+use sealpost_client::profile::Profile;
+use sealpost_client::{Connection, Error, connect};
+use sealpost_crypto::directory;
+use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::tls::{Credentials, Endpoint};
+use sealpost_crypto::trust::{RootHolder, Trust};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::Instant;
+use sealpost_wire::envelope::signed_from_bytes;
+use tempfile::TempDir;
+
+use super::desk::Desk;
+use super::eventually::eventually;
+use super::port;
+use super::program::{Ended, Program};
+
+/// The hub, among the programs of a network.
+pub(crate) const HUB: &str = "hub";
+/// An agency of each jurisdiction, and its node among the programs of a network.
+pub(crate) const HK: &str = "HK-CED";
+pub(crate) const DE: &str = "DE-ZKA";
+pub(crate) const TH: &str = "TH-TCD";
+
+const ROSTER: &str = include_str!("roster.toml");
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const DIRECTORY_BYTES_MAX: usize = 16 << 20;
+
+/// A network and those of its programs that run.
+pub(crate) struct Network {
+    // In this order: the programs end before their folder goes.
+    running: BTreeMap<String, Program>,
+    made: network::Network,
+    folder: Option<TempDir>,
+}
+
+impl Network {
+    /// Makes a network in which nothing runs yet.
+    pub(crate) fn make(story: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{story}-"))
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .unwrap();
+        let roster = Roster::parse(ROSTER, Path::new("roster.toml")).unwrap();
+        let mut ports = port::free(1 + roster.agencies.len());
+        let hub = ports.remove(0);
+        let mut options = Options::new(folder.path().join("network"));
+        options.ports = Ports::Listed { hub, gateways: ports };
+        let made = network::init(&roster, &options, now(), &mut UnwrapErr(SysRng)).unwrap();
+        // So that mail whose receipt is lost goes again while the story still listens.
+        for agency in &made.agencies {
+            set(&agency.config, "# resend_after = \"30s\"", "resend_after = \"2s\"");
+        }
+        fs::create_dir(folder.path().join("logs")).unwrap();
+        Self { running: BTreeMap::new(), made, folder: Some(folder) }
+    }
+
+    /// Makes a network and starts all of it.
+    pub(crate) async fn start(story: &str) -> Self {
+        let mut network = Self::make(story);
+        for program in [HUB, HK, DE, TH] {
+            network.launch(program);
+        }
+        for program in [HUB, HK, DE, TH] {
+            network.ready(program).await;
+        }
+        network
+    }
+
+    /// Starts one of its programs and waits until it serves.
+    pub(crate) async fn run(&mut self, program: &str) {
+        self.launch(program);
+        self.ready(program).await;
+    }
+
+    /// Ends one of its programs in the middle of whatever it does: SIGKILL.
+    pub(crate) fn kill(&mut self, program: &str) {
+        self.take(program).kill();
+    }
+
+    /// Asks one of its programs to end: SIGTERM.
+    pub(crate) async fn terminate(&mut self, program: &str) -> Ended {
+        self.take(program).terminate().await
+    }
+
+    /// Ends all that runs, in order, and fails if a program says that it did not end well.
+    pub(crate) async fn end(mut self) {
+        let programs: Vec<String> = self.running.keys().cloned().collect();
+        for program in programs {
+            let ended = self.terminate(&program).await;
+            assert_eq!(ended.code(), Some(0), "{program} after SIGTERM:\n{}", ended.log);
+        }
+    }
+
+    /// What a program has told so far.
+    pub(crate) fn log(&self, program: &str) -> String {
+        self.running[program].log()
+    }
+
+    /// The system of an agency, at the gateway of its node.
+    pub(crate) async fn desk(&self, agency: &str) -> Desk {
+        let profile = self.profile(agency);
+        let gateway =
+            eventually("a connection to the gateway", async || Gateway::connect(&profile).await).await;
+        Desk::new(agency, gateway)
+    }
+
+    /// Lets a program of the network do one thing and end.
+    pub(crate) async fn command(&self, binary: &str, name: &str, arguments: &[&str]) -> Ended {
+        Program::start(binary, name, arguments, &self.logs()).end().await
+    }
+
+    /// Checks an agency's ledger, whether or not its node runs.
+    pub(crate) async fn verify_ledger(&self, agency: &str, name: &str) -> Ended {
+        let config = self.agency(agency).config.to_str().unwrap();
+        self.command("sealpost-node", name, &["ledger", "verify", "--config", config]).await
+    }
+
+    /// Fails unless the ledgers of all agencies are sound.
+    pub(crate) async fn assert_ledgers_sound(&self) {
+        for agency in [HK, DE, TH] {
+            self.assert_ledger_sound(agency).await;
+        }
+    }
+
+    /// Fails unless an agency's ledger is sound.
+    pub(crate) async fn assert_ledger_sound(&self, agency: &str) {
+        let ended = self.verify_ledger(agency, &format!("verify-{agency}")).await;
+        assert_eq!(ended.code(), Some(0), "ledger of {agency}:\n{}\n{}", ended.stdout, ended.log);
+    }
+
+    /// An agency as it was made.
+    pub(crate) fn agency(&self, agency: &str) -> &Agency {
+        self.made.agency(agency).unwrap()
+    }
+
+    /// Who a system of an agency is, and where its gateway is.
+    pub(crate) fn profile(&self, agency: &str) -> Profile {
+        let made = self.agency(agency);
+        let Holder { certificate, key, .. } = &made.systems[0];
+        Profile {
+            agency: id(agency),
+            gateway: made.gateway.to_string(),
+            certificate: certificate.clone(),
+            key: key.clone(),
+            roots: self.made.directory.clone(),
+            crls: self.made.crls.clone(),
+        }
+    }
+
+    /// The directory that all of it was provisioned with.
+    pub(crate) fn directory(&self) -> Directory {
+        let bytes = fs::read(&self.made.directory).unwrap();
+        let signed = signed_from_bytes(&bytes.into(), DIRECTORY_BYTES_MAX).unwrap();
+        directory::verify(&signed, None).unwrap()
+    }
+
+    /// The certificate and the key of an agency's node.
+    pub(crate) fn node_credentials(&self, agency: &str) -> Credentials {
+        let folder = self.node_folder(agency);
+        Credentials::read(&folder.join("certificate.pem"), &folder.join("key.pem")).unwrap()
+    }
+
+    /// Where the keys of an agency's node are.
+    pub(crate) fn node_folder(&self, agency: &str) -> &Path {
+        self.agency(agency).config.parent().unwrap()
+    }
+
+    /// The certificate and the key file of a root.
+    pub(crate) fn root_files(&self, jurisdiction: &str) -> (PathBuf, PathBuf) {
+        let file = |suffix| self.made.roots.join(format!("{jurisdiction}{suffix}"));
+        (file(".pem"), file(".key.pem"))
+    }
+
+    /// Connects to the hub with these credentials.
+    pub(crate) async fn dial_hub(&self, credentials: Credentials) -> Result<Connection, Error> {
+        self.dial(&self.made.hub.address.to_string(), credentials, Admitted::Hub).await
+    }
+
+    /// Connects to the gateway of an agency's node with these credentials.
+    pub(crate) async fn dial_gateway(
+        &self,
+        agency: &str,
+        credentials: Credentials,
+    ) -> Result<Connection, Error> {
+        let node = Admitted::Agency(id(agency), sealpost_domain::identity::Role::Node);
+        self.dial(&self.agency(agency).gateway.to_string(), credentials, node).await
+    }
+
+    async fn dial(
+        &self,
+        address: &str,
+        credentials: Credentials,
+        peer: Admitted,
+    ) -> Result<Connection, Error> {
+        let directory = self.directory();
+        let mut trusted = directory::trust_set(&directory).unwrap();
+        let jurisdictions = directory.jurisdictions.keys().copied().map(RootHolder::Jurisdiction);
+        for holder in jurisdictions.chain([RootHolder::HubOperator]) {
+            let name = match holder {
+                RootHolder::Jurisdiction(code) => format!("{code}.crl"),
+                RootHolder::HubOperator => "operator.crl".to_owned(),
+            };
+            trusted.install_crl(holder, &fs::read(self.made.crls.join(name)).unwrap()).unwrap();
+        }
+        let admission = Admission::new([peer]);
+        let endpoint =
+            Endpoint::new(credentials, Trust::new(trusted), admission, Arc::new(DefaultTimeProvider));
+        connect(address, &endpoint, CONNECT_TIMEOUT).await
+    }
+
+    fn launch(&mut self, name: &str) {
+        let (binary, config) = match name {
+            HUB => ("sealpost-hub", &self.made.hub.config),
+            agency => ("sealpost-node", &self.agency(agency).config),
+        };
+        let arguments = ["run".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let program = Program::start(binary, name, arguments, &self.logs());
+        assert!(self.running.insert(name.to_owned(), program).is_none(), "{name} runs already");
+    }
+
+    async fn ready(&mut self, name: &str) {
+        eventually(&format!("{name} serves"), async || {
+            self.running.get_mut(name).expect("it was launched").assert_running();
+            match name {
+                HUB => {
+                    let operator = &self.made.operators[0];
+                    let credentials = Credentials::read(&operator.certificate, &operator.key).unwrap();
+                    self.dial_hub(credentials).await.map(drop).map_err(|error| told(&error))
+                }
+                agency => {
+                    let profile = self.profile(agency);
+                    Gateway::connect(&profile).await.map(drop).map_err(|error| told(&error))
+                }
+            }
+        })
+        .await;
+    }
+
+    fn take(&mut self, program: &str) -> Program {
+        self.running.remove(program).unwrap_or_else(|| panic!("{program} does not run"))
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.folder.as_ref().expect("it goes with the network").path().join("logs")
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.running.clear();
+        if let Some(folder) = self.folder.take()
+            && thread::panicking()
+        {
+            let kept = folder.keep();
+            #[expect(clippy::print_stderr, reason = "the test harness shows it beside the failure")]
+            {
+                eprintln!("the network of this story and its logs are kept in {}", kept.display());
+            }
+        }
+    }
+}
+
+/// An error with all that led to it.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// An agency's id.
+pub(crate) fn id(agency: &str) -> AgencyId {
+    agency.parse().unwrap()
+}
+
+/// This machine's clock.
+pub(crate) fn now() -> Instant {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Instant::from_millis(0).plus(since)
+}
+
+/// Replaces a line of a configuration that is there exactly once.
+fn set(config: &Path, before: &str, after: &str) {
+    let text = fs::read_to_string(config).unwrap();
+    assert_eq!(text.matches(before).count(), 1, "{before} in {}", config.display());
+    fs::write(config, text.replace(before, after)).unwrap();
+}

@@ -1,0 +1,63 @@
+//! A ledger that somebody, or a disk, has changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::harness::{DE, HK, Network, ids, sightings};
+
+/// The segments below a folder.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(segments(&path));
+        } else if path.extension().is_some_and(|extension| extension == "seg") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Flips a bit of the one place in the segments where these bytes stand.
+fn damage(folder: &Path, bytes: &[u8]) {
+    let mut flipped = 0;
+    for path in segments(folder) {
+        let mut content = fs::read(&path).unwrap();
+        let places: Vec<usize> = (0..content.len()).filter(|at| content[*at..].starts_with(bytes)).collect();
+        for at in &places {
+            content[*at] ^= 0x10;
+        }
+        if !places.is_empty() {
+            fs::write(&path, content).unwrap();
+        }
+        flipped += places.len();
+    }
+    assert_eq!(flipped, 1, "places in {}", folder.display());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_in_a_ledger_is_named_by_its_record() {
+    let mut network = Network::start("damaged").await;
+    let (hk, de) = (network.desk(HK).await, network.desk(DE).await);
+    let sent = hk.send_all("all", sightings(&[DE], 0..20)).await;
+    hk.are_delivered(&ids(&sent)).await;
+    de.receives_exactly(&ids(&sent)).await;
+    network.terminate(HK).await;
+    assert_eq!(network.verify_ledger(HK, "before").await.code(), Some(0));
+
+    let victim = &sent[5];
+    damage(&network.agency(HK).data, victim.id.as_bytes());
+    let record = format!("record {}", victim.index);
+    let verified = network.verify_ledger(HK, "after").await;
+    let told = [verified.stdout.as_str(), verified.log.as_str()].concat();
+    assert_eq!(verified.code(), Some(1), "{told}");
+    assert!(told.contains(&record), "expected {record} in:\n{told}");
+
+    // A node does not begin on such a ledger.
+    let config = network.agency(HK).config.to_str().unwrap();
+    let ended = network.command("sealpost-node", "begin", &["run", "--config", config]).await;
+    assert_eq!(ended.code(), Some(1), "{}", ended.log);
+    assert!(ended.log.contains(&record), "expected {record} in:\n{}", ended.log);
+    network.end().await;
+}
