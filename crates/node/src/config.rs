@@ -118,7 +118,7 @@ impl Config for NodeConfig {
 impl OutboxConfig {
     fn read(reader: &mut Reader<'_>) -> Field<Self> {
         let Policy { resend_after, resend_after_max, quiet, heads_every } = Policy::default();
-        let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+        let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
         let mut section = reader.section("outbox", "How the node sends.");
         let resend_after = section.within(
             "resend_after",

@@ -13,7 +13,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use sealpost_crypto::directory::trust_set;
 use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
-use sealpost_crypto::x509;
 use sealpost_domain::directory::Directory;
 
 /// The roots and their lists, as they hold now.
@@ -38,14 +37,6 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         source: io::Error,
-    },
-    /// A file is no list.
-    #[error("{} is not a certificate revocation list", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: x509::Error,
     },
     /// A list that no root of the directory signed.
     #[error("a revocation list is not taken")]
@@ -128,7 +119,7 @@ fn read(
     let mut lists = BTreeMap::new();
     for folder in folders {
         for path in files(folder)? {
-            let der = x509::read_crl(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+            let der = fs::read(&path).map_err(|source| failed("read", &path, source))?;
             match install(&mut set, &der) {
                 Ok(holder) => {
                     lists.insert(holder, Bytes::copy_from_slice(&der));

@@ -15,7 +15,7 @@ use super::{Core, Env, Round};
 
 /// How many are recorded within one [`WINDOW`].
 const RECORDED_MAX: u32 = 64;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// How many are remembered, so that a repeat is not recorded again.
 const REMEMBERED_MAX: usize = 4096;
 

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use rand::CryptoRng;
 use sealpost_crypto::dsse::Signer;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_ledger::{Ledger, append};
 use sealpost_seglog::append::{Error as LogError, Fatal};
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, warn};
 
 use crate::core::{self, Core, Env, Outgoing, Round};
@@ -33,6 +34,8 @@ const ROUND_BYTES_MAX: usize = 4 << 20;
 const UNRECEIPTED_MAX: u64 = 64;
 /// How long nothing is tried after the disk refused a round.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
+/// The shortest time between two receipts while messages arrive.
+const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
 
 /// The single writer of a node's ledger.
@@ -44,6 +47,7 @@ pub struct Engine {
     outgoing: mpsc::Sender<Outgoing>,
     signer: Arc<dyn Signer>,
     rng: Box<dyn CryptoRng + Send>,
+    receipted_at: Option<Instant>,
 }
 
 /// Why the writer ended before it was told to.
@@ -73,7 +77,7 @@ impl Engine {
         signer: Arc<dyn Signer>,
         rng: Box<dyn CryptoRng + Send>,
     ) -> Self {
-        Self { shared, ledger, inputs, outgoing, signer, rng }
+        Self { shared, ledger, inputs, outgoing, signer, rng, receipted_at: None }
     }
 
     /// Works until every sender of inputs is gone and what they sent is settled.
@@ -84,21 +88,19 @@ impl Engine {
             self.round(inputs).await?;
         }
         // What was settled last is still to be receipted, so that the next start owes nothing.
-        while self.shared.core().inbox.owes_receipts() {
-            self.round(Vec::new()).await?;
-        }
-        Ok(())
+        self.receipted_at = None;
+        self.round(Vec::new()).await
     }
 
     /// What waits; nothing when receipts or the clock ask for a round; `None` at the end.
     async fn gather(&mut self, tick: &mut Interval) -> Option<Vec<Input>> {
         let mut inputs = Vec::new();
-        if !self.shared.core().inbox.owes_receipts() {
-            tokio::select! {
-                biased;
-                input = self.inputs.recv() => inputs.push(input?),
-                _ = tick.tick() => {}
-            }
+        let receipts_due = self.shared.core().inbox.owes_receipts().then(|| self.receipts_due());
+        tokio::select! {
+            biased;
+            input = self.inputs.recv() => inputs.push(input?),
+            () = sleep_until(receipts_due.unwrap_or_else(Instant::now)), if receipts_due.is_some() => {}
+            _ = tick.tick() => {}
         }
         let mut bytes = 0;
         while inputs.len() < ROUND_INPUTS_MAX && bytes < ROUND_BYTES_MAX {
@@ -107,6 +109,11 @@ impl Engine {
             inputs.push(input);
         }
         Some(inputs)
+    }
+
+    /// At once after a pause; one receipt for many where more is arriving.
+    fn receipts_due(&self) -> Instant {
+        self.receipted_at.map_or_else(Instant::now, |before| before + RECEIPT_PAUSE)
     }
 
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
@@ -136,13 +143,15 @@ impl Engine {
     }
 
     fn decide(&mut self, inputs: Vec<Input>, drained: bool) -> Result<(Round, Answers), Error> {
-        let shared = Arc::clone(&self.shared);
+        let (shared, receipts_due) = (Arc::clone(&self.shared), self.receipts_due());
         let mut core = shared.core_mut();
         let mut env = Env { now: shared.now(), rng: self.rng.as_mut(), signer: self.signer.as_ref() };
         let (mut round, mut answers) = (Round::default(), Answers::default());
         // Computed from what is durable, so before anything of this round.
-        if drained || core.inbox.unreceipted_count() >= UNRECEIPTED_MAX {
+        let due = drained && core.inbox.owes_receipts() && receipts_due <= Instant::now();
+        if due || core.inbox.unreceipted_count() >= UNRECEIPTED_MAX {
             core.receipts(&mut env, &mut round)?;
+            self.receipted_at = Some(Instant::now());
         }
         core.tell_heads(&mut env, &mut round)?;
         for input in inputs {
@@ -221,7 +230,7 @@ fn calendar(core: &mut Core, now: sealpost_domain::instant::Instant) {
         debug!(messages = again, "messages without receipt are sent again");
     }
     for overdue in core.outbox.newly_overdue(now) {
-        let recipients: Vec<&str> = overdue.recipients.iter().map(|agency| agency.as_str()).collect();
+        let recipients: Vec<&str> = overdue.recipients.iter().map(AgencyId::as_str).collect();
         warn!(rule = "message.overdue", ledger_index = overdue.index, ?recipients, "not delivered in time");
     }
 }

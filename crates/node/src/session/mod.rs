@@ -145,8 +145,7 @@ impl Session {
 
     async fn keep(self: &Arc<Self>, lanes: Lanes, stop: &CancellationToken) {
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_max);
-        let mut addresses = self.settings.addresses.iter().cycle();
-        while let Some(address) = addresses.next() {
+        for address in self.settings.addresses.iter().cycle() {
             let ended = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

@@ -86,7 +86,7 @@ impl Verifier {
         let digest = sha256(&delivery.header);
         let (header, wrapped) = match self.prove(delivery, origin, digest, directory, now) {
             Ok(proven) => proven,
-            Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, unproven))),
+            Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven))),
         };
         let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
         let arrived = |settlement, body| Arrived {
@@ -181,7 +181,7 @@ impl Verifier {
         WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
     }
 
-    fn alarm(&self, delivery: &Delivery, digest: Digest, unproven: Unproven) -> Alarm {
+    fn alarm(&self, delivery: &Delivery, digest: Digest, unproven: &Unproven) -> Alarm {
         let peer = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
         let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
         exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));

@@ -87,10 +87,10 @@ pub fn signer<'d>(
             directory.node_key(agency, signature.key_id, now).map(|record| (agency, record))
         });
         let Some((agency, record)) = listed else { continue };
-        match verifies(&record.key.bytes, kind, payload, signature) {
-            true => return Ok(agency),
-            false => failed = Some(signature.key_id),
+        if verifies(&record.key.bytes, kind, payload, signature) {
+            return Ok(agency);
         }
+        failed = Some(signature.key_id);
     }
     Err(failed.map_or_else(|| unknown(signatures), |key| Fault::Signature { key }))
 }

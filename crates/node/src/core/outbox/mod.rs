@@ -45,9 +45,9 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             resend_after: Duration::from_secs(30),
-            resend_after_max: Duration::from_secs(3600),
+            resend_after_max: Duration::from_hours(1),
             quiet: Duration::from_secs(1),
-            heads_every: Duration::from_secs(60),
+            heads_every: Duration::from_mins(1),
         }
     }
 }
