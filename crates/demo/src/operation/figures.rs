@@ -6,7 +6,7 @@ use sealpost_domain::stats::Counts;
 use serde::{Deserialize, Serialize};
 
 /// What the outcome messages of an operation add up to, after amendments and recalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
     /// Cases.
@@ -49,7 +49,7 @@ impl fmt::Display for Figures {
         write!(f, "{cases} cases, {arrests} arrests aged {youngest_age} to {oldest_age}, ")?;
         write!(f, "{}.{:02} kg worth HK$", grams / 1000, grams % 1000 / 10)?;
         match hong_kong_dollars % 1_000_000 {
-            0 => write!(f, "{} million", hong_kong_dollars / 1_000_000)?,
+            0 if *hong_kong_dollars > 0 => write!(f, "{} million", hong_kong_dollars / 1_000_000)?,
             _ => write!(f, "{hong_kong_dollars}")?,
         }
         write!(f, ", {transit_cases} transit cases")
