@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::Parts;
+use super::{Parts, farewell};
 use crate::relay::Seat;
 
 /// Frames between a mailbox and the transport.
@@ -34,7 +34,7 @@ pub(super) fn stream(
         let ended = tokio::select! {
             ended = hear(&parts, &agency, incoming) => ended,
             ended = tell(&seat, &told) => ended,
-            () = parts.shutdown.begun() => Ok(()),
+            () = farewell(&parts.shutdown) => Ok(()),
         };
         if let Err(status) = ended {
             // The client may have gone.

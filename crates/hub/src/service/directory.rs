@@ -12,7 +12,7 @@ use sealpost_wire::hub::Event;
 use sealpost_wire::status::Failure;
 use tonic::Status;
 
-use super::{Parts, given_up, refused};
+use super::{Parts, farewell, given_up, refused};
 use crate::pool::Lane;
 use crate::writer::PublishError;
 
@@ -44,7 +44,7 @@ async fn next(mut watch: Watch) -> Option<(Response, Watch)> {
         }
         let shutdown = watch.parts.shutdown.clone();
         tokio::select! {
-            () = shutdown.begun() => return None,
+            () = farewell(&shutdown) => return None,
             changed = watch.changes.changed() => changed.ok()?,
         }
     }

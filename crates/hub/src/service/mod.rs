@@ -39,6 +39,9 @@ use seats::Seats;
 /// When nodes are asked to come back after a planned stop.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
+/// How long nodes may go on after they were told that the hub stops: they end their streams themselves.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What the services stand in front of.
 pub struct Parts {
     /// What the hub knows.
@@ -118,6 +121,12 @@ fn operator<T>(request: &Request<T>) -> Result<(), Status> {
         Subject::Operator(_) => Ok(()),
         _ => Err(Failure::Forbidden.status(format!("{identity} is not an operator of the hub"))),
     }
+}
+
+/// Waits for the end of the streams that cannot say Drain: those beside them do, and nodes go by that.
+async fn farewell(shutdown: &Shutdown) {
+    shutdown.begun().await;
+    tokio::time::sleep(FAREWELL).await;
 }
 
 fn drain() -> pb::Drain {

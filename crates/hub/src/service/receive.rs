@@ -4,7 +4,6 @@
 //! recipient holds up nobody and costs no memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt as _};
 use sealpost_domain::agency::AgencyId;
@@ -21,13 +20,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::seats::{Activity, Seat, Seats};
-use super::{Parts, drain, given_up, refused};
+use super::{FAREWELL, Parts, drain, given_up, refused};
 use crate::core::Place;
 
 /// Batches between this stream and the transport.
 const BATCHES: usize = 2;
-/// How long a recipient may go on acknowledging after it was told that the hub stops.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 type Response = Result<pb::ReceiveResponse, Status>;
 
