@@ -1,6 +1,6 @@
 //! The log: to stderr, for people or for machines.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -16,11 +16,13 @@ pub enum Format {
     Json,
 }
 
-/// Starts the log of the program; once. `level` is a directive list such as `info,sealpost_hub=debug`.
+/// Starts the log of the program; once. `level` is a directive list such as `info,sealpost_hub=debug`. There are colours
+/// on a terminal alone.
 pub fn init(format: Format, level: &str) -> Result<(), Error> {
     let filter =
         EnvFilter::try_new(level).map_err(|source| Error::Level { level: level.to_owned(), source })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let colours = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => registry.with(lines).try_init()?,
