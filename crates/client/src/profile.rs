@@ -52,7 +52,8 @@ pub struct Profile {
     pub key: PathBuf,
     /// The network's directory, or the root certificate of one's own jurisdiction as PEM.
     pub roots: PathBuf,
-    /// A folder with the revocation list of each root: `HK.crl`, in DER.
+    /// A folder with the revocation list of each root, in DER: `HK.crl`, and `operator.crl` of the hub's operator. That
+    /// of one's own jurisdiction is needed.
     pub crls: PathBuf,
 }
 
@@ -116,16 +117,24 @@ impl Profile {
             return Err(Error::OtherAgency { identity, agency });
         }
         let mut trusted = self.roots(identity)?;
-        let holder = RootHolder::Jurisdiction(self.agency.jurisdiction());
-        let path = self.crls.join(format!("{holder}.crl"));
-        let crl = fs::read(&path).map_err(|source| Error::Read {
-            what: "revocation list",
-            path: path.clone(),
-            source,
-        })?;
-        trusted.install_crl(holder, &crl).map_err(|source| Error::Roots { path, source })?;
+        let home = RootHolder::Jurisdiction(self.agency.jurisdiction());
+        let holders: Vec<RootHolder> = trusted.holders().collect();
+        for holder in holders {
+            let path = self.revocation_list(holder);
+            // The lists of others are not needed: they make it possible to say whom one has met instead.
+            if holder == home || path.exists() {
+                install(&mut trusted, holder, path)?;
+            }
+        }
         let admission = Admission::new([Admitted::Agency(self.agency.clone(), Role::Node)]);
         Ok(Endpoint::new(credentials, Trust::new(trusted), admission, clock))
+    }
+
+    fn revocation_list(&self, holder: RootHolder) -> PathBuf {
+        self.crls.join(match holder {
+            RootHolder::Jurisdiction(code) => format!("{code}.crl"),
+            RootHolder::HubOperator => "operator.crl".to_owned(),
+        })
     }
 
     fn roots(&self, identity: &Identity) -> Result<TrustSet, Error> {
@@ -151,6 +160,15 @@ impl Profile {
         }
         Ok(trusted)
     }
+}
+
+fn install(trusted: &mut TrustSet, holder: RootHolder, path: PathBuf) -> Result<(), Error> {
+    let crl = fs::read(&path).map_err(|source| Error::Read {
+        what: "revocation list",
+        path: path.clone(),
+        source,
+    })?;
+    trusted.install_crl(holder, &crl).map_err(|source| Error::Roots { path, source })
 }
 
 fn text(table: &toml::Table, key: &str, example: &str, faults: &mut Vec<String>) -> Option<String> {

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Table};
 use jiff::tz::TimeZone;
 use sealpost_client::gateway::Gateway;
+use sealpost_domain::identifier::Currency;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::stats::{Counts, Period};
 use sealpost_domain::time::Date;
@@ -78,13 +79,8 @@ fn row(value: &str, counts: &Counts) -> Vec<Cell> {
         (Some(youngest), Some(oldest)) => format!("{youngest} to {oldest}"),
         _ => String::new(),
     };
-    let money: Vec<String> = counts
-        .money_hundredths
-        .iter()
-        .map(|(currency, hundredths)| {
-            format!("{currency} {}", thousands(*hundredths / 100, *hundredths % 100, 2))
-        })
-        .collect();
+    let money: Vec<String> =
+        counts.money_hundredths.iter().map(|(currency, hundredths)| money(*currency, *hundredths)).collect();
     [
         text::line(value),
         counts.cases.to_string(),
@@ -99,8 +95,21 @@ fn row(value: &str, counts: &Counts) -> Vec<Cell> {
     .to_vec()
 }
 
+/// An amount, with hundredths where the currency has them.
+fn money(currency: Currency, hundredths: u64) -> String {
+    let (whole, fraction) = (hundredths / 100, hundredths % 100);
+    if currency.decimals() == 0 && fraction == 0 {
+        return format!("{currency} {}", grouped(whole));
+    }
+    format!("{currency} {}", thousands(whole, fraction, 2))
+}
+
 /// A number with decimals and a comma between each three digits before them.
 fn thousands(whole: u64, fraction: u64, decimals: usize) -> String {
+    format!("{}.{fraction:0decimals$}", grouped(whole))
+}
+
+fn grouped(whole: u64) -> String {
     let digits = whole.to_string();
     let mut shown = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -109,7 +118,7 @@ fn thousands(whole: u64, fraction: u64, decimals: usize) -> String {
         }
         shown.push(digit);
     }
-    format!("{shown}.{fraction:0decimals$}")
+    shown
 }
 
 fn document(statistics: &Statistics) -> Value {
@@ -159,6 +168,8 @@ mod tests {
         assert_eq!(thousands(1400, 5, 3), "1,400.005");
         assert_eq!(thousands(431_000_000, 0, 2), "431,000,000.00");
         assert_eq!(thousands(0, 7, 2), "0.07");
+        assert_eq!(money("HKD".parse().unwrap(), 43_100_000_050), "HKD 431,000,000.50");
+        assert_eq!(money("JPY".parse().unwrap(), 8_500_000), "JPY 85,000");
     }
 
     #[test]
