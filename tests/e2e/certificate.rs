@@ -10,7 +10,7 @@ use sealpost_crypto::trust::RootHolder;
 use sealpost_domain::identity::Identity;
 use sealpost_domain::instant::{Instant, Period};
 
-use crate::harness::{DE, HK, HUB, Network, eventually, sighting};
+use crate::harness::{DE, HK, HUB, Network, eventually, shipment};
 
 /// Always.
 const PERIOD: Period = Period { from: Instant::from_millis(0), until: None };
@@ -71,7 +71,7 @@ async fn people_and_nodes_are_let_in_at_their_own_doors_alone() {
     let auditor = first(&network.agency(HK).auditors);
     let connection = network.dial_gateway(HK, auditor).await.unwrap();
     let gateway = sealpost_client::gateway::Gateway::over(connection);
-    let draft = sighting(&[DE], "FLASH", "by an auditor");
+    let draft = shipment(&[DE], "FLASH", "by an auditor");
     let message = sealpost_client::gateway::Outgoing { key: None, draft };
     let answers =
         gateway.publish(futures::stream::iter([message]), sealpost_client::gateway::Pace::default());

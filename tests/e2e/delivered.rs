@@ -2,14 +2,14 @@
 
 use sealpost_domain::view::{DeliveryState, Direction};
 
-use crate::harness::{DE, HK, HUB, Network, TH, ids, sighting, sightings};
+use crate::harness::{DE, HK, HUB, Network, TH, ids, shipment, shipments};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_delivered_once_and_its_sender_sees_every_state() {
     let mut network = Network::make("delivered");
     network.run(HK).await;
     let hk = network.desk(HK).await;
-    let draft = sighting(&[DE, TH], "FLASH", "seen once");
+    let draft = shipment(&[DE, TH], "FLASH", "seen once");
     let message = hk.send(draft.clone()).await.id;
     for recipient in [DE, TH] {
         assert_eq!(hk.state(message, recipient).await, Ok(DeliveryState::Published));
@@ -47,9 +47,9 @@ async fn messages_of_every_priority_come_once_to_whom_they_are_for() {
     let network = Network::start("everyone").await;
     let (hk, de, th) = (network.desk(HK).await, network.desk(DE).await, network.desk(TH).await);
     let (to_both, to_germany, from_germany) = tokio::join!(
-        hk.send_all("both", sightings(&[DE, TH], 0..12)),
-        hk.send_all("germany", sightings(&[DE], 12..24)),
-        de.send_all("reply", sightings(&[HK], 24..36)),
+        hk.send_all("both", shipments(&[DE, TH], 0..12)),
+        hk.send_all("germany", shipments(&[DE], 12..24)),
+        de.send_all("reply", shipments(&[HK], 24..36)),
     );
     let (to_both, to_germany, from_germany) = (ids(&to_both), ids(&to_germany), ids(&from_germany));
     hk.receives_exactly(&from_germany).await;

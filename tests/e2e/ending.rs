@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sealpost_domain::view::{Event, Filter};
 
-use crate::harness::{DE, HK, HUB, Network, TH, ids, sightings};
+use crate::harness::{DE, HK, HUB, Network, TH, ids, shipments};
 
 /// More than the grace that programs give their streams.
 const BOUND: Duration = Duration::from_secs(30);
@@ -13,7 +13,7 @@ const BOUND: Duration = Duration::from_secs(30);
 async fn programs_end_with_code_zero_in_bounded_time_and_lose_nothing() {
     let mut network = Network::start("ending").await;
     let (hk, th) = (network.desk(HK).await, network.desk(TH).await);
-    let before = ids(&hk.send_all("before", sightings(&[DE, TH], 0..4)).await);
+    let before = ids(&hk.send_all("before", shipments(&[DE, TH], 0..4)).await);
     th.receives_exactly(&before).await;
 
     // Somebody listens to each gateway, and mail for Thailand is under way, when the end comes.
@@ -22,7 +22,7 @@ async fn programs_end_with_code_zero_in_bounded_time_and_lose_nothing() {
     for subscription in &mut subscriptions {
         assert!(matches!(subscription.next().await.unwrap(), Event::Message(_)));
     }
-    let meanwhile = hk.send_all("meanwhile", sightings(&[DE, TH], 4..24));
+    let meanwhile = hk.send_all("meanwhile", shipments(&[DE, TH], 4..24));
     let (meanwhile, _) = tokio::join!(meanwhile, end(&mut network, TH));
     for program in [HUB, HK, DE] {
         end(&mut network, program).await;

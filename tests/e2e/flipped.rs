@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::message::MessageId;
 
-use crate::harness::{DE, HK, HUB, HubLine, Network, Pen, sighting};
+use crate::harness::{DE, HK, HUB, HubLine, Network, Pen, shipment};
 
 /// How many envelopes go into one batch.
 const BATCH: usize = 16;
@@ -43,7 +43,7 @@ async fn all_refused(line: &HubLine, flipped: &[Envelope], rules: &[&str]) {
 async fn a_flipped_byte_in_header_signature_or_content_is_refused_by_the_hub() {
     let (network, mut pen, line) = start("flipped").await;
     let hk = network.desk(HK).await;
-    let envelope = pen.write(&sighting(&[HK], "FLASH", "intact"));
+    let envelope = pen.write(&shipment(&[HK], "FLASH", "intact"));
 
     let headers: Vec<_> = (0..envelope.header.len())
         .step_by(5)
@@ -78,12 +78,12 @@ async fn a_flipped_byte_in_header_signature_or_content_is_refused_by_the_hub() {
 async fn a_flipped_byte_in_a_wrap_shows_nothing_and_an_intact_repeat_is_delivered() {
     let (network, mut pen, line) = start("wrap").await;
     let hk = network.desk(HK).await;
-    let envelope = pen.write(&sighting(&[HK], "URGENT", "behind a broken wrap"));
+    let envelope = pen.write(&shipment(&[HK], "URGENT", "behind a broken wrap"));
     let mut broken = envelope.clone();
     broken.wraps[0].ciphertext = flip(&envelope.wraps[0].ciphertext, 9);
     // Only its recipient can tell.
     assert_eq!(line.submit(&[broken]).await.unwrap(), []);
-    let next = pen.write(&sighting(&[HK], "URGENT", "after it"));
+    let next = pen.write(&shipment(&[HK], "URGENT", "after it"));
     assert_eq!(line.submit(&[next.clone()]).await.unwrap(), []);
     let shown = hk.receives_exactly(&[message(&next)]).await;
     assert!(shown[0].gap_before, "the number before it is still open");

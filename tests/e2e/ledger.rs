@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::{DE, HK, Network, ids, sightings};
+use crate::harness::{DE, HK, Network, ids, shipments};
 
 /// The segments below a folder.
 fn segments(folder: &Path) -> Vec<PathBuf> {
@@ -40,23 +40,23 @@ fn damage(folder: &Path, bytes: &[u8]) {
 async fn a_flipped_byte_in_a_ledger_is_named_by_its_record() {
     let mut network = Network::start("damaged").await;
     let (hk, de) = (network.desk(HK).await, network.desk(DE).await);
-    let sent = hk.send_all("all", sightings(&[DE], 0..20)).await;
+    let sent = hk.send_all("all", shipments(&[DE], 0..20)).await;
     hk.are_delivered(&ids(&sent)).await;
     de.receives_exactly(&ids(&sent)).await;
     network.terminate(HK).await;
-    assert_eq!(network.verify_ledger(HK, "before").await.code(), Some(0));
+    assert_eq!(network.verify_ledger(HK).await.code(), Some(0));
 
     let victim = &sent[5];
     damage(&network.agency(HK).data, victim.id.as_bytes());
     let record = format!("record {}", victim.index);
-    let verified = network.verify_ledger(HK, "after").await;
+    let verified = network.verify_ledger(HK).await;
     let told = [verified.stdout.as_str(), verified.log.as_str()].concat();
     assert_eq!(verified.code(), Some(1), "{told}");
     assert!(told.contains(&record), "expected {record} in:\n{told}");
 
     // A node does not begin on such a ledger.
     let config = network.agency(HK).config.to_str().unwrap();
-    let ended = network.command("sealpost-node", "begin", &["run", "--config", config]).await;
+    let ended = network.command("sealpost-node", &["run", "--config", config]).await;
     assert_eq!(ended.code(), Some(1), "{}", ended.log);
     assert!(ended.log.contains(&record), "expected {record} in:\n{}", ended.log);
     network.end().await;

@@ -12,6 +12,7 @@
 //! | [`flipped`] | a changed byte in any part of an envelope |
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`ending`] | SIGTERM |
+//! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
 //! The [`harness`] makes each story's network in a temporary folder on free loopback ports, starts and ends the
 //! programs, and keeps their logs when a story fails. No story sleeps: each waits for a condition, for a bounded time.
@@ -29,4 +30,5 @@ mod hub_away;
 mod hub_killed;
 mod ledger;
 mod node_killed;
+mod officer;
 mod refused;

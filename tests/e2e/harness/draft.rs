@@ -11,8 +11,8 @@ use super::network::now;
 
 const YEAR: Duration = Duration::from_hours(24 * 365);
 
-/// A sighting, told apart from others by its note.
-pub(crate) fn sighting(to: &[&str], priority: &str, note: &str) -> Draft {
+/// A suspect shipment, told apart from others by the reason of the suspicion.
+pub(crate) fn shipment(to: &[&str], priority: &str, reason: &str) -> Draft {
     let kept_until = OffsetTime::from_instant(now().plus(YEAR)).unwrap().date();
     let document = json!({
         "recipients": to,
@@ -23,18 +23,17 @@ pub(crate) fn sighting(to: &[&str], priority: &str, note: &str) -> Draft {
         "grading": { "scale": "europol_4x4", "source": "B", "information": 2 },
         "purpose": "Customs enforcement; invented for a test",
         "retention_until": kept_until.to_string(),
-        "content": { "sighting": {
-            "seen_at": "2026-10-04T06:41:00+02:00",
-            "place": { "locode": "DEFRA" },
-            "action": "observing",
-            "note": note,
+        "content": { "suspect_shipment": {
+            "mode": "sea",
+            "consignor": { "name": "Example Tile Trading Ltd (invented)", "country": "HK" },
+            "suspicion": { "reason": reason },
         } },
     });
     parse_draft(document.to_string()).unwrap()
 }
 
-/// Numbered sightings in all three priorities.
-pub(crate) fn sightings(to: &[&str], numbers: std::ops::Range<usize>) -> Vec<Draft> {
+/// Numbered shipments in all three priorities.
+pub(crate) fn shipments(to: &[&str], numbers: std::ops::Range<usize>) -> Vec<Draft> {
     let priority = |number: usize| ["ROUTINE", "FLASH", "URGENT", "ROUTINE"][number % 4];
-    numbers.map(|number| sighting(to, priority(number), &format!("invented sighting {number}"))).collect()
+    numbers.map(|number| shipment(to, priority(number), &format!("invented reason {number}"))).collect()
 }

@@ -19,7 +19,8 @@ mod port;
 mod program;
 
 pub(crate) use desk::ids;
-pub(crate) use draft::{sighting, sightings};
+pub(crate) use draft::{shipment, shipments};
 pub(crate) use eventually::eventually;
 pub(crate) use network::{DE, HK, HUB, Network, TH, id, told};
 pub(crate) use pen::{HubLine, Pen};
+pub(crate) use program::Ended;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -48,6 +49,7 @@ pub(crate) struct Network {
     // In this order: the programs end before their folder goes.
     running: BTreeMap<String, Program>,
     made: network::Network,
+    commands: AtomicU32,
     folder: Option<TempDir>,
 }
 
@@ -69,7 +71,7 @@ impl Network {
             set(&agency.config, "# resend_after = \"30s\"", "resend_after = \"2s\"");
         }
         fs::create_dir(folder.path().join("logs")).unwrap();
-        Self { running: BTreeMap::new(), made, folder: Some(folder) }
+        Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
     }
 
     /// Makes a network and starts all of it.
@@ -123,14 +125,15 @@ impl Network {
     }
 
     /// Lets a program of the network do one thing and end.
-    pub(crate) async fn command(&self, binary: &str, name: &str, arguments: &[&str]) -> Ended {
-        Program::start(binary, name, arguments, &self.logs()).end().await
+    pub(crate) async fn command(&self, binary: &str, arguments: &[&str]) -> Ended {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        Program::start(binary, &format!("command-{number}"), arguments, &self.logs()).end().await
     }
 
     /// Checks an agency's ledger, whether or not its node runs.
-    pub(crate) async fn verify_ledger(&self, agency: &str, name: &str) -> Ended {
+    pub(crate) async fn verify_ledger(&self, agency: &str) -> Ended {
         let config = self.agency(agency).config.to_str().unwrap();
-        self.command("sealpost-node", name, &["ledger", "verify", "--config", config]).await
+        self.command("sealpost-node", &["ledger", "verify", "--config", config]).await
     }
 
     /// Fails unless the ledgers of all agencies are sound.
@@ -142,7 +145,7 @@ impl Network {
 
     /// Fails unless an agency's ledger is sound.
     pub(crate) async fn assert_ledger_sound(&self, agency: &str) {
-        let ended = self.verify_ledger(agency, &format!("verify-{agency}")).await;
+        let ended = self.verify_ledger(agency).await;
         assert_eq!(ended.code(), Some(0), "ledger of {agency}:\n{}\n{}", ended.stdout, ended.log);
     }
 

@@ -51,6 +51,8 @@ impl Program {
         let child = Command::new(path_of(binary))
             .args(arguments)
             .current_dir(logs)
+            .env("HOME", logs)
+            .env_remove("SEALPOST_PROFILE")
             .stdin(Stdio::null())
             .stdout(file(&stdout))
             .stderr(file(&log))
