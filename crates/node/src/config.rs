@@ -57,7 +57,7 @@ struct Few<T>(Vec<T>);
 
 impl<T: Value> Value for Few<T> {
     fn expected() -> String {
-        format!("{}, from 1 to 16 of them", Vec::<T>::expected())
+        format!("a list of 1 to 16, each {}", T::expected())
     }
 
     fn read(raw: Raw<'_>) -> Option<Self> {

@@ -21,6 +21,8 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod engine;
+#[cfg(test)]
+mod fixture;
 pub mod gateway;
 pub mod handle;
 pub mod pool;

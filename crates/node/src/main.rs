@@ -19,7 +19,7 @@ const MISCONFIGURED: u8 = 2;
 /// What takes longer shows its progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// An agency's node of a Sealpost network: its ledger, its outbox and inbox, and the gateway for its own.
+/// An agency's node of a Sealpost network: ledger, outbox, inbox, and the gateway for its own.
 #[derive(Parser)]
 #[command(name = "sealpost-node", version, arg_required_else_help = true)]
 struct Arguments {

@@ -37,7 +37,7 @@ mod tests {
         let until: Date = "2023-11-14".parse().unwrap();
         assert_eq!(span(sent_at, until), Duration::from_secs(6_400));
         assert_eq!(span(sent_at, "2023-11-13".parse().unwrap()), Duration::ZERO);
-        assert_eq!(span(sent_at, "9999-12-31".parse().unwrap()).as_secs() / 31_556_952, 7976);
+        assert!(span(sent_at, "9999-12-31".parse().unwrap()) > Duration::from_hours(24 * 365 * 7000));
     }
 
     #[test]

@@ -224,9 +224,10 @@ impl Parts {
         };
         ended.and(ledger.close().await.map_err(|fatal| Error::Writer(fatal.into())))?;
         drop(shared);
-        match Arc::try_unwrap(store) {
-            Ok(store) => store.close()?,
-            Err(_) => info!("the index is in use to the end; it is checked at the next start"),
+        if let Some(store) = Arc::into_inner(store) {
+            store.close()?;
+        } else {
+            info!("the index is in use to the end; it is checked at the next start");
         }
         info!("closed in order");
         Ok(())

@@ -186,3 +186,6 @@ impl Statement for Heads {
 impl Statement for Void {
     const TYPE: PayloadType = PayloadType::Void;
 }
+
+#[cfg(test)]
+mod tests;

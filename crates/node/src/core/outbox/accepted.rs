@@ -13,6 +13,8 @@ use sealpost_wire::statement::Payload as _;
 use super::{LinkKey, Outbox, Progress};
 use crate::core::{Core, Env, Error, Round, sign};
 
+/// The hub's word for a recipient whose wrap we left out, since it has no sealing key now: no decision.
+const LEFT_OUT: &str = "wrap.missing";
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
 
@@ -44,6 +46,9 @@ impl Core {
 impl Outbox {
     /// The voids that answer one refusal.
     fn refused(&self, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
+        if refusal.rule == LEFT_OUT {
+            return Vec::new();
+        }
         let position = usize::try_from(refusal.position).ok();
         let Some(header) = position.and_then(|position| headers.get(position)) else { return Vec::new() };
         let Some(open) = self.by_header.get(header).and_then(|index| self.open.get(index)) else {
@@ -94,6 +99,7 @@ impl Outbox {
                         && refusal.recipient.as_ref().is_none_or(|refused| *refused == recipient)
                 });
                 let (state, rule) = match refusal {
+                    Some(refusal) if refusal.rule == LEFT_OUT => continue,
                     Some(refusal) => (DeliveryState::Refused, Some(refusal.rule.as_str())),
                     None => (DeliveryState::Accepted, None),
                 };

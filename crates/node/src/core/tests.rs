@@ -1,0 +1,329 @@
+use std::time::Duration;
+
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::link::{Disposition, Incarnation, Position};
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::statement::{ControlType, HubRefusal};
+use sealpost_domain::view::DeliveryState;
+use sealpost_wire::hub::Delivery;
+
+use super::inbox::{Judged, ReadMessage};
+use super::outbox::{Answer, Standing};
+use crate::fixture::{HUB, Network, Station, agency, draft};
+use crate::verify::Verified;
+
+const HK: Incarnation = Incarnation([b'H'; 16]);
+
+fn standing(station: &Station, priority: Priority, number: u64) -> Standing {
+    station.core.outbox.standing(&agency("DE-ZKA"), priority, HK, number).unwrap()
+}
+
+fn state(station: &Station, number: u64) -> DeliveryState {
+    standing(station, Priority::Urgent, number).state
+}
+
+/// Hong Kong submits everything that waits, and the hub promises to deliver it.
+fn submitted(network: &Network, hong_kong: &mut Station) -> Vec<Delivery> {
+    let (headers, deliveries) = hong_kong.submit();
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, Vec::new());
+    hong_kong.hear_hub(&accepted, &headers);
+    deliveries
+}
+
+/// Germany receipts, and Hong Kong hears it.
+fn receipted(germany: &mut Station, hong_kong: &mut Station) {
+    germany.receipts();
+    hong_kong.hear(std::mem::take(&mut germany.said), "DE-ZKA");
+}
+
+#[test]
+fn a_message_is_delivered_once_and_its_receipt_comes_back() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Published);
+    let deliveries = submitted(&network, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Accepted);
+
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    assert_eq!(hong_kong.core.outbox.outstanding(), 0);
+
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Duplicate);
+    assert_eq!(germany.count(|record| matches!(record, Record::Received(_))), 1);
+}
+
+#[test]
+fn a_message_without_promise_is_handed_to_the_hub_again_as_it_was() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let (first, deliveries) = hong_kong.submit();
+    assert_eq!(hong_kong.submit().0, []);
+    hong_kong.core.outbox.requeue_lanes(Priority::ALL);
+    let (again, repeats) = hong_kong.submit();
+    assert_eq!(first, again);
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    assert_eq!(germany.receive(&repeats[0], Priority::Urgent), Judged::Duplicate);
+}
+
+#[test]
+fn a_lost_receipt_is_repeated_until_its_sender_names_it() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.receipts();
+    germany.said.clear();
+
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(2));
+    hong_kong.step(|core, env, round| core.tell_heads(env, round).unwrap());
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    assert_eq!(germany.count(|record| matches!(record, Record::ReceiptSent(_))), 1);
+
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(2));
+    hong_kong.step(|core, env, round| core.tell_heads(env, round).unwrap());
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    assert!(!germany.core.inbox.owes_receipts(), "the receipt is named");
+}
+
+#[test]
+fn a_number_that_the_hub_refuses_is_voided_and_the_link_goes_on() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let (headers, _) = hong_kong.submit();
+    let refusal =
+        HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "agreement.none".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    let refused = standing(&hong_kong, Priority::Urgent, 1);
+    assert_eq!((refused.state, refused.rule.as_deref()), (DeliveryState::Refused, Some("agreement.none")));
+    assert!(hong_kong.said.iter().any(|said| said.kind == ControlType::Void));
+
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    let position = Position { incarnation: HK, number: 2 };
+    assert!(germany.core.inbox.has_gap_before(&agency("HK-CED"), Priority::Urgent, position));
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    assert!(!germany.core.inbox.has_gap_before(&agency("HK-CED"), Priority::Urgent, position));
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(
+        (state(&hong_kong, 1), state(&hong_kong, 2)),
+        (DeliveryState::Refused, DeliveryState::Delivered)
+    );
+}
+
+#[test]
+fn what_a_recipient_refuses_comes_back_signed_and_never_looks_delivered() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    let agreements = std::mem::take(&mut germany.directory.agreements);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.directory.agreements = agreements;
+    germany.receive(&deliveries[1], Priority::Urgent);
+    receipted(&mut germany, &mut hong_kong);
+    let refused = standing(&hong_kong, Priority::Urgent, 1);
+    assert_eq!((refused.state, refused.rule.as_deref()), (DeliveryState::Refused, Some("agreement.unknown")));
+    assert_eq!(state(&hong_kong, 2), DeliveryState::Delivered);
+}
+
+#[test]
+fn numbers_of_a_round_that_was_not_kept_are_given_out_again() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
+    for _ in 0..2 {
+        let (answer, _) = hong_kong.decide(|core, env, round| core.publish(env, round, &prepared).unwrap());
+        assert!(matches!(answer, Answer::Recorded(_)));
+        hong_kong.core.forget();
+    }
+    let answer = hong_kong.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
+    assert!(matches!(answer, Answer::Recorded(_)));
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Published);
+}
+
+#[test]
+fn two_headers_at_one_number_are_an_equivocation_and_alarmed() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    // The same agency, restored from an older copy of its ledger, gives the number out a second time.
+    let [mut restored, _] = network.nodes();
+    restored.now = restored.now.plus(Duration::from_millis(1));
+    restored.publish(Priority::Urgent);
+    let (_, second) = restored.submit();
+    assert_eq!(germany.receive(&second[0], Priority::Urgent), Judged::Alarmed);
+    let alarmed =
+        |record: &Record| matches!(record, Record::Security { rule, .. } if rule == "link.equivocation");
+    assert_eq!(germany.count(alarmed), 1);
+    assert_eq!(germany.receive(&second[0], Priority::Urgent), Judged::Alarmed);
+    assert_eq!(germany.count(alarmed), 1, "the same thing is recorded once");
+}
+
+#[test]
+fn two_deliveries_of_one_round_are_judged_together() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    let mut verified = || match germany.verify(&deliveries[0], Priority::Urgent) {
+        Verified::Arrived(arrived) => *arrived,
+        _ => panic!("it verifies"),
+    };
+    let (first, second) = (verified(), verified());
+    let judged =
+        germany.step(|core, env, round| [core.arrived(env, round, first), core.arrived(env, round, second)]);
+    assert_eq!(judged, [Judged::Recorded, Judged::Duplicate]);
+}
+
+#[test]
+fn a_restart_gives_the_state_that_was_lived() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    for priority in [Priority::Urgent, Priority::Flash, Priority::Urgent, Priority::Routine] {
+        hong_kong.publish(priority);
+    }
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Flash);
+    germany.receive(&deliveries[2], Priority::Urgent);
+    receipted(&mut germany, &mut hong_kong);
+    hong_kong.publish(Priority::Urgent);
+
+    let restarted = hong_kong.restarted();
+    assert_eq!(restarted.next_index(), hong_kong.core.next_index());
+    assert_eq!(restarted.outbox.outstanding(), hong_kong.core.outbox.outstanding());
+    assert_eq!(restarted.outbox.traffic(), hong_kong.core.outbox.traffic());
+    for (priority, numbers) in [(Priority::Flash, 1), (Priority::Urgent, 3), (Priority::Routine, 1)] {
+        for number in 1..=numbers {
+            let after = restarted.outbox.standing(&agency("DE-ZKA"), priority, HK, number).unwrap();
+            assert_eq!(after, standing(&hong_kong, priority, number), "{priority} {number}");
+        }
+    }
+    let lived = hong_kong.submit().0;
+    hong_kong.core = restarted;
+    assert_eq!(hong_kong.submit().0, lived);
+    hong_kong.publish(Priority::Urgent);
+
+    let mut restarted = germany.restarted();
+    for priority in Priority::ALL {
+        assert_eq!(restarted.inbox.cursor(*priority), germany.core.inbox.cursor(*priority));
+    }
+    assert!(!restarted.inbox.owes_receipts());
+    restarted.inbox.repeat_unconfirmed();
+    assert!(restarted.inbox.owes_receipts(), "the sender has not named the receipt");
+}
+
+#[test]
+fn a_hub_that_lost_its_memory_gets_everything_again() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    assert_eq!(hong_kong.core.outbox.hub_lives_as(HUB), 0);
+    assert_eq!(hong_kong.submit().0.len(), 0);
+    assert_eq!(hong_kong.core.outbox.hub_lives_as(Incarnation([8; 16])), 1);
+    assert_eq!(hong_kong.submit().0.len(), 1);
+}
+
+#[test]
+fn a_message_without_receipt_is_sent_again_at_growing_distances() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    for pause in [30, 60, 120] {
+        submitted(&network, &mut hong_kong);
+        hong_kong.now = hong_kong.now.plus(Duration::from_secs(pause - 1));
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "{pause}");
+        hong_kong.now = hong_kong.now.plus(Duration::from_secs(1));
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1, "{pause}");
+    }
+}
+
+#[test]
+fn one_key_names_one_message_also_after_a_restart() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
+    let answers = hong_kong.step(|core, env, round| {
+        [core.publish(env, round, &prepared).unwrap(), core.publish(env, round, &prepared).unwrap()]
+    });
+    assert_eq!(answers[1], Answer::RepeatsPlace(0));
+    hong_kong.core = hong_kong.restarted();
+    let repeated = hong_kong.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
+    assert_eq!(repeated, Answer::RepeatsRecord(1));
+    assert_eq!(hong_kong.core.outbox.message_of(&"case-1".parse().unwrap()), Some(1));
+}
+
+#[test]
+fn reading_is_receipted() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    let header = sealpost_wire::envelope::header_from_bytes(&deliveries[0].header).unwrap();
+    let read = ReadMessage {
+        message: header.id,
+        sender: header.sender,
+        priority: Priority::Urgent,
+        position: Position { incarnation: HK, number: 1 },
+    };
+    let reader = KeyId::new([5; 32]);
+    assert!(germany.step(|core, env, round| core.read(env, round, read.clone(), reader)));
+    assert!(!germany.step(|core, env, round| core.read(env, round, read, reader)));
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Read);
+}
+
+#[test]
+fn a_receipt_over_another_chain_is_alarmed_and_changes_nothing() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.receipts();
+    let [mut other, _] = network.nodes();
+    other.now = other.now.plus(Duration::from_millis(1));
+    other.publish(Priority::Urgent);
+    other.hear(std::mem::take(&mut germany.said), "DE-ZKA");
+    assert_eq!(state(&other, 1), DeliveryState::Published);
+    let alarmed =
+        |record: &Record| matches!(record, Record::Security { rule, .. } if rule == "receipt.other_chain");
+    assert_eq!(other.count(alarmed), 1);
+}
+
+#[test]
+fn an_exception_beyond_what_a_receipt_holds_is_not_counted_over() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    for _ in 0..258 {
+        hong_kong.publish(Priority::Urgent);
+    }
+    let deliveries = submitted(&network, &mut hong_kong);
+    for delivery in &deliveries {
+        let Verified::Arrived(mut arrived) = germany.verify(delivery, Priority::Urgent) else {
+            panic!("it verifies");
+        };
+        arrived.settlement = Settlement::Excepted(Disposition::Quarantined, "alert.malformed".to_owned());
+        germany.step(|core, env, round| core.arrived(env, round, *arrived));
+    }
+    receipted(&mut germany, &mut hong_kong);
+    for number in 1..=258 {
+        let expected = if number <= 256 { DeliveryState::Quarantined } else { DeliveryState::Accepted };
+        assert_eq!(state(&hong_kong, number), expected, "{number}");
+    }
+    assert_ne!(hong_kong.core.outbox.outstanding(), 0);
+}
