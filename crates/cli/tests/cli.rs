@@ -136,6 +136,23 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_refusal_counts_even_when_nobody_reads_the_answers() {
+    let mut child = sealpost(&["send", "-", "--check", "--output", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let good = one_line("sighting");
+    let lines = format!("{good}\noops\n{good}\n");
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text(&output.stderr), "3 messages: 2 well-formed, 1 refused\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn an_example_of_each_kind_can_be_sent_as_it_is_printed() {
     let kinds = run(&["example"]);
     for kind in text(&kinds.stdout).lines() {

@@ -1,7 +1,8 @@
 //! `sealpost send`: messages from a file or a pipe, each answered by its line.
 //!
 //! A line that is wrong is refused whole and told with its place; the other lines are sent. Every message has an
-//! idempotency key, from its content or its line, so that the same command may be repeated after any failure.
+//! idempotency key, from its content or its line, so that the same command may be repeated after any failure. When the
+//! reader of the answers goes away, the rest is sent all the same.
 
 mod read;
 
@@ -158,9 +159,17 @@ fn named(path: &Path) -> String {
     if path == Path::new("-") { "stdin".to_owned() } else { text::line(&path.display().to_string()) }
 }
 
+/// Whoever reads our output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
 /// Tells what became of each message, and counts.
 struct Report<'a> {
     out: &'a mut Output,
+    reader: Reader,
     success: &'static str,
     succeeded: u64,
     repeated: u64,
@@ -169,7 +178,7 @@ struct Report<'a> {
 
 impl<'a> Report<'a> {
     fn new(out: &'a mut Output, success: &'static str) -> Self {
-        Self { out, success, succeeded: 0, repeated: 0, refused: 0 }
+        Self { out, reader: Reader::There, success, succeeded: 0, repeated: 0, refused: 0 }
     }
 
     fn answered(&mut self, line: u64, answer: &Answer) -> Result<(), Failure> {
@@ -194,20 +203,18 @@ impl<'a> Report<'a> {
                 "recipients": recipients,
                 "repeated": repeated_key,
             });
-            self.out.json(&answer.to_string())?;
+            self.answer(&answer.to_string())
         } else {
             let before = if *repeated_key { ", sent before and not sent again" } else { "" };
             let recipients = recipients.join(", ");
-            self.out
-                .line(&format!("line {line}: {id} published at index {index}, to {recipients}{before}"))?;
+            self.answer(&format!("line {line}: {id} published at index {index}, to {recipients}{before}"))
         }
-        self.out.flush()
     }
 
     fn well_formed(&mut self, document: &Document) -> Result<(), Failure> {
         self.succeeded += 1;
         if self.out.is_json() {
-            return self.out.json(&json!({ "line": document.line, "result": "well_formed" }).to_string());
+            return self.answer(&json!({ "line": document.line, "result": "well_formed" }).to_string());
         }
         Ok(())
     }
@@ -218,14 +225,27 @@ impl<'a> Report<'a> {
             let fault = |refusal: &Refusal| json!({ "path": refusal.path, "rule": refusal.rule, "detail": refusal.detail });
             let faults: Vec<_> = refusals.iter().map(fault).collect();
             let answer = json!({ "line": line, "result": "refused", "faults": faults });
-            self.out.json(&answer.to_string())?;
-            return self.out.flush();
+            return self.answer(&answer.to_string());
         }
-        self.out.flush()?;
         for refusal in refusals {
             talk(&format!("line {line}: {}", text::line(&refusal.to_string())));
         }
         Ok(())
+    }
+
+    /// One line of the output, at once. Without a reader the work goes on, and the exit code still tells.
+    fn answer(&mut self, line: &str) -> Result<(), Failure> {
+        if self.reader == Reader::Gone {
+            return Ok(());
+        }
+        let written = if self.out.is_json() { self.out.json(line) } else { self.out.line(line) };
+        match written.and_then(|()| self.out.flush()) {
+            Err(Failure::ReaderGone) => {
+                self.reader = Reader::Gone;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn summary(&self) {
