@@ -168,6 +168,19 @@ pub(crate) fn sign(key: &SigningKey, kind: PayloadType, payload: Bytes) -> Signe
     Signed { payload, signatures: vec![Signature { key_id: signature.key_id, bytes }] }
 }
 
+/// A core before its first record, that knows one directory.
+pub(crate) fn empty_core(id: &str, incarnation: Incarnation, directory: &Directory) -> Core {
+    let directory = directory.clone();
+    let opener = Box::new(move |_: &Signed, _: Option<&Directory>| Ok(directory.clone()));
+    Core::new(agency(id), incarnation, Policy::default(), opener)
+}
+
+/// The record with which a ledger installs the directory of the fixture.
+pub(crate) fn directory_record(directory: &Directory) -> (Record, Bytes) {
+    let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
+    (Record::Directory(directory.version), signed_to_bytes(&signed).into())
+}
+
 /// A node without disk and network: its ledger is a list.
 pub(crate) struct Station {
     pub(crate) core: Core,
@@ -179,7 +192,7 @@ pub(crate) struct Station {
     pub(crate) said: Vec<Outgoing>,
     pub(crate) signing: Arc<SigningKey>,
     preparer: Preparer,
-    buckets: Arc<Buckets>,
+    pub(crate) buckets: Arc<Buckets>,
     pub(crate) rng: ChaCha20Rng,
     _folder: tempfile::TempDir,
 }
@@ -203,17 +216,13 @@ impl Station {
             rng,
             _folder: folder,
         };
-        let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
-        let directory = Record::Directory(network.directory.version);
-        station.append(NOW, directory, signed_to_bytes(&signed).into());
+        let (directory, body) = directory_record(&network.directory);
+        station.append(NOW, directory, body);
         station
     }
 
     fn empty_core(id: &str, directory: &Directory) -> Core {
-        let directory = directory.clone();
-        let opener = Box::new(move |_: &Signed, _: Option<&Directory>| Ok(directory.clone()));
-        let incarnation = Incarnation([id.as_bytes()[0]; 16]);
-        Core::new(agency(id), incarnation, Policy::default(), opener)
+        empty_core(id, Incarnation([id.as_bytes()[0]; 16]), directory)
     }
 
     fn append(&mut self, at: Instant, record: Record, body: Bytes) {

@@ -14,12 +14,15 @@ use bytes::Bytes;
 use sealpost_crypto::directory::trust_set;
 use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
 use sealpost_domain::directory::Directory;
+use tokio::sync::watch;
 
 /// The roots and their lists, as they hold now.
 pub struct Roots {
     trust: Trust,
     kept: PathBuf,
     lists: Mutex<BTreeMap<RootHolder, Bytes>>,
+    /// Counts the changes.
+    changes: watch::Sender<u64>,
 }
 
 /// Why the revocation lists are not as they must be.
@@ -56,7 +59,12 @@ impl Roots {
     pub fn open(directory: &Directory, provisioned: &Path, kept: &Path) -> Result<Self, Error> {
         fs::create_dir_all(kept).map_err(|source| failed("create", kept, source))?;
         let (set, lists) = read(directory, provisioned, &[provisioned, kept])?;
-        Ok(Self { trust: Trust::new(set), kept: kept.to_owned(), lists: Mutex::new(lists) })
+        Ok(Self {
+            trust: Trust::new(set),
+            kept: kept.to_owned(),
+            lists: Mutex::new(lists),
+            changes: watch::Sender::new(0),
+        })
     }
 
     /// Whether the provisioned lists are as they must be. Changes nothing.
@@ -69,6 +77,11 @@ impl Roots {
         &self.trust
     }
 
+    /// Tells when roots or lists change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// Believes the roots of a new directory, with the lists that are known of them.
     pub fn follow(&self, directory: &Directory) -> Result<(), Error> {
         let mut set = trust_set(directory).map_err(Error::Root)?;
@@ -78,6 +91,7 @@ impl Roots {
             tracing::warn!(%holder, "no revocation list is known: nobody whom this root vouches for can connect");
         }
         self.trust.replace(set);
+        self.changes.send_modify(|changes| *changes += 1);
         Ok(())
     }
 
@@ -100,6 +114,7 @@ impl Roots {
         }
         if changed {
             self.trust.replace(set);
+            self.changes.send_modify(|changes| *changes += 1);
         }
         Ok(())
     }

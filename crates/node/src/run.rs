@@ -17,6 +17,7 @@ use sealpost_crypto::tls::Endpoint;
 use sealpost_domain::identity::Role;
 use sealpost_ledger::{Buckets, Ledger};
 use sealpost_server::acceptor::{Acceptor, Protocols};
+use sealpost_server::connection::Connections;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_store::Store;
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::NodeConfig;
@@ -56,6 +57,9 @@ pub struct Node {
     address: SocketAddr,
     handle: Handle,
     shutdown: Shutdown,
+    roots: Arc<Roots>,
+    door: Endpoint,
+    connections: Connections,
     parts: Parts,
 }
 
@@ -147,8 +151,8 @@ impl Node {
         let admission = Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)]);
         let credentials = config.tls.credentials()?;
         let door = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock));
-        let acceptor = Acceptor::bind(config.listen, door, config.limits, Protocols::Http2).await?;
-        let address = acceptor.address().map_err(Error::System)?;
+        let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
+        let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
         let server =
@@ -164,7 +168,7 @@ impl Node {
             publisher: tokio::spawn(publisher.run(asked)),
             engine: tokio::spawn(engine.run()),
         };
-        Ok(Self { server, address, handle, shutdown, parts })
+        Ok(Self { server, address, handle, shutdown, roots, door, connections, parts })
     }
 
     /// Where the agency's own connect.
@@ -179,7 +183,7 @@ impl Node {
 
     /// Serves until the shutdown, or until the disk fails.
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { server, address, handle, shutdown, mut parts } = self;
+        let Self { server, address, handle, shutdown, roots, door, connections, mut parts } = self;
         let status = handle.status();
         drop(handle);
         info!(
@@ -197,6 +201,7 @@ impl Node {
                 shutdown.begin();
                 Ok(())
             }
+            () = watch_roots(&roots, &door, &connections) => Ok(()),
         };
         let ended = parts.end(ended_early).await;
         served.and(ended)
@@ -231,6 +236,16 @@ impl Parts {
         }
         info!("closed in order");
         Ok(())
+    }
+}
+
+/// Closes the connections of whoever would be refused now, whenever roots or revocation lists change.
+async fn watch_roots(roots: &Roots, door: &Endpoint, connections: &Connections) {
+    let mut changes = roots.changes();
+    while changes.changed().await.is_ok() {
+        for (peer, refusal) in connections.close_refused(door) {
+            warn!(address = %peer.address(), %refusal, "connection closed");
+        }
     }
 }
 

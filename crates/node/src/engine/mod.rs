@@ -234,3 +234,6 @@ fn calendar(core: &mut Core, now: sealpost_domain::instant::Instant) {
         warn!(rule = "message.overdue", ledger_index = overdue.index, ?recipients, "not delivered in time");
     }
 }
+
+#[cfg(test)]
+mod tests;

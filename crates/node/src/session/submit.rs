@@ -9,7 +9,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::Envelope;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::submit_response::Event;
-use sealpost_wire::envelope::{envelope_message, signed};
+use sealpost_wire::envelope::{envelope_message, signed_by_one};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{error, warn};
@@ -152,7 +152,7 @@ async fn hear(session: &Session, accepted: pb::BatchAccepted, sent: Sent) -> Res
     }
     let statement =
         statement.ok_or_else(|| Ended::Protocol("BatchAccepted.statement is missing".to_owned()))?;
-    let statement = signed(statement)?;
+    let statement = signed_by_one(statement)?;
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let agency = session.shared.agency();

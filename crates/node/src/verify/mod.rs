@@ -166,7 +166,8 @@ impl Verifier {
         let refuse = |detail: String| Unproven { rule: "wrap.unopened", detail };
         let sealed = &delivery.wrap;
         if sealed.recipient != self.me {
-            return Err(refuse(format!("the wrap is for {}", sealed.recipient)));
+            let detail = format!("the wrap is for {}", sealed.recipient);
+            return Err(Unproven { rule: "wrap.recipient", detail });
         }
         let key = self.keys.iter().find(|key| key.public_key().key_id() == sealed.key_id);
         let key = key.ok_or_else(|| refuse(format!("this node has no sealing key {}", sealed.key_id)))?;

@@ -110,7 +110,7 @@ fn what_was_changed_on_the_way_settles_nothing() {
         delivery.signatures = signed.signatures;
     };
     assert_eq!(unproven(other_agency), "sender.forged");
-    assert_eq!(unproven(|delivery, _| delivery.wrap.recipient = agency("HK-CED")), "wrap.unopened");
+    assert_eq!(unproven(|delivery, _| delivery.wrap.recipient = agency("HK-CED")), "wrap.recipient");
 }
 
 #[test]

@@ -238,7 +238,8 @@ impl Outbox {
             priority: header.priority,
             incarnation,
             act_before: header.act_before,
-            overdue_told: false,
+            // A window that had closed before is no news.
+            overdue_told: header.act_before.is_some_and(|act_before| act_before <= at),
             size: sent.header.len() + body.len(),
             targets,
             progress: Progress::Ready,

@@ -1,0 +1,96 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+use sealpost_domain::message::Priority;
+use sealpost_domain::view::Published;
+use sealpost_ledger::{Commits, Draft, Ledger, Options};
+use sealpost_seglog::disk::sim::{Failure, Sim};
+use sealpost_store::Memory;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::clock::Clock;
+use crate::fixture::{NOW, Network, Station, agency, directory_record, draft, empty_core};
+use crate::handle::PublishError;
+
+/// The writer of Hong Kong's node on a simulated disk.
+struct Desk {
+    disk: Sim,
+    shared: Arc<Shared>,
+    inputs: mpsc::Sender<Input>,
+    engine: JoinHandle<Result<(), Error>>,
+    station: Station,
+    _outgoing: mpsc::Receiver<Outgoing>,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let (network, disk) = (Network::new(), Sim::new());
+        let [station, _] = network.nodes();
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let options = Options { commits: Commits::Inline, ..Options::default() };
+        let folder = Path::new("/ledger");
+        let (ledger, _) =
+            Ledger::open(Arc::new(disk.clone()), folder, &agency("HK-CED"), NOW, &mut rng, options).unwrap();
+        let (record, body) = directory_record(&network.directory);
+        ledger.append(vec![Draft { recorded_at: NOW, salt: [0; 32], record, body }]).await.unwrap();
+        let mut core = empty_core("HK-CED", ledger.incarnation(), &network.directory);
+        for entry in ledger.scan(0) {
+            let entry = entry.unwrap();
+            core.apply(entry.index, NOW, &entry.leaf.record, &entry.body).unwrap();
+        }
+        let shared = Arc::new(Shared::new(
+            core,
+            network.directory.network.clone(),
+            ledger.history().clone(),
+            Arc::new(Memory::new()),
+            Arc::clone(&station.buckets),
+            Clock::new(|| NOW),
+        ));
+        let (inputs, taken) = mpsc::channel(16);
+        let (outgoing, said) = mpsc::channel(16);
+        let signer = Arc::clone(&station.signing) as Arc<dyn Signer>;
+        let engine = Engine::new(Arc::clone(&shared), ledger, taken, outgoing, signer, Box::new(rng));
+        let engine = tokio::spawn(engine.run());
+        Self { disk, shared, inputs, engine, station, _outgoing: said }
+    }
+
+    async fn publish(&mut self) -> Result<Published, PublishError> {
+        let prepared = Box::new(self.station.prepared(draft(Priority::Urgent), None));
+        let (answer, outcome) = oneshot::channel();
+        assert!(self.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
+        match outcome.await.unwrap()? {
+            Outcome::Published(published) => Ok(published),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_publishers_and_no_number_is_lost() {
+    let mut desk = Desk::open().await;
+    assert_eq!(desk.publish().await.unwrap().index, 2);
+    desk.disk.set_capacity(Some(1));
+    assert_eq!(desk.publish().await, Err(PublishError::Full));
+    assert_eq!(*desk.shared.next_index.borrow(), 3);
+    desk.disk.set_capacity(None);
+    assert_eq!(desk.publish().await.unwrap().index, 3);
+    let traffic = desk.shared.core().outbox.traffic();
+    assert_eq!(traffic[&agency("DE-ZKA")].sent, 2);
+    drop(desk.inputs);
+    desk.engine.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_ends_the_writer_and_answers_nobody_with_success() {
+    let mut desk = Desk::open().await;
+    desk.publish().await.unwrap();
+    for operation in 0..64 {
+        desk.disk.fail(desk.disk.operations() + operation, Failure::Refused);
+    }
+    assert_eq!(desk.publish().await, Err(PublishError::Fatal));
+    assert!(matches!(desk.engine.await.unwrap(), Err(Error::Disk(_))));
+}
