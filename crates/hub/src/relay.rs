@@ -86,7 +86,8 @@ impl Mailbox {
 }
 
 fn size(frame: &Control) -> usize {
-    frame.statement.payload.len() + frame.statement.signatures.len() * 100
+    let signatures = frame.statement.signatures.iter().map(|signature| signature.bytes.len() + 100);
+    frame.statement.payload.len() + signatures.sum::<usize>()
 }
 
 /// A connected node's place at its mailbox. Dropping it leaves the mailbox to fill.

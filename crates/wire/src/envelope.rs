@@ -16,9 +16,15 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
+use crate::statement::STATEMENT_BYTES_MAX;
 
-/// The most signatures that an envelope or a statement may carry.
-const SIGNATURES_MAX: usize = 64;
+/// The most signatures that an envelope, or a statement of one signer, may carry: a key and its successors.
+const SIGNATURES_MAX: usize = 4;
+/// The most signatures of a statement that many sign: a directory, an agreement.
+const PARTIES_MAX: usize = 64;
+/// The longest signature, in bytes: that of ML-DSA-65. With the bounds on headers and payloads it keeps every leaf of a
+/// ledger within its limit, whatever a peer sends.
+const SIGNATURE_BYTES_MAX: usize = 3309;
 /// The largest wrap content, in bytes.
 const WRAP_CONTENT_BYTES_MAX: usize = 512;
 
@@ -173,9 +179,17 @@ pub fn wrap_message(wrap: &Wrap) -> pb::Wrap {
 
 /// Reads signatures.
 pub(crate) fn signatures(at: In, messages: Vec<pb::Signature>) -> Result<Vec<Signature>, Error> {
-    at.count("signatures", messages.len(), SIGNATURES_MAX)?;
+    signatures_of(at, messages, SIGNATURES_MAX)
+}
+
+fn signatures_of(at: In, messages: Vec<pb::Signature>, max: usize) -> Result<Vec<Signature>, Error> {
+    at.count("signatures", messages.len(), max)?;
     let read = |message: pb::Signature| {
         let pb::Signature { key_id, signature } = message;
+        if signature.len() > SIGNATURE_BYTES_MAX {
+            let problem = format!("has {} bytes, allowed are {SIGNATURE_BYTES_MAX}", signature.len());
+            return Err(at.fault("signatures.signature", problem));
+        }
         Ok(Signature { key_id: at.bytes("signatures.key_id", &key_id)?, bytes: signature })
     };
     messages.into_iter().map(read).collect()
@@ -193,10 +207,18 @@ pub(crate) fn key_id_bytes(key_id: KeyId) -> Bytes {
     Bytes::copy_from_slice(key_id.as_bytes())
 }
 
-/// Reads a signed statement; nothing in it is verified.
+/// Reads a statement that many may sign, as a directory; nothing in it is verified.
 pub fn signed(message: pb::SignedStatement) -> Result<Signed, Error> {
     let pb::SignedStatement { payload, signatures } = message;
-    Ok(Signed { payload, signatures: self::signatures(In("SignedStatement"), signatures)? })
+    Ok(Signed { payload, signatures: signatures_of(In("SignedStatement"), signatures, PARTIES_MAX)? })
+}
+
+/// Reads a statement of one signer, as nodes and the hub make them and ledgers keep them; nothing in it is verified.
+pub fn signed_by_one(message: pb::SignedStatement) -> Result<Signed, Error> {
+    let at = In("SignedStatement");
+    let pb::SignedStatement { payload, signatures } = message;
+    sized(at, &payload, STATEMENT_BYTES_MAX)?;
+    Ok(Signed { payload, signatures: self::signatures(at, signatures)? })
 }
 
 /// The message for a signed statement.

@@ -11,7 +11,7 @@ use sealpost_domain::statement::{ControlType, Signed};
 use sealpost_proto::v1 as pb;
 
 use crate::Error;
-use crate::envelope::{self, signature_messages, signatures, signed, signed_message};
+use crate::envelope::{self, signature_messages, signatures, signed, signed_by_one, signed_message};
 use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
 
@@ -130,7 +130,7 @@ pub fn control(message: pb::ControlFrame) -> Result<Control, Error> {
         from: at.agency("from", &from)?,
         to: at.agency("to", &to)?,
         kind: names::control_type(at, "type", r#type)?,
-        statement: signed(at.required("statement", statement)?)?,
+        statement: signed_by_one(at.required("statement", statement)?)?,
     })
 }
 

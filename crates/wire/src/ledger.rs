@@ -55,7 +55,7 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
         P::Sent(message) => Record::Sent(sent(message)?),
         P::Received(message) => Record::Received(received(message)?),
         P::Accepted(pb::AcceptedRecord { statement, header_digests }) => Record::Accepted {
-            statement: signed(at.required("statement", statement)?)?,
+            statement: signed_by_one(at.required("statement", statement)?)?,
             headers: header_digests
                 .iter()
                 .map(|digest| at.bytes("header_digests", digest))
@@ -94,7 +94,7 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
 }
 
 fn statement_of(at: In, message: Option<pb::SignedStatement>) -> Result<Signed, Error> {
-    signed(at.required("statement", message)?)
+    signed_by_one(at.required("statement", message)?)
 }
 
 fn record_message(record: &Record) -> pb::ledger_leaf::Record {

@@ -23,8 +23,8 @@ use repair::{
     resend_message, void, void_message,
 };
 
-/// The largest payload of a statement, in bytes.
-pub const STATEMENT_BYTES_MAX: usize = 256 * 1024;
+/// The largest payload of a statement of one signer, in bytes: it becomes a leaf of a ledger, with its signatures.
+pub const STATEMENT_BYTES_MAX: usize = 48 * 1024;
 /// The most links, ranges or exceptions in one statement.
 const ENTRIES_MAX: usize = 4096;
 

@@ -6,7 +6,6 @@ use futures::stream::{BoxStream, StreamExt as _};
 use sealpost_domain::agency::AgencyId;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
-use sealpost_wire::statement::STATEMENT_BYTES_MAX;
 use sealpost_wire::status::Failure;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -55,12 +54,6 @@ async fn hear(
             from: agency.clone(),
             ..control(pb::ControlFrame { from: agency.to_string(), ..frame })?
         };
-        if frame.statement.payload.len() > STATEMENT_BYTES_MAX {
-            let found = frame.statement.payload.len();
-            let detail =
-                format!("ControlFrame.statement: has {found} bytes, allowed are {STATEMENT_BYTES_MAX}");
-            return Err(Failure::Malformed.status(detail));
-        }
         let listed =
             parts.view.directory().is_some_and(|directory| directory.agencies.contains_key(&frame.to));
         if listed {

@@ -97,12 +97,12 @@ pub(super) fn ranges(at: In, field: &'static str, messages: Vec<pb::Range>) -> R
     at.count(field, messages.len(), ENTRIES_MAX)?;
     let ranges: Vec<Range> =
         messages.into_iter().map(|pb::Range { first, last }| Range { first, last }).collect();
-    let ordered = ranges.iter().all(|range| range.first <= range.last)
+    let ordered = ranges.iter().all(|range| 1 <= range.first && range.first <= range.last)
         && ranges.windows(2).all(|pair| pair[0].last < pair[1].first);
     if ordered {
         Ok(ranges)
     } else {
-        Err(at.fault(field, "has ranges that are empty, overlap or are out of order"))
+        Err(at.fault(field, "has ranges that begin at 0, are empty, overlap or are out of order"))
     }
 }
 

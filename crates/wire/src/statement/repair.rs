@@ -20,6 +20,9 @@ pub(super) fn void(at: In, message: pb::Void) -> Result<Void, Error> {
         reason,
         made_at_ms,
     } = message;
+    if number == 0 {
+        return Err(at.fault("number", "is 0, numbers count from 1"));
+    }
     Ok(Void {
         sender: at.agency("sender", &sender)?,
         recipient: at.agency("recipient", &recipient)?,
