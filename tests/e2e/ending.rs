@@ -23,7 +23,7 @@ async fn programs_end_with_code_zero_in_bounded_time_and_lose_nothing() {
         assert!(matches!(subscription.next().await.unwrap(), Event::Message(_)));
     }
     let meanwhile = hk.send_all("meanwhile", shipments(&[DE, TH], 4..24));
-    let (meanwhile, _) = tokio::join!(meanwhile, end(&mut network, TH));
+    let (meanwhile, ()) = tokio::join!(meanwhile, end(&mut network, TH));
     for program in [HUB, HK, DE] {
         end(&mut network, program).await;
     }

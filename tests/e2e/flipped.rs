@@ -1,5 +1,7 @@
 //! One changed byte on the way, in every part of an envelope.
 
+use std::slice::from_ref;
+
 use bytes::Bytes;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::message::MessageId;
@@ -68,7 +70,7 @@ async fn a_flipped_byte_in_header_signature_or_content_is_refused_by_the_hub() {
     all_refused(&line, &sealed, &["sealed.digest"]).await;
 
     // The envelope itself, after all that, is taken and comes alone.
-    assert_eq!(line.submit(&[envelope.clone()]).await.unwrap(), []);
+    assert_eq!(line.submit(from_ref(&envelope)).await.unwrap(), []);
     hk.receives_exactly(&[message(&envelope)]).await;
     network.assert_ledger_sound(HK).await;
     network.end().await;
@@ -84,11 +86,11 @@ async fn a_flipped_byte_in_a_wrap_shows_nothing_and_an_intact_repeat_is_delivere
     // Only its recipient can tell.
     assert_eq!(line.submit(&[broken]).await.unwrap(), []);
     let next = pen.write(&shipment(&[HK], "URGENT", "after it"));
-    assert_eq!(line.submit(&[next.clone()]).await.unwrap(), []);
+    assert_eq!(line.submit(from_ref(&next)).await.unwrap(), []);
     let shown = hk.receives_exactly(&[message(&next)]).await;
     assert!(shown[0].gap_before, "the number before it is still open");
 
-    assert_eq!(line.submit(&[envelope.clone()]).await.unwrap(), []);
+    assert_eq!(line.submit(from_ref(&envelope)).await.unwrap(), []);
     let shown = hk.receives_exactly(&[message(&envelope), message(&next)]).await;
     assert!(shown.iter().all(|shown| !shown.gap_before), "the gap is closed");
     network.assert_ledger_sound(HK).await;

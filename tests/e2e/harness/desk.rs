@@ -41,7 +41,7 @@ impl Desk {
         let key = |number| format!("{name}-{number}-{:016x}", rand::random::<u64>()).parse().unwrap();
         let messages =
             drafts.into_iter().enumerate().map(|(number, draft)| Outgoing { key: Some(key(number)), draft });
-        let pace = Pace { patience: Duration::from_secs(60), ..Pace::default() };
+        let pace = Pace { patience: Duration::from_mins(1), ..Pace::default() };
         let answers: Vec<_> = self.gateway.publish(stream::iter(messages), pace).collect().await;
         let taken = answers.into_iter().map(|answer| match answer {
             Ok(answer) => answer.result.unwrap_or_else(|refusals| panic!("refused: {refusals:?}")),
