@@ -13,7 +13,7 @@ use sealpost_proto::v1 as pb;
 use crate::Error;
 use crate::envelope::{
     directory_version, directory_version_message, key_id_bytes, position, signature_messages, signatures,
-    signed, signed_message,
+    signed_by_one, signed_message,
 };
 use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::hub;
