@@ -89,6 +89,8 @@ async fn a_flipped_byte_in_a_wrap_shows_nothing_and_an_intact_repeat_is_delivere
     assert_eq!(line.submit(from_ref(&next)).await.unwrap(), []);
     let shown = hk.receives_exactly(&[message(&next)]).await;
     assert!(shown[0].gap_before, "the number before it is still open");
+    let log = network.log(HK);
+    assert!(log.contains("wrap.unopened"), "the rule is missing in:\n{log}");
 
     assert_eq!(line.submit(from_ref(&envelope)).await.unwrap(), []);
     let shown = hk.receives_exactly(&[message(&envelope), message(&next)]).await;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`delivered`] | every state of a message, in order; every priority, each message once |
 //! | [`hub_away`] | a hub that is down when messages are published |
-//! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages |
+//! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages, or loses its disk |
 //! | [`node_killed`] | the sender's or the recipient's node ends so |
 //! | [`refused`] | an unknown agency, a missing agreement; at the sender's node, and at the hub where a node lies |
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |

@@ -186,6 +186,11 @@ impl Network {
         self.agency(agency).config.parent().unwrap()
     }
 
+    /// Where the hub keeps what is on its way.
+    pub(crate) fn hub_data(&self) -> &Path {
+        &self.made.hub.data
+    }
+
     /// The certificate and the key file of a root.
     pub(crate) fn root_files(&self, jurisdiction: &str) -> (PathBuf, PathBuf) {
         let file = |suffix| self.made.roots.join(format!("{jurisdiction}{suffix}"));
