@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sealpost_demo::operation::generate;
+use sealpost_domain::agency::AgencyId;
 
 /// Runs a whole network on this machine, plays the sample operation through it and checks what became of it.
 ///
@@ -18,9 +19,9 @@ pub(crate) struct Arguments {
     /// Makes a fault on purpose: the checks must name it.
     #[arg(long, value_enum, hide = true)]
     pub(crate) sabotage: Option<Sabotage>,
-    /// Plays only so many messages from the beginning.
-    #[arg(long, value_name = "COUNT", hide = true)]
-    pub(crate) first: Option<usize>,
+    /// Only these agencies, separated by commas, and what goes between them alone.
+    #[arg(long, value_name = "AGENCIES", value_delimiter = ',', hide = true)]
+    pub(crate) agencies: Vec<AgencyId>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

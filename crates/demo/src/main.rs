@@ -15,6 +15,7 @@ use sealpost_demo::network;
 use sealpost_demo::operation::generate;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Arguments, Command};
 use crate::screen::{say, tell};
@@ -71,6 +72,7 @@ enum Ending {
 
 /// Every way out of here stops the programs: in order at the end, at once when something fails or is interrupted.
 async fn show(arguments: &Arguments, folder: &Path) -> anyhow::Result<Ending> {
+    let interrupted = interruption()?;
     let perform = async {
         let mut show = Show::open(arguments, folder).await?;
         let checked = show.run(arguments).await?;
@@ -78,34 +80,43 @@ async fn show(arguments: &Arguments, folder: &Path) -> anyhow::Result<Ending> {
     };
     let (show, Checked { differences, summary }) = tokio::select! {
         performed = perform => performed?,
-        interrupted = interrupted() => {
-            interrupted?;
-            bail!("interrupted; all programs were stopped");
-        }
+        () = interrupted.cancelled() => bail!("interrupted; all programs were stopped"),
     };
     if !differences.is_empty() {
+        show.running.stop().await?;
         let count = differences.len();
-        differences.iter().for_each(|difference| tell(&difference.to_string()));
-        tell(&format!("{count} differences between what should have happened and what did."));
+        for difference in &differences {
+            tell(&difference.to_string());
+        }
+        let noun = if count == 1 { "difference" } else { "differences" };
+        tell(&format!("{count} {noun} between what should have happened and what did."));
         return Ok(Ending::Differs);
     }
     tell(&summary.to_string());
     if arguments.keep {
         tell(&format!("\n{}", show.commands()?));
-        interrupted().await?;
+        interrupted.cancelled().await;
     }
     show.running.stop().await?;
     Ok(Ending::Passed)
 }
 
-/// Waits until somebody wants this program to end.
-async fn interrupted() -> io::Result<()> {
+/// Listens from the beginning, so that no signal is lost between two waits: cancelled once somebody wants this program
+/// to end.
+fn interruption() -> io::Result<CancellationToken> {
     let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-        _ = hangup.recv() => Ok(()),
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let interrupted = CancellationToken::new();
+    let told = interrupted.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(interrupted)
 }
 
 fn keep(folder: TempDir) {

@@ -57,7 +57,7 @@ impl Bar {
         let time = Timestamp::now().strftime("%H:%M:%S");
         let mark = if shown.priority == Priority::Flash { "!" } else { " " };
         let (priority, kind, from) = (shown.priority, shown.kind, &shown.sender);
-        self.0.println(format!("{time} {mark} {priority:<7} {kind:<16} {from:>7} → {at:<7} {name}"));
+        self.0.println(format!("{time} {mark} {priority:<7} {kind:<17} {from:>7} → {at:<7} {name}"));
     }
 
     /// A line of the feed that is no message; told without a terminal, too.

@@ -1,6 +1,6 @@
 //! The demonstration from its beginning to its end: network, play, receipts, checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -72,14 +72,16 @@ impl Show {
     pub(crate) async fn open(arguments: &Arguments, folder: &Path) -> anyhow::Result<Self> {
         let screen = Screen::new();
         let mut operation = Operation::sample().context("the sample operation cannot be read")?;
-        if let Some(first) = arguments.first {
-            operation.messages.truncate(first);
+        let agencies: Option<BTreeSet<AgencyId>> =
+            (!arguments.agencies.is_empty()).then(|| arguments.agencies.iter().cloned().collect());
+        if let Some(agencies) = &agencies {
+            operation = operation.among(agencies);
         }
         let roster = Roster::parse(ROSTER, Path::new("certs/roster.toml"))?;
         let programs = Programs::beside_this_one()?;
-        let count = roster.agencies.len();
+        let count = agencies.as_ref().map_or(roster.agencies.len(), BTreeSet::len);
         screen.step(&format!("making a network of {count} agencies in {}", folder.display()));
-        let network = network::make(&roster, &folder.join("network"), None)?;
+        let network = network::make(&roster, &folder.join("network"), agencies)?;
         let mut running = Running::start(network, programs, folder)?;
         let agencies: Vec<AgencyId> = running.agencies().cloned().collect();
         let bar = screen.bar(count + 1, "programs ready");
@@ -269,8 +271,9 @@ impl Played {
             }
             Event::Arrived { at, message } => {
                 self.arrived += 1;
-                let name = self.names.get(&message.id).map_or("", String::as_str);
-                bar.arrived(&at, name, &message);
+                // An arrival may be told before its publication.
+                let name = self.names.get(&message.id).cloned().unwrap_or_else(|| message.id.to_string());
+                bar.arrived(&at, &name, &message);
             }
         }
     }

@@ -49,15 +49,21 @@ pub async fn verify(node: &Path, config: &Path) -> Result<Verdict, Error> {
             Ok(Verdict::Fails(format!("record {}: {}", fault.index, fault.reason)))
         }
         // A ledger that cannot even be opened is told on stderr.
-        Err(_) if output.status.code() == Some(1) => {
-            Ok(Verdict::Fails(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-        }
+        Err(_) if output.status.code() == Some(1) => Ok(Verdict::Fails(on_one_line(&output.stderr))),
         Ok(_) | Err(_) => Err(Error::Answer {
             config: config.to_owned(),
             status: output.status,
-            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            said: on_one_line(&output.stderr),
         }),
     }
+}
+
+/// What a program says on stderr, without its name.
+fn on_one_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let text = lines.join(", ");
+    text.strip_prefix("sealpost-node: ").unwrap_or(&text).to_owned()
 }
 
 /// Why there is no verdict.

@@ -53,7 +53,7 @@ pub enum Error {
     },
     /// The network could not be made.
     #[error("the network could not be made")]
-    Init(#[from] sealpost_admin::network::Error),
+    Init(#[source] Box<sealpost_admin::network::Error>),
     /// A program does not start.
     #[error("{name} ({}) cannot be started", program.display())]
     Start {
@@ -118,7 +118,7 @@ pub enum Error {
         /// Whose.
         agency: AgencyId,
         /// Why not.
-        source: gateway::Error,
+        source: Box<gateway::Error>,
     },
     /// An agency that does not take part, or has no such person or system.
     #[error("the network has no {what} of {agency}")]

@@ -28,7 +28,7 @@ pub use program::Program;
 pub use programs::{Programs, build};
 
 /// How long programs may take to become ready: far longer than they do, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A network whose programs can be started, killed and stopped.
@@ -74,7 +74,7 @@ pub fn make(roster: &Roster, out: &Path, agencies: Option<BTreeSet<AgencyId>>) -
         host: Ipv4Addr::LOCALHOST.into(),
         ports: Ports::Listed { hub, gateways },
     };
-    Ok(init(roster, &options, now(), &mut UnwrapErr(SysRng))?)
+    init(roster, &options, now(), &mut UnwrapErr(SysRng)).map_err(|source| Error::Init(Box::new(source)))
 }
 
 /// The time by this machine's clock.
@@ -152,7 +152,7 @@ impl Running {
                 program.running()?;
             }
             if !error.is_temporary() {
-                return Err(Error::Gateway { agency: agency.clone(), source: error });
+                return Err(Error::Gateway { agency: agency.clone(), source: Box::new(error) });
             }
             if begun.elapsed() > PATIENCE {
                 let name = agency.to_string();
@@ -171,7 +171,9 @@ impl Running {
                 let detail = match status {
                     Ok(status) if status.hub.connected => break,
                     Ok(status) => status.hub.detail,
-                    Err(source) => return Err(Error::Gateway { agency: agency.clone(), source }),
+                    Err(error) => {
+                        return Err(Error::Gateway { agency: agency.clone(), source: Box::new(error) });
+                    }
                 };
                 self.alive()?;
                 if begun.elapsed() > PATIENCE {

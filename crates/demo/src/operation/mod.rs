@@ -15,6 +15,8 @@ pub use figures::Figures;
 pub use file::Error;
 pub use replay::Error as ReplayError;
 
+use std::collections::BTreeSet;
+
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Draft;
 use sealpost_domain::message::MessageId;
@@ -44,6 +46,23 @@ pub struct Message {
     pub at: OffsetTime,
     /// As it is handed in.
     pub draft: Draft,
+}
+
+impl Operation {
+    /// What goes between some agencies alone: messages from and to them, with what they answer. The figures stay those
+    /// of the whole.
+    #[must_use]
+    pub fn among(mut self, agencies: &BTreeSet<AgencyId>) -> Self {
+        let mut kept = BTreeSet::new();
+        self.messages.retain(|message| {
+            let parts = message.draft.parts();
+            let concerned =
+                agencies.contains(&message.from) && parts.recipients.iter().all(|to| agencies.contains(to));
+            let begun = parts.in_reply_to.is_none_or(|answered| kept.contains(&answered));
+            concerned && begun && kept.insert(message.id)
+        });
+        self
+    }
 }
 
 impl Message {

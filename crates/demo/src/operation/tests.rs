@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::identifier::{Identifier, IdentifierType};
 use sealpost_domain::message::Kind;
 use sealpost_domain::stats::{Entry, Period, Tally};
 
@@ -93,9 +94,7 @@ fn every_agency_sends_and_receives_every_kind_is_there_and_the_dates_are_those_o
         senders.insert(message.from.clone());
         recipients.extend(message.recipients(&members).cloned());
         kinds.insert(message.draft.kind());
-        types.extend(
-            message.draft.alert().content().identifiers().iter().map(|found| found.identifier_type()),
-        );
+        types.extend(message.draft.alert().content().identifiers().iter().map(Identifier::identifier_type));
         let month = message.at.date().month().to_string();
         assert!(["2023-10", "2023-11", "2023-12"].contains(&month.as_str()), "{} {month}", message.reference);
     }
@@ -104,7 +103,23 @@ fn every_agency_sends_and_receives_every_kind_is_there_and_the_dates_are_those_o
     // An enclosed message needs the signatures of a real one: none can stand in a file that is made beforehand.
     let missing: Vec<_> = Kind::ALL.iter().filter(|kind| !kinds.contains(kind)).collect();
     assert_eq!(missing, [&Kind::Forward]);
-    assert_eq!(types.len(), sealpost_domain::identifier::IdentifierType::ALL.len(), "{types:?}");
+    assert_eq!(types.len(), IdentifierType::ALL.len(), "{types:?}");
+}
+
+#[test]
+fn a_part_of_the_operation_stays_among_its_agencies_and_is_whole() {
+    let agencies: BTreeSet<AgencyId> =
+        ["AU-ABF", "HK-CED", "TH-TCD", "VN-GDVC"].iter().map(|agency| agency.parse().unwrap()).collect();
+    let part = Operation::sample().unwrap().among(&agencies);
+    let members: Vec<AgencyId> = agencies.iter().cloned().collect();
+    let ids: BTreeSet<MessageId> = part.messages.iter().map(|message| message.id).collect();
+    for message in &part.messages {
+        assert!(
+            agencies.contains(&message.from) && message.recipients(&members).all(|to| agencies.contains(to))
+        );
+        assert!(message.draft.parts().in_reply_to.is_none_or(|answered| ids.contains(&answered)));
+    }
+    assert!((40..150).contains(&part.messages.len()), "{}", part.messages.len());
 }
 
 /// The agencies of the sample roster.

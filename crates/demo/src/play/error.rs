@@ -16,7 +16,7 @@ pub enum Error {
         /// Whose.
         agency: AgencyId,
         /// Why.
-        source: gateway::Error,
+        source: Box<gateway::Error>,
     },
     /// A node refused a message.
     #[error("{agency} refused {name}: {reasons}")]

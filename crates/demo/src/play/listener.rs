@@ -32,14 +32,14 @@ impl Listener {
                 }
                 Ok(_) => {}
                 Err(error) if error.is_temporary() => {}
-                Err(source) => return Err(Error::Gateway { agency: self.agency, source }),
+                Err(error) => return Err(Error::Gateway { agency: self.agency, source: Box::new(error) }),
             }
         }
     }
 
     async fn arrived(&self, gateway: &Gateway, shown: Box<Shown>) -> Result<(), Error> {
         if is_read_at_once(shown.priority) {
-            let failed = |source| Error::Gateway { agency: self.agency.clone(), source };
+            let failed = |error| Error::Gateway { agency: self.agency.clone(), source: Box::new(error) };
             gateway.acknowledge(&[shown.id]).await.map_err(failed)?;
         }
         self.board.send_modify(|board| {

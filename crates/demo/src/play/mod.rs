@@ -32,7 +32,7 @@ use self::speaker::Speaker;
 use crate::operation::Operation;
 
 /// How long nothing may happen before the play is given up.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// Events that wait to be shown.
 const EVENTS: usize = 256;
 

@@ -36,7 +36,7 @@ pub async fn settle(
     loop {
         for (agency, ids) in &mut open {
             let Some(gateway) = gateways.get(*agency) else { continue };
-            let failed = |source| Error::Gateway { agency: (*agency).clone(), source };
+            let failed = |error| Error::Gateway { agency: (*agency).clone(), source: Box::new(error) };
             let questions = ids.iter().map(|id| gateway.track(*id));
             let answers: Vec<Tracked> =
                 stream::iter(questions).buffer_unordered(QUESTIONS).try_collect().await.map_err(failed)?;

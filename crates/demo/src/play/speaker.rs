@@ -40,7 +40,7 @@ impl Speaker {
             let mut answers = pin!(gateway.publish(drafts, Pace::default()));
             for line in &self.lines {
                 let Some(answer) = answers.next().await else { break };
-                let failed = |source| Error::Gateway { agency: self.agency.clone(), source };
+                let failed = |error| Error::Gateway { agency: self.agency.clone(), source: Box::new(error) };
                 match answer.map_err(failed)?.result {
                     Ok(published) => self.published(line, published).await,
                     Err(refusals) => return Err(self.refused(line, &refusals)),

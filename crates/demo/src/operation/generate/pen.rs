@@ -130,9 +130,10 @@ fn handling(dice: &mut Dice) -> (Handling, Option<&'static str>) {
 }
 
 fn grading(dice: &mut Dice) -> Result<Grading, Error> {
-    let (scale, source, information) = match dice.percent(75) {
-        true => (GradingScale::Europol, dice.pick(&["A", "B", "C", "X"]), dice.between(1, 4)),
-        false => (GradingScale::Admiralty, dice.pick(&["A", "B", "C", "D", "E", "F"]), dice.between(1, 6)),
+    let (scale, source, information) = if dice.percent(75) {
+        (GradingScale::Europol, dice.pick(&["A", "B", "C", "X"]), dice.between(1, 4))
+    } else {
+        (GradingScale::Admiralty, dice.pick(&["A", "B", "C", "D", "E", "F"]), dice.between(1, 6))
     };
     let collector = Collector::default();
     let grading = Grading::read(&collector.root(), scale, source, information);
