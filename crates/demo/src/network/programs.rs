@@ -48,7 +48,9 @@ pub fn build() -> Result<bool, Error> {
     };
     let this = env::current_exe().map_err(Error::Myself)?;
     let mut command = Command::new(cargo);
-    command.current_dir(manifest).args(["build", "--workspace", "--locked", "--bins"]);
+    // Where cargo was called, so that it finds the same settings and target folder.
+    command.args(["build", "--workspace", "--locked", "--bins", "--manifest-path"]);
+    command.arg(Path::new(&manifest).join("Cargo.toml"));
     if this.parent().is_some_and(|folder| folder.ends_with("release")) {
         command.arg("--release");
     }
