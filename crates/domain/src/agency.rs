@@ -20,9 +20,7 @@ impl FromStr for JurisdictionCode {
     fn from_str(text: &str) -> Result<Self, Error> {
         match text.as_bytes() {
             [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok(Self([*a, *b])),
-            _ => Err(Error::Jurisdiction {
-                found: text.to_owned(),
-            }),
+            _ => Err(Error::Jurisdiction { found: text.to_owned() }),
         }
     }
 }
@@ -53,20 +51,12 @@ impl FromStr for AgencyId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || Error::Agency {
-            found: text.to_owned(),
-        };
+        let refuse = || Error::Agency { found: text.to_owned() };
         let (jurisdiction, name) = text.split_once('-').ok_or_else(refuse)?;
         jurisdiction.parse::<JurisdictionCode>().map_err(|_| refuse())?;
         let well_formed = (2..=8).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        if well_formed {
-            Ok(Self(text.into()))
-        } else {
-            Err(refuse())
-        }
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        if well_formed { Ok(Self(text.into())) } else { Err(refuse()) }
     }
 }
 

@@ -30,9 +30,7 @@ impl FromStr for AgreementId {
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {
-            Err(Error::Id {
-                found: text.to_owned(),
-            })
+            Err(Error::Id { found: text.to_owned() })
         }
     }
 }
@@ -72,10 +70,7 @@ impl Agreement {
     /// Whether its parties undertake to handle a message like that.
     pub fn covers_handling(&self, handling: &Handling) -> bool {
         handling.tlp() >= self.strictest_tlp
-            && handling
-                .codes()
-                .iter()
-                .all(|code| self.handling_codes.contains(code))
+            && handling.codes().iter().all(|code| self.handling_codes.contains(code))
     }
 }
 
@@ -87,14 +82,10 @@ impl Parties {
     /// Takes parties over as they are listed; refuses fewer than two, a wrong order or a repetition.
     pub fn new(agencies: Vec<AgencyId>) -> Result<Self, Error> {
         if agencies.len() < 2 {
-            return Err(Error::TooFewParties {
-                found: agencies.len(),
-            });
+            return Err(Error::TooFewParties { found: agencies.len() });
         }
         match agencies.windows(2).find(|pair| pair[0] >= pair[1]) {
-            Some(pair) => Err(Error::PartyOrder {
-                agency: pair[1].clone(),
-            }),
+            Some(pair) => Err(Error::PartyOrder { agency: pair[1].clone() }),
             None => Ok(Self(agencies)),
         }
     }
@@ -128,11 +119,7 @@ pub struct Operation {
 impl Operation {
     /// Whether it is running, give or take the tolerance of clocks.
     pub fn holds_at(&self, now: Instant) -> bool {
-        Period {
-            from: self.from,
-            until: Some(self.until),
-        }
-        .holds_at(now)
+        Period { from: self.from, until: Some(self.until) }.holds_at(now)
     }
 }
 

@@ -151,10 +151,7 @@ impl Directory {
     /// The key that a node of an agency signed with, if it may be believed at that time.
     pub fn node_key(&self, agency: &AgencyId, id: KeyId, now: Instant) -> Option<&SigningKeyRecord> {
         let record = self.agencies.get(agency)?;
-        let key = record
-            .signing_keys
-            .iter()
-            .find(|key| key.key.id == id && key.usage == KeyUse::Node)?;
+        let key = record.signing_keys.iter().find(|key| key.key.id == id && key.usage == KeyUse::Node)?;
         (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
     }
 
@@ -163,11 +160,7 @@ impl Directory {
         let record = self.agencies.get(agency)?;
         let usable =
             |key: &&SealingKeyRecord| key.period.holds_at(now) && !self.revocations.contains_key(&key.key.id);
-        record
-            .sealing_keys
-            .iter()
-            .filter(usable)
-            .max_by_key(|key| key.epoch)
+        record.sealing_keys.iter().filter(usable).max_by_key(|key| key.epoch)
     }
 
     /// The hub's key of that name, if it may be believed.
@@ -178,8 +171,6 @@ impl Directory {
 
     /// The agreement with that digest.
     pub fn agreement(&self, digest: Digest) -> Option<&Agreement> {
-        self.agreements
-            .iter()
-            .find(|agreement| agreement.digest == digest)
+        self.agreements.iter().find(|agreement| agreement.digest == digest)
     }
 }

@@ -125,17 +125,10 @@ impl Recipients {
     /// Takes recipients over as they are listed; refuses a wrong number, order or repetition.
     pub fn new(recipients: Vec<Recipient>) -> Result<Self, RecipientsError> {
         if recipients.is_empty() || recipients.len() > RECIPIENTS_MAX {
-            return Err(RecipientsError::Count {
-                found: recipients.len(),
-            });
+            return Err(RecipientsError::Count { found: recipients.len() });
         }
-        match recipients
-            .windows(2)
-            .find(|pair| pair[0].agency >= pair[1].agency)
-        {
-            Some(pair) => Err(RecipientsError::Order {
-                agency: pair[1].agency.clone(),
-            }),
+        match recipients.windows(2).find(|pair| pair[0].agency >= pair[1].agency) {
+            Some(pair) => Err(RecipientsError::Order { agency: pair[1].agency.clone() }),
             None => Ok(Self(recipients)),
         }
     }

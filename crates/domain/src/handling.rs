@@ -21,13 +21,7 @@ pub enum Tlp {
 
 impl Tlp {
     /// All labels, the strictest first.
-    pub const ALL: &'static [Self] = &[
-        Self::Red,
-        Self::AmberStrict,
-        Self::Amber,
-        Self::Green,
-        Self::Clear,
-    ];
+    pub const ALL: &'static [Self] = &[Self::Red, Self::AmberStrict, Self::Amber, Self::Green, Self::Clear];
 
     /// The label, as it is written everywhere.
     pub const fn as_str(self) -> &'static str {
@@ -49,15 +43,11 @@ impl FromStr for Tlp {
         if text == "WHITE" {
             return Ok(Self::Clear);
         }
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|label| label.as_str() == text)
-            .ok_or_else(|| UnknownName {
-                what: "TLP label",
-                found: text.to_owned(),
-                expected: Self::ALL.iter().map(|label| label.as_str()).collect(),
-            })
+        Self::ALL.iter().copied().find(|label| label.as_str() == text).ok_or_else(|| UnknownName {
+            what: "TLP label",
+            found: text.to_owned(),
+            expected: Self::ALL.iter().map(|label| label.as_str()).collect(),
+        })
     }
 }
 

@@ -90,9 +90,7 @@ impl FromStr for Identity {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = || Error {
-            found: text.to_owned(),
-        };
+        let refuse = || Error { found: text.to_owned() };
         let path = text.strip_prefix("spiffe://").ok_or_else(refuse)?;
         let mut parts = path.split('/');
         let network = parts.next().and_then(NetworkName::parse).ok_or_else(refuse)?;
@@ -117,12 +115,7 @@ impl fmt::Display for Identity {
         write!(f, "spiffe://{}", self.network)?;
         match &self.subject {
             Subject::Agency { agency, role, name } => {
-                write!(
-                    f,
-                    "/{}/{}/{role}/{name}",
-                    agency.jurisdiction(),
-                    agency.short_name()
-                )
+                write!(f, "/{}/{}/{role}/{name}", agency.jurisdiction(), agency.short_name())
             }
             Subject::Hub(name) => write!(f, "/hub/{name}"),
             Subject::Operator(name) => write!(f, "/operator/{name}"),

@@ -30,10 +30,7 @@ impl TryFrom<&[u8]> for Incarnation {
     type Error = IncarnationError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, IncarnationError> {
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| IncarnationError { found: bytes.len() })
+        bytes.try_into().map(Self).map_err(|_| IncarnationError { found: bytes.len() })
     }
 }
 
@@ -81,18 +78,12 @@ pub struct Head {
 
 impl Head {
     /// The head of a link on which nothing was sent.
-    pub const EMPTY: Self = Self {
-        number: 0,
-        digest: Digest::ZERO,
-    };
+    pub const EMPTY: Self = Self { number: 0, digest: Digest::ZERO };
 
     /// The head after one more header.
     #[must_use]
     pub fn followed_by(self, digest: Digest) -> Self {
-        Self {
-            number: self.number + 1,
-            digest,
-        }
+        Self { number: self.number + 1, digest }
     }
 }
 
@@ -166,20 +157,14 @@ impl Received {
             };
         }
         if number > self.contiguous.saturating_add(WINDOW) {
-            return Arrival::TooFarAhead {
-                contiguous: self.contiguous,
-            };
+            return Arrival::TooFarAhead { contiguous: self.contiguous };
         }
         if let Some(named) = self.expected.get(&number)
             && *named != digest
         {
             return Arrival::BrokenChain { settled: *named };
         }
-        let before = if number == 1 {
-            Some(&Digest::ZERO)
-        } else {
-            self.digests.get(&(number - 1))
-        };
+        let before = if number == 1 { Some(&Digest::ZERO) } else { self.digests.get(&(number - 1)) };
         match before {
             Some(settled) if *settled != previous => Arrival::BrokenChain { settled: *settled },
             _ if number == self.contiguous + 1 => Arrival::Next,
@@ -225,19 +210,12 @@ impl Received {
 
     /// The digest of the header at the last contiguous number.
     pub fn chain_digest(&self) -> Digest {
-        self.digests
-            .get(&self.contiguous)
-            .copied()
-            .unwrap_or(Digest::ZERO)
+        self.digests.get(&self.contiguous).copied().unwrap_or(Digest::ZERO)
     }
 
     /// The digest of the header that settled a number; zeros before the first.
     pub fn digest_at(&self, number: u64) -> Option<Digest> {
-        if number == 0 {
-            Some(Digest::ZERO)
-        } else {
-            self.digests.get(&number).copied()
-        }
+        if number == 0 { Some(Digest::ZERO) } else { self.digests.get(&number).copied() }
     }
 
     /// Whether a number before this one is still missing.
@@ -247,18 +225,13 @@ impl Received {
 
     /// The delivered numbers beyond the contiguous ones.
     pub fn delivered_beyond(&self) -> Vec<Range> {
-        let beyond = self
-            .digests
-            .range(self.contiguous + 1..)
-            .map(|(number, _)| *number);
+        let beyond = self.digests.range(self.contiguous + 1..).map(|(number, _)| *number);
         ranges(beyond.filter(|number| !self.exceptions.contains_key(number) && !self.voids.contains(number)))
     }
 
     /// The numbers that were settled without being delivered, and why.
     pub fn exceptions(&self) -> impl Iterator<Item = (u64, Disposition, &str)> {
-        self.exceptions
-            .iter()
-            .map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
+        self.exceptions.iter().map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
     }
 
     /// The numbers that were read.
@@ -289,10 +262,7 @@ fn ranges(ascending: impl Iterator<Item = u64>) -> Vec<Range> {
     for number in ascending {
         match ranges.last_mut() {
             Some(range) if range.last + 1 == number => range.last = number,
-            _ => ranges.push(Range {
-                first: number,
-                last: number,
-            }),
+            _ => ranges.push(Range { first: number, last: number }),
         }
     }
     ranges
@@ -309,22 +279,13 @@ mod tests {
     fn received(numbers: &[u8]) -> Received {
         let mut link = Received::default();
         for number in numbers {
-            link.settle(
-                u64::from(*number),
-                digest(*number),
-                before(*number),
-                Settled::Delivered,
-            );
+            link.settle(u64::from(*number), digest(*number), before(*number), Settled::Delivered);
         }
         link
     }
 
     fn before(number: u8) -> Digest {
-        if number == 1 {
-            Digest::ZERO
-        } else {
-            digest(number - 1)
-        }
+        if number == 1 { Digest::ZERO } else { digest(number - 1) }
     }
 
     #[test]
@@ -343,28 +304,17 @@ mod tests {
     fn a_repeat_is_a_duplicate_and_another_content_an_equivocation() {
         let link = received(&[1, 2]);
         assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Duplicate);
-        assert_eq!(
-            link.judge(2, digest(9), digest(1)),
-            Arrival::Equivocation { first: digest(2) }
-        );
+        assert_eq!(link.judge(2, digest(9), digest(1)), Arrival::Equivocation { first: digest(2) });
     }
 
     #[test]
     fn a_chain_that_does_not_fit_is_noticed_from_both_sides() {
         let link = received(&[1, 3]);
-        assert_eq!(
-            link.judge(4, digest(4), digest(9)),
-            Arrival::BrokenChain { settled: digest(3) }
-        );
-        assert_eq!(
-            link.judge(2, digest(9), digest(1)),
-            Arrival::BrokenChain { settled: digest(2) }
-        );
+        assert_eq!(link.judge(4, digest(4), digest(9)), Arrival::BrokenChain { settled: digest(3) });
+        assert_eq!(link.judge(2, digest(9), digest(1)), Arrival::BrokenChain { settled: digest(2) });
         assert_eq!(
             Received::default().judge(1, digest(1), digest(9)),
-            Arrival::BrokenChain {
-                settled: Digest::ZERO
-            }
+            Arrival::BrokenChain { settled: Digest::ZERO }
         );
     }
 
@@ -372,10 +322,7 @@ mod tests {
     fn what_lies_beyond_the_window_is_not_taken() {
         let link = received(&[1]);
         assert_eq!(link.judge(1 + WINDOW, digest(7), digest(6)), Arrival::AfterGap);
-        assert_eq!(
-            link.judge(2 + WINDOW, digest(7), digest(6)),
-            Arrival::TooFarAhead { contiguous: 1 }
-        );
+        assert_eq!(link.judge(2 + WINDOW, digest(7), digest(6)), Arrival::TooFarAhead { contiguous: 1 });
     }
 
     #[test]
@@ -390,10 +337,7 @@ mod tests {
         link.settle(4, digest(4), digest(3), Settled::Void);
         assert_eq!(link.contiguous(), 2);
         assert_eq!(link.delivered_beyond(), []);
-        assert_eq!(
-            link.exceptions().collect::<Vec<_>>(),
-            [(2, Disposition::Refused, "agreement.none")]
-        );
+        assert_eq!(link.exceptions().collect::<Vec<_>>(), [(2, Disposition::Refused, "agreement.none")]);
     }
 
     #[test]

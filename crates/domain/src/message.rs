@@ -27,9 +27,7 @@ impl TryFrom<&[u8]> for MessageId {
     fn try_from(bytes: &[u8]) -> Result<Self, Error> {
         match uuid::Uuid::from_slice(bytes) {
             Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
-            _ => Err(Error::MessageId {
-                found: format!("{} bytes", bytes.len()),
-            }),
+            _ => Err(Error::MessageId { found: format!("{} bytes", bytes.len()) }),
         }
     }
 }
@@ -40,9 +38,7 @@ impl FromStr for MessageId {
     fn from_str(text: &str) -> Result<Self, Error> {
         match uuid::Uuid::try_parse(text) {
             Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
-            _ => Err(Error::MessageId {
-                found: format!("`{text}`"),
-            }),
+            _ => Err(Error::MessageId { found: format!("`{text}`") }),
         }
     }
 }
@@ -160,9 +156,7 @@ impl FromStr for OperationId {
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {
-            Err(Error::Operation {
-                found: text.to_owned(),
-            })
+            Err(Error::Operation { found: text.to_owned() })
         }
     }
 }
@@ -201,12 +195,7 @@ mod tests {
         let id = MessageId::new(1_700_000_000_000, [7; 10]);
         assert_eq!(id.to_string().parse::<MessageId>().unwrap(), id);
         assert_eq!(MessageId::try_from(id.as_bytes().as_slice()).unwrap(), id);
-        assert!(
-            "8c2f6f3e-4a1b-4c2d-8e9f-0a1b2c3d4e5f"
-                .parse::<MessageId>()
-                .is_err(),
-            "version 4"
-        );
+        assert!("8c2f6f3e-4a1b-4c2d-8e9f-0a1b2c3d4e5f".parse::<MessageId>().is_err(), "version 4");
     }
 
     #[test]
@@ -215,9 +204,6 @@ mod tests {
             assert_eq!(kind.as_str().parse::<Kind>().unwrap(), *kind);
         }
         let error = "flash".parse::<Priority>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`flash` is not a priority: expected one of FLASH, URGENT, ROUTINE"
-        );
+        assert_eq!(error.to_string(), "`flash` is not a priority: expected one of FLASH, URGENT, ROUTINE");
     }
 }

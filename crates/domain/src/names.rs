@@ -12,21 +12,10 @@ pub struct UnknownName {
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what,
-            found,
-            expected,
-        } = self;
-        let article = if what.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) {
-            "an"
-        } else {
-            "a"
-        };
-        write!(
-            f,
-            "`{found}` is not {article} {what}: expected one of {}",
-            expected.join(", ")
-        )
+        let Self { what, found, expected } = self;
+        let article =
+            if what.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+        write!(f, "`{found}` is not {article} {what}: expected one of {}", expected.join(", "))
     }
 }
 

@@ -154,21 +154,10 @@ impl Denial {
             Self::OperationNotRunning { .. } => "operation.not_running",
             Self::NotAMember { .. } => "operation.not_a_member",
             Self::NoAgreement { .. } => "agreement.none",
-            Self::NotCovered {
-                what: Gap::Category(_),
-                ..
-            } => "agreement.category",
-            Self::NotCovered {
-                what: Gap::Mode(_), ..
-            } => "agreement.mode",
-            Self::NotCovered {
-                what: Gap::Handling(_),
-                ..
-            } => "agreement.handling",
-            Self::NotCovered {
-                what: Gap::Retention(_),
-                ..
-            } => "agreement.retention",
+            Self::NotCovered { what: Gap::Category(_), .. } => "agreement.category",
+            Self::NotCovered { what: Gap::Mode(_), .. } => "agreement.mode",
+            Self::NotCovered { what: Gap::Handling(_), .. } => "agreement.handling",
+            Self::NotCovered { what: Gap::Retention(_), .. } => "agreement.retention",
             Self::UnknownAgreement { .. } => "agreement.unknown",
         }
     }
@@ -203,9 +192,7 @@ pub fn judge_agreement<'d>(
     directory: &'d Directory,
 ) -> Result<&'d Agreement, Denial> {
     parties_known(question, recipient, directory)?;
-    let agreement = directory
-        .agreement(cited)
-        .ok_or(Denial::UnknownAgreement { digest: cited })?;
+    let agreement = directory.agreement(cited).ok_or(Denial::UnknownAgreement { digest: cited })?;
     match covers(agreement, question, recipient) {
         Coverage::Full => Ok(agreement),
         Coverage::Missing(what) => Err(not_covered(question, recipient, agreement, what)),
@@ -215,38 +202,24 @@ pub fn judge_agreement<'d>(
 
 fn parties_known(question: &Question<'_>, recipient: &AgencyId, directory: &Directory) -> Result<(), Denial> {
     if question.sender == recipient {
-        return Err(Denial::ToItself {
-            agency: recipient.clone(),
-        });
+        return Err(Denial::ToItself { agency: recipient.clone() });
     }
     for agency in [question.sender, recipient] {
         if !directory.agencies.contains_key(agency) {
-            return Err(Denial::UnknownAgency {
-                agency: agency.clone(),
-            });
+            return Err(Denial::UnknownAgency { agency: agency.clone() });
         }
     }
     let Some(id) = question.operation else {
         return Ok(());
     };
-    let operation = directory
-        .operations
-        .get(id)
-        .ok_or_else(|| Denial::UnknownOperation {
-            operation: id.clone(),
-        })?;
+    let operation =
+        directory.operations.get(id).ok_or_else(|| Denial::UnknownOperation { operation: id.clone() })?;
     if !operation.holds_at(question.now) {
-        return Err(Denial::OperationNotRunning {
-            operation: id.clone(),
-            now: question.now,
-        });
+        return Err(Denial::OperationNotRunning { operation: id.clone(), now: question.now });
     }
     for agency in [question.sender, recipient] {
         if !operation.members.contains(agency) {
-            return Err(Denial::NotAMember {
-                operation: id.clone(),
-                agency: agency.clone(),
-            });
+            return Err(Denial::NotAMember { operation: id.clone(), agency: agency.clone() });
         }
     }
     Ok(())
@@ -290,9 +263,5 @@ fn not_covered(question: &Question<'_>, recipient: &AgencyId, agreement: &Agreem
 }
 
 fn no_agreement(question: &Question<'_>, recipient: &AgencyId) -> Denial {
-    Denial::NoAgreement {
-        sender: question.sender.clone(),
-        recipient: recipient.clone(),
-        now: question.now,
-    }
+    Denial::NoAgreement { sender: question.sender.clone(), recipient: recipient.clone(), now: question.now }
 }

@@ -115,11 +115,7 @@ pub struct LinkReceipt {
 impl LinkReceipt {
     /// What this receipt says of one number; `None` when it is not settled.
     pub fn outcome(&self, number: u64) -> Option<Outcome<'_>> {
-        if let Some(exception) = self
-            .exceptions
-            .iter()
-            .find(|exception| exception.number == number)
-        {
+        if let Some(exception) = self.exceptions.iter().find(|exception| exception.number == number) {
             return Some(Outcome::Excepted(exception.disposition, &exception.rule));
         }
         let settled = number <= self.contiguous || self.delivered.iter().any(|range| range.contains(number));
@@ -354,10 +350,7 @@ mod tests {
             read: vec![Range { first: 1, last: 1 }],
         };
         assert_eq!(receipt.outcome(1), Some(Outcome::Read));
-        assert_eq!(
-            receipt.outcome(2),
-            Some(Outcome::Excepted(Disposition::Refused, "agreement.none"))
-        );
+        assert_eq!(receipt.outcome(2), Some(Outcome::Excepted(Disposition::Refused, "agreement.none")));
         assert_eq!(receipt.outcome(3), Some(Outcome::Delivered));
         assert_eq!(receipt.outcome(4), None);
         assert_eq!(receipt.outcome(6), Some(Outcome::Delivered));

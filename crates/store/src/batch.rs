@@ -48,10 +48,7 @@ pub(crate) struct Change {
 impl Batch {
     /// A batch without changes, after which every ledger record below `applied` counts as applied.
     pub fn new(applied: u64) -> Self {
-        Self {
-            applied,
-            changes: Vec::new(),
-        }
+        Self { applied, changes: Vec::new() }
     }
 
     /// Sets the value under a key. Of several changes to one key the last one counts. Values are small: what is large
@@ -62,21 +59,13 @@ impl Batch {
         key: impl Into<Vec<u8>>,
         value: impl Into<Vec<u8>>,
     ) -> &mut Self {
-        self.changes.push(Change {
-            keyspace,
-            key: key.into(),
-            value: Some(value.into()),
-        });
+        self.changes.push(Change { keyspace, key: key.into(), value: Some(value.into()) });
         self
     }
 
     /// Deletes a key, if it is there.
     pub fn delete(&mut self, keyspace: Keyspace, key: impl Into<Vec<u8>>) -> &mut Self {
-        self.changes.push(Change {
-            keyspace,
-            key: key.into(),
-            value: None,
-        });
+        self.changes.push(Change { keyspace, key: key.into(), value: None });
         self
     }
 }
@@ -102,12 +91,7 @@ pub enum Order {
 impl<'a> Range<'a> {
     /// At most `limit` pairs whose key begins with `prefix`, ascending.
     pub fn prefix(prefix: &'a [u8], limit: usize) -> Self {
-        Self {
-            prefix,
-            after: None,
-            order: Order::Ascending,
-            limit,
-        }
+        Self { prefix, after: None, order: Order::Ascending, limit }
     }
 
     /// The same in this order.
@@ -119,9 +103,6 @@ impl<'a> Range<'a> {
     /// The same from behind this key on, in the order of the range: the last key of one page gives the next.
     #[must_use]
     pub fn after(self, key: &'a [u8]) -> Self {
-        Self {
-            after: Some(key),
-            ..self
-        }
+        Self { after: Some(key), ..self }
     }
 }

@@ -45,10 +45,6 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(operation: &'static str, file: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let file = file.into();
-        move |source| Self::Io {
-            operation,
-            file,
-            source,
-        }
+        move |source| Self::Io { operation, file, source }
     }
 }

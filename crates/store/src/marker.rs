@@ -44,18 +44,11 @@ impl Marker {
 
     pub(crate) fn write(&self, dir: &Path) -> Result<(), Error> {
         let new = dir.join(NEW_NAME);
-        let open = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new);
+        let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
         let mut file = open.map_err(Error::io("create", &new))?;
         // These types always have a JSON form; an error could only come from the file.
         let written = serde_json::to_writer(&mut file, self).map_err(std::io::Error::from);
-        written
-            .and_then(|()| file.flush())
-            .map_err(Error::io("write", &new))?;
+        written.and_then(|()| file.flush()).map_err(Error::io("write", &new))?;
         file.sync_all().map_err(Error::io("sync", &new))?;
         fs::rename(&new, dir.join(NAME)).map_err(Error::io("rename", &new))?;
         sync(dir)
@@ -64,7 +57,5 @@ impl Marker {
 
 /// Makes a file, or the names in a directory, durable.
 pub(crate) fn sync(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::io("sync", path))
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
 }

@@ -47,10 +47,7 @@ impl Projections for Memory {
         let Some(bounds) = bounds else {
             return Ok(Vec::new());
         };
-        let pairs = state
-            .pairs
-            .range(bounds)
-            .map(|(key, value)| (key[skipped..].to_vec(), value.clone()));
+        let pairs = state.pairs.range(bounds).map(|(key, value)| (key[skipped..].to_vec(), value.clone()));
         Ok(match range.order {
             Order::Ascending => pairs.take(range.limit).collect(),
             Order::Descending => pairs.rev().take(range.limit).collect(),
@@ -60,10 +57,7 @@ impl Projections for Memory {
     fn apply(&self, batch: Batch) -> Result<(), Error> {
         let mut state = self.state();
         if batch.applied < state.applied {
-            return Err(Error::Backwards {
-                applied: state.applied,
-                asked: batch.applied,
-            });
+            return Err(Error::Backwards { applied: state.applied, asked: batch.applied });
         }
         for change in batch.changes {
             let key = change.keyspace.full_key(&change.key);

@@ -108,11 +108,7 @@ pub struct Store {
 impl Store {
     /// Opens the projections in `dir`, or starts anew when what is there cannot be believed.
     pub fn open(dir: &Path, basis: &Basis<'_>) -> Result<(Self, Opened), Error> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(Error::io("create", dir))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
         let data = dir.join(DATA);
         let (tree, opened) = match reuse(dir, basis)? {
             Ok((tree, applied)) => (tree, Opened::Reused { applied }),
@@ -136,36 +132,18 @@ impl Store {
         };
         // Before the first change: from here on a restart of the machine means a rebuild.
         marker.write(dir)?;
-        Ok((
-            Self {
-                dir: dir.to_owned(),
-                tree,
-                marker,
-                applied: Mutex::new(applied),
-            },
-            opened,
-        ))
+        Ok((Self { dir: dir.to_owned(), tree, marker, applied: Mutex::new(applied) }, opened))
     }
 
     /// Makes everything durable and marks it clean. Without this call the projections are believed only until the
     /// machine restarts.
     pub fn close(self) -> Result<(), Error> {
-        let Self {
-            dir,
-            tree,
-            marker,
-            applied,
-        } = self;
+        let Self { dir, tree, marker, applied } = self;
         tree.flush().map_err(sled_error("flush", &dir))?;
         drop(tree);
         sync_tree(&dir.join(DATA))?;
         let index = applied.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Marker {
-            clean: true,
-            index,
-            ..marker
-        }
-        .write(&dir)
+        Marker { clean: true, index, ..marker }.write(&dir)
     }
 
     fn applied_lock(&self) -> MutexGuard<'_, u64> {
@@ -179,10 +157,7 @@ impl Projections for Store {
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let value = self
-            .tree
-            .get(keyspace.full_key(key))
-            .map_err(sled_error("read", &self.dir))?;
+        let value = self.tree.get(keyspace.full_key(key)).map_err(sled_error("read", &self.dir))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -204,10 +179,7 @@ impl Projections for Store {
     fn apply(&self, batch: Batch) -> Result<(), Error> {
         let mut applied = self.applied_lock();
         if batch.applied < *applied {
-            return Err(Error::Backwards {
-                applied: *applied,
-                asked: batch.applied,
-            });
+            return Err(Error::Backwards { applied: *applied, asked: batch.applied });
         }
         let mut changes = sled::Batch::default();
         for change in batch.changes {
@@ -218,9 +190,7 @@ impl Projections for Store {
             }
         }
         changes.insert(APPLIED_KEY, &batch.applied.to_be_bytes());
-        self.tree
-            .apply_batch(changes)
-            .map_err(sled_error("change", &self.dir))?;
+        self.tree.apply_batch(changes).map_err(sled_error("change", &self.dir))?;
         *applied = batch.applied;
         Ok(())
     }
@@ -232,10 +202,7 @@ fn reuse(dir: &Path, basis: &Basis<'_>) -> Result<Result<(sled::Db, u64), Reason
         return Ok(Err(Reason::New));
     };
     if marker.schema != basis.schema {
-        return Ok(Err(Reason::Schema {
-            found: marker.schema,
-            expected: basis.schema,
-        }));
+        return Ok(Err(Reason::Schema { found: marker.schema, expected: basis.schema }));
     }
     if marker.incarnation != HEXLOWER.encode(&basis.incarnation) {
         return Ok(Err(Reason::Incarnation));
@@ -250,16 +217,10 @@ fn reuse(dir: &Path, basis: &Basis<'_>) -> Result<Result<(sled::Db, u64), Reason
         return Ok(Err(Reason::Unreadable));
     };
     if marker.clean && marker.index != applied {
-        return Ok(Err(Reason::Differs {
-            closed: marker.index,
-            found: applied,
-        }));
+        return Ok(Err(Reason::Differs { closed: marker.index, found: applied }));
     }
     if applied > basis.ledger_next {
-        return Ok(Err(Reason::Ahead {
-            applied,
-            ledger_next: basis.ledger_next,
-        }));
+        return Ok(Err(Reason::Ahead { applied, ledger_next: basis.ledger_next }));
     }
     Ok(Ok((tree, applied)))
 }
@@ -272,16 +233,12 @@ fn sled_open(data: &Path) -> Result<sled::Db, Error> {
         .mode(sled::Mode::LowSpace);
     // sled panics on some files that are not as it left them.
     let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-    opened
-        .map_err(|_| Error::Unreadable { dir: data.to_owned() })?
-        .map_err(sled_error("open", data))
+    opened.map_err(|_| Error::Unreadable { dir: data.to_owned() })?.map_err(sled_error("open", data))
 }
 
 fn applied_in(tree: &sled::Db) -> sled::Result<u64> {
     let value = tree.get(APPLIED_KEY)?;
-    Ok(value
-        .and_then(|value| value.as_ref().try_into().ok())
-        .map_or(0, u64::from_be_bytes))
+    Ok(value.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 /// Syncs every file below `dir`, and the directories themselves: sled's flush does not.
@@ -299,9 +256,5 @@ fn sync_tree(dir: &Path) -> Result<(), Error> {
 
 fn sled_error(operation: &'static str, dir: &Path) -> impl FnOnce(sled::Error) -> Error {
     let dir = dir.to_owned();
-    move |source| Error::Sled {
-        operation,
-        dir,
-        source,
-    }
+    move |source| Error::Sled { operation, dir, source }
 }

@@ -11,12 +11,7 @@ const INBOX: Keyspace = Keyspace::new("inbox");
 const INBOX_TIME: Keyspace = Keyspace::new("inbox-time");
 
 fn basis() -> Basis<'static> {
-    Basis {
-        boot_id: "boot",
-        incarnation: [1; 16],
-        ledger_next: u64::MAX,
-        schema: 1,
-    }
+    Basis { boot_id: "boot", incarnation: [1; 16], ledger_next: u64::MAX, schema: 1 }
 }
 
 /// Runs the check on each kind, fresh.
@@ -36,24 +31,13 @@ fn a_batch_is_visible_whole_with_its_index() {
     on_both(|projections| {
         assert_eq!(projections.applied(), 0);
         let mut batch = Batch::new(3);
-        batch
-            .put(INBOX, "a", "1")
-            .put(INBOX, "b", "2")
-            .put(INBOX_TIME, "a", "other")
-            .delete(INBOX, "none");
+        batch.put(INBOX, "a", "1").put(INBOX, "b", "2").put(INBOX_TIME, "a", "other").delete(INBOX, "none");
         projections.apply(batch).unwrap();
         assert_eq!(projections.applied(), 3);
         assert_eq!(projections.get(INBOX, b"a").unwrap(), Some(b"1".to_vec()));
-        assert_eq!(
-            projections.get(INBOX_TIME, b"a").unwrap(),
-            Some(b"other".to_vec())
-        );
+        assert_eq!(projections.get(INBOX_TIME, b"a").unwrap(), Some(b"other".to_vec()));
         let mut batch = Batch::new(4);
-        batch
-            .put(INBOX, "a", "3")
-            .delete(INBOX, "a")
-            .put(INBOX, "c", "4")
-            .put(INBOX, "c", "5");
+        batch.put(INBOX, "a", "3").delete(INBOX, "a").put(INBOX, "c", "4").put(INBOX, "c", "5");
         projections.apply(batch).unwrap();
         assert_eq!(projections.get(INBOX, b"a").unwrap(), None);
         assert_eq!(projections.get(INBOX, b"c").unwrap(), Some(b"5".to_vec()));
@@ -67,10 +51,7 @@ fn a_batch_that_goes_back_is_refused_whole() {
         let mut batch = Batch::new(4);
         batch.put(INBOX, "a", "1");
         let refused = projections.apply(batch).unwrap_err();
-        assert!(
-            matches!(refused, Error::Backwards { applied: 5, asked: 4 }),
-            "{refused}"
-        );
+        assert!(matches!(refused, Error::Backwards { applied: 5, asked: 4 }), "{refused}");
         assert_eq!(projections.get(INBOX, b"a").unwrap(), None);
         projections.apply(Batch::new(5)).unwrap();
     });
@@ -86,25 +67,14 @@ fn ranges_keep_to_their_keyspace_and_prefix_and_page_both_ways() {
         projections.apply(batch).unwrap();
         let scan = |range| projections.scan(INBOX, &range).unwrap();
         let all = scan(Range::prefix(b"a", 10));
-        assert_eq!(
-            all,
-            [
-                pair(b"a", "v"),
-                pair(b"a\x00", "v"),
-                pair(b"a\xff", "v"),
-                pair(b"a\xff\xff", "v")
-            ]
-        );
+        assert_eq!(all, [pair(b"a", "v"), pair(b"a\x00", "v"), pair(b"a\xff", "v"), pair(b"a\xff\xff", "v")]);
         assert_eq!(scan(Range::prefix(b"a\xff", 10)), all[2..]);
         assert_eq!(scan(Range::prefix(b"", 10)).len(), 6);
         assert_eq!(scan(Range::prefix(b"a", 2)), all[..2]);
         assert_eq!(scan(Range::prefix(b"a", 2).after(b"a\x00")), all[2..]);
         let back = |range: Range<'static>| scan(range.ordered(Order::Descending));
         assert_eq!(back(Range::prefix(b"a", 1)), all[3..]);
-        assert_eq!(
-            back(Range::prefix(b"a", 9).after(b"a\xff")),
-            [all[1].clone(), all[0].clone()]
-        );
+        assert_eq!(back(Range::prefix(b"a", 9).after(b"a\xff")), [all[1].clone(), all[0].clone()]);
         assert_eq!(scan(Range::prefix(b"a", 9).after(b"b")), []);
         assert_eq!(back(Range::prefix(b"a", 9).after(b"a")), []);
         assert_eq!(scan(Range::prefix(b"b", 9).after(b"a")), [pair(b"b", "v")]);

@@ -10,12 +10,7 @@ use sealpost_store::{Basis, Batch, Keyspace, Opened, Projections, Reason, Store}
 const INBOX: Keyspace = Keyspace::new("inbox");
 
 fn basis(boot_id: &str) -> Basis<'_> {
-    Basis {
-        boot_id,
-        incarnation: [1; 16],
-        ledger_next: 10,
-        schema: 1,
-    }
+    Basis { boot_id, incarnation: [1; 16], ledger_next: 10, schema: 1 }
 }
 
 /// A store that has applied the first seven records, still open.
@@ -42,17 +37,9 @@ fn reopen(dir: &Path, basis: &Basis<'_>) -> Opened {
 fn closed_cleanly_they_are_believed_after_a_restart_of_the_machine() {
     let dir = tempfile::tempdir().unwrap();
     open_at_seven(dir.path()).close().unwrap();
-    assert_eq!(
-        reopen(dir.path(), &basis("second")),
-        Opened::Reused { applied: 7 }
-    );
+    assert_eq!(reopen(dir.path(), &basis("second")), Opened::Reused { applied: 7 });
     // Opened and not closed since: the mark of cleanness is gone.
-    assert_eq!(
-        reopen(dir.path(), &basis("third")),
-        Opened::Rebuild {
-            reason: Reason::Restarted
-        }
-    );
+    assert_eq!(reopen(dir.path(), &basis("third")), Opened::Rebuild { reason: Reason::Restarted });
 }
 
 #[test]
@@ -60,44 +47,18 @@ fn after_a_killed_program_they_are_believed_while_the_machine_runs() {
     let dir = tempfile::tempdir().unwrap();
     drop(open_at_seven(dir.path()));
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Reused { applied: 7 });
-    assert_eq!(
-        reopen(dir.path(), &basis("second")),
-        Opened::Rebuild {
-            reason: Reason::Restarted
-        }
-    );
+    assert_eq!(reopen(dir.path(), &basis("second")), Opened::Rebuild { reason: Reason::Restarted });
 }
 
 #[test]
 fn they_are_rebuilt_for_another_ledger_layout_or_an_older_ledger() {
-    let other = Basis {
-        incarnation: [2; 16],
-        ..basis("first")
-    };
-    let layout = Basis {
-        schema: 2,
-        ..basis("first")
-    };
-    let older = Basis {
-        ledger_next: 6,
-        ..basis("first")
-    };
+    let other = Basis { incarnation: [2; 16], ..basis("first") };
+    let layout = Basis { schema: 2, ..basis("first") };
+    let older = Basis { ledger_next: 6, ..basis("first") };
     for (basis, reason) in [
         (other, Reason::Incarnation),
-        (
-            layout,
-            Reason::Schema {
-                found: 1,
-                expected: 2,
-            },
-        ),
-        (
-            older,
-            Reason::Ahead {
-                applied: 7,
-                ledger_next: 6,
-            },
-        ),
+        (layout, Reason::Schema { found: 1, expected: 2 }),
+        (older, Reason::Ahead { applied: 7, ledger_next: 6 }),
     ] {
         let dir = tempfile::tempdir().unwrap();
         open_at_seven(dir.path()).close().unwrap();
@@ -111,26 +72,15 @@ fn files_that_were_lost_or_spoilt_mean_a_rebuild() {
     open_at_seven(dir.path()).close().unwrap();
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     let differs = Reason::Differs { closed: 7, found: 0 };
-    assert_eq!(
-        reopen(dir.path(), &basis("first")),
-        Opened::Rebuild { reason: differs }
-    );
+    assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: differs });
 
     let dir = tempfile::tempdir().unwrap();
     open_at_seven(dir.path()).close().unwrap();
     fs::write(dir.path().join("sled/conf"), b"not what it was").unwrap();
-    assert_eq!(
-        reopen(dir.path(), &basis("first")),
-        Opened::Rebuild {
-            reason: Reason::Unreadable
-        }
-    );
+    assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::Unreadable });
 
     let dir = tempfile::tempdir().unwrap();
     open_at_seven(dir.path()).close().unwrap();
     fs::write(dir.path().join("marker.json"), b"{").unwrap();
-    assert_eq!(
-        reopen(dir.path(), &basis("first")),
-        Opened::Rebuild { reason: Reason::New }
-    );
+    assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
 }

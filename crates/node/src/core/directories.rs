@@ -71,6 +71,10 @@ impl Core {
         round: &mut Round,
         signed: &Signed,
     ) -> Result<(), NotInstalled> {
+        // Verified against what is durable: two versions in one round could not both follow it.
+        if round.records().iter().any(|draft| matches!(draft.record, Record::Directory(_))) {
+            return Err(NotInstalled("another version is being recorded".to_owned()));
+        }
         let directory = self.directories.open(signed).map_err(NotInstalled)?;
         let record = Record::Directory(directory.version);
         round.record(env, record, signed_to_bytes(signed).into());

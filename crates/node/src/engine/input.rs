@@ -106,6 +106,9 @@ impl Mark {
     }
 }
 
+/// What a statement takes without its payload, about.
+const STATEMENT_BYTES: usize = 16 << 10;
+
 impl Input {
     /// Bytes that it adds to a round, about.
     pub(super) fn bytes(&self) -> usize {
@@ -117,7 +120,10 @@ impl Input {
                 Verified::Failed(_) => 0,
             },
             Self::Directory { signed, .. } => signed.payload.len(),
-            Self::Acknowledge { .. } | Self::Accepted { .. } | Self::Said { .. } => 1024,
+            Self::Accepted { statement, .. } | Self::Said { statement, .. } => {
+                STATEMENT_BYTES + statement.payload.len()
+            }
+            Self::Acknowledge { .. } => STATEMENT_BYTES,
         }
     }
 }

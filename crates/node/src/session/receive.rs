@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use sealpost_crypto::digest::sha256;
+use sealpost_domain::envelope::HEADER_BYTES_MAX;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1 as pb;
@@ -45,6 +46,7 @@ pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> R
     let (mark, mut settled) = Mark::new();
     let mut verifying = FuturesOrdered::new();
     let mut unacknowledged = VecDeque::new();
+    let credit = usize::try_from(session.settings.credit).unwrap_or(usize::MAX);
     loop {
         tokio::select! {
             biased;
@@ -67,6 +69,9 @@ pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> R
                     Some(Told::Batch(batch)) => {
                         let hub = incarnation(&batch.hub_incarnation)?;
                         know(session, hub);
+                        if unacknowledged.len() + batch.deliveries.len() > credit {
+                            return Err(Ended::Protocol("more envelopes came than were asked for".to_owned()));
+                        }
                         for message in batch.deliveries {
                             unacknowledged.push_back(message.index);
                             verifying.push_back(verify(session, message, Origin { hub, lane: priority }));
@@ -133,14 +138,15 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
                 peer: None,
                 header: Some(sha256(&header)),
                 detail: error.to_string(),
-                exhibits: vec![header],
+                exhibits: vec![header.slice(..header.len().min(HEADER_BYTES_MAX))],
             };
             return Ok((index, Verified::Unproven(Box::new(alarm))));
         }
     };
     let mut directories = session.shared.directory.subscribe();
     let mut verified = judge(session, &delivery, origin).await?;
-    if matches!(verified, Verified::Unproven(_)) && wants_newer(session, &delivery) {
+    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == "key.unknown");
+    if unknown_key && wants_newer(session, &delivery) {
         // It is judged by what is installed then, newer or not.
         let _ = tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await;
         verified = judge(session, &delivery, origin).await?;

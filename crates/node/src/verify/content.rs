@@ -88,7 +88,8 @@ fn permitted(
     directory: &Directory,
     now: Instant,
 ) -> Result<(), &'static str> {
-    let retention = Some(retention::span(header.sent_at, until));
+    // Counted from now at the latest: a time of sending in the future buys no longer retention.
+    let retention = Some(retention::span(header.sent_at.min(now), until));
     let question = Question { retention, ..Question::of_header(header, now) };
     let cited =
         header.recipients.get(me).map(|recipient| recipient.agreement).ok_or("recipient.not_named")?;

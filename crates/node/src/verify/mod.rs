@@ -21,7 +21,7 @@ use sealpost_crypto::wrap::{self, SealingPrivateKey, WrapContext};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::{Header, OpenedCommitment};
+use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Incarnation, Position};
 use sealpost_domain::message::Priority;
@@ -62,6 +62,14 @@ pub enum Verified {
     Failed(sealpost_ledger::bucket::Error),
 }
 
+/// An envelope whose sender and position are proven.
+struct Proven {
+    header: Header,
+    wrapped: WrapContent,
+    /// The one that holds; what else was sent along is not kept.
+    signature: Signature,
+}
+
 /// Why nothing is proven.
 struct Unproven {
     rule: &'static str,
@@ -84,7 +92,8 @@ impl Verifier {
         rng: &mut dyn CryptoRng,
     ) -> Verified {
         let digest = sha256(&delivery.header);
-        let (header, wrapped) = match self.prove(delivery, origin, digest, directory, now) {
+        let proven = self.prove(delivery, origin, digest, directory, now);
+        let Proven { header, wrapped, signature } = match proven {
             Ok(proven) => proven,
             Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven))),
         };
@@ -94,7 +103,7 @@ impl Verifier {
             priority: header.priority,
             header: delivery.header.clone(),
             digest,
-            signatures: delivery.signatures.clone(),
+            signatures: vec![signature.clone()],
             commitment: wrapped.commitment,
             cursor,
             settlement,
@@ -131,9 +140,9 @@ impl Verifier {
         digest: Digest,
         directory: &Directory,
         now: Instant,
-    ) -> Result<(Header, WrapContent), Unproven> {
+    ) -> Result<Proven, Unproven> {
         let refuse = |rule, detail: String| Unproven { rule, detail };
-        let signer =
+        let (signer, signature) =
             statements::signer(PayloadType::Header, &delivery.header, &delivery.signatures, directory, now)
                 .map_err(|fault| refuse(fault.rule(), fault.to_string()))?;
         let header = header_from_bytes(&delivery.header)
@@ -159,7 +168,7 @@ impl Verifier {
             let detail = "the wrap names another position than the signed header commits to".to_owned();
             return Err(refuse("link.commitment", detail));
         }
-        Ok((header, wrapped))
+        Ok(Proven { header, wrapped, signature: signature.clone() })
     }
 
     fn unwrap(&self, delivery: &Delivery, header: &Header, digest: &Digest) -> Result<WrapContent, Unproven> {

@@ -73,14 +73,14 @@ impl Fault {
     }
 }
 
-/// The agency of which a node signed these bytes.
-pub fn signer<'d>(
+/// The agency of which a node signed these bytes, and the signature that holds.
+pub fn signer<'d, 's>(
     kind: PayloadType,
     payload: &[u8],
-    signatures: &[Signature],
+    signatures: &'s [Signature],
     directory: &'d Directory,
     now: Instant,
-) -> Result<&'d AgencyId, Fault> {
+) -> Result<(&'d AgencyId, &'s Signature), Fault> {
     let mut failed = None;
     for signature in signatures {
         let listed = directory.agencies.keys().find_map(|agency| {
@@ -88,7 +88,7 @@ pub fn signer<'d>(
         });
         let Some((agency, record)) = listed else { continue };
         if verifies(&record.key.bytes, kind, payload, signature) {
-            return Ok(agency);
+            return Ok((agency, signature));
         }
         failed = Some(signature.key_id);
     }
@@ -142,7 +142,7 @@ pub fn control(
         | ControlType::Proof => return Ok(None),
     };
     let Signed { payload, signatures } = &frame.statement;
-    let signer = signer(kind, payload, signatures, directory, now)?;
+    let (signer, _) = signer(kind, payload, signatures, directory, now)?;
     let (said, from, to) = match kind {
         PayloadType::Receipt => {
             let receipt = parse::<Receipt>(payload)?;

@@ -59,6 +59,10 @@ impl Core {
             incarnation: position.incarnation,
         };
         let (rule, detail) = match self.inbox.judge(&key, position.number, arrived.digest, previous) {
+            Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => (
+                "link.too_many",
+                format!("{} begins one more link, in incarnation {}", arrived.sender, position.incarnation),
+            ),
             Arrival::Next | Arrival::AfterGap => {
                 self.inbox.hold(key, position.number, arrived.digest, previous);
                 let body = arrived.body.as_ref().map_or_else(Bytes::new, stored_body_to_bytes);

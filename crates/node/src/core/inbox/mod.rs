@@ -30,6 +30,9 @@ struct LinkKey {
     incarnation: Incarnation,
 }
 
+/// In how many lanes and lives of its ledger a sender is heard: a receipt speaks of all of them.
+const LINKS_MAX: usize = 96;
+
 /// Everything about what the node receives.
 pub struct Inbox {
     me: AgencyId,
@@ -80,6 +83,13 @@ impl Inbox {
 
     fn link(&self, sender: &AgencyId, priority: Priority, position: Position) -> Option<&Received> {
         self.links.get(&LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation })
+    }
+
+    /// Whether a link is known, or its sender may begin another one.
+    fn admits(&self, key: &LinkKey) -> bool {
+        let of_sender = |other: &&LinkKey| other.sender == key.sender;
+        let new = self.tentative.keys().filter(|other| !self.links.contains_key(*other));
+        self.links.contains_key(key) || self.links.keys().chain(new).filter(of_sender).count() < LINKS_MAX
     }
 
     /// Judges a position, with what was decided in this round.

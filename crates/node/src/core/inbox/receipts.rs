@@ -18,7 +18,7 @@ use crate::core::{Core, Env, Error, Round, sign};
 
 /// What one receipt holds at most, so that its record stays below the largest leaf.
 const EXCEPTIONS_MAX: usize = 256;
-const RANGES_MAX: usize = 1024;
+const RANGES_MAX: usize = 512;
 
 /// What is told to one sender.
 #[derive(Default)]

@@ -31,6 +31,7 @@ impl Core {
         let key =
             LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
         let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
+            Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => "link.too_many",
             Arrival::Next | Arrival::AfterGap => {
                 self.inbox.hold(key, void.number, void.header, void.previous);
                 round.record(env, Record::Voided(statement.clone()), Bytes::new());
@@ -46,7 +47,7 @@ impl Core {
             rule,
             peer: Some(void.sender.clone()),
             header: Some(void.header),
-            detail: format!("the void of number {} contradicts what was settled", void.number),
+            detail: format!("the void of number {} is not taken", void.number),
             exhibits: vec![statement.payload.clone()],
         };
         self.alarm(env, round, alarm);

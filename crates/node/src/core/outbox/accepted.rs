@@ -13,8 +13,9 @@ use sealpost_wire::statement::Payload as _;
 use super::{LinkKey, Outbox, Progress};
 use crate::core::{Core, Env, Error, Round, sign};
 
-/// The hub's word for a recipient whose wrap we left out, since it has no sealing key now: no decision.
-const LEFT_OUT: &str = "wrap.missing";
+/// The hub's word for a recipient whose wrap we left out, since it has the message already or has no sealing key now:
+/// no decision.
+pub const LEFT_OUT: &str = "wrap.missing";
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
 

@@ -22,6 +22,7 @@ use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
+pub use accepted::LEFT_OUT;
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;

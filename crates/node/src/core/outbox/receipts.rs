@@ -60,6 +60,10 @@ impl Outbox {
         }) {
             return Judgement::Old;
         }
+        // Of no use from somebody to whom nothing was ever sent.
+        if !self.links.keys().any(|link| link.recipient == receipt.recipient) {
+            return Judgement::Old;
+        }
         for link in &receipt.links {
             let Some(own) = self.links.get(&key_of(receipt, link)) else {
                 if link.contiguous == 0 && link.delivered.is_empty() {
@@ -100,6 +104,7 @@ impl Outbox {
         let Some(own) = self.links.get_mut(&key) else { return };
         let last = own.head().number;
         let counted = own.receipt_up_to(link.contiguous);
+        let own_receipted = own.receipted();
         for number in counted {
             // A number that we voided counts as settled too: it proves no delivery.
             let voided = self.links.get(&key).and_then(|own| own.entry(number)).is_none_or(|entry| {
@@ -110,7 +115,8 @@ impl Outbox {
             }
         }
         for range in &link.delivered {
-            for number in range.first..=range.last.min(last) {
+            let news = own_receipted + 1;
+            for number in range.first.max(news)..=range.last.min(last) {
                 self.settle(of, number, DeliveryState::Delivered, None, at);
             }
         }
