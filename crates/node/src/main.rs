@@ -39,7 +39,8 @@ enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// Read the configuration and every file that it names, tell all faults, and change nothing.
+    /// Read the configuration and tell all its faults, then every file that it names up to the first fault; change
+    /// nothing.
     CheckConfig,
 }
 

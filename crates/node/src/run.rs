@@ -131,7 +131,7 @@ impl Node {
             inputs.clone(),
         );
         let to_hub = Endpoint::new(
-            files.credentials,
+            files.credentials.clone(),
             roots.trust().clone(),
             Admission::new([Admitted::Hub]),
             Arc::new(clock.clone()),
@@ -149,8 +149,7 @@ impl Node {
 
         let own = |role| Admitted::Agency(config.agency.clone(), role);
         let admission = Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)]);
-        let credentials = config.tls.credentials()?;
-        let door = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock));
+        let door = Endpoint::new(files.credentials, roots.trust().clone(), admission, Arc::new(clock));
         let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());

@@ -33,7 +33,7 @@ impl Action {
         match self {
             Self::Publish | Self::Read => &[Role::System, Role::Officer],
             Self::Stats => &[Role::Officer, Role::Auditor],
-            Self::Status => Role::ALL,
+            Self::Status => &[Role::System, Role::Officer, Role::Auditor],
         }
     }
 
@@ -97,7 +97,7 @@ mod tests {
             (Action::Publish, [false, true, true, false]),
             (Action::Read, [false, true, true, false]),
             (Action::Stats, [false, false, true, true]),
-            (Action::Status, [true, true, true, true]),
+            (Action::Status, [false, true, true, true]),
         ];
         for (action, allowed) in table {
             for (role, allowed) in Role::ALL.iter().zip(allowed) {
