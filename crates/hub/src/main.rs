@@ -29,7 +29,8 @@ struct Arguments {
 enum Command {
     /// Run until SIGTERM or SIGINT; a second one ends at once.
     Run,
-    /// Read the configuration and every file that it names, tell all faults, and change nothing.
+    /// Read the configuration and tell all its faults, then every file that it names up to the first fault; change
+    /// nothing.
     CheckConfig,
 }
 

@@ -39,11 +39,12 @@ pub fn verify(
     now: Instant,
 ) -> Result<Sound, &'static str> {
     let Envelope { header: bytes, signatures, sealed, wraps } = envelope;
+    // The certificate says whose signature to look for: nothing is parsed before it holds.
+    let signatures = holding(signatures, &bytes, sender, directory, now)?;
     let header = header_from_bytes(&bytes).map_err(|_| rule::HEADER_MALFORMED)?;
     if header.sender != *sender {
         return Err(rule::SENDER_FORGED);
     }
-    let signatures = holding(signatures, &bytes, sender, directory, now)?;
     if sha256(&sealed) != header.sealed_digest {
         return Err(rule::SEALED_DIGEST);
     }
@@ -139,7 +140,7 @@ mod tests {
         };
         for at in 0..envelope.header.len() {
             let header = flip(&envelope.header, at);
-            refused(&network, Envelope { header, ..envelope.clone() });
+            assert_eq!(refused(&network, Envelope { header, ..envelope.clone() }), "signature.invalid");
         }
         for at in 0..64 {
             let mut flipped = envelope.clone();
@@ -156,7 +157,7 @@ mod tests {
     fn somebody_elses_envelope_or_key_is_refused() {
         let network = Network::new();
         let theirs = network.envelope("DE-ZKA", &["HK-CED"], Priority::Flash, 1);
-        assert_eq!(refused(&network, theirs.clone()), "sender.forged");
+        assert_eq!(refused(&network, theirs.clone()), "key.unknown");
         let mut signed_by_another = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
         signed_by_another.signatures = theirs.signatures;
         assert_eq!(refused(&network, signed_by_another), "key.unknown");

@@ -1,54 +1,12 @@
 //! The sections that the configurations of hub and node have in common.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sealpost_crypto::tls::{self, Credentials};
 
-use crate::acceptor::Limits;
 use crate::config::{Field, Reader};
 use crate::telemetry::{self, Format};
-
-/// `[listen]`: the door.
-#[derive(Clone, Copy, Debug)]
-pub struct Listen {
-    /// Where.
-    pub address: SocketAddr,
-    /// How much it takes.
-    pub limits: Limits,
-}
-
-impl Listen {
-    /// Asks for the section's keys.
-    pub fn read(reader: &mut Reader<'_>) -> Field<Self> {
-        let mut section = reader.section("listen", "Where connections are taken, and how many.");
-        let address = section.required("address", "Address and port; port 0 takes a free one.");
-        let connections_max = section.within(
-            "connections_max",
-            "Connections at one time; more are refused.",
-            1024_usize,
-            1..=65_536,
-        );
-        let handshakes_max =
-            section.within("handshakes_max", "TLS handshakes at one time; more wait.", 64_usize, 1..=4096);
-        let second = Duration::from_secs(1);
-        let handshake_timeout = section.within(
-            "handshake_timeout",
-            "How long a TLS handshake may take.",
-            5 * second,
-            second..=60 * second,
-        );
-        Field::build(|| {
-            let limits = Limits {
-                connections_max: connections_max.take()?,
-                handshakes_max: handshakes_max.take()?,
-                handshake_timeout: handshake_timeout.take()?,
-            };
-            Some(Self { address: address.take()?, limits })
-        })
-    }
-}
 
 /// `[tls]`: who this program is.
 #[derive(Clone, Debug)]

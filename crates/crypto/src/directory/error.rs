@@ -326,9 +326,9 @@ impl Error {
             | Self::Issued { .. }
             | Self::RootChanged { .. } => "directory.chain",
             Self::RevocationDropped { .. } | Self::RevokedTwice { .. } => "directory.revocation",
-            Self::KeyTwice { .. } => "directory.key-twice",
+            Self::KeyTwice { .. } => "directory.key_twice",
             Self::Root { .. } | Self::NotARoot { .. } => "directory.root",
-            Self::HubKey { .. } => "directory.hub-key",
+            Self::HubKey { .. } => "directory.hub_key",
             Self::NoJurisdiction { .. } => "directory.jurisdiction",
             Self::NotByRoot { statement, .. }
             | Self::NotByAgency { statement, .. }
@@ -337,10 +337,10 @@ impl Error {
             | Self::SigningKey { statement, .. }
             | Self::SealingKeyLength { statement, .. }
             | Self::SealingKey { statement, .. } => match statement.term {
-                Term::SigningKey => "directory.signing-key",
-                Term::SealingKey => "directory.sealing-key",
+                Term::SigningKey => "directory.signing_key",
+                Term::SealingKey => "directory.sealing_key",
             },
-            Self::Epoch { .. } => "directory.sealing-key",
+            Self::Epoch { .. } => "directory.sealing_key",
             Self::Agreement { .. } | Self::NotByParty { .. } | Self::AgreementTwice { .. } => {
                 "directory.agreement"
             }

@@ -31,7 +31,7 @@ pub use programs::{Programs, build};
 const PATIENCE: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A network whose programs can be started, killed and stopped.
+/// A network whose programs run; its hub can be killed and started again.
 #[derive(Debug)]
 pub struct Running {
     /// The network: its files, addresses and people.
@@ -59,8 +59,6 @@ pub enum Caller {
     System,
     /// Its first officer.
     Officer,
-    /// Its first auditor.
-    Auditor,
 }
 
 /// Makes a network in a new folder, with ports that are free now. `None`: every agency of the roster.
@@ -115,28 +113,12 @@ impl Running {
     }
 
     /// Starts the node of an agency.
-    pub fn start_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
+    fn start_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
         let config = self.agency(agency)?.config.clone();
         let log = self.logs.join(format!("{agency}.log"));
         let program = Program::start(agency.as_str(), &self.programs.node, &config, &log)?;
         self.nodes.insert(agency.clone(), program);
         Ok(())
-    }
-
-    /// Ends a node at once, as a power failure would.
-    pub async fn kill_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
-        match self.nodes.remove(agency) {
-            Some(program) => program.kill().await,
-            None => Err(Error::NotThere { what: "running node", agency: agency.to_string() }),
-        }
-    }
-
-    /// Ends a node in order.
-    pub async fn stop_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
-        match self.nodes.remove(agency) {
-            Some(program) => program.stop().await,
-            None => Err(Error::NotThere { what: "running node", agency: agency.to_string() }),
-        }
     }
 
     /// Waits until a node's gateway serves (gRPC health) and gives a connection to it.
@@ -197,14 +179,12 @@ impl Running {
         let (what, holders) = match caller {
             Caller::System => ("system", &listed.systems),
             Caller::Officer => ("officer", &listed.officers),
-            Caller::Auditor => ("auditor", &listed.auditors),
         };
         let holder = holders.first().ok_or_else(|| Error::NotThere { what, agency: agency.to_string() })?;
         Ok(self.profile_of(agency.clone(), listed.gateway.to_string(), holder))
     }
 
-    /// The same for whoever holds a certificate.
-    pub fn profile_of(&self, agency: AgencyId, gateway: String, holder: &Holder) -> Profile {
+    fn profile_of(&self, agency: AgencyId, gateway: String, holder: &Holder) -> Profile {
         Profile {
             agency,
             gateway,
