@@ -35,8 +35,8 @@ fn help_names_the_commands() {
 
     Commands:
       run           Run until SIGTERM or SIGINT; a second one ends at once
-      check-config  Read the configuration and every file that it names, tell all faults, and change
-                    nothing
+      check-config  Read the configuration and tell all its faults, then every file that it names up to
+                    the first fault; change nothing
       help          Print this message or the help of the given subcommand(s)
 
     Options:

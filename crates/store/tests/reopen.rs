@@ -23,6 +23,21 @@ fn open_at_seven(dir: &Path) -> Store {
     store
 }
 
+/// Waits until the dropped store's threads have let go of its files; the system frees those of a killed program.
+fn wait_for_lock(dir: &Path) {
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name == "db") {
+                fs::File::open(path).unwrap().lock().unwrap();
+            }
+        }
+    }
+}
+
 fn reopen(dir: &Path, basis: &Basis<'_>) -> Opened {
     let (store, opened) = Store::open(dir, basis).unwrap();
     let expected = match opened {
@@ -46,7 +61,9 @@ fn closed_cleanly_they_are_believed_after_a_restart_of_the_machine() {
 fn after_a_killed_program_they_are_believed_while_the_machine_runs() {
     let dir = tempfile::tempdir().unwrap();
     drop(open_at_seven(dir.path()));
+    wait_for_lock(dir.path());
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Reused { applied: 7 });
+    wait_for_lock(dir.path());
     assert_eq!(reopen(dir.path(), &basis("second")), Opened::Rebuild { reason: Reason::Restarted });
 }
 

@@ -222,7 +222,7 @@ async fn bad_envelopes_are_refused_one_by_one_and_the_rest_goes_on() {
         accepted.refusals.iter().map(|refusal| (refusal.position, &*refusal.rule)).collect();
     assert_eq!(
         refused,
-        [(0, "sender.forged"), (1, "sealed.digest"), (2, "agency.unknown"), (4, "header.malformed")]
+        [(0, "key.unknown"), (1, "sealed.digest"), (2, "agency.unknown"), (4, "signature.invalid")]
     );
     let mut inbox = Inbox::open(&mut de, Priority::Routine, None, 10).await;
     assert_eq!(headers(&inbox.deliveries(1).await), [good.header]);
