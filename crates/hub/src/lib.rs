@@ -16,7 +16,6 @@
 //!
 //! Never here: payloads in clear, keys that open them, and decisions taken anywhere but in [`core`] and [`verify`].
 
-pub mod clock;
 pub mod config;
 pub mod core;
 pub mod dispatch;

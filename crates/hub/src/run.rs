@@ -32,7 +32,6 @@ use sealpost_server::telemetry;
 use sealpost_wire::envelope::signed_from_bytes;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
 use crate::config::HubConfig;
 use crate::core::State;
 use crate::dispatch::Dispatch;
@@ -44,6 +43,7 @@ use crate::roots::{self, Roots};
 use crate::service::{Limits, Parts, Service};
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
+use sealpost_server::clock::Clock;
 
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;

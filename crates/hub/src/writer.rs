@@ -23,13 +23,13 @@ use sealpost_domain::statement::Signed;
 use sealpost_seglog::append::Fatal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use crate::clock::Clock;
 use crate::core::{Acceptance, Fault, Place};
 use crate::journal::Journal;
 use crate::pool::Lane;
 use crate::verify::Sound;
 use crate::view::View;
 use group::Committer;
+use sealpost_server::clock::Clock;
 
 /// Bytes of ordinary batches that wait or are being written.
 const ORDINARY_BYTES: usize = 8 << 20;

@@ -12,12 +12,11 @@
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`config`], [`run`] | the program |
-//! | [`roots`], [`retention`], [`shared`], [`pool`], [`clock`], [`check`] | whose certificates are believed, how long bodies are kept, what tasks share, verification of a ledger |
+//! | [`roots`], [`retention`], [`shared`], [`pool`], [`check`] | whose certificates are believed, how long bodies are kept, what tasks share, verification of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
 
 pub mod check;
-pub mod clock;
 pub mod config;
 pub mod core;
 pub mod engine;

@@ -27,7 +27,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
 use crate::gateway::Gateway;
@@ -43,6 +42,7 @@ use crate::views::LedgerViews;
 pub use error::Error;
 pub(crate) use files::genesis;
 pub use files::{Files, Places};
+use sealpost_server::clock::Clock;
 
 /// How much may wait in front of the writer.
 const INPUTS: usize = 1024;

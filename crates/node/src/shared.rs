@@ -14,8 +14,8 @@ use sealpost_ledger::{Buckets, History};
 use sealpost_store::Projections;
 use tokio::sync::{Notify, watch};
 
-use crate::clock::Clock;
 use crate::core::Core;
+use sealpost_server::clock::Clock;
 
 /// Everything of a node that more than one task uses.
 pub struct Shared {

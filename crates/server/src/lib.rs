@@ -5,6 +5,7 @@
 //! | [`config`] | TOML into types; every fault at once, nothing repaired |
 //! | [`settings`] | the sections that both configurations have |
 //! | [`acceptor`] | TLS handshakes, bounded; only peers that prove who they are come in |
+//! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
 //! | [`serve`] | gRPC, REST, health and reflection behind one door |
 //! | [`shutdown`] | an ordered and bounded end |
@@ -13,6 +14,7 @@
 //! Nothing here knows about agencies' affairs: what a peer may do is decided by the services.
 
 pub mod acceptor;
+pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod serve;

@@ -27,13 +27,13 @@ use sealpost_wire::status::Failure;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::clock::Clock;
 use crate::dispatch::Dispatch;
 use crate::pool::{GivenUp, Lane, Pool};
 use crate::relay::Relay;
 use crate::roots::Roots;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
+use sealpost_server::clock::Clock;
 use seats::Seats;
 
 /// When nodes are asked to come back after a planned stop.

@@ -11,11 +11,11 @@ use sealpost_seglog::append;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
 use super::{Batch, Command, Failure, PublishError, Refused, Settlement};
-use crate::clock::Clock;
 use crate::core::{Acceptance, Effect};
 use crate::hot;
 use crate::journal::Journal;
 use crate::view::View;
+use sealpost_server::clock::Clock;
 
 /// After so many bytes a group takes no further batch.
 const GROUP_BYTES: usize = 4 << 20;

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::clock::Clock;
 use crate::fixture::{NOW, Network, Station, agency, directory_record, draft, empty_core};
 use crate::handle::PublishError;
+use sealpost_server::clock::Clock;
 
 /// The writer of Hong Kong's node on a simulated disk.
 struct Desk {

@@ -16,9 +16,9 @@ use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
 use sealpost_wire::envelope::signed_from_bytes;
 
 use super::Error;
-use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::roots::Roots;
+use sealpost_server::clock::Clock;
 
 /// Where a node keeps what it writes.
 #[derive(Clone, Debug)]

@@ -15,10 +15,10 @@ use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
 
 use super::{Error, Places};
-use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener};
 use crate::projection::{self, Changes};
+use sealpost_server::clock::Clock;
 
 /// How many records one change of the index covers.
 const BATCH: u64 = 1024;

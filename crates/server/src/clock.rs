@@ -1,4 +1,4 @@
-//! The hub's clock, passed in.
+//! The clock of a server, passed in.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 use sealpost_domain::instant::Instant;
 
-/// Tells the time that entries of the journal carry.
+/// Tells the time that records and entries carry, and by which certificates are judged.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 
