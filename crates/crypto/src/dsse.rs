@@ -94,8 +94,13 @@ pub struct Signature {
 
 /// Something that signs: a key in memory, or one in a hardware module.
 pub trait Signer: Send + Sync {
-    /// The name of the public key.
-    fn key_id(&self) -> KeyId;
+    /// The public key.
+    fn verifying_key(&self) -> &VerifyingKey;
+
+    /// Its name.
+    fn key_id(&self) -> KeyId {
+        self.verifying_key().key_id()
+    }
 
     /// Signs exactly these bytes.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
@@ -161,8 +166,8 @@ impl SigningKey {
 }
 
 impl Signer for SigningKey {
-    fn key_id(&self) -> KeyId {
-        self.public.key_id()
+    fn verifying_key(&self) -> &VerifyingKey {
+        &self.public
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {

@@ -76,6 +76,11 @@ impl History {
         entry(self.reader.get(index)?)
     }
 
+    /// The exact bytes of the leaves from `index` on, in order, not taken apart: what the tree hashes.
+    pub fn leaves(&self, index: u64) -> impl Iterator<Item = Result<Bytes, ReadError>> + use<> {
+        self.reader.scan(index).map(|entry| Ok(entry?.record.leaf))
+    }
+
     /// Reads the records from `index` on, in order, in bounded memory. Ends at what is durable, and goes on when asked
     /// again later.
     pub fn scan(&self, index: u64) -> Scan {

@@ -7,6 +7,7 @@
 //! * [`History`] reads alone, also beside a running node.
 //! * [`Buckets`] keeps the keys under which content keys lie at rest: one key for each retention class and month of
 //!   its end, so that a whole bucket of bodies ends with one file.
+//! * [`Keeper`](tree::Keeper) keeps the Merkle tree over it and signs checkpoints; [`tree`] also proves and exports.
 //! * [`verify`](verify::verify) checks a whole ledger and names the first thing that is wrong.
 //!
 //! Never here: gRPC, projections, whom a message may go to.
@@ -16,6 +17,7 @@ pub mod bucket;
 mod history;
 mod journal;
 pub mod open;
+pub mod tree;
 pub mod verify;
 
 pub use append::{Draft, Pending};

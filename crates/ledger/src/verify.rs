@@ -1,38 +1,53 @@
-//! Verifies a whole ledger: checksums, contiguous indices, leaves with their bodies, signatures, and the link chains
-//! of what was sent and what each peer sent. Stops at the first thing that is wrong, and names it.
+//! Verifies a whole ledger: checksums, contiguous indices, leaves with their bodies, signatures, the link chains of
+//! what was sent and what each peer sent, the tree over all of it, and the checkpoints that were signed over that.
+//! Stops at the first thing that is wrong, and names it.
 //!
-//! A record is judged in two steps: by itself (`record`), and by its place among those before it (`chains`).
-//! Signatures are the affair of the [`Verifier`], which is shown the directories as they were installed.
+//! A record is judged in two steps: by itself (`record`), on all cores (`workers`), and by its place among those
+//! before it (`chains`, `overall`), in their order. Signatures are the affair of a [`Judge`], who knows the directory
+//! that was installed at that place.
 
 mod by_directory;
 mod chains;
+mod fault;
+mod overall;
 mod record;
+mod workers;
+
+use std::ops::{AddAssign, ControlFlow};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Incarnation, Link};
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
 
-use crate::history::{History, ReadError};
+use crate::history::History;
+use crate::tree;
 pub use by_directory::{ByDirectory, Error as SignatureError};
-use chains::Chains;
-use record::Examined;
+pub use fault::{Fault, FaultKind};
+use overall::Overall;
 
 /// Why a verifier does not believe a signature.
 pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
-/// Decides on signatures. Called in the order of the ledger, so that keys are judged by the directory that was
-/// installed at that index.
-pub trait Verifier {
+/// The directories as the ledger installed them: shown each in its order, and gives the judge of what follows it, so
+/// that keys are judged by the directory that was installed at that index.
+pub trait Directories {
     /// A directory was installed; `body` is its signed statement.
-    fn directory(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal>;
+    fn install(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal>;
 
+    /// Judges what stands between the last directory and the next one.
+    fn judge(&self) -> Arc<dyn Judge>;
+}
+
+/// Decides on signatures, on any thread and in any order.
+pub trait Judge: Send + Sync {
     /// A header, ours or a peer's, as recorded at a time.
     fn header(
-        &mut self,
+        &self,
         header: &Header,
         exact: &Bytes,
         signatures: &[Signature],
@@ -41,12 +56,29 @@ pub trait Verifier {
 
     /// A statement of the hub, or of an agency.
     fn statement(
-        &mut self,
+        &self,
         kind: PayloadType,
         signer: Signer<'_>,
         signed: &Signed,
         recorded_at: Instant,
     ) -> Result<(), Refusal>;
+
+    /// A checkpoint of this agency's ledger over records of which the last is of this incarnation.
+    fn checkpoint(
+        &self,
+        agency: &AgencyId,
+        incarnation: Incarnation,
+        signed: &tree::Signed,
+    ) -> Result<(), Refusal>;
+}
+
+/// A checkpoint that the ledger must continue.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// What it is called in a fault: the ledger's own, or the name of a file.
+    pub name: String,
+    /// The checkpoint.
+    pub signed: tree::Signed,
 }
 
 /// Who must have signed a statement.
@@ -88,132 +120,75 @@ pub struct Counts {
     pub signed: u64,
     /// Chains, one for each link and incarnation.
     pub chains: u64,
+    /// Checkpoints whose signature and root hold.
+    pub checkpoints: u64,
+    /// Full tiles of the stored tree that are the ones of these records.
+    pub tiles: u64,
+    /// Full tiles that are not stored: the node makes them anew.
+    pub tiles_missing: u64,
 }
 
-/// The first thing that is wrong with a ledger.
-#[derive(Debug, thiserror::Error)]
-#[error("record {index}")]
-pub struct Fault {
-    /// The record.
-    pub index: u64,
-    /// What is wrong with it.
-    #[source]
-    pub kind: FaultKind,
-}
-
-/// What is wrong with a record.
-#[derive(Debug, thiserror::Error)]
-pub enum FaultKind {
-    /// It cannot be read.
-    #[error("the record cannot be read")]
-    Unreadable(#[source] ReadError),
-    /// The body is not the one that its leaf names.
-    #[error("the body is not the one that the leaf names")]
-    Body,
-    /// Something inside cannot be parsed.
-    #[error("the {what} cannot be parsed")]
-    Malformed {
-        /// Which part.
-        what: &'static str,
-        /// Why.
-        source: sealpost_wire::Error,
-    },
-    /// The verifier does not believe a signature.
-    #[error("the {what} is not signed as it must be")]
-    Signature {
-        /// Of what.
-        what: &'static str,
-        /// Why not.
-        source: Refusal,
-    },
-    /// The sealed content is not the one that the header names.
-    #[error("the sealed content is not the one that the header names")]
-    Sealed,
-    /// A commitment in the header does not open to the position beside it.
-    #[error("the commitment to {agency} does not open to number {number}")]
-    Commitment {
-        /// The recipient.
-        agency: AgencyId,
-        /// The number that it should open to.
-        number: u64,
-    },
-    /// The header has another number of recipients than there are commitments, or we are not among them.
-    #[error("the header's recipients do not fit the record")]
-    Recipients,
-    /// It should be ours, or should not be.
-    #[error("the message is from {found}")]
-    Sender {
-        /// Who sent it.
-        found: AgencyId,
-    },
-    /// A number of our own that is not the next one on its link.
-    #[error("number {found} on {link}, expected {expected}")]
-    Number {
-        /// The link.
-        link: Link,
-        /// The number that was given.
-        found: u64,
-        /// The next one.
-        expected: u64,
-    },
-    /// A header that names another predecessor than stands before it.
-    #[error("number {number} on {link} names another predecessor than the one before it")]
-    Chain {
-        /// The link.
-        link: Link,
-        /// The number.
-        number: u64,
-    },
-    /// A message that was delivered before.
-    #[error("number {number} on {link} was delivered before")]
-    Twice {
-        /// The link.
-        link: Link,
-        /// The number.
-        number: u64,
-    },
-    /// The position is of an incarnation that is not that of the records around it.
-    #[error("incarnation {found}, expected {expected}")]
-    Incarnation {
-        /// The one that the record states.
-        found: Incarnation,
-        /// The one under which the segment was written.
-        expected: Incarnation,
-    },
-    /// The first record of an incarnation is another one.
-    #[error("an incarnation begins here, but the record does not say so")]
-    Beginning,
-    /// The hub's statement is about another batch.
-    #[error("the acceptance is not about the headers beside it")]
-    Batch,
-    /// A receipt of ours that promises more than the ledger holds.
-    #[error("the receipt counts {link} up to {receipted}, the ledger holds it up to {held}")]
-    Receipt {
-        /// The link.
-        link: Link,
-        /// Up to where the receipt counts.
-        receipted: u64,
-        /// Up to where every number is in the ledger.
-        held: u64,
-    },
-}
-
-/// Verifies every record that the history holds. `progress` is told the number of records verified, after each.
-pub fn verify(history: &History, verifier: &mut dyn Verifier, progress: &mut dyn FnMut(u64)) -> Report {
-    let mut report = Report::default();
-    let mut chains = Chains::new(history.incarnations());
-    for (index, entry) in (0..).zip(history.scan(0)) {
-        let judged = entry
-            .map_err(FaultKind::Unreadable)
-            .and_then(|entry| Examined::new(entry, chains.agency(), verifier, &mut report.counts))
-            .and_then(|examined| chains.place(examined));
-        if let Err(kind) = judged {
-            report.fault = Some(Fault { index, kind });
-            break;
-        }
-        report.counts.records += 1;
-        progress(report.counts.records);
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            records,
+            sent,
+            received,
+            accepted,
+            receipts,
+            voids,
+            directories,
+            signed,
+            chains,
+            checkpoints,
+            tiles,
+            tiles_missing,
+        } = other;
+        self.records += records;
+        self.sent += sent;
+        self.received += received;
+        self.accepted += accepted;
+        self.receipts += receipts;
+        self.voids += voids;
+        self.directories += directories;
+        self.signed += signed;
+        self.chains += chains;
+        self.checkpoints += checkpoints;
+        self.tiles += tiles;
+        self.tiles_missing += tiles_missing;
     }
-    report.counts.chains = chains.count();
+}
+
+/// Verifies every record that the history holds, that the tree over them has the root of every claim where that says
+/// so, and that the stored tiles are the ones of this tree. `progress` is told the number of records verified, after
+/// each.
+pub fn verify(
+    history: &History,
+    directories: &mut dyn Directories,
+    claims: &[Claim],
+    stored: &tree::Files,
+    progress: &mut dyn FnMut(u64),
+) -> Report {
+    let mut report = Report::default();
+    let mut overall = Overall::new(history.incarnations(), claims, stored);
+    workers::examine(history, directories, |item| {
+        report.counts += item.counts;
+        let index = item.index;
+        match overall.place(item, &mut report.counts) {
+            Ok(()) => {
+                report.counts.records += 1;
+                progress(report.counts.records);
+                ControlFlow::Continue(())
+            }
+            Err(kind) => {
+                report.fault = Some(Fault { index, kind });
+                ControlFlow::Break(())
+            }
+        }
+    });
+    report.counts.chains = overall.chains();
+    if report.fault.is_none() {
+        report.fault = overall.end().map(|kind| Fault { index: report.counts.records, kind });
+    }
     report
 }

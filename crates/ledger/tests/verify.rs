@@ -9,20 +9,27 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::digest::{link_commitment, sha256};
-use sealpost_crypto::dsse::{PayloadType, SigningKey, sign_statement, verify_statement};
+use sealpost_crypto::dsse::{
+    self, PayloadType, Signer as _, SigningKey, VerifyingKey, sign_statement, verify_statement,
+};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::envelope::{
     DirectoryVersion, Header, OpenedCommitment, Recipient, Recipients, Signature,
 };
 use sealpost_domain::handling::{Handling, Tlp};
+use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Received, Record, Sent, Settlement, StoredBody};
 use sealpost_domain::statement::{Accepted, LinkReceipt, Receipt, Signed, Void, VoidReason};
-use sealpost_ledger::verify::{Counts, FaultKind, Refusal, Report, Signer, Verifier, verify};
+use sealpost_ledger::tree::{self, Files, Keeper};
+use sealpost_ledger::verify::{
+    Claim, Counts, Directories, FaultKind, Judge, Refusal, Report, Signer, verify,
+};
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
+use sealpost_merkle::note::VerifierKey;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_wire::envelope::header_to_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
@@ -45,9 +52,11 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new() -> Arc<Self> {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        Self { keys: [OWN, PEER, THIRD, "the hub"].map(|name| (name, SigningKey::generate(&mut rng))) }
+        Arc::new(Self {
+            keys: [OWN, PEER, THIRD, "the hub"].map(|name| (name, SigningKey::generate(&mut rng))),
+        })
     }
 
     fn key(&self, signer: &str) -> &SigningKey {
@@ -65,13 +74,22 @@ impl Scene {
     }
 }
 
-impl Verifier for &Scene {
-    fn directory(&mut self, _: DirectoryVersion, _: &Bytes) -> Result<(), Refusal> {
+/// Everybody's keys are believed everywhere, whatever directory is installed.
+struct Everywhere(Arc<Scene>);
+
+impl Directories for Everywhere {
+    fn install(&mut self, _: DirectoryVersion, _: &Bytes) -> Result<(), Refusal> {
         Ok(())
     }
 
+    fn judge(&self) -> Arc<dyn Judge> {
+        Arc::clone(&self.0) as Arc<dyn Judge>
+    }
+}
+
+impl Judge for Scene {
     fn header(
-        &mut self,
+        &self,
         header: &Header,
         exact: &Bytes,
         signatures: &[Signature],
@@ -82,7 +100,7 @@ impl Verifier for &Scene {
     }
 
     fn statement(
-        &mut self,
+        &self,
         kind: PayloadType,
         signer: Signer<'_>,
         signed: &Signed,
@@ -99,6 +117,17 @@ impl Verifier for &Scene {
             &signed.signatures[0].bytes,
         )?)
     }
+
+    fn checkpoint(&self, agency: &AgencyId, life: Incarnation, signed: &tree::Signed) -> Result<(), Refusal> {
+        let expected = tree::origin(&network(), agency, life);
+        let held = signed.checkpoint.origin == expected
+            && signed.is_signed_by(self.key(agency.as_str()).verifying_key());
+        if held { Ok(()) } else { Err("not signed".into()) }
+    }
+}
+
+fn network() -> NetworkName {
+    NetworkName::parse("test.sealpost").unwrap()
 }
 
 /// A message that is being made: who to whom, and the places on their links.
@@ -155,7 +184,7 @@ impl Letter {
         sha256(&self.header())
     }
 
-    fn sent(&self, scene: &Scene) -> Sent {
+    fn sent(&self, scene: &Arc<Scene>) -> Sent {
         let header = self.header();
         Sent {
             signatures: scene.sign(self.sender, PayloadType::Header, &header),
@@ -166,7 +195,7 @@ impl Letter {
         }
     }
 
-    fn received(&self, scene: &Scene, settlement: Settlement) -> Received {
+    fn received(&self, scene: &Arc<Scene>, settlement: Settlement) -> Received {
         let header = self.header();
         Received {
             signatures: scene.sign(self.sender, PayloadType::Header, &header),
@@ -239,12 +268,16 @@ fn draft(record: Record) -> Draft {
 }
 
 /// Opens a ledger, appends what `records` gives for its incarnation, and verifies it. The first record has index 1.
-fn verified(scene: &Scene, records: impl FnOnce(Incarnation) -> Vec<Record>) -> Report {
+fn verified(scene: &Arc<Scene>, records: impl FnOnce(Incarnation) -> Vec<Record>) -> Report {
     let disk = Sim::new();
     let ledger = ledger(&disk);
     let drafts = records(ledger.incarnation()).into_iter().map(draft).collect();
     drop(ledger.enqueue(drafts).unwrap());
-    verify(ledger.history(), &mut &*scene, &mut |_| {})
+    looked_at(scene, &ledger, &[], &Files::at(Path::new("/absent")))
+}
+
+fn looked_at(scene: &Arc<Scene>, ledger: &Ledger, claims: &[Claim], stored: &Files) -> Report {
+    verify(ledger.history(), &mut Everywhere(Arc::clone(scene)), claims, stored, &mut |_| {})
 }
 
 fn ledger(disk: &Sim) -> Ledger {
@@ -254,7 +287,7 @@ fn ledger(disk: &Sim) -> Ledger {
 }
 
 /// The fault at the last of these records.
-fn fault(scene: &Scene, records: impl FnOnce(Incarnation) -> Vec<Record>) -> FaultKind {
+fn fault(scene: &Arc<Scene>, records: impl FnOnce(Incarnation) -> Vec<Record>) -> FaultKind {
     let mut last = 0;
     let report = verified(scene, |life| {
         let records = records(life);
@@ -309,6 +342,7 @@ fn a_sound_ledger_verifies_with_its_counts() {
         directories: 0,
         signed: 7,
         chains: 3,
+        ..Counts::default()
     };
     assert_eq!(report.counts, expected);
 }
@@ -388,7 +422,7 @@ fn a_body_that_is_not_the_headers_is_found() {
     let record = Record::Received(from_peer(1, Digest::ZERO).received(&scene, Settlement::Delivered));
     let swapped = Draft { body: sealed_body(b"swapped"), ..draft(record) };
     drop(ledger.enqueue(vec![swapped]).unwrap());
-    let fault = verify(ledger.history(), &mut &scene, &mut |_| {}).fault.unwrap();
+    let fault = looked_at(&scene, &ledger, &[], &Files::at(Path::new("/absent"))).fault.unwrap();
     assert!(matches!((fault.index, fault.kind), (1, FaultKind::Sealed)));
 }
 
@@ -404,9 +438,106 @@ fn a_flipped_bit_is_named_with_its_record() {
     let file = Path::new("ledger/00000000000000000000.seg");
     let middle = disk.contents(file).unwrap().len() as u64 / 2;
     assert!(disk.flip(file, middle, 4));
-    let report = verify(ledger.history(), &mut &scene, &mut |_| {});
+    let report = looked_at(&scene, &ledger, &[], &Files::at(Path::new("/absent")));
     let fault = report.fault.unwrap();
     assert_eq!((fault.index, report.counts.records), (1, 1));
     let FaultKind::Unreadable(cause) = fault.kind else { panic!("{}", fault.kind) };
     assert!(cause.to_string().starts_with("record 1 is damaged"), "{cause}");
+}
+
+/// A keeper over the ledger, its folder, and the checkpoint that it signed over `records` records.
+fn checkpointed(scene: &Arc<Scene>, ledger: &Ledger, records: u64, folder: &Path) -> tree::Signed {
+    drop(ledger.enqueue((1..records).map(|_| note("before")).collect()).unwrap());
+    let signer = Arc::new(OwnKey(Arc::clone(scene)));
+    let history = ledger.history().clone();
+    let mut keeper = Keeper::open(Files::at(folder), history, signer, &network(), &agency(OWN)).unwrap();
+    assert!(keeper.advance().unwrap());
+    keeper.watch().borrow().clone().unwrap()
+}
+
+struct OwnKey(Arc<Scene>);
+
+impl dsse::Signer for OwnKey {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.0.key(OWN).verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], dsse::SignError> {
+        dsse::Signer::sign(self.0.key(OWN), message)
+    }
+}
+
+fn note(rule: &str) -> Draft {
+    draft(Record::Security { rule: rule.into(), peer: None, header: None })
+}
+
+#[test]
+fn the_tree_and_the_checkpoints_over_it_are_verified() {
+    let (scene, folder) = (Scene::new(), tempfile::tempdir().unwrap());
+    let ledger = ledger(&Sim::new());
+    let early = checkpointed(&scene, &ledger, 300, folder.path());
+    let later = checkpointed(&scene, &ledger, 400, folder.path());
+    assert_eq!((early.checkpoint.size, later.checkpoint.size), (300, 699));
+    drop(ledger.enqueue(vec![note("not covered yet")]).unwrap());
+    let claim = |name: &str, signed: &tree::Signed| Claim { name: name.into(), signed: signed.clone() };
+    let claims = [claim("the later one", &later), claim("the early one", &early)];
+    let stored = Files::at(folder.path());
+    let report = looked_at(&scene, &ledger, &claims, &stored);
+    assert!(report.fault.is_none(), "{:?}", report.fault);
+    let Counts { records, checkpoints, tiles, tiles_missing, .. } = report.counts;
+    assert_eq!((records, checkpoints, tiles, tiles_missing), (700, 2, 2, 0));
+
+    let faulty = |claim: Claim| looked_at(&scene, &ledger, &[claim], &stored).fault.unwrap();
+    let mut other_root = early.clone();
+    other_root.checkpoint.root = later.checkpoint.root;
+    let mut beyond = later.clone();
+    beyond.checkpoint.size += 2;
+    let found = faulty(claim("of another tree", &other_root));
+    assert!(matches!((found.index, &found.kind), (299, FaultKind::Root { size: 300, .. })), "{}", found.kind);
+    let found = faulty(claim("beyond the end", &beyond));
+    assert!(
+        matches!((found.index, &found.kind), (700, FaultKind::Shorter { size: 701, .. })),
+        "{}",
+        found.kind
+    );
+
+    let mut forged = early.clone();
+    forged.note =
+        early.checkpoint.sign(&verifier_of(PEER, &early, &scene), |text| scene.key(PEER).sign(text)).unwrap();
+    let found = faulty(claim("signed by a stranger", &forged));
+    assert!(matches!((found.index, &found.kind), (299, FaultKind::Checkpoint { .. })), "{}", found.kind);
+
+    // The second tile of leaf hashes, with one bit changed; then gone.
+    let tile = folder.path().join("tile/0/001");
+    let mut bytes = std::fs::read(&tile).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    let found = looked_at(&scene, &ledger, &[], &stored).fault.unwrap();
+    assert!(
+        matches!((found.index, &found.kind), (511, FaultKind::Tile { tile }) if tile == "tile/0/001"),
+        "{}",
+        found.kind
+    );
+    std::fs::remove_file(&tile).unwrap();
+    let report = looked_at(&scene, &ledger, &[], &stored);
+    assert_eq!((report.fault.is_none(), report.counts.tiles_missing), (true, 1));
+}
+
+fn verifier_of(name: &str, signed: &tree::Signed, scene: &Scene) -> VerifierKey {
+    tree::verifier_key(&signed.checkpoint.origin, scene.key(name).verifying_key())
+}
+
+#[test]
+fn a_fault_far_inside_is_the_first_one_named_however_many_follow() {
+    let scene = Scene::new();
+    let report = verified(&scene, |life| {
+        let plain = || Record::Security { rule: "a.rule".into(), peer: None, header: None };
+        let mut records: Vec<Record> = (0..3000).map(|_| plain()).collect();
+        // Both are wrong; the second lies in a later piece of work, which may be done before.
+        records[1500] = Record::ReceiptSent(scene.statement(PEER, PayloadType::Receipt, &receipt(0)));
+        records[2900] = Record::Sent(to_peers(life, 2, Digest::ZERO).sent(&scene));
+        records
+    });
+    assert_eq!(report.fault.map(|fault| fault.index), Some(1501));
+    assert_eq!(report.counts.records, 1501);
 }

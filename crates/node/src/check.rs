@@ -1,16 +1,30 @@
-//! `ledger verify`: a whole ledger, checked by itself, while its node runs or after.
+//! `ledger …`: what can be said about a ledger by itself, while its node runs or after.
+//!
+//! Opens the ledger for reading alone. Never here: how a result is shown.
 
-use std::path::Path;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use sealpost_crypto::dsse::VerifyingKey;
+use sealpost_domain::directory::{Directory, KeyUse};
 use sealpost_domain::record::Record;
-use sealpost_ledger::verify::{ByDirectory, Counts, Report, verify};
+use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed};
+use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
+use sealpost_merkle::Hash;
+use sealpost_merkle::checkpoint::{self, Checkpoint};
+use sealpost_merkle::note::KeyName;
 use sealpost_seglog::disk::{Disk, Real};
 use serde::Serialize;
 
 use crate::config::NodeConfig;
 use crate::run::{self, Places};
+
+/// A checkpoint that somebody kept has less.
+const KEPT_BYTES_MAX: u64 = 64 << 10;
 
 /// What was verified, for people and machines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +49,12 @@ pub struct Verified {
     pub signed: u64,
     /// Chains, one for each link and incarnation.
     pub chains: u64,
+    /// Checkpoints whose signature and root hold: the ledger's own, and the one that was given.
+    pub checkpoints: u64,
+    /// Full tiles of the stored tree that are the ones of these records.
+    pub tiles: u64,
+    /// Full tiles that are not stored: the node makes them anew.
+    pub tiles_missing: u64,
     /// The first thing that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -56,48 +76,218 @@ pub enum Error {
     #[error("the ledger in {} cannot be read", dir.display())]
     Open {
         /// Where.
-        dir: std::path::PathBuf,
+        dir: PathBuf,
         /// Why not.
         source: sealpost_seglog::open::Error,
     },
     /// The provisioned directory.
     #[error(transparent)]
     Directory(#[from] run::Error),
+    /// The stored checkpoint.
+    #[error("the stored checkpoint cannot be used")]
+    Checkpoint(#[from] tree::Error),
+    /// There is none yet.
+    #[error("there is no checkpoint in {}: the node signs the first one a second after it started", path.display())]
+    NoCheckpoint {
+        /// Where it would lie.
+        path: PathBuf,
+    },
+    /// Nobody is known to have signed it.
+    #[error(
+        "the stored checkpoint is signed by no key that the provisioned directory lists for a node of the agency"
+    )]
+    UnlistedKey,
+    /// The checkpoint that somebody kept.
+    #[error("{} cannot be read", path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The checkpoint that somebody kept is none of this ledger.
+    #[error("{} is a checkpoint of {found}, the ledger is {expected}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: KeyName,
+        /// Whose it must be.
+        expected: KeyName,
+    },
+    /// What somebody kept is no checkpoint.
+    #[error("{} holds no checkpoint", path.display())]
+    NotKept {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: checkpoint::Error,
+    },
+    /// The ledger does not continue the checkpoint that somebody kept.
+    #[error(
+        "the ledger does not continue {}: over {size} records that has the root {kept}, the ledger now has {found}; \
+         keep both as evidence", path.display()
+    )]
+    Forked {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+        /// Its root.
+        kept: Hash,
+        /// The root of the ledger's tree at that size.
+        found: Hash,
+    },
+    /// Something was not proved.
+    #[error("cannot be proved")]
+    Proof(#[from] ProofError),
+    /// The ledger was not exported.
+    #[error("the ledger was not exported")]
+    Export(#[from] ExportError),
 }
 
-/// Verifies the ledger of a configuration. `progress` is told how many records of how many are done.
-pub fn ledger(config: &NodeConfig, mut progress: impl FnMut(u64, u64)) -> Result<Verified, Error> {
-    let (_, genesis) = run::genesis(&config.genesis)?;
-    let history = open(&Places::of(config).ledger)?;
-    let total = history.durable();
-    // A ledger that was begun with another directory than the provisioned one, such as an earlier version, is believed
-    // as it has it.
-    let mut judge = match first_directory(&history) {
-        Some(version) if version == genesis.version.version => ByDirectory::anchored(genesis.version.digest),
-        _ => ByDirectory::new(),
-    };
-    let Report { counts, fault } = verify(&history, &mut judge, &mut |done| progress(done, total));
-    let Counts { records, sent, received, accepted, receipts, voids, directories, signed, chains } = counts;
-    let fault = fault.map(|fault| Fault { index: fault.index, reason: with_causes(&fault.kind) });
-    Ok(Verified {
-        verified: fault.is_none(),
-        records,
-        sent,
-        received,
-        accepted,
-        receipts,
-        voids,
-        directories,
-        signed,
-        chains,
-        fault,
-    })
+/// A ledger, opened to be looked at.
+pub struct Books {
+    history: History,
+    files: Files,
+    genesis: Directory,
+    config: NodeConfig,
 }
 
-fn open(dir: &Path) -> Result<History, Error> {
-    let disk: Arc<dyn Disk> = Arc::new(Real);
-    let opened = History::open(&disk, dir, 0);
-    opened.map(|(history, _)| history).map_err(|source| Error::Open { dir: dir.to_owned(), source })
+impl Books {
+    /// Opens the ledger of a configuration for reading.
+    pub fn open(config: &NodeConfig) -> Result<Self, Error> {
+        let (_, genesis) = run::genesis(&config.genesis)?;
+        let places = Places::of(config);
+        let (disk, dir): (Arc<dyn Disk>, _) = (Arc::new(Real), &places.ledger);
+        let opened = History::open(&disk, dir, 0);
+        let (history, _) = opened.map_err(|source| Error::Open { dir: dir.clone(), source })?;
+        Ok(Self { history, files: Files::at(&places.tree), genesis, config: config.clone() })
+    }
+
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.history.durable()
+    }
+
+    /// Verifies everything, and that it continues the checkpoint that somebody kept in `since`. `progress` is told how
+    /// many records are done.
+    pub fn verify(&self, since: Option<&Path>, mut progress: impl FnMut(u64)) -> Result<Verified, Error> {
+        // A ledger that was begun with another directory than the provisioned one, such as an earlier version, is
+        // believed as it has it.
+        let mut directories = match first_directory(&self.history) {
+            Some(version) if version == self.genesis.version.version => {
+                ByDirectory::anchored(self.genesis.version.digest)
+            }
+            _ => ByDirectory::new(),
+        };
+        let mut claims = Vec::new();
+        // One that was signed after the ledger was opened covers more than is looked at.
+        if let Some(signed) =
+            self.files.checkpoint()?.filter(|signed| signed.checkpoint.size <= self.records())
+        {
+            claims.push(Claim { name: "the ledger's checkpoint".to_owned(), signed });
+        }
+        if let Some(path) = since {
+            claims.push(Claim { name: path.display().to_string(), signed: kept(path)? });
+        }
+        let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
+        Ok(Verified::from(report))
+    }
+
+    /// The stored checkpoint.
+    pub fn checkpoint(&self) -> Result<Signed, Error> {
+        let stored = self.files.checkpoint()?;
+        stored.ok_or_else(|| Error::NoCheckpoint { path: self.files.checkpoint_path() })
+    }
+
+    /// The public key that signed a checkpoint, as C2SP signed-note writes it; `None` when the provisioned directory
+    /// does not list it.
+    pub fn verifier_key(&self, signed: &Signed) -> Option<String> {
+        let record = self.genesis.agencies.get(&self.config.agency)?;
+        let keys = record.signing_keys.iter().filter(|key| key.usage == KeyUse::Node);
+        let mut keys = keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok());
+        let key = keys.find(|key| signed.is_signed_by(key))?;
+        Some(tree::verifier_key(&signed.checkpoint.origin, &key).to_string())
+    }
+
+    /// The leaf at an index, and the C2SP tlog-proof that the stored checkpoint covers it.
+    pub fn prove(&self, index: u64) -> Result<(Bytes, String), Error> {
+        let signed = self.checkpoint()?;
+        let (leaf, proof) = Prover::new(&self.history, &self.files, signed).inclusion(index)?;
+        Ok((leaf, proof.to_string()))
+    }
+
+    /// The proof that the stored checkpoint continues the one that somebody kept, and the size of that.
+    pub fn since(&self, path: &Path) -> Result<(u64, Vec<Hash>), Error> {
+        let (signed, kept) = (self.checkpoint()?, kept(path)?);
+        let mut origins =
+            self.history.incarnations().into_iter().map(|(_, incarnation)| {
+                tree::origin(&self.genesis.network, &self.config.agency, incarnation)
+            });
+        let Checkpoint { origin, size, root } = kept.checkpoint;
+        if !origins.any(|known| known == origin) {
+            let expected = signed.checkpoint.origin;
+            return Err(Error::Foreign { path: path.to_owned(), found: origin, expected });
+        }
+        let (found, proof) = Prover::new(&self.history, &self.files, signed).consistency(size)?;
+        if found == root {
+            Ok((size, proof))
+        } else {
+            Err(Error::Forked { path: path.to_owned(), size, kept: root, found })
+        }
+    }
+
+    /// Writes what the stored checkpoint covers as a complete C2SP tlog-tiles folder, and says how many records.
+    pub fn export(&self, dir: &Path, mut progress: impl FnMut(u64)) -> Result<u64, Error> {
+        let signed = self.checkpoint()?;
+        tree::export(&self.history, &signed, dir, &mut progress)?;
+        Ok(signed.checkpoint.size)
+    }
+}
+
+impl From<Report> for Verified {
+    fn from(Report { counts, fault }: Report) -> Self {
+        let Counts {
+            records,
+            sent,
+            received,
+            accepted,
+            receipts,
+            voids,
+            directories,
+            signed,
+            chains,
+            checkpoints,
+            tiles,
+            tiles_missing,
+        } = counts;
+        let fault = fault.map(|fault| Fault { index: fault.index, reason: with_causes(&fault.kind) });
+        Self {
+            verified: fault.is_none(),
+            records,
+            sent,
+            received,
+            accepted,
+            receipts,
+            voids,
+            directories,
+            signed,
+            chains,
+            checkpoints,
+            tiles,
+            tiles_missing,
+            fault,
+        }
+    }
+}
+
+/// The checkpoint in a file.
+fn kept(path: &Path) -> Result<Signed, Error> {
+    let mut note = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(KEPT_BYTES_MAX).read_to_end(&mut note));
+    read.map_err(|source| Error::Kept { path: path.to_owned(), source })?;
+    Signed::parse(&note).map_err(|source| Error::NotKept { path: path.to_owned(), source })
 }
 
 fn first_directory(history: &History) -> Option<u64> {

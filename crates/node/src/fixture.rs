@@ -185,6 +185,8 @@ pub(crate) fn directory_record(directory: &Directory) -> (Record, Bytes) {
 pub(crate) struct Station {
     pub(crate) core: Core,
     pub(crate) now: Instant,
+    /// The latest of its ledger.
+    pub(crate) checkpoint: Bytes,
     pub(crate) verifier: Verifier,
     pub(crate) directory: Directory,
     pub(crate) records: Vec<(Instant, Record, Bytes)>,
@@ -206,6 +208,7 @@ impl Station {
         let mut station = Self {
             core: Self::empty_core(id, &network.directory),
             now: NOW,
+            checkpoint: Bytes::new(),
             verifier: Verifier::new(agency(id), vec![sealing], Arc::clone(&buckets)),
             directory: network.directory.clone(),
             records: Vec::new(),
@@ -246,7 +249,12 @@ impl Station {
         decide: impl FnOnce(&mut Core, &mut Env<'_>, &mut Round) -> T,
     ) -> (T, Round) {
         let mut round = Round::default();
-        let mut env = Env { now: self.now, rng: &mut self.rng, signer: self.signing.as_ref() };
+        let mut env = Env {
+            now: self.now,
+            rng: &mut self.rng,
+            signer: self.signing.as_ref(),
+            checkpoint: self.checkpoint.clone(),
+        };
         let decided = decide(&mut self.core, &mut env, &mut round);
         (decided, round)
     }

@@ -1,23 +1,22 @@
 //! The program `sealpost-node`.
 
+mod ledger_command;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use sealpost_node::check::{self, Verified};
+use clap::{Parser, Subcommand};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
 use sealpost_server::config;
+
+use ledger_command::LedgerCommand;
 
 /// What was asked for did not succeed.
 const FAILED: u8 = 1;
 /// The command line, the configuration or a file that it names is at fault.
 const MISCONFIGURED: u8 = 2;
-/// What takes longer shows its progress.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An agency's node of a Sealpost network: ledger, outbox, inbox, and the gateway for its own.
 #[derive(Parser)]
@@ -44,24 +43,6 @@ enum Command {
     CheckConfig,
 }
 
-#[derive(Subcommand)]
-enum LedgerCommand {
-    /// Check checksums, indices, bodies, signatures and link chains; name the first thing that is wrong.
-    Verify {
-        /// How the result is told.
-        #[arg(long, value_enum, default_value_t = Output::Text)]
-        output: Output,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config = match config::load::<NodeConfig>(&arguments.config) {
@@ -73,7 +54,7 @@ fn main() -> ExitCode {
         Command::CheckConfig => conclude(run::check(&config).inspect(|()| {
             say(&format!("{}: sound", arguments.config.display()));
         })),
-        Command::Ledger { command: LedgerCommand::Verify { output } } => verify(&config, output),
+        Command::Ledger { command } => ledger_command::run(&config, command),
     }
 }
 
@@ -89,51 +70,6 @@ fn run(config: &NodeConfig) -> Result<(), Error> {
     config.log.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::System)?;
     runtime.block_on(run::run(config))
-}
-
-fn verify(config: &NodeConfig, output: Output) -> ExitCode {
-    let begun = Instant::now();
-    let mut bar = None;
-    let checked = check::ledger(config, |done, total| {
-        if done % 256 == 0 && begun.elapsed() > PATIENCE {
-            bar.get_or_insert_with(|| progress_bar(total)).set_position(done);
-        }
-    });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
-    let verified = match checked {
-        Ok(verified) => verified,
-        Err(check::Error::Directory(error)) => return conclude(Err(error)),
-        Err(error) => return end(&error, FAILED),
-    };
-    match output {
-        Output::Text => say(&text(&verified)),
-        Output::Json => say(&serde_json::to_string_pretty(&verified).unwrap_or_default()),
-    }
-    if verified.verified { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
-}
-
-/// On stderr, and only where that is a terminal.
-fn progress_bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} records, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn text(verified: &Verified) -> String {
-    let Verified { records, sent, received, accepted, receipts, voids, directories, signed, chains, .. } =
-        verified;
-    let counts = format!(
-        "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
-         {voids} voids, {directories} directories\n{signed} signatures, {chains} chains"
-    );
-    match &verified.fault {
-        None => format!("{counts}\nthe ledger holds"),
-        Some(fault) => format!("{counts}\nrecord {} is wrong: {}", fault.index, fault.reason),
-    }
 }
 
 /// Tells a result; a closed pipe is no failure.

@@ -1,9 +1,11 @@
 //! A node from its configuration to its end.
 //!
-//! Order of the beginning: keys and certificate, ledger, core and index over it, revocation lists, door. Order of the
-//! end: stop accepting, let calls end, leave the hub, settle what was taken, close ledger and index. Everything that
+//! Order of the beginning: keys and certificate, ledger, core and index over it, revocation lists, tree, door. Order of
+//! the end: stop accepting, let calls end, leave the hub, settle what was taken, close the ledger, sign a last
+//! checkpoint over it, close the index. Everything that
 //! was answered is on the disk at any moment, so that no end loses anything.
 
+mod checkpoints;
 mod error;
 mod files;
 mod rebuild;
@@ -12,10 +14,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::Endpoint;
 use sealpost_domain::identity::Role;
-use sealpost_ledger::{Buckets, Ledger};
+use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
 use sealpost_server::serve::Server;
@@ -29,7 +32,7 @@ use tracing::{error, info, warn};
 
 use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
-use crate::gateway::Gateway;
+use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
@@ -72,6 +75,8 @@ struct Parts {
     session: JoinHandle<()>,
     publisher: JoinHandle<()>,
     engine: JoinHandle<Result<(), engine::Error>>,
+    keeper: JoinHandle<Result<(), tree::Error>>,
+    stop_keeper: CancellationToken,
 }
 
 /// Reads everything that a configuration names, as `check-config` does.
@@ -106,6 +111,9 @@ impl Node {
         files.listed(&directory, &clock)?;
         let roots = Arc::new(Roots::open(&directory, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
+        let signer: Arc<dyn Signer> = Arc::new(files.signing);
+        let keeper =
+            checkpoints::open(&places.tree, &opened.ledger, &directory.network, Arc::clone(&signer)).await?;
         let shared = Arc::new(Shared::new(
             opened.core,
             directory.network.clone(),
@@ -113,13 +121,13 @@ impl Node {
             Arc::clone(&opened.store) as Arc<dyn sealpost_store::Projections>,
             Arc::clone(&buckets),
             clock.clone(),
+            keeper.watch(),
         ));
 
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
         let pool = Pool::of_cores(random);
-        let signer = Arc::new(files.signing);
         let engine =
             Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());
         let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));
@@ -154,10 +162,20 @@ impl Node {
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
-        let server =
-            Server::new(acceptor).add_service(gateway.into_service()).reflect(sealpost_wire::DESCRIPTORS)?;
+        let audit = Audit::new(
+            config.agency.clone(),
+            shared.history.clone(),
+            tree::Files::at(&places.tree),
+            shared.checkpoint.clone(),
+            shutdown.token(),
+        );
+        let server = Server::new(acceptor)
+            .add_service(gateway.into_service())
+            .add_service(audit.into_service())
+            .reflect(sealpost_wire::DESCRIPTORS)?;
 
-        let stop_session = CancellationToken::new();
+        let (stop_session, stop_keeper) = (CancellationToken::new(), CancellationToken::new());
+        let durable = opened.ledger.watch();
         let parts = Parts {
             ledger: opened.ledger,
             store: opened.store,
@@ -166,6 +184,8 @@ impl Node {
             stop_session,
             publisher: tokio::spawn(publisher.run(asked)),
             engine: tokio::spawn(engine.run()),
+            keeper: tokio::spawn(checkpoints::keep(keeper, durable, stop_keeper.clone())),
+            stop_keeper,
         };
         Ok(Self { server, address, handle, shutdown, roots, door, connections, parts })
     }
@@ -200,6 +220,11 @@ impl Node {
                 shutdown.begin();
                 Ok(())
             }
+            ended = &mut parts.keeper => {
+                parts.keeper = tokio::spawn(std::future::ready(Ok(())));
+                shutdown.begin();
+                keeper_end(ended)
+            }
             () = watch_roots(&roots, &door, &connections) => Ok(()),
         };
         let ended = parts.end(ended_early).await;
@@ -210,7 +235,8 @@ impl Node {
 impl Parts {
     /// The door is closed: nothing new comes from there.
     async fn end(self, engine_ended: Option<Result<(), Error>>) -> Result<(), Error> {
-        let Self { ledger, store, shared, stop_session, session, publisher, engine } = self;
+        let Self { ledger, store, shared, stop_session, session, publisher, engine, keeper, stop_keeper } =
+            self;
         stop_session.cancel();
         for (part, task) in [("session", session), ("publisher", publisher)] {
             let abort = task.abort_handle();
@@ -227,6 +253,11 @@ impl Parts {
             },
         };
         ended.and(ledger.close().await.map_err(|fatal| Error::Writer(fatal.into())))?;
+        stop_keeper.cancel();
+        match timeout(END_TIMEOUT, keeper).await {
+            Ok(ended) => keeper_end(ended)?,
+            Err(_) => return Err(Error::Stuck { part: "checkpoint", timeout: END_TIMEOUT }),
+        }
         drop(shared);
         if let Some(store) = Arc::into_inner(store) {
             store.close()?;
@@ -253,6 +284,10 @@ fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) 
         Ok(ended) => ended.map_err(Error::Writer),
         Err(_) => Err(Error::Interrupted),
     }
+}
+
+fn keeper_end(ended: Result<Result<(), tree::Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    Ok(ended.map_err(|_| Error::Interrupted)??)
 }
 
 fn session_settings(config: &NodeConfig) -> session::Settings {

@@ -10,7 +10,7 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::view::HubStatus;
-use sealpost_ledger::{Buckets, History};
+use sealpost_ledger::{Buckets, History, tree};
 use sealpost_store::Projections;
 use tokio::sync::{Notify, watch};
 
@@ -40,6 +40,8 @@ pub struct Shared {
     pub directory: watch::Sender<Option<Arc<Directory>>>,
     /// Everything below is durable, applied and indexed.
     pub next_index: watch::Sender<u64>,
+    /// The latest checkpoint over it; `None` before the first.
+    pub checkpoint: watch::Receiver<Option<tree::Signed>>,
 }
 
 impl Shared {
@@ -51,6 +53,7 @@ impl Shared {
         projections: Arc<dyn Projections>,
         buckets: Arc<Buckets>,
         clock: Clock,
+        checkpoint: watch::Receiver<Option<tree::Signed>>,
     ) -> Self {
         let hub = HubStatus { connected: false, detail: "not connected yet".to_owned(), since: clock.now() };
         Self {
@@ -65,6 +68,7 @@ impl Shared {
             flash_ready: Notify::new(),
             bulk_ready: Notify::new(),
             hub: watch::Sender::new(hub),
+            checkpoint,
         }
     }
 

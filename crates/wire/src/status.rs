@@ -13,6 +13,8 @@ pub enum Failure {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// Beyond what there is now.
+    Beyond,
     /// The state does not allow this now, and only a change of state will.
     Conflict,
     /// A newer call took this one's place.
@@ -32,6 +34,7 @@ impl Failure {
             Self::Malformed => Code::InvalidArgument,
             Self::Forbidden => Code::PermissionDenied,
             Self::NotFound => Code::NotFound,
+            Self::Beyond => Code::OutOfRange,
             Self::Conflict => Code::FailedPrecondition,
             Self::Replaced => Code::Aborted,
             Self::Full => Code::ResourceExhausted,

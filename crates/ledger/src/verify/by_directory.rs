@@ -1,27 +1,40 @@
 //! Judges signatures by the directories that the ledger itself installed, in their order.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey, verify_statement};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::directory::{Directory, PublicKey};
+use sealpost_domain::directory::{Directory, KeyUse, PublicKey};
 use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
+use sealpost_merkle::note::KeyName;
 use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
 use sealpost_wire::envelope::signed_from_bytes;
 
-use super::{Refusal, Signer, Verifier};
+use super::{Directories, Judge, Refusal, Signer};
+use crate::tree;
 
 /// Believes what was signed with a key that the directory installed at that point of the ledger lists, valid at the
 /// time of the record and not revoked.
 #[derive(Default)]
 pub struct ByDirectory {
-    installed: Option<Directory>,
+    installed: Arc<Installed>,
     /// What the first directory must be; `None` believes the one that is there.
     first: Option<Digest>,
+}
+
+/// One directory, and the keys in it that were needed so far: unpacking a key is a tenth of a verification.
+#[derive(Default)]
+struct Installed {
+    directory: Option<Directory>,
+    keys: RwLock<BTreeMap<KeyId, VerifyingKey>>,
 }
 
 /// Why a signature is not believed.
@@ -48,6 +61,20 @@ pub enum Error {
         /// The keys that are named.
         named: Vec<KeyId>,
     },
+    /// The checkpoint is that of another ledger, or of another life of this one.
+    #[error("it is of {found}, expected is {expected}")]
+    Origin {
+        /// Whose it is.
+        found: KeyName,
+        /// Whose it must be.
+        expected: KeyName,
+    },
+    /// No listed key signed the checkpoint.
+    #[error("no listed key of a node of {signer} signed it")]
+    Checkpoint {
+        /// Who must have signed.
+        signer: String,
+    },
     /// The key is right, the signature is not.
     #[error("the signature of key {key} is wrong")]
     Signature {
@@ -59,17 +86,19 @@ pub enum Error {
 }
 
 impl ByDirectory {
-    /// A judge who knows nothing and believes the first directory as the ledger has it.
+    /// Knows nothing yet, and believes the first directory as the ledger has it.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A judge who believes no other first directory than the one with this digest.
+    /// Believes no other first directory than the one with this digest.
     pub fn anchored(first: Digest) -> Self {
-        Self { installed: None, first: Some(first) }
+        Self { installed: Arc::default(), first: Some(first) }
     }
+}
 
-    fn judge(
+impl Installed {
+    fn decide(
         &self,
         kind: PayloadType,
         signer: Signer<'_>,
@@ -77,7 +106,7 @@ impl ByDirectory {
         signatures: &[Signature],
         at: Instant,
     ) -> Result<(), Error> {
-        let directory = self.installed.as_ref().ok_or(Error::NoDirectory)?;
+        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
         let key_of = |id: KeyId| -> Option<&PublicKey> {
             match signer {
                 Signer::Hub => directory.hub_key(id),
@@ -92,8 +121,8 @@ impl ByDirectory {
         });
         for signature in signatures {
             let Some(key) = key_of(signature.key_id) else { continue };
-            let verified = VerifyingKey::from_bytes(&key.bytes)
-                .and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
+            let verified =
+                self.unpacked(key).and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
             match verified {
                 Ok(()) => return Ok(()),
                 Err(source) => outcome = Err(Error::Signature { key: signature.key_id, source }),
@@ -101,41 +130,79 @@ impl ByDirectory {
         }
         outcome
     }
+
+    fn unpacked(&self, key: &PublicKey) -> Result<VerifyingKey, VerifyError> {
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&key.id).cloned();
+        if let Some(key) = known {
+            return Ok(key);
+        }
+        let unpacked = VerifyingKey::from_bytes(&key.bytes)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, unpacked.clone());
+        Ok(unpacked)
+    }
 }
 
-impl Verifier for ByDirectory {
-    fn directory(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
+impl Directories for ByDirectory {
+    fn install(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
         let signed = signed_from_bytes(body, DIRECTORY_BYTES_MAX)?;
-        let found = sha256(&signed.payload);
-        let must_be = self.first.filter(|_| self.installed.is_none()).unwrap_or(version.digest);
+        let (found, before) = (sha256(&signed.payload), self.installed.directory.as_ref());
+        let must_be = self.first.filter(|_| before.is_none()).unwrap_or(version.digest);
         for expected in [version.digest, must_be] {
             if found != expected {
                 return Err(Error::Digest { found, expected }.into());
             }
         }
-        self.installed = Some(directory::verify(&signed, self.installed.as_ref())?);
+        let directory = Some(directory::verify(&signed, before)?);
+        self.installed = Arc::new(Installed { directory, keys: RwLock::default() });
         Ok(())
     }
 
+    fn judge(&self) -> Arc<dyn Judge> {
+        Arc::clone(&self.installed) as Arc<dyn Judge>
+    }
+}
+
+impl Judge for Installed {
     fn header(
-        &mut self,
+        &self,
         header: &Header,
         exact: &Bytes,
         signatures: &[Signature],
         recorded_at: Instant,
     ) -> Result<(), Refusal> {
         let signer = Signer::Agency(&header.sender);
-        Ok(self.judge(PayloadType::Header, signer, exact, signatures, recorded_at)?)
+        Ok(self.decide(PayloadType::Header, signer, exact, signatures, recorded_at)?)
     }
 
     fn statement(
-        &mut self,
+        &self,
         kind: PayloadType,
         signer: Signer<'_>,
         signed: &Signed,
         recorded_at: Instant,
     ) -> Result<(), Refusal> {
-        Ok(self.judge(kind, signer, &signed.payload, &signed.signatures, recorded_at)?)
+        Ok(self.decide(kind, signer, &signed.payload, &signed.signatures, recorded_at)?)
+    }
+
+    /// Any key of the agency's nodes that is listed: a note does not say when it was signed.
+    fn checkpoint(
+        &self,
+        agency: &AgencyId,
+        incarnation: Incarnation,
+        signed: &tree::Signed,
+    ) -> Result<(), Refusal> {
+        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
+        let expected = tree::origin(&directory.network, agency, incarnation);
+        let found = &signed.checkpoint.origin;
+        if *found != expected {
+            return Err(Error::Origin { found: found.clone(), expected }.into());
+        }
+        let keys = directory.agencies.get(agency).map_or(&[][..], |record| &record.signing_keys);
+        let mut keys = keys.iter().filter(|key| key.usage == KeyUse::Node);
+        if keys.any(|key| self.unpacked(&key.key).is_ok_and(|key| signed.is_signed_by(&key))) {
+            return Ok(());
+        }
+        Err(Error::Checkpoint { signer: agency.to_string() }.into())
     }
 }
 
@@ -148,13 +215,12 @@ fn name(signer: Signer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use sealpost_crypto::dsse::{SigningKey, sign_statement};
-    use sealpost_domain::directory::{AgencyRecord, HubRecord, KeyUse, SigningKeyRecord};
+    use sealpost_domain::directory::{AgencyRecord, HubRecord, SigningKeyRecord};
     use sealpost_domain::identity::NetworkName;
     use sealpost_domain::instant::Period;
 
@@ -168,7 +234,7 @@ mod tests {
     }
 
     /// One agency with one key, valid for a day; one key of the hub.
-    fn installed(node: &SigningKey, hub: &SigningKey) -> ByDirectory {
+    fn installed(node: &SigningKey, hub: &SigningKey) -> Installed {
         let period = Period { from: NOW, until: Some(NOW.plus(Duration::from_hours(24))) };
         let record = AgencyRecord {
             name: "Invented".into(),
@@ -191,7 +257,7 @@ mod tests {
             operations: BTreeMap::new(),
             revocations: BTreeMap::new(),
         };
-        ByDirectory { installed: Some(directory), first: None }
+        Installed { directory: Some(directory), keys: RwLock::default() }
     }
 
     fn signed(key: &SigningKey) -> Signed {
@@ -208,7 +274,7 @@ mod tests {
         let judge = installed(&node, &hub);
         let agency = "HK-CED".parse().unwrap();
         let judged = |signer, statement: &Signed, at| {
-            judge.judge(PayloadType::Receipt, signer, &statement.payload, &statement.signatures, at)
+            judge.decide(PayloadType::Receipt, signer, &statement.payload, &statement.signatures, at)
         };
         let by_node = signed(&node);
         judged(Signer::Agency(&agency), &by_node, NOW).unwrap();
@@ -234,9 +300,9 @@ mod tests {
     fn nothing_is_believed_before_a_directory() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let statement = signed(&SigningKey::generate(&mut rng));
-        let judge = ByDirectory::new();
+        let judge = Installed::default();
         let refused =
-            judge.judge(PayloadType::Receipt, Signer::Hub, &statement.payload, &statement.signatures, NOW);
+            judge.decide(PayloadType::Receipt, Signer::Hub, &statement.payload, &statement.signatures, NOW);
         assert!(matches!(refused, Err(Error::NoDirectory)));
     }
 }

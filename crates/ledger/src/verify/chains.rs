@@ -30,9 +30,9 @@ impl Chains {
         Self { incarnations, next_incarnation, own: None, sent, received }
     }
 
-    /// Whose ledger it is, once that is read.
-    pub(super) fn agency(&self) -> Option<&AgencyId> {
-        self.own.as_ref().map(|(agency, _)| agency)
+    /// Whose ledger it is, and which life of it, once that is read.
+    pub(super) fn own(&self) -> Option<(&AgencyId, Incarnation)> {
+        self.own.as_ref().map(|(agency, incarnation)| (agency, *incarnation))
     }
 
     pub(super) fn count(&self) -> u64 {

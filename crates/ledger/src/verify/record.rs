@@ -15,7 +15,7 @@ use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
 use sealpost_wire::statement::Payload;
 
-use super::{Counts, FaultKind, Signer, Verifier};
+use super::{Counts, FaultKind, Judge, Signer};
 use crate::history::Entry;
 
 /// A record whose own content is right: what is left is its place among the others.
@@ -51,7 +51,7 @@ impl Examined {
     pub(super) fn new(
         entry: Entry,
         agency: Option<&AgencyId>,
-        verifier: &mut dyn Verifier,
+        judge: &dyn Judge,
         counts: &mut Counts,
     ) -> Result<Self, FaultKind> {
         let Entry { index, leaf, leaf_bytes: _, body } = entry;
@@ -60,16 +60,10 @@ impl Examined {
         if found != body_digest {
             return Err(FaultKind::Body);
         }
-        let mut examination = Examination { agency, verifier, counts, recorded_at };
+        let mut examination = Examination { agency, judge, counts, recorded_at };
         let meaning = match record {
             Record::Incarnation { agency, incarnation, previous: _ } => {
                 Meaning::Incarnation { agency, incarnation }
-            }
-            Record::Directory(version) => {
-                let believed = examination.verifier.directory(version, &body);
-                examination.believed("directory", believed)?;
-                examination.counts.directories += 1;
-                Meaning::Other
             }
             Record::Sent(sent) => examination.sent(sent, &body)?,
             Record::Received(received) => examination.received(received, &body)?,
@@ -94,6 +88,12 @@ impl Examined {
                 examination.counts.voids += 1;
                 Meaning::Void(void)
             }
+            // Its signatures were judged when it was installed, before what follows it is examined.
+            Record::Directory(_) => {
+                examination.counts.directories += 1;
+                examination.counts.signed += 1;
+                Meaning::Other
+            }
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }
@@ -108,7 +108,7 @@ impl Examined {
 struct Examination<'a> {
     /// Whose ledger it is; unknown before its first record.
     agency: Option<&'a AgencyId>,
-    verifier: &'a mut dyn Verifier,
+    judge: &'a dyn Judge,
     counts: &'a mut Counts,
     recorded_at: Instant,
 }
@@ -117,7 +117,7 @@ impl Examination<'_> {
     fn sent(&mut self, sent: Sent, body: &Bytes) -> Result<Meaning, FaultKind> {
         let Sent { header: exact, signatures, commitments, idempotency_digest: _, publisher: _ } = sent;
         let header = header_from_bytes(&exact).map_err(malformed("header"))?;
-        let believed = self.verifier.header(&header, &exact, &signatures, self.recorded_at);
+        let believed = self.judge.header(&header, &exact, &signatures, self.recorded_at);
         self.believed("header", believed)?;
         check_sealed(&header, body)?;
         let recipients = header.recipients.as_slice();
@@ -144,7 +144,7 @@ impl Examination<'_> {
             });
         }
         let header = header_from_bytes(&exact).map_err(malformed("header"))?;
-        let believed = self.verifier.header(&header, &exact, &signatures, self.recorded_at);
+        let believed = self.judge.header(&header, &exact, &signatures, self.recorded_at);
         self.believed("header", believed)?;
         check_sealed(&header, body)?;
         let Some(commitment) = commitment else { return Err(FaultKind::Recipients) };
@@ -168,7 +168,7 @@ impl Examination<'_> {
         signer: Signer<'_>,
         statement: &Signed,
     ) -> Result<(), FaultKind> {
-        let believed = self.verifier.statement(kind, signer, statement, self.recorded_at);
+        let believed = self.judge.statement(kind, signer, statement, self.recorded_at);
         self.believed(what, believed)
     }
 

@@ -48,6 +48,8 @@ pub struct Env<'a> {
     pub rng: &'a mut dyn CryptoRng,
     /// The node's signing key.
     pub signer: &'a dyn Signer,
+    /// The ledger's latest checkpoint, a signed note; empty before the first.
+    pub checkpoint: Bytes,
 }
 
 /// Everything that the node knows about its links, and decides on.

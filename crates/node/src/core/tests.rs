@@ -1,12 +1,14 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{Record, Settlement};
-use sealpost_domain::statement::{ControlType, HubRefusal};
+use sealpost_domain::statement::{ControlType, Heads, HubRefusal, Receipt};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::hub::Delivery;
+use sealpost_wire::statement::Payload as _;
 
 use super::inbox::{Judged, ReadMessage};
 use super::outbox::{Answer, Standing};
@@ -53,6 +55,25 @@ fn a_message_is_delivered_once_and_its_receipt_comes_back() {
 
     assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Duplicate);
     assert_eq!(germany.count(|record| matches!(record, Record::Received(_))), 1);
+}
+
+#[test]
+fn receipts_and_heads_carry_the_ledgers_latest_checkpoint() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.checkpoint = Bytes::from_static(b"of Germany's ledger");
+    germany.receipts();
+    let receipt = Receipt::from_payload(&germany.said[0].statement.payload).unwrap();
+    assert_eq!(receipt.checkpoint, germany.checkpoint);
+
+    hong_kong.checkpoint = Bytes::from_static(b"of Hong Kong's ledger");
+    hong_kong.now = hong_kong.now.plus(Duration::from_mins(1));
+    hong_kong.step(super::Core::tell_heads).unwrap();
+    let heads = Heads::from_payload(&hong_kong.said[0].statement.payload).unwrap();
+    assert_eq!(heads.checkpoint, hong_kong.checkpoint);
 }
 
 #[test]

@@ -10,12 +10,13 @@ mod input;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rand::CryptoRng;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
-use sealpost_ledger::{Ledger, append};
+use sealpost_ledger::{Ledger, append, tree};
 use sealpost_seglog::append::{Error as LogError, Fatal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
@@ -145,7 +146,9 @@ impl Engine {
     fn decide(&mut self, inputs: Vec<Input>, drained: bool) -> Result<(Round, Answers), Error> {
         let (shared, receipts_due) = (Arc::clone(&self.shared), self.receipts_due());
         let mut core = shared.core_mut();
-        let mut env = Env { now: shared.now(), rng: self.rng.as_mut(), signer: self.signer.as_ref() };
+        let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
+        let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
+        let mut env = Env { now: shared.now(), rng, signer, checkpoint };
         let (mut round, mut answers) = (Round::default(), Answers::default());
         // Computed from what is durable, so before anything of this round.
         let due = drained && core.inbox.owes_receipts() && receipts_due <= Instant::now();

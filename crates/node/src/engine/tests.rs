@@ -8,7 +8,7 @@ use sealpost_domain::view::Published;
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
 use sealpost_seglog::disk::sim::{Failure, Sim};
 use sealpost_store::Memory;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -49,6 +49,7 @@ impl Desk {
             Arc::new(Memory::new()),
             Arc::clone(&station.buckets),
             Clock::new(|| NOW),
+            watch::Sender::new(None).subscribe(),
         ));
         let (inputs, taken) = mpsc::channel(16);
         let (outgoing, said) = mpsc::channel(16);

@@ -25,6 +25,8 @@ pub(super) enum Action {
     Stats,
     /// To see how the node is.
     Status,
+    /// To see the leaves of the ledger, and proofs about them.
+    Audit,
 }
 
 impl Action {
@@ -34,6 +36,7 @@ impl Action {
             Self::Publish | Self::Read => &[Role::System, Role::Officer],
             Self::Stats => &[Role::Officer, Role::Auditor],
             Self::Status => &[Role::System, Role::Officer, Role::Auditor],
+            Self::Audit => &[Role::Auditor],
         }
     }
 
@@ -43,6 +46,7 @@ impl Action {
             Self::Read => "see messages",
             Self::Stats => "see the figures",
             Self::Status => "see how the node is",
+            Self::Audit => "audit the ledger",
         }
     }
 }
@@ -98,6 +102,7 @@ mod tests {
             (Action::Read, [false, true, true, false]),
             (Action::Stats, [false, false, true, true]),
             (Action::Status, [false, true, true, true]),
+            (Action::Audit, [false, false, false, true]),
         ];
         for (action, allowed) in table {
             for (role, allowed) in Role::ALL.iter().zip(allowed) {

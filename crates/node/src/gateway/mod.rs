@@ -4,6 +4,7 @@
 //! may be sent to whom is not: that is decided behind the [`Handle`]. Nothing is buffered without bound: a caller that
 //! is slow to take answers is slowed down, and one that hands in faster than the disk syncs waits.
 
+mod audit;
 mod caller;
 mod list;
 mod publish;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::error;
 
+pub use self::audit::Audit;
 use self::caller::{Action, Caller};
 use crate::handle::{AcknowledgeError, Handle, ViewError};
 

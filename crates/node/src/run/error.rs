@@ -8,7 +8,7 @@ use sealpost_crypto::{directory, keyfile};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
-use sealpost_ledger::{ReadError, append, bucket, open};
+use sealpost_ledger::{ReadError, append, bucket, open, tree};
 use sealpost_server::{acceptor, serve, telemetry};
 
 use crate::{core, engine, roots};
@@ -101,6 +101,9 @@ pub enum Error {
     /// A record of the ledger.
     #[error("[node] data: the ledger cannot be read")]
     Record(#[from] ReadError),
+    /// The tree over the ledger, and its checkpoint.
+    #[error("[node] data: the tree over the ledger cannot be kept up")]
+    Tree(#[from] tree::Error),
     /// The ledger contradicts itself.
     #[error("[node] data: the ledger is not one that this node would have written")]
     Core(#[from] core::Error),

@@ -27,6 +27,8 @@ pub struct Places {
     pub ledger: PathBuf,
     /// The keys of its bodies: backed up apart from it.
     pub buckets: PathBuf,
+    /// The Merkle tree over it and its checkpoint; all but the checkpoint may be deleted.
+    pub tree: PathBuf,
     /// The index over it, which may be deleted.
     pub index: PathBuf,
     /// Revocation lists that the hub relayed.
@@ -40,6 +42,7 @@ impl Places {
         Self {
             ledger: place("ledger"),
             buckets: place("buckets"),
+            tree: place("tree"),
             index: place("index"),
             crls: place("crls"),
         }

@@ -14,7 +14,7 @@ use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
 use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
 
-use super::{Error, Places};
+use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener};
 use crate::projection::{self, Changes};
@@ -45,7 +45,8 @@ pub(super) fn open(
     random: &(dyn Fn() -> Box<dyn CryptoRng + Send> + Send + Sync),
 ) -> Result<Opened, Error> {
     let mut rng = random();
-    let (now, options) = (clock.now(), Options::default());
+    let now = clock.now();
+    let options = Options { known_durable: checkpoints::known_durable(&places.tree)?, ..Options::default() };
     let (ledger, recovery) =
         Ledger::open(Arc::new(Real), &places.ledger, &config.agency, now, rng.as_mut(), options)?;
     if let Some(torn) = &recovery.torn {

@@ -50,7 +50,7 @@ impl Core {
     pub fn receipts(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
         for sender in self.inbox.unreceipted() {
-            let receipt = self.inbox.receipt(&sender, directory, env.now);
+            let receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), env.now);
             let signed = sign(env, &receipt)?;
             round.record(env, Record::ReceiptSent(signed.clone()), Bytes::new());
             round.send(sender, ControlType::Receipt, signed);
@@ -119,7 +119,13 @@ impl Inbox {
         repeats
     }
 
-    fn receipt(&self, sender: &AgencyId, directory: DirectoryVersion, now: Instant) -> Receipt {
+    fn receipt(
+        &self,
+        sender: &AgencyId,
+        directory: DirectoryVersion,
+        checkpoint: Bytes,
+        now: Instant,
+    ) -> Receipt {
         let peer = self.peers.get(sender);
         let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: RANGES_MAX, read: RANGES_MAX };
         let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
@@ -130,7 +136,7 @@ impl Inbox {
             number: peer.map_or(0, |peer| peer.number) + 1,
             made_at: now,
             links: links.map(|(key, link)| link_receipt(key, link, peer, &mut room)).collect(),
-            checkpoint: Bytes::new(),
+            checkpoint,
             directory,
         }
     }

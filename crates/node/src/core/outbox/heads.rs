@@ -1,7 +1,6 @@
 //! Heads: where our links to a peer end, said at the end of a burst and while something is not receipted, so that a
 //! lost tail is noticed; and what else has to be repeated until it arrived.
 
-use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
@@ -49,7 +48,7 @@ impl Core {
                 made_at: env.now,
                 links: self.outbox.link_heads(&recipient, env.now),
                 receipt: self.outbox.peers.get(&recipient).and_then(|peer| peer.receipt),
-                checkpoint: Bytes::new(),
+                checkpoint: env.checkpoint.clone(),
                 directory,
             };
             let signed = sign(env, &heads)?;

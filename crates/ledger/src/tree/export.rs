@@ -1,0 +1,112 @@
+//! A ledger as a complete folder of C2SP tlog-tiles: checkpoint, tiles, and the leaves in entry bundles.
+//!
+//! Everything in it is made from the records and compared with the checkpoint, not copied from the stored tree. Bodies
+//! are never exported.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::{Hash, Tile, Tree, leaf_hash};
+
+use super::{Files, Signed};
+use crate::history::{History, ReadError};
+
+/// Why a ledger was not exported.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is something in the folder.
+    #[error("{} is not empty; name a new folder", dir.display())]
+    Occupied {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The folder cannot be looked at.
+    #[error("cannot look into {}", dir.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file was not written.
+    #[error(transparent)]
+    Write(#[from] super::Error),
+    /// A record cannot be read.
+    #[error("cannot read the ledger")]
+    Read(#[from] ReadError),
+    /// A record has no leaf that fits into a bundle.
+    #[error("the leaf of record {index} has {bytes} bytes, at most 65,535 can be exported")]
+    Leaf {
+        /// The record.
+        index: u64,
+        /// Of its leaf.
+        bytes: usize,
+    },
+    /// The ledger is shorter than its checkpoint.
+    #[error("the ledger ends at record {records}, but its checkpoint covers {size}")]
+    Shorter {
+        /// Of the checkpoint.
+        size: u64,
+        /// How many records there are.
+        records: u64,
+    },
+    /// The records are not those over which the checkpoint was signed.
+    #[error(
+        "the records lead to the root {found}, but {signed} was signed over them: nothing here is to be trusted"
+    )]
+    Rewritten {
+        /// The root that was signed.
+        signed: Hash,
+        /// The root of the records.
+        found: Hash,
+    },
+}
+
+/// Exports what the checkpoint covers into a new or empty folder. `progress` is told how many records are done. After
+/// an error the folder has no checkpoint.
+pub fn export(
+    history: &History,
+    signed: &Signed,
+    dir: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    let folder = |source| Error::Folder { dir: dir.to_owned(), source };
+    match fs::read_dir(dir) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(Error::Occupied { dir: dir.to_owned() });
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(folder(error)),
+    }
+    let Checkpoint { size, root, .. } = &signed.checkpoint;
+    let (files, mut tree, mut bundle) = (Files::at(dir), Tree::new(), Vec::new());
+    let mut leaves = history.leaves(0);
+    while tree.size() < *size {
+        let leaf = leaves.next().ok_or(Error::Shorter { size: *size, records: tree.size() })??;
+        push_entry(&mut bundle, tree.size(), &leaf)?;
+        tree.append(leaf_hash(&leaf));
+        let records = tree.size();
+        if records.is_multiple_of(Tile::WIDTH as u64) || records == *size {
+            files.write_entries(records, &std::mem::take(&mut bundle))?;
+            files.write_tiles(tree.take_full())?;
+            progress(records);
+        }
+    }
+    files.write_tiles(tree.partial())?;
+    if tree.root() != *root {
+        return Err(Error::Rewritten { signed: *root, found: tree.root() });
+    }
+    Ok(files.write_checkpoint(&signed.to_bytes())?)
+}
+
+/// Adds an entry to a bundle: its length in two bytes, big-endian, and the leaf.
+fn push_entry(bundle: &mut Vec<u8>, index: u64, leaf: &[u8]) -> Result<(), Error> {
+    let length = u16::try_from(leaf.len()).map_err(|_| Error::Leaf { index, bytes: leaf.len() })?;
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(leaf);
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The folder of a ledger's tree: `tile/<level>/<n>[.p/<w>]` and `checkpoint`, as C2SP tlog-tiles names them.
+//!
+//! A file gets its name when it is whole. Tiles are not synced: whoever reads one checks it against a root. The
+//! checkpoint is synced before it has its name.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sealpost_merkle::{HASH_BYTES, Tile, Tiles};
+
+use super::{Error, Signed};
+
+const CHECKPOINT: &str = "checkpoint";
+/// A checkpoint with a handful of signatures has less than a kilobyte.
+const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+
+/// The folder. It may not be there yet; writing makes it.
+#[derive(Clone, Debug)]
+pub struct Files {
+    dir: PathBuf,
+}
+
+impl Files {
+    /// The files in this folder.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    /// Where the checkpoint lies.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.dir.join(CHECKPOINT)
+    }
+
+    /// The stored checkpoint, its signature unchecked; `None` before the first.
+    pub fn checkpoint(&self) -> Result<Option<Signed>, Error> {
+        let path = self.checkpoint_path();
+        let Some(note) = read(&path, CHECKPOINT_BYTES_MAX).map_err(io_error("read", &path))? else {
+            return Ok(None);
+        };
+        Signed::parse(&note).map(Some).map_err(|source| Error::Checkpoint { path, source })
+    }
+
+    /// Writes tiles. Narrower partial ones of the same place go: a wider one holds what they held.
+    pub(super) fn write_tiles(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), Error> {
+        for (tile, hashes) in tiles {
+            let path = self.dir.join(tile.path());
+            self.write(&path, &hashes, Sync::Never)?;
+            if tile.is_full() {
+                remove_dir(&partials_of(&path))?;
+            } else if let Some(parent) = path.parent() {
+                remove_narrower(parent, tile.width())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the bundle of entries that ends before record `end`.
+    pub(super) fn write_entries(&self, end: u64, bundle: &[u8]) -> Result<(), Error> {
+        let path = self.dir.join(Tile::ending_at(end).entries_path());
+        self.write(&path, bundle, Sync::Never)
+    }
+
+    pub(super) fn write_checkpoint(&self, note: &[u8]) -> Result<(), Error> {
+        self.write(&self.checkpoint_path(), note, Sync::Before)?;
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        synced.map_err(io_error("sync", &self.dir))
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
+        let new = path.with_extension("new");
+        let mut file = match create(&new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let parent = path.parent().unwrap_or(&self.dir);
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
+                made.map_err(io_error("make", parent))?;
+                create(&new)
+            }
+            outcome => outcome,
+        }
+        .map_err(io_error("make", &new))?;
+        file.write_all(bytes).map_err(io_error("write", &new))?;
+        if sync == Sync::Before {
+            file.sync_data().map_err(io_error("sync", &new))?;
+        }
+        fs::rename(&new, path).map_err(io_error("rename", &new))
+    }
+}
+
+impl Tiles for Files {
+    type Error = io::Error;
+
+    /// The tile, cut from a wider one where that took its place. Its hashes are whatever lies there.
+    fn tile(&self, tile: Tile) -> io::Result<Vec<u8>> {
+        let (full, wanted) = (self.dir.join(tile.full().path()), tile.width() * HASH_BYTES);
+        let limit = (Tile::WIDTH * HASH_BYTES) as u64;
+        if let Some(bytes) = read(&full, limit)? {
+            return cut(bytes, wanted, &full);
+        }
+        let exact = self.dir.join(tile.path());
+        if let Some(bytes) = read(&exact, limit)? {
+            return cut(bytes, wanted, &exact);
+        }
+        for width in widths(&partials_of(&full))? {
+            let wider = partials_of(&full).join(width.to_string());
+            if width > tile.width()
+                && let Some(bytes) = read(&wider, limit)?
+            {
+                return cut(bytes, wanted, &wider);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", exact.display())))
+    }
+}
+
+/// When the bytes of a file are made durable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    Never,
+    Before,
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// The file's bytes; `None` when there is no file. A longer one than `limit` is none of ours.
+fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        outcome => outcome?,
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let text = format!("{} has more than {limit} bytes", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(Some(bytes))
+}
+
+fn cut(mut bytes: Vec<u8>, wanted: usize, path: &Path) -> io::Result<Vec<u8>> {
+    if bytes.len() < wanted {
+        let text = format!("{} has {} bytes, expected are {wanted}", path.display(), bytes.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    bytes.truncate(wanted);
+    Ok(bytes)
+}
+
+/// The folder of the partial tiles in the place of a full one.
+fn partials_of(full: &Path) -> PathBuf {
+    let mut name = full.as_os_str().to_owned();
+    name.push(".p");
+    name.into()
+}
+
+/// The widths of the partial tiles in a folder.
+fn widths(dir: &Path) -> io::Result<Vec<usize>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        outcome => outcome?,
+    };
+    let mut widths = Vec::new();
+    for entry in entries {
+        widths.extend(entry?.file_name().to_str().and_then(|name| name.parse::<usize>().ok()));
+    }
+    Ok(widths)
+}
+
+fn remove_narrower(dir: &Path, width: usize) -> Result<(), Error> {
+    for narrower in widths(dir).map_err(io_error("list", dir))? {
+        let path = dir.join(narrower.to_string());
+        if narrower < width {
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_dir(dir: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", dir)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn io_error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { operation, path, source }
+}

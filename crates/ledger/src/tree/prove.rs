@@ -1,0 +1,102 @@
+//! Proofs from the stored tree, each checked before it is handed out.
+
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::{
+    Hash, TlogProof, Trusted, consistency, inclusion, verify_consistency, verify_inclusion,
+};
+
+use super::{Files, Signed};
+use crate::history::{History, ReadError};
+
+/// Proves what a checkpoint says.
+pub struct Prover<'a> {
+    history: &'a History,
+    files: &'a Files,
+    signed: Signed,
+}
+
+/// Why something was not proved.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The checkpoint does not cover the record.
+    #[error("the checkpoint covers {size} records, so that there is none for record {index}")]
+    Beyond {
+        /// The record.
+        index: u64,
+        /// Of the checkpoint.
+        size: u64,
+    },
+    /// The older checkpoint is larger.
+    #[error("the checkpoint covers {size} records, fewer than the {old} that it should continue")]
+    Older {
+        /// Of the older one.
+        old: u64,
+        /// Of the checkpoint.
+        size: u64,
+    },
+    /// A tree of nothing is continued by every other: there is nothing to prove.
+    #[error("a checkpoint over no records is continued by every other")]
+    Nothing,
+    /// The stored tree does not lead to the root of the checkpoint.
+    #[error("the stored tree is incomplete or wrong: the node makes it anew when it starts")]
+    Tree(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The record cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The record is not the one that the tree holds.
+    #[error("record {index} is not the one over which the checkpoint was signed")]
+    Record {
+        /// The record.
+        index: u64,
+    },
+}
+
+impl<'a> Prover<'a> {
+    /// Proves against this checkpoint.
+    pub fn new(history: &'a History, files: &'a Files, signed: Signed) -> Self {
+        Self { history, files, signed }
+    }
+
+    /// What everything is proved against.
+    pub fn signed(&self) -> &Signed {
+        &self.signed
+    }
+
+    /// The leaf at an index, and the proof that the checkpoint covers it.
+    pub fn inclusion(&self, index: u64) -> Result<(bytes::Bytes, TlogProof), Error> {
+        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
+        if index >= *size {
+            return Err(Error::Beyond { index, size: *size });
+        }
+        let leaf = self.history.get(index)?.leaf_bytes;
+        let path = inclusion(index, *size, &self.trusted()?).map_err(tree)?;
+        let hash = sealpost_merkle::leaf_hash(&leaf);
+        verify_inclusion(&hash, index, *size, root, &path).map_err(|_| Error::Record { index })?;
+        Ok((leaf, TlogProof::new(index, path, &self.signed.note)))
+    }
+
+    /// The proof that the checkpoint continues one of size `old`, whose root comes with it.
+    pub fn consistency(&self, old: u64) -> Result<(Hash, Vec<Hash>), Error> {
+        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
+        if old == 0 {
+            return Err(Error::Nothing);
+        }
+        if old > *size {
+            return Err(Error::Older { old, size: *size });
+        }
+        let trusted = self.trusted()?;
+        let old_root = sealpost_merkle::root(old, &trusted).map_err(tree)?;
+        let proof = consistency(old, *size, &trusted).map_err(tree)?;
+        verify_consistency(old, &old_root, *size, root, &proof).map_err(tree)?;
+        Ok((old_root, proof))
+    }
+
+    fn trusted(&self) -> Result<Trusted<'_, Files>, Error> {
+        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
+        Trusted::new(*size, *root, self.files).map_err(tree)
+    }
+}
+
+fn tree(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Tree(Box::new(error))
+}

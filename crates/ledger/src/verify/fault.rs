@@ -1,0 +1,160 @@
+//! What can be wrong with a ledger.
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::link::{Incarnation, Link};
+use sealpost_merkle::Hash;
+
+use super::Refusal;
+use crate::history::ReadError;
+
+/// The first thing that is wrong with a ledger.
+#[derive(Debug, thiserror::Error)]
+#[error("record {index}")]
+pub struct Fault {
+    /// The record.
+    pub index: u64,
+    /// What is wrong with it.
+    #[source]
+    pub kind: FaultKind,
+}
+
+/// What is wrong with a record.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultKind {
+    /// It cannot be read.
+    #[error("the record cannot be read")]
+    Unreadable(#[source] ReadError),
+    /// The body is not the one that its leaf names.
+    #[error("the body is not the one that the leaf names")]
+    Body,
+    /// Something inside cannot be parsed.
+    #[error("the {what} cannot be parsed")]
+    Malformed {
+        /// Which part.
+        what: &'static str,
+        /// Why.
+        source: sealpost_wire::Error,
+    },
+    /// The verifier does not believe a signature.
+    #[error("the {what} is not signed as it must be")]
+    Signature {
+        /// Of what.
+        what: &'static str,
+        /// Why not.
+        source: Refusal,
+    },
+    /// The sealed content is not the one that the header names.
+    #[error("the sealed content is not the one that the header names")]
+    Sealed,
+    /// A commitment in the header does not open to the position beside it.
+    #[error("the commitment to {agency} does not open to number {number}")]
+    Commitment {
+        /// The recipient.
+        agency: AgencyId,
+        /// The number that it should open to.
+        number: u64,
+    },
+    /// The header has another number of recipients than there are commitments, or we are not among them.
+    #[error("the header's recipients do not fit the record")]
+    Recipients,
+    /// It should be ours, or should not be.
+    #[error("the message is from {found}")]
+    Sender {
+        /// Who sent it.
+        found: AgencyId,
+    },
+    /// A number of our own that is not the next one on its link.
+    #[error("number {found} on {link}, expected {expected}")]
+    Number {
+        /// The link.
+        link: Link,
+        /// The number that was given.
+        found: u64,
+        /// The next one.
+        expected: u64,
+    },
+    /// A header that names another predecessor than stands before it.
+    #[error("number {number} on {link} names another predecessor than the one before it")]
+    Chain {
+        /// The link.
+        link: Link,
+        /// The number.
+        number: u64,
+    },
+    /// A message that was delivered before.
+    #[error("number {number} on {link} was delivered before")]
+    Twice {
+        /// The link.
+        link: Link,
+        /// The number.
+        number: u64,
+    },
+    /// The position is of an incarnation that is not that of the records around it.
+    #[error("incarnation {found}, expected {expected}")]
+    Incarnation {
+        /// The one that the record states.
+        found: Incarnation,
+        /// The one under which the segment was written.
+        expected: Incarnation,
+    },
+    /// The records are not those over which a checkpoint was signed.
+    #[error(
+        "{checkpoint} was signed over {size} records with the root {signed}, these have the root {found}"
+    )]
+    Root {
+        /// Which checkpoint.
+        checkpoint: String,
+        /// Its size.
+        size: u64,
+        /// The root that was signed.
+        signed: Hash,
+        /// The root of the records.
+        found: Hash,
+    },
+    /// A checkpoint is not signed as it must be, or is not one of this ledger.
+    #[error("{checkpoint} is not believed")]
+    Checkpoint {
+        /// Which checkpoint.
+        checkpoint: String,
+        /// Why not.
+        source: Refusal,
+    },
+    /// The ledger is shorter than a checkpoint.
+    #[error("{checkpoint} covers {size} records, the ledger ends before that")]
+    Shorter {
+        /// Which checkpoint.
+        checkpoint: String,
+        /// Its size.
+        size: u64,
+    },
+    /// A stored tile is another one than that of the records.
+    #[error("{tile} of the stored tree is not that of the records")]
+    Tile {
+        /// Its path within the tree's folder.
+        tile: String,
+    },
+    /// A stored tile cannot be read.
+    #[error("{tile} of the stored tree cannot be read")]
+    TileUnreadable {
+        /// Its path within the tree's folder.
+        tile: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The first record of an incarnation is another one.
+    #[error("an incarnation begins here, but the record does not say so")]
+    Beginning,
+    /// The hub's statement is about another batch.
+    #[error("the acceptance is not about the headers beside it")]
+    Batch,
+    /// A receipt of ours that promises more than the ledger holds.
+    #[error("the receipt counts {link} up to {receipted}, the ledger holds it up to {held}")]
+    Receipt {
+        /// The link.
+        link: Link,
+        /// Up to where the receipt counts.
+        receipted: u64,
+        /// Up to where every number is in the ledger.
+        held: u64,
+    },
+}

@@ -1,0 +1,84 @@
+//! What all records together come to: their chains, their tree, and the checkpoints over it.
+
+use std::io;
+
+use sealpost_domain::link::Incarnation;
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::{Tiles as _, Tree};
+
+use super::chains::Chains;
+use super::workers::Item;
+use super::{Claim, Counts, FaultKind, Judge};
+use crate::tree::Files;
+
+/// Everything up to some record.
+pub(super) struct Overall<'a> {
+    chains: Chains,
+    tree: Tree,
+    /// By size, those that are still ahead.
+    claims: Vec<&'a Claim>,
+    stored: &'a Files,
+}
+
+impl<'a> Overall<'a> {
+    pub(super) fn new(incarnations: Vec<(u64, Incarnation)>, claims: &'a [Claim], stored: &'a Files) -> Self {
+        let mut claims: Vec<_> = claims.iter().collect();
+        claims.sort_by_key(|claim| std::cmp::Reverse(claim.signed.checkpoint.size));
+        Self { chains: Chains::new(incarnations), tree: Tree::new(), claims, stored }
+    }
+
+    pub(super) fn chains(&self) -> u64 {
+        self.chains.count()
+    }
+
+    /// Puts a record in its place.
+    pub(super) fn place(&mut self, item: Item, counts: &mut Counts) -> Result<(), FaultKind> {
+        let Item { index: _, outcome, counts: _, judge } = item;
+        let (examined, leaf) = outcome?;
+        self.chains.place(examined)?;
+        self.tree.append(leaf);
+        self.compare_tiles(counts)?;
+        while let Some(claim) = self.claims.pop_if(|claim| claim.signed.checkpoint.size <= self.tree.size()) {
+            self.settle(claim, judge.as_ref())?;
+            counts.checkpoints += 1;
+        }
+        Ok(())
+    }
+
+    fn settle(&self, claim: &Claim, judge: &dyn Judge) -> Result<(), FaultKind> {
+        let Claim { name, signed } = claim;
+        let Checkpoint { size, root, .. } = &signed.checkpoint;
+        let refused = |source| FaultKind::Checkpoint { checkpoint: name.clone(), source };
+        if *size != self.tree.size() {
+            return Err(refused("it covers no record".into()));
+        }
+        let (agency, incarnation) = self.chains.own().ok_or(FaultKind::Beginning)?;
+        judge.checkpoint(agency, incarnation, signed).map_err(refused)?;
+        let found = self.tree.root();
+        if found == *root {
+            return Ok(());
+        }
+        Err(FaultKind::Root { checkpoint: name.clone(), size: *size, signed: *root, found })
+    }
+
+    /// The tiles that this record filled, with those that are stored. The stored tree may be behind the records.
+    fn compare_tiles(&mut self, counts: &mut Counts) -> Result<(), FaultKind> {
+        for (tile, hashes) in self.tree.take_full() {
+            match self.stored.tile(tile) {
+                Ok(stored) if stored == hashes => counts.tiles += 1,
+                Ok(_) => return Err(FaultKind::Tile { tile: tile.path() }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => counts.tiles_missing += 1,
+                Err(source) => return Err(FaultKind::TileUnreadable { tile: tile.path(), source }),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong at the end, if anything.
+    pub(super) fn end(&mut self) -> Option<FaultKind> {
+        self.claims.pop().map(|claim| FaultKind::Shorter {
+            checkpoint: claim.name.clone(),
+            size: claim.signed.checkpoint.size,
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! The records of a ledger, examined on all cores and handed back in their order.
+//!
+//! The caller's thread reads, installs directories as they come, and cuts the records into pieces; each piece takes
+//! the judge of its place with it. A bounded number of pieces is on the way at any time, so that memory does not grow
+//! with the ledger.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::record::Record;
+use sealpost_merkle::{Hash, leaf_hash};
+
+use super::record::Examined;
+use super::{Counts, Directories, FaultKind, Judge};
+use crate::history::{Entry, History, Scan};
+
+/// The most records of a piece.
+const PIECE_RECORDS: usize = 256;
+/// A piece with this many bytes takes no further record.
+const PIECE_BYTES: usize = 1 << 20;
+/// Pieces on their way for each worker.
+const PIECES_AHEAD: usize = 3;
+
+/// A record that was examined by itself.
+pub(super) struct Item {
+    pub(super) index: u64,
+    /// What it means for the chains, and its leaf's hash.
+    pub(super) outcome: Result<(Examined, Hash), FaultKind>,
+    /// What was counted in it.
+    pub(super) counts: Counts,
+    /// Knows the directory that was installed here.
+    pub(super) judge: Arc<dyn Judge>,
+}
+
+/// Examines every record of the history, and hands each to `place`, in their order, until that says to stop.
+pub(super) fn examine(
+    history: &History,
+    directories: &mut dyn Directories,
+    mut place: impl FnMut(Item) -> ControlFlow<()>,
+) {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let ahead = workers * PIECES_AHEAD;
+    let (hand_out, taken) = mpsc::sync_channel::<Piece>(ahead);
+    let (hand_in, done) = mpsc::sync_channel::<(u64, Vec<Item>)>(ahead);
+    let taken = Mutex::new(taken);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (taken, hand_in) = (&taken, hand_in.clone());
+            scope.spawn(move || {
+                while let Some(piece) = take(taken) {
+                    if hand_in.send((piece.number, piece.examine())).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(hand_in);
+        let mut pieces = Pieces::new(history, directories);
+        let (mut early, mut given, mut placed) = (BTreeMap::new(), 0, 0);
+        'all: loop {
+            while given - placed < ahead as u64 {
+                let Some(piece) = pieces.next() else { break };
+                given += 1;
+                if hand_out.send(piece).is_err() {
+                    break 'all;
+                }
+            }
+            if given == placed {
+                break;
+            }
+            let Ok((number, items)) = done.recv() else { break };
+            early.insert(number, items);
+            while let Some(items) = early.remove(&placed) {
+                placed += 1;
+                if items.into_iter().try_for_each(&mut place).is_break() {
+                    break 'all;
+                }
+            }
+        }
+        // Both ends go, so that every worker comes to its end before the scope does.
+        drop((hand_out, done));
+    });
+}
+
+fn take(taken: &Mutex<Receiver<Piece>>) -> Option<Piece> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Records that one worker examines, all under one directory.
+struct Piece {
+    number: u64,
+    entries: Vec<Entry>,
+    agency: Option<AgencyId>,
+    judge: Arc<dyn Judge>,
+    /// Where reading ended, and why: the last entry, or the record after it.
+    fault: Option<(u64, FaultKind)>,
+}
+
+impl Piece {
+    fn examine(self) -> Vec<Item> {
+        let Self { number: _, entries, agency, judge, fault } = self;
+        let mut items: Vec<Item> = entries
+            .into_iter()
+            .map(|entry| {
+                let (index, mut counts) = (entry.index, Counts::default());
+                let leaf = leaf_hash(&entry.leaf_bytes);
+                let examined = Examined::new(entry, agency.as_ref(), judge.as_ref(), &mut counts);
+                let outcome = examined.map(|examined| (examined, leaf));
+                Item { index, outcome, counts, judge: Arc::clone(&judge) }
+            })
+            .collect();
+        if let Some((index, fault)) = fault {
+            match items.last_mut().filter(|last| last.index == index) {
+                // What is wrong with the record itself says more than what came of it.
+                Some(last) if last.outcome.is_err() => {}
+                Some(last) => last.outcome = Err(fault),
+                None => items.push(Item { index, outcome: Err(fault), counts: Counts::default(), judge }),
+            }
+        }
+        items
+    }
+}
+
+/// The ledger, cut into pieces.
+struct Pieces<'a> {
+    scan: Scan,
+    directories: &'a mut dyn Directories,
+    agency: Option<AgencyId>,
+    number: u64,
+    ended: bool,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(history: &History, directories: &'a mut dyn Directories) -> Self {
+        Self { scan: history.scan(0), directories, agency: None, number: 0, ended: false }
+    }
+
+    fn next(&mut self) -> Option<Piece> {
+        let (agency, judge) = (self.agency.clone(), self.directories.judge());
+        let mut piece = Piece { number: self.number, entries: Vec::new(), agency, judge, fault: None };
+        let mut bytes = 0;
+        while !self.ended && piece.entries.len() < PIECE_RECORDS && bytes < PIECE_BYTES {
+            let index = self.scan.position();
+            let entry = match self.scan.next() {
+                Some(Ok(entry)) => entry,
+                Some(Err(error)) => {
+                    self.ended = true;
+                    piece.fault = Some((index, FaultKind::Unreadable(error)));
+                    break;
+                }
+                None => {
+                    self.ended = true;
+                    break;
+                }
+            };
+            bytes += entry.leaf_bytes.len() + entry.body.len();
+            let last = self.take_over(&entry, &mut piece);
+            piece.entries.push(entry);
+            if last {
+                break;
+            }
+        }
+        self.number += 1;
+        (!piece.entries.is_empty() || piece.fault.is_some()).then_some(piece)
+    }
+
+    /// What changes how the records behind this one are examined ends the piece.
+    fn take_over(&mut self, entry: &Entry, piece: &mut Piece) -> bool {
+        match &entry.leaf.record {
+            Record::Incarnation { agency, .. } => {
+                self.agency = Some(agency.clone());
+                true
+            }
+            Record::Directory(version) => {
+                if let Err(source) = self.directories.install(*version, &entry.body) {
+                    self.ended = true;
+                    piece.fault = Some((entry.index, FaultKind::Signature { what: "directory", source }));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}

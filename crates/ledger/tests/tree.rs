@@ -1,0 +1,214 @@
+//! The tree over a ledger: kept up, taken up again, made anew, proved and exported; and what it refuses.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use sealpost_crypto::dsse::{Signer, SigningKey};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::identity::NetworkName;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::record::Record;
+use sealpost_ledger::tree::{self, Error, ExportError, Files, Keeper, ProofError, Prover, Signed};
+use sealpost_ledger::{Commits, Draft, Ledger, Options, Start};
+use sealpost_merkle::{Tree, leaf_hash, verify_consistency};
+use sealpost_seglog::disk::sim::Sim;
+
+const NOW: Instant = Instant::from_millis(1_768_464_000_000);
+
+fn agency() -> AgencyId {
+    "HK-CED".parse().unwrap()
+}
+
+fn network() -> NetworkName {
+    NetworkName::parse("test.sealpost").unwrap()
+}
+
+fn key() -> Arc<SigningKey> {
+    Arc::new(SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(3)))
+}
+
+fn ledger(disk: &Sim, start: Start) -> Ledger {
+    let options = Options { commits: Commits::Inline, start, ..Options::default() };
+    // Another incarnation, another seed.
+    let mut rng = ChaCha20Rng::seed_from_u64(disk.operations());
+    Ledger::open(Arc::new(disk.clone()), Path::new("ledger"), &agency(), NOW, &mut rng, options).unwrap().0
+}
+
+fn append(ledger: &Ledger, records: u64) {
+    let draft = |index: u64| Draft {
+        recorded_at: NOW,
+        salt: [7; 32],
+        record: Record::Security { rule: format!("rule.{index}"), peer: None, header: None },
+        body: Bytes::new(),
+    };
+    let first = ledger.next();
+    drop(ledger.enqueue((first..first + records).map(draft).collect()).unwrap());
+}
+
+fn keeper(ledger: &Ledger, folder: &Path) -> Result<Keeper, Error> {
+    let signer = key() as Arc<dyn Signer>;
+    Keeper::open(Files::at(folder), ledger.history().clone(), signer, &network(), &agency())
+}
+
+fn latest(keeper: &Keeper) -> Signed {
+    keeper.watch().borrow().clone().unwrap()
+}
+
+/// A ledger of so many records with its tree kept up to the end.
+fn kept(records: u64) -> (Sim, Ledger, tempfile::TempDir, Signed) {
+    let (disk, folder) = (Sim::new(), tempfile::tempdir().unwrap());
+    let ledger = ledger(&disk, Start::Continue);
+    append(&ledger, records - 1);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    assert!(keeper.advance().unwrap());
+    let signed = latest(&keeper);
+    (disk, ledger, folder, signed)
+}
+
+#[test]
+fn a_checkpoint_covers_what_is_durable_and_is_signed_once() {
+    let (_, ledger, folder, signed) = kept(700);
+    let mut tree = Tree::new();
+    ledger.history().leaves(0).for_each(|leaf| tree.append(leaf_hash(&leaf.unwrap())));
+    assert_eq!((signed.checkpoint.size, signed.checkpoint.root), (700, tree.root()));
+    assert!(signed.is_signed_by(key().verifying_key()));
+    assert_eq!(signed.checkpoint.origin, tree::origin(&network(), &agency(), ledger.incarnation()));
+    let stored = fs::read(folder.path().join("checkpoint")).unwrap();
+    assert_eq!(Signed::parse(&stored).unwrap(), signed);
+
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    assert!(!keeper.was_remade() && !keeper.advance().unwrap(), "nothing is new");
+    append(&ledger, 1);
+    assert!(keeper.advance().unwrap());
+    assert_eq!(latest(&keeper).checkpoint.size, 701);
+}
+
+#[test]
+fn a_record_that_is_not_durable_is_in_no_checkpoint() {
+    let (disk, ledger, folder, _) = kept(10);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    // The write goes through, the sync does not.
+    disk.fail(disk.operations() + 1, sealpost_seglog::disk::sim::Failure::Refused);
+    append(&ledger, 1);
+    assert_eq!(ledger.durable(), 10);
+    assert!(!keeper.advance().unwrap());
+    assert_eq!(latest(&keeper).checkpoint.size, 10);
+}
+
+#[test]
+fn a_tree_that_was_deleted_or_damaged_is_made_anew_and_is_the_same() {
+    let (_, ledger, folder, signed) = kept(70_000);
+    let tile = |path: &str| folder.path().join(path);
+    let genuine = fs::read(tile("tile/1/001.p/17")).unwrap();
+    for damage in [
+        &|| fs::remove_dir_all(tile("tile")).unwrap() as _,
+        &|| fs::write(tile("tile/1/001.p/17"), [0; 17 * 32]).unwrap(),
+        &|| fs::write(tile("tile/0/273.p/112"), b"").unwrap(),
+        &|| fs::remove_file(tile("tile/2/000.p/1")).unwrap(),
+    ] as [&dyn Fn(); 4]
+    {
+        damage();
+        let keeper = keeper(&ledger, folder.path()).unwrap();
+        assert!(keeper.was_remade());
+        assert_eq!(latest(&keeper), signed);
+        assert_eq!(fs::read(tile("tile/1/001.p/17")).unwrap(), genuine);
+        let prover_files = Files::at(folder.path());
+        Prover::new(ledger.history(), &prover_files, signed.clone()).inclusion(66_000).unwrap();
+    }
+}
+
+#[test]
+fn a_ledger_that_is_shorter_or_other_than_its_checkpoint_is_refused() {
+    let (_, ledger, folder, signed) = kept(600);
+    let elsewhere = Sim::new();
+    let short = self::ledger(&elsewhere, Start::Continue);
+    // Another ledger, of another life.
+    let foreign = keeper(&short, folder.path()).err().unwrap();
+    assert!(matches!(foreign, Error::Shorter { size: 600, records: 1 } | Error::Foreign { .. }), "{foreign}");
+
+    let mut other = signed.clone();
+    other.checkpoint.root = leaf_hash(b"another tree");
+    let verifier = tree::verifier_key(&other.checkpoint.origin, key().verifying_key());
+    other.note = other.checkpoint.sign(&verifier, |text| key().sign(text)).unwrap();
+    fs::write(folder.path().join("checkpoint"), other.to_bytes()).unwrap();
+    let rewritten = keeper(&ledger, folder.path()).err().unwrap();
+    assert!(matches!(rewritten, Error::Rewritten { size: 600, .. }), "{rewritten}");
+
+    fs::write(folder.path().join("checkpoint"), b"garbage").unwrap();
+    assert!(matches!(keeper(&ledger, folder.path()), Err(Error::Checkpoint { .. })));
+}
+
+#[test]
+fn a_new_incarnation_continues_the_tree_under_its_own_name() {
+    let (disk, ledger, folder, old) = kept(300);
+    drop(ledger);
+    let ledger = self::ledger(&disk, Start::Anew { checkpoint: old.to_bytes() });
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    assert!(keeper.watch().borrow().is_none(), "a checkpoint of the old life speaks for the new one no more");
+    assert!(keeper.advance().unwrap());
+    let new = latest(&keeper);
+    assert_ne!(new.checkpoint.origin, old.checkpoint.origin);
+    let files = Files::at(folder.path());
+    let (root, proof) = Prover::new(ledger.history(), &files, new.clone()).consistency(300).unwrap();
+    assert_eq!(root, old.checkpoint.root);
+    verify_consistency(300, &root, 301, &new.checkpoint.root, &proof).unwrap();
+}
+
+#[test]
+fn proofs_hold_and_refuse_what_is_not_there() {
+    let (_, ledger, folder, signed) = kept(600);
+    let files = Files::at(folder.path());
+    let prover = Prover::new(ledger.history(), &files, signed.clone());
+    let verifier = tree::verifier_key(&signed.checkpoint.origin, key().verifying_key());
+    let holds = |_: &[u8; 32], text: &[u8], by: &[u8; 64]| key().verifying_key().verify(text, by).is_ok();
+    for index in [0, 255, 256, 511, 512, 599] {
+        let (leaf, proof) = prover.inclusion(index).unwrap();
+        assert_eq!(leaf, ledger.get(index).unwrap().leaf_bytes);
+        assert_eq!(proof.verify(&leaf, &verifier, &holds).unwrap(), signed.checkpoint);
+    }
+    assert!(matches!(prover.inclusion(600), Err(ProofError::Beyond { index: 600, size: 600 })));
+    assert!(matches!(prover.consistency(0), Err(ProofError::Nothing)));
+    assert!(matches!(prover.consistency(601), Err(ProofError::Older { old: 601, size: 600 })));
+    let full = folder.path().join("tile/0/001");
+    let mut forged = fs::read(&full).unwrap();
+    forged[0] ^= 1;
+    fs::write(&full, forged).unwrap();
+    assert!(matches!(prover.inclusion(300), Err(ProofError::Tree(_))));
+    assert!(prover.inclusion(599).is_ok(), "what does not go through the tile is proved");
+}
+
+#[test]
+fn an_export_is_complete_and_overwrites_nothing() {
+    let (_, ledger, folder, signed) = kept(600);
+    let target = folder.path().join("export");
+    let mut told = 0;
+    tree::export(ledger.history(), &signed, &target, &mut |done| told = done).unwrap();
+    assert_eq!(told, 600);
+    let read = |path: &str| fs::read(target.join(path)).unwrap();
+    assert_eq!(read("checkpoint"), signed.to_bytes());
+    assert_eq!((read("tile/0/001").len(), read("tile/0/002.p/88").len()), (256 * 32, 88 * 32));
+    assert_eq!(read("tile/1/000.p/2").len(), 2 * 32);
+    let mut rest =
+        &[read("tile/entries/000"), read("tile/entries/001"), read("tile/entries/002.p/88")].concat()[..];
+    for index in 0..600 {
+        let (length, more) = rest.split_first_chunk::<2>().unwrap();
+        let (leaf, more) = more.split_at(usize::from(u16::from_be_bytes(*length)));
+        assert_eq!(leaf, ledger.get(index).unwrap().leaf_bytes, "record {index}");
+        rest = more;
+    }
+    assert!(rest.is_empty());
+    let again = tree::export(ledger.history(), &signed, &target, &mut |_| {});
+    assert!(matches!(again, Err(ExportError::Occupied { .. })));
+
+    let mut other = signed;
+    other.checkpoint.root = leaf_hash(b"another tree");
+    let refused = tree::export(ledger.history(), &other, &folder.path().join("other"), &mut |_| {});
+    assert!(matches!(refused, Err(ExportError::Rewritten { .. })));
+    assert!(!folder.path().join("other/checkpoint").exists(), "an export that failed has no checkpoint");
+}

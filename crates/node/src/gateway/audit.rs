@@ -1,0 +1,188 @@
+//! The ledger, for the agency's own auditors (`ledger.proto`): checkpoints, proofs, and the leaves themselves.
+//!
+//! Everything is proved against the latest checkpoint and checked before it leaves. Never here: bodies.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use sealpost_domain::agency::AgencyId;
+use sealpost_ledger::History;
+use sealpost_ledger::tree::{Files, ProofError, Prover, Signed};
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::ledger_server::LedgerServer;
+use sealpost_wire::status::Failure;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::spawn_blocking;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use tracing::error;
+
+use super::caller::{Action, Caller};
+
+/// How many auditors' reads run at a time; others wait for their turn.
+const READS_MAX: usize = 2;
+/// A message of an export with this many bytes takes no further leaf.
+const EXPORT_BYTES: usize = (1 << 20) - (64 << 10);
+/// Messages of an export that are read ahead of the caller.
+const EXPORT_AHEAD: usize = 2;
+
+/// The service on one node.
+#[derive(Clone)]
+pub struct Audit {
+    agency: AgencyId,
+    history: History,
+    files: Files,
+    checkpoint: watch::Receiver<Option<Signed>>,
+    reads: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Audit {
+    /// Serves the auditors of `agency` until `stop`.
+    pub fn new(
+        agency: AgencyId,
+        history: History,
+        files: Files,
+        checkpoint: watch::Receiver<Option<Signed>>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { agency, history, files, checkpoint, reads: Arc::new(Semaphore::new(READS_MAX)), stop }
+    }
+
+    /// The service, to be added to a server.
+    pub fn into_service(self) -> LedgerServer<Self> {
+        LedgerServer::new(self)
+    }
+
+    fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        Caller::admit(request, &self.agency, Action::Audit).map(drop)
+    }
+
+    fn latest(&self) -> Result<Signed, Status> {
+        let latest = self.checkpoint.borrow().clone();
+        latest.ok_or_else(|| {
+            Failure::Unavailable.status("the ledger has no checkpoint yet; try again in a second")
+        })
+    }
+
+    /// Proves something against the latest checkpoint, where blocking is allowed.
+    async fn prove<T: Send + 'static>(
+        &self,
+        prove: impl FnOnce(&Prover<'_>) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<(T, Signed), Status> {
+        let (signed, history, files) = (self.latest()?, self.history.clone(), self.files.clone());
+        let _turn = self.reads.acquire().await.map_err(|_| stopping())?;
+        let proved = spawn_blocking(move || {
+            let prover = Prover::new(&history, &files, signed.clone());
+            prove(&prover).map(|proof| (proof, signed))
+        });
+        proved.await.map_err(|_| Failure::Internal.status("the proof was not finished"))?.map_err(not_proved)
+    }
+}
+
+#[tonic::async_trait]
+impl pb::ledger_server::Ledger for Audit {
+    type ExportStream = BoxStream<'static, Result<pb::ExportResponse, Status>>;
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<pb::GetCheckpointRequest>,
+    ) -> Result<Response<pb::GetCheckpointResponse>, Status> {
+        self.admit(&request)?;
+        Ok(Response::new(pb::GetCheckpointResponse { checkpoint: self.latest()?.to_bytes() }))
+    }
+
+    async fn prove_inclusion(
+        &self,
+        request: Request<pb::ProveInclusionRequest>,
+    ) -> Result<Response<pb::ProveInclusionResponse>, Status> {
+        self.admit(&request)?;
+        let pb::ProveInclusionRequest { index } = request.into_inner();
+        let ((leaf, proof), signed) = self.prove(move |prover| prover.inclusion(index)).await?;
+        let path = proof.path().iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
+        Ok(Response::new(pb::ProveInclusionResponse { leaf, path, checkpoint: signed.to_bytes() }))
+    }
+
+    async fn prove_consistency(
+        &self,
+        request: Request<pb::ProveConsistencyRequest>,
+    ) -> Result<Response<pb::ProveConsistencyResponse>, Status> {
+        self.admit(&request)?;
+        let pb::ProveConsistencyRequest { old_size } = request.into_inner();
+        let ((_, proof), signed) = self.prove(move |prover| prover.consistency(old_size)).await?;
+        let proof = proof.iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
+        Ok(Response::new(pb::ProveConsistencyResponse { proof, checkpoint: signed.to_bytes() }))
+    }
+
+    async fn export(
+        &self,
+        request: Request<pb::ExportRequest>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
+        self.admit(&request)?;
+        let pb::ExportRequest { from } = request.into_inner();
+        let (signed, history, stop) = (self.latest()?, self.history.clone(), self.stop.clone());
+        let size = signed.checkpoint.size;
+        if from >= size {
+            return Err(not_proved(ProofError::Beyond { index: from, size }));
+        }
+        let turn = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| stopping())?;
+        let (messages, taken) = mpsc::channel(EXPORT_AHEAD);
+        spawn_blocking(move || {
+            let _turn = turn;
+            let mut next = from;
+            while next < size {
+                let message =
+                    if stop.is_cancelled() { Err(stopping()) } else { stretch(&history, next, size) };
+                let ended = message.is_err();
+                let message = message.map(|leaves| {
+                    let checkpoint = if next == from { signed.to_bytes() } else { Bytes::new() };
+                    let first_index = next;
+                    next += leaves.len() as u64;
+                    pb::ExportResponse { first_index, leaves, checkpoint }
+                });
+                // A caller that went away ends the export.
+                if messages.blocking_send(message).is_err() || ended {
+                    break;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(taken).boxed()))
+    }
+}
+
+/// The leaves from an index on that fit into one message.
+fn stretch(history: &History, from: u64, size: u64) -> Result<Vec<Bytes>, Status> {
+    let (mut leaves, mut bytes) = (Vec::new(), 0);
+    for leaf in history.leaves(from) {
+        let leaf = leaf.map_err(|source| not_proved(source.into()))?;
+        bytes += leaf.len();
+        leaves.push(leaf);
+        if bytes >= EXPORT_BYTES || from + leaves.len() as u64 == size {
+            break;
+        }
+    }
+    Ok(leaves)
+}
+
+fn stopping() -> Status {
+    Failure::Unavailable.status("the node is stopping; go on from the next index later")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
+fn not_proved(failed: ProofError) -> Status {
+    match &failed {
+        ProofError::Beyond { .. } | ProofError::Older { .. } => Failure::Beyond.status(failed.to_string()),
+        ProofError::Nothing => Failure::Malformed.status(failed.to_string()),
+        ProofError::Tree(source) => {
+            error!(error = %failed, %source, "the tree cannot be used");
+            Failure::Unavailable.status(failed.to_string())
+        }
+        ProofError::Read(_) | ProofError::Record { .. } => {
+            error!(error = %failed, "the ledger cannot be proved");
+            Failure::Internal.status(failed.to_string())
+        }
+    }
+}
