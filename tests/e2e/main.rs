@@ -11,6 +11,7 @@
 //! | [`forged`] | an envelope in another agency's name |
 //! | [`flipped`] | a changed byte in any part of an envelope |
 //! | [`ledger`] | a changed byte in a ledger |
+//! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`ending`] | SIGTERM |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
@@ -20,6 +21,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod audit;
 mod certificate;
 mod delivered;
 mod ending;
