@@ -207,7 +207,7 @@ async fn append(ledger: Ledger, writer: String) {
     let mut sequence = 0_u64;
     loop {
         let names: Vec<String> =
-            (0..1 + sequence % 3).map(|more| format!("{writer}.{}", sequence + more)).collect();
+            (0..=sequence % 3).map(|more| format!("{writer}.{}", sequence + more)).collect();
         let drafts = names.iter().map(|name| Draft {
             recorded_at: NOW,
             salt: [7; 32],
