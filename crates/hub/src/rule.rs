@@ -17,5 +17,8 @@ pub const SIGNATURE_INVALID: &str = "signature.invalid";
 pub const SEALED_DIGEST: &str = "sealed.digest";
 /// No wrap was submitted for the recipient, so that there is nothing to deliver to it.
 pub const WRAP_MISSING: &str = "wrap.missing";
+/// So much waits for the recipient that the hub takes no more for it now. No decision about the message: its sender
+/// keeps it and sends it again.
+pub const RECIPIENT_FULL: &str = "recipient.full";
 /// A wrap is for an agency that is no recipient, or there are two for one.
 pub const WRAP_RECIPIENT: &str = "wrap.recipient";

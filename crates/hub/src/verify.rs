@@ -10,6 +10,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Envelope, Recipients, Signature, Wrap};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::Payload;
 
@@ -27,8 +28,10 @@ pub struct Sound {
     pub content: Payload,
     /// Bit n is set where there is a wrap for recipient n.
     pub wrapped: u64,
-    /// The recipients for whom there is a wrap.
+    /// All recipients, in the order of the header.
     pub recipients: Vec<AgencyId>,
+    /// How urgent it is.
+    pub priority: Priority,
 }
 
 /// Verifies an envelope under the directory in force; otherwise names the rule that it breaks.
@@ -49,9 +52,10 @@ pub fn verify(
         return Err(rule::SEALED_DIGEST);
     }
     let wrapped = wrapped(&wraps, &header.recipients)?;
-    let recipients = wraps.iter().map(|wrap| wrap.recipient.clone()).collect();
+    let recipients = header.recipients.agencies().cloned().collect();
     let content = Payload { sealed, wraps };
-    Ok(Sound { header: bytes, signatures, payload: content.to_bytes(), content, wrapped, recipients })
+    let (payload, priority) = (content.to_bytes(), header.priority);
+    Ok(Sound { header: bytes, signatures, payload, content, wrapped, recipients, priority })
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
@@ -104,7 +108,6 @@ fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str>
 #[cfg(test)]
 mod tests {
     use sealpost_crypto::chains::NOW;
-    use sealpost_domain::message::Priority;
 
     use super::*;
     use crate::fixture::{Network, agency, wrap};

@@ -6,6 +6,7 @@
 mod control;
 mod directory;
 mod receive;
+mod room;
 mod seats;
 mod submit;
 #[cfg(test)]
@@ -78,7 +79,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How many deliveries may wait for one recipient before mail of a lane is sent back: FLASH finds room where there
+    /// How many deliveries may wait for one recipient before mail of a lane is refused for it: FLASH finds room where there
     /// is none for other mail.
     fn backlog(self, lane: Lane) -> usize {
         match lane {

@@ -252,6 +252,29 @@ fn a_message_without_receipt_is_sent_again_at_growing_distances() {
 }
 
 #[test]
+fn a_message_to_a_recipient_that_is_full_at_the_hub_is_kept_and_sent_again_before_long() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    for round in 0..20 {
+        let (headers, _) = hong_kong.submit();
+        assert_eq!(headers.len(), 1, "round {round}");
+        let full =
+            HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "recipient.full".into() };
+        let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![full]);
+        hong_kong.hear_hub(&accepted, &headers);
+        assert_eq!(state(&hong_kong, 1), DeliveryState::Published);
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "not at once");
+        hong_kong.now = hong_kong.now.plus(Duration::from_mins(4));
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+    }
+    assert!(!hong_kong.said.iter().any(|said| said.kind == ControlType::Void), "its number is not voided");
+    let deliveries = submitted(&network, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Accepted);
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+}
+
+#[test]
 fn one_key_names_one_message_also_after_a_restart() {
     let network = Network::new();
     let [mut hong_kong, _] = network.nodes();

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::Error;
 use super::input::{Input, Mark, Outcome};
 use crate::core::inbox::Judged;
-use crate::core::outbox::{Answer, LEFT_OUT, Placed};
+use crate::core::outbox::{Answer, Placed, decides_nothing};
 use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
@@ -52,7 +52,7 @@ impl Answers {
                 self.delivered.push((mark, index));
             }
             Input::Accepted { statement, accepted, headers, messages } => {
-                for refusal in accepted.refusals.iter().filter(|refusal| refusal.rule != LEFT_OUT) {
+                for refusal in accepted.refusals.iter().filter(|refusal| !decides_nothing(&refusal.rule)) {
                     warn!(rule = refusal.rule, recipient = ?refusal.recipient, "the hub refuses a message");
                 }
                 core.outbox.hub_lives_as(accepted.hub_incarnation);

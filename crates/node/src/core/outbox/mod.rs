@@ -22,7 +22,7 @@ use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
-pub use accepted::LEFT_OUT;
+pub use accepted::decides_nothing;
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;
@@ -102,7 +102,7 @@ struct Open {
     /// Those who have not settled it, and its number on the link to them.
     targets: Vec<(AgencyId, u64)>,
     progress: Progress,
-    /// How often the hub has promised to deliver it.
+    /// How often the hub has answered it.
     accepted: u32,
 }
 
