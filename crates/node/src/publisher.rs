@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{Published, Refusal};
@@ -15,7 +16,7 @@ use tracing::error;
 
 use crate::core::outbox::Prepared;
 use crate::engine::{Input, Outcome};
-use crate::handle::{AcknowledgeError, Command, Publication, PublishError};
+use crate::handle::{AcknowledgeError, Command, Publication, PublishError, ViewError};
 use crate::pool::Pool;
 use crate::prepare::{self, Preparer};
 use crate::shared::Shared;
@@ -74,8 +75,8 @@ impl Publisher {
                 command = commands.recv(),
                     if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
                     Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
-                    Some(Command::Acknowledge { messages, reader, answer }) => {
-                        waiting.spawn(self.clone().acknowledge(messages, reader, answer));
+                    Some(Command::Acknowledge { messages, sender, reader, answer }) => {
+                        waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                     }
                     None => open = false,
                 },
@@ -200,13 +201,18 @@ impl Publisher {
     async fn acknowledge(
         self,
         messages: Vec<MessageId>,
+        sender: Option<AgencyId>,
         reader: KeyId,
         answer: oneshot::Sender<Result<u32, AcknowledgeError>>,
     ) {
         let views = Arc::clone(&self.views);
-        let found = self.pool.run(move |_| views.received(&messages)).await;
+        let found = self.pool.run(move |_| views.received(&messages, sender.as_ref())).await;
         let messages = match found {
             Ok(Ok(found)) => found,
+            Ok(Err(ViewError::Ambiguous(ambiguous))) => {
+                let _ = answer.send(Err(ambiguous.into()));
+                return;
+            }
             failed => {
                 error!(failed = ?failed.err(), "messages that were read cannot be found");
                 // Whoever asked may be gone.
