@@ -87,6 +87,8 @@ struct Tentative {
     heads: BTreeMap<LinkKey, Head>,
     /// Places within the round.
     keys: HashMap<Digest, usize>,
+    /// How many receipts of each peer.
+    receipts: BTreeMap<AgencyId, usize>,
 }
 
 /// A message that is still to be delivered to somebody.
