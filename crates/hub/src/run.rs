@@ -16,6 +16,7 @@ use rand::rngs::SysRng;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
+use sealpost_crypto::trust::{self, TrustSet};
 use sealpost_crypto::{directory, keyfile};
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
@@ -37,13 +38,13 @@ use crate::core::State;
 use crate::dispatch::Dispatch;
 use crate::hot::Hot;
 use crate::journal::{self, Fresh, Journal};
-use crate::pool::Pool;
 use crate::relay::Relay;
-use crate::roots::{self, Roots};
 use crate::service::{Limits, Parts, Service};
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
 use sealpost_server::clock::Clock;
+use sealpost_server::pool::Pool;
+use sealpost_server::roots::{self, Roots};
 
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
@@ -111,6 +112,9 @@ pub enum Error {
         /// The directory.
         version: u64,
     },
+    /// A root of the directory.
+    #[error("[directory] genesis: a root certificate in it is not usable")]
+    Root(#[source] trust::Error),
     /// The revocation lists.
     #[error("[directory] crls: the revocation lists are not usable")]
     Roots(#[from] roots::Error),
@@ -185,10 +189,12 @@ impl Files {
 pub fn check(config: &HubConfig) -> Result<(), Error> {
     let files = Files::read(config)?;
     listed(&files.signing, &files.directory)?;
-    let kept = config.data.join("crls");
-    let kept = if kept.is_dir() { kept } else { config.crls.clone() };
-    Roots::read(&files.directory, &config.crls, &kept)?;
+    Roots::check(trust_set(&files.directory)?, &config.crls)?;
     Ok(())
+}
+
+fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {
+    directory::trust_set(directory).map_err(Error::Root)
 }
 
 /// A hub that is ready to serve.
@@ -217,15 +223,14 @@ impl Hub {
         let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
         listed(&signing, &directory)?;
 
-        let roots = Arc::new(Roots::open(&directory, &config.crls, &config.data.join("crls"))?);
+        let roots = Arc::new(Roots::open(trust_set(&directory)?, &config.crls, &config.data.join("crls"))?);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
         let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()));
         let acceptor =
             Acceptor::bind(config.listen, endpoint.clone(), config.limits.door, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
 
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let pool = Pool::new(workers);
+        let pool = Pool::of_cores();
         let batch_bytes = config.limits.batch_bytes;
         let tasks = TaskTracker::new();
         let service = Service::new(Parts {

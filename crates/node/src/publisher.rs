@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
-use sealpost_domain::message::MessageId;
+use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::view::{Published, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -62,19 +62,29 @@ impl Publisher {
 
     /// Works until every handle is gone, and everything that was taken is answered.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
-        let mut preparing = FuturesOrdered::new();
+        // FLASH apart, so that it waits for no other draft. There is no order between priorities.
+        let (mut flash, mut preparing) = (FuturesOrdered::new(), FuturesOrdered::new());
         let mut waiting = JoinSet::new();
         let mut open = true;
-        while open || !preparing.is_empty() || !waiting.is_empty() {
+        while open || !flash.is_empty() || !preparing.is_empty() || !waiting.is_empty() {
             tokio::select! {
                 biased;
+                Some((publication, answer, draft)) = flash.next(), if !flash.is_empty() => {
+                    self.hand_on(publication, answer, draft, &mut waiting).await;
+                }
                 Some((publication, answer, draft)) = preparing.next(), if !preparing.is_empty() => {
                     self.hand_on(publication, answer, draft, &mut waiting).await;
                 }
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
                 command = commands.recv(),
-                    if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
-                    Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
+                    if open && flash.len() + preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
+                    Some(Command::Publish(publication, answer)) => {
+                        let queue = match publication.draft.parts().priority {
+                            Priority::Flash => &mut flash,
+                            Priority::Urgent | Priority::Routine => &mut preparing,
+                        };
+                        queue.push_back(self.prepare(publication, answer));
+                    }
                     Some(Command::Acknowledge { messages, sender, reader, answer }) => {
                         waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                     }
@@ -107,7 +117,9 @@ impl Publisher {
         let now = self.shared.now();
         let prepared = self
             .pool
-            .run(move |rng| preparer.prepare(&publication, &directory, now, rng))
+            .run(publication.draft.parts().priority, move |rng| {
+                preparer.prepare(&publication, &directory, now, rng)
+            })
             .await
             .map_err(|_| PublishError::Stopping)?;
         match prepared {
@@ -181,7 +193,8 @@ impl Publisher {
     /// The message of that time, if it says the same.
     async fn repeated(&self, publication: Box<Publication>, index: u64) -> Result<Published, PublishError> {
         let views = Arc::clone(&self.views);
-        let compared = self.pool.run(move |_| views.repeated(&publication.draft, index)).await;
+        let priority = publication.draft.parts().priority;
+        let compared = self.pool.run(priority, move |_| views.repeated(&publication.draft, index)).await;
         match compared {
             Ok(Ok(Some(published))) => Ok(published),
             Ok(Ok(None)) => Err(PublishError::Refused(vec![Refusal {
@@ -206,7 +219,8 @@ impl Publisher {
         answer: oneshot::Sender<Result<u32, AcknowledgeError>>,
     ) {
         let views = Arc::clone(&self.views);
-        let found = self.pool.run(move |_| views.received(&messages, sender.as_ref())).await;
+        let found =
+            self.pool.run(Priority::Routine, move |_| views.received(&messages, sender.as_ref())).await;
         let messages = match found {
             Ok(Ok(found)) => found,
             Ok(Err(ViewError::Ambiguous(ambiguous))) => {

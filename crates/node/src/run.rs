@@ -18,6 +18,8 @@ use sealpost_domain::identity::Role;
 use sealpost_ledger::{Buckets, Ledger};
 use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
+use sealpost_server::pool::Pool as Workers;
+use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_store::Store;
@@ -34,7 +36,6 @@ use crate::handle::Handle;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
 use crate::publisher::Publisher;
-use crate::roots::Roots;
 use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
@@ -104,7 +105,7 @@ impl Node {
         };
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
-        let roots = Arc::new(Roots::open(&directory, &config.crls, &places.crls)?);
+        let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
         let shared = Arc::new(Shared::new(
             opened.core,
@@ -118,7 +119,7 @@ impl Node {
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
-        let pool = Pool::of_cores(random);
+        let pool = Pool::new(Workers::of_cores(), random);
         let signer = Arc::new(files.signing);
         let engine =
             Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());

@@ -23,15 +23,15 @@ use sealpost_domain::link::Incarnation;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_server::Hub;
 use sealpost_server::connection::Peer;
+use sealpost_server::pool::{GivenUp, Lane, Pool};
+use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::status::Failure;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dispatch::Dispatch;
-use crate::pool::{GivenUp, Lane, Pool};
 use crate::relay::Relay;
-use crate::roots::Roots;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
 use sealpost_server::clock::Clock;
@@ -83,7 +83,7 @@ impl Limits {
     /// is none for other mail.
     fn backlog(self, lane: Lane) -> usize {
         match lane {
-            Lane::Flash => self.backlog.saturating_add(self.backlog / 8),
+            Lane::Express => self.backlog.saturating_add(self.backlog / 8),
             Lane::Ordinary => self.backlog,
         }
     }

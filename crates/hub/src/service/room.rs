@@ -10,7 +10,7 @@ use sealpost_domain::statement::HubRefusal;
 
 use super::Limits;
 use crate::core::State;
-use crate::pool::Lane;
+use crate::lane::lane;
 use crate::rule;
 use crate::verify::Sound;
 
@@ -24,7 +24,7 @@ pub(super) fn leave_out_the_full(
 ) -> Vec<HubRefusal> {
     let (mut waiting, mut refusals) = (BTreeMap::new(), Vec::new());
     sound.retain_mut(|(position, sound)| {
-        let max = limits.backlog(Lane::from(sound.priority));
+        let max = limits.backlog(lane(sound.priority));
         let refusal = |recipient: &AgencyId, rule: &str| HubRefusal {
             position: *position,
             recipient: Some(recipient.clone()),

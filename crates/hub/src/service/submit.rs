@@ -16,6 +16,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
 use sealpost_proto::v1 as pb;
+use sealpost_server::pool::Lane;
 use sealpost_wire::envelope::{header_from_bytes, signed_message};
 use sealpost_wire::hub::{Submission, submission};
 use sealpost_wire::statement::Payload as _;
@@ -24,7 +25,7 @@ use tonic::{Status, Streaming};
 
 use super::{Parts, drain, given_up, refused, room};
 use crate::core::Acceptance;
-use crate::pool::Lane;
+use crate::lane::lane;
 use crate::verify::{Sound, verify};
 use crate::writer::Pending;
 
@@ -89,7 +90,7 @@ async fn check(
     let Submission { batch, envelopes } = read(request?)?;
     let directory = parts.view.directory();
     let directory = directory.ok_or_else(|| Failure::Unavailable.status("the hub has no directory yet"))?;
-    let (now, lane) = (parts.clock.now(), lane(&envelopes));
+    let (now, lane) = (parts.clock.now(), lane_of(&envelopes));
     let work = move || {
         let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
         let (mut sound, mut refusals) = (Vec::new(), Vec::new());
@@ -120,9 +121,9 @@ fn read(request: pb::SubmitRequest) -> Result<Submission, Status> {
 
 /// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
 /// envelope decides over nobody's waiting but its own.
-fn lane(envelopes: &[Envelope]) -> Lane {
+fn lane_of(envelopes: &[Envelope]) -> Lane {
     let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
-    first.map_or(Lane::Ordinary, |header| Lane::from(header.priority))
+    first.map_or(Lane::Ordinary, |header| lane(header.priority))
 }
 
 async fn queue(

@@ -83,8 +83,10 @@ impl Security {
                 evidence.exhibits.push(exhibit);
             } else {
                 let (length, digest) = (exhibit.len(), sha256(&exhibit));
-                evidence.detail +=
-                    &format!("; not kept, there was too much: {length} bytes, SHA-256 {digest}");
+                evidence.detail = format!(
+                    "{}; not kept, there was too much: {length} bytes, SHA-256 {digest}",
+                    evidence.detail
+                );
             }
         }
         evidence

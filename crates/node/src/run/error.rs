@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sealpost_crypto::tls;
-use sealpost_crypto::{directory, keyfile};
+use sealpost_crypto::{directory, keyfile, trust};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
 use sealpost_ledger::{ReadError, append, bucket, open};
-use sealpost_server::{acceptor, serve, telemetry};
+use sealpost_server::{acceptor, roots, serve, telemetry};
 
-use crate::{core, engine, roots};
+use crate::{core, engine};
 
 /// Why a node does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,9 @@ pub enum Error {
         /// The directory.
         version: u64,
     },
+    /// A root of the directory.
+    #[error("[directory] genesis: a root certificate in it is not usable")]
+    Root(#[source] trust::Error),
     /// The revocation lists.
     #[error("[directory] crls: the revocation lists are not usable")]
     Roots(#[from] roots::Error),
@@ -152,6 +155,7 @@ impl Error {
                 | Self::UnlistedAgency { .. }
                 | Self::UnlistedKey { .. }
                 | Self::MissingSealingKey { .. }
+                | Self::Root(_)
                 | Self::Roots(_)
                 | Self::Log(_)
         )

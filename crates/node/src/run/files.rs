@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
 use sealpost_crypto::tls::Credentials;
+use sealpost_crypto::trust::TrustSet;
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
@@ -17,8 +18,8 @@ use sealpost_wire::envelope::signed_from_bytes;
 
 use super::Error;
 use crate::config::NodeConfig;
-use crate::roots::Roots;
 use sealpost_server::clock::Clock;
+use sealpost_server::roots::Roots;
 
 /// Where a node keeps what it writes.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Files {
         }
         let (genesis, directory) = genesis(&config.genesis)?;
         let files = Self { agency: config.agency.clone(), signing, sealing, credentials, genesis, directory };
-        Roots::check(&files.directory, &config.crls)?;
+        Roots::check(trust_set(&files.directory)?, &config.crls)?;
         files.warn_of_age(clock);
         Ok(files)
     }
@@ -109,6 +110,11 @@ impl Files {
             tracing::warn!(%valid_until, "the provisioned directory is stale: expected is a later one from the hub");
         }
     }
+}
+
+/// The roots that a directory lists.
+pub(super) fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {
+    directory::trust_set(directory).map_err(Error::Root)
 }
 
 /// Reads and verifies the directory to begin with.
