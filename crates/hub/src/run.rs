@@ -4,12 +4,10 @@
 //! accepting, tell the nodes, let streams end, commit what is queued, close the journal. Everything that was
 //! acknowledged is on the disk at any moment, so that no end loses anything.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rand::RngExt as _;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
@@ -30,7 +28,6 @@ use sealpost_server::connection::Connections;
 use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
 use sealpost_server::telemetry;
-use sealpost_wire::envelope::signed_from_bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::config::HubConfig;
@@ -44,26 +41,17 @@ use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
 use sealpost_server::clock::Clock;
 use sealpost_server::pool::Pool;
+use sealpost_server::program::Fault;
 use sealpost_server::roots::{self, Roots};
 
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
-/// The largest directory file.
-const DIRECTORY_BYTES_MAX: usize = 16 << 20;
 
 /// Why a hub does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the configuration cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// The signing key.
     #[error("[keys] signing: the key is not usable")]
     Signing(#[source] keyfile::Error),
@@ -79,21 +67,8 @@ pub enum Error {
         expected: String,
     },
     /// The file of the directory.
-    #[error("[directory] genesis: {} is not a signed directory", path.display())]
-    Genesis {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: sealpost_wire::Error,
-    },
-    /// The directory does not hold.
-    #[error("[directory] genesis: {} does not verify", path.display())]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<directory::Error>,
-    },
+    #[error("[directory] genesis: the directory is not usable")]
+    Genesis(#[from] directory::FileError),
     /// The directory of another network than the journal's.
     #[error("[directory] genesis: it is of network {found}, and {} holds the journal of {expected}", data.display())]
     OtherNetwork {
@@ -141,9 +116,8 @@ pub enum Error {
     Failed(#[source] Arc<Failure>),
 }
 
-impl Error {
-    /// Whether the configuration, or a file that it names, is at fault.
-    pub fn is_configuration(&self) -> bool {
+impl Fault for Error {
+    fn is_configuration(&self) -> bool {
         !matches!(
             self,
             Self::Journal(_)
@@ -175,12 +149,7 @@ impl Files {
             let found = credentials.identity().clone();
             return Err(Error::Name { found, expected: config.name.clone() });
         }
-        let path = || config.genesis.clone();
-        let bytes = fs::read(&config.genesis).map_err(|source| Error::Read { path: path(), source })?;
-        let genesis = signed_from_bytes(&Bytes::from(bytes), DIRECTORY_BYTES_MAX)
-            .map_err(|source| Error::Genesis { path: path(), source })?;
-        let directory = directory::verify(&genesis, None)
-            .map_err(|source| Error::Directory { path: path(), source: Box::new(source) })?;
+        let (genesis, directory) = directory::read(&config.genesis)?;
         Ok(Self { signing, credentials, genesis, directory })
     }
 }

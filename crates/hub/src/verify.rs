@@ -3,9 +3,12 @@
 //!
 //! Runs on the worker pool. Whether it may go to its recipients is not decided here but in [`crate::core`].
 
+use std::slice;
+
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
-use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_crypto::dsse::PayloadType;
+use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Envelope, Recipients, Signature, Wrap};
@@ -71,16 +74,19 @@ fn holding(
         return Err(rule::AGENCY_UNKNOWN);
     }
     let mut refusal = rule::KEY_UNKNOWN;
-    let mut holds = |signature: &Signature| {
-        let Some(record) = directory.node_key(sender, signature.key_id, now) else {
-            return false;
-        };
-        let verified = VerifyingKey::from_bytes(&record.key.bytes)
-            .and_then(|key| verify_statement(&key, PayloadType::Header, header, &signature.bytes));
-        if verified.is_err() {
+    let listed = |id| directory.node_key(sender, id, now).map(|record| (record.key.bytes.as_slice(), ()));
+    let mut holds = |signature: &Signature| match signed_by(
+        PayloadType::Header,
+        header,
+        slice::from_ref(signature),
+        listed,
+    ) {
+        Ok(_) => true,
+        Err(NotSigned::UnknownKey { .. }) => false,
+        Err(NotSigned::Wrong { .. }) => {
             refusal = rule::SIGNATURE_INVALID;
+            false
         }
-        verified.is_ok()
     };
     let holding: Vec<_> = signatures.into_iter().filter(|signature| holds(signature)).collect();
     if holding.is_empty() { Err(refusal) } else { Ok(holding) }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sealpost_crypto::directory;
 use sealpost_domain::record::Record;
 use sealpost_ledger::verify::{ByDirectory, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
@@ -67,7 +68,7 @@ pub enum Error {
 
 /// Verifies the ledger of a configuration. `progress` is told how many records of how many are done.
 pub fn ledger(config: &NodeConfig, mut progress: impl FnMut(u64, u64)) -> Result<Verified, Error> {
-    let (_, genesis) = run::genesis(&config.genesis)?;
+    let (_, genesis) = directory::read(&config.genesis).map_err(run::Error::from)?;
     let history = open(&Places::of(config).ledger)?;
     let total = history.durable();
     // A ledger that was begun with another directory than the provisioned one, such as an earlier version, is believed

@@ -1,6 +1,5 @@
 //! The program `sealpost-node`.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,12 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sealpost_node::check::{self, Verified};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
-use sealpost_server::config;
+use sealpost_server::program::{self, Program, say};
 
-/// What was asked for did not succeed.
-const FAILED: u8 = 1;
-/// The command line, the configuration or a file that it names is at fault.
-const MISCONFIGURED: u8 = 2;
+const PROGRAM: Program = Program::new("sealpost-node");
 /// What takes longer shows its progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -64,31 +60,17 @@ enum Output {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match config::load::<NodeConfig>(&arguments.config) {
+    let config: NodeConfig = match PROGRAM.load(&arguments.config) {
         Ok(config) => config,
-        Err(error) => return end(&error, MISCONFIGURED),
+        Err(code) => return code,
     };
     match arguments.command {
-        Command::Run => conclude(run(&config)),
-        Command::CheckConfig => conclude(run::check(&config).inspect(|()| {
+        Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
+        Command::CheckConfig => PROGRAM.conclude(run::check(&config).inspect(|()| {
             say(&format!("{}: sound", arguments.config.display()));
         })),
         Command::Ledger { command: LedgerCommand::Verify { output } } => verify(&config, output),
     }
-}
-
-fn conclude(outcome: Result<(), Error>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_configuration() => end(&error, MISCONFIGURED),
-        Err(error) => end(&error, FAILED),
-    }
-}
-
-fn run(config: &NodeConfig) -> Result<(), Error> {
-    config.log.start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::System)?;
-    runtime.block_on(run::run(config))
 }
 
 fn verify(config: &NodeConfig, output: Output) -> ExitCode {
@@ -104,14 +86,14 @@ fn verify(config: &NodeConfig, output: Output) -> ExitCode {
     }
     let verified = match checked {
         Ok(verified) => verified,
-        Err(check::Error::Directory(error)) => return conclude(Err(error)),
-        Err(error) => return end(&error, FAILED),
+        Err(check::Error::Directory(error)) => return PROGRAM.conclude(Err(error)),
+        Err(error) => return PROGRAM.fail(&error),
     };
     match output {
         Output::Text => say(&text(&verified)),
         Output::Json => say(&serde_json::to_string_pretty(&verified).unwrap_or_default()),
     }
-    if verified.verified { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if verified.verified { ExitCode::SUCCESS } else { PROGRAM.disappoint() }
 }
 
 /// On stderr, and only where that is a terminal.
@@ -134,22 +116,4 @@ fn text(verified: &Verified) -> String {
         None => format!("{counts}\nthe ledger holds"),
         Some(fault) => format!("{counts}\nrecord {} is wrong: {}", fault.index, fault.reason),
     }
-}
-
-/// Tells a result; a closed pipe is no failure.
-fn say(text: &str) {
-    drop(writeln!(io::stdout(), "{text}"));
-}
-
-/// Tells an error with everything that led to it.
-fn end(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    let mut text = format!("sealpost-node: {error}");
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}\n  because: {error}");
-        source = error.source();
-    }
-    // With stderr closed there is nobody to tell.
-    drop(writeln!(io::stderr(), "{text}"));
-    ExitCode::from(code)
 }

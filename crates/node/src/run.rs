@@ -41,7 +41,6 @@ use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
 pub use error::Error;
-pub(crate) use files::genesis;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
 

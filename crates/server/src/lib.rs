@@ -8,6 +8,7 @@
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
+//! | [`program`] | from the command line to the exit code |
 //! | [`roots`] | whose certificates are believed, and the revocation lists |
 //! | [`serve`] | gRPC, REST, health and reflection behind one door |
 //! | [`shutdown`] | an ordered and bounded end |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod pool;
+pub mod program;
 pub mod roots;
 pub mod serve;
 pub mod settings;

@@ -15,6 +15,7 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::statement::{Accepted, HubRefusal};
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_server::config;
+use sealpost_server::program::Fault as _;
 use sealpost_wire::envelope::{envelope_message, signed, signed_message, signed_to_bytes};
 use sealpost_wire::hub::priority_number;
 use sealpost_wire::statement::Payload as _;

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey, verify_statement};
+use sealpost_crypto::dsse::{PayloadType, VerifyError};
+use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::{Directory, PublicKey};
 use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::statement::Signed;
-use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
-use sealpost_wire::envelope::signed_from_bytes;
+use sealpost_wire::directory::signed_directory_from_bytes;
 
 use super::{Refusal, Signer, Verifier};
 
@@ -84,28 +84,18 @@ impl ByDirectory {
                 Signer::Agency(agency) => directory.node_key(agency, id, at).map(|record| &record.key),
             }
         };
-        // The sender may have added a signature of a later key: one that is believed is enough.
-        let mut outcome = Err(Error::Key {
-            signer: name(signer),
-            at,
-            named: signatures.iter().map(|signature| signature.key_id).collect(),
-        });
-        for signature in signatures {
-            let Some(key) = key_of(signature.key_id) else { continue };
-            let verified = VerifyingKey::from_bytes(&key.bytes)
-                .and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
-            match verified {
-                Ok(()) => return Ok(()),
-                Err(source) => outcome = Err(Error::Signature { key: signature.key_id, source }),
-            }
+        let listed = |id| key_of(id).map(|key| (key.bytes.as_slice(), ()));
+        match signed_by(kind, payload, signatures, listed) {
+            Ok(_) => Ok(()),
+            Err(NotSigned::UnknownKey { named }) => Err(Error::Key { signer: name(signer), at, named }),
+            Err(NotSigned::Wrong { key, source }) => Err(Error::Signature { key, source }),
         }
-        outcome
     }
 }
 
 impl Verifier for ByDirectory {
     fn directory(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
-        let signed = signed_from_bytes(body, DIRECTORY_BYTES_MAX)?;
+        let signed = signed_directory_from_bytes(body)?;
         let found = sha256(&signed.payload);
         let must_be = self.first.filter(|_| self.installed.is_none()).unwrap_or(version.digest);
         for expected in [version.digest, must_be] {
