@@ -12,7 +12,6 @@
 //! | [`relay`] | control frames between nodes, bounded, the latest for those who are away |
 //! | [`service`] | the gRPC services in front of all that |
 //! | [`config`], [`run`] | the program |
-//! | [`rule`] | the names of the hub's own reasons to refuse |
 //!
 //! Never here: payloads in clear, keys that open them, and decisions taken anywhere but in [`core`] and [`verify`].
 
@@ -25,7 +24,6 @@ pub mod hot;
 pub mod journal;
 pub mod lane;
 pub mod relay;
-pub mod rule;
 pub mod run;
 pub mod service;
 pub mod verify;

@@ -3,6 +3,7 @@
 //!
 //! Runs on the worker pool. Whether it may go to its recipients is not decided here but in [`crate::core`].
 
+use sealpost_domain::rule::Rule;
 use std::slice;
 
 use bytes::Bytes;
@@ -16,8 +17,6 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::Payload;
-
-use crate::rule;
 
 /// An envelope that is what it claims to be.
 pub struct Sound {
@@ -43,16 +42,16 @@ pub fn verify(
     sender: &AgencyId,
     directory: &Directory,
     now: Instant,
-) -> Result<Sound, &'static str> {
+) -> Result<Sound, Rule> {
     let Envelope { header: bytes, signatures, sealed, wraps } = envelope;
     // The certificate says whose signature to look for: nothing is parsed before it holds.
     let signatures = holding(signatures, &bytes, sender, directory, now)?;
-    let header = header_from_bytes(&bytes).map_err(|_| rule::HEADER_MALFORMED)?;
+    let header = header_from_bytes(&bytes).map_err(|_| Rule::HeaderMalformed)?;
     if header.sender != *sender {
-        return Err(rule::SENDER_FORGED);
+        return Err(Rule::SenderForged);
     }
     if sha256(&sealed) != header.sealed_digest {
-        return Err(rule::SEALED_DIGEST);
+        return Err(Rule::SealedDigest);
     }
     let wrapped = wrapped(&wraps, &header.recipients)?;
     let recipients = header.recipients.agencies().cloned().collect();
@@ -69,11 +68,11 @@ fn holding(
     sender: &AgencyId,
     directory: &Directory,
     now: Instant,
-) -> Result<Vec<Signature>, &'static str> {
+) -> Result<Vec<Signature>, Rule> {
     if !directory.agencies.contains_key(sender) {
-        return Err(rule::AGENCY_UNKNOWN);
+        return Err(Rule::AgencyUnknown);
     }
-    let mut refusal = rule::KEY_UNKNOWN;
+    let mut refusal = Rule::KeyUnknown;
     let listed = |id| directory.node_key(sender, id, now).map(|record| (record.key.bytes.as_slice(), ()));
     let mut holds = |signature: &Signature| match signed_by(
         PayloadType::Header,
@@ -84,7 +83,7 @@ fn holding(
         Ok(_) => true,
         Err(NotSigned::UnknownKey { .. }) => false,
         Err(NotSigned::Wrong { .. }) => {
-            refusal = rule::SIGNATURE_INVALID;
+            refusal = Rule::SignatureInvalid;
             false
         }
     };
@@ -93,7 +92,7 @@ fn holding(
 }
 
 /// Which recipients there are wraps for, each at most one, and none for anybody else.
-fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str> {
+fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, Rule> {
     let mut mask = 0_u64;
     for wrap in wraps {
         let position = recipients
@@ -101,10 +100,10 @@ fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str>
             .iter()
             .position(|recipient| recipient.agency == wrap.recipient)
             .and_then(|position| u32::try_from(position).ok())
-            .ok_or(rule::WRAP_RECIPIENT)?;
-        let bit = 1_u64.checked_shl(position).ok_or(rule::WRAP_RECIPIENT)?;
+            .ok_or(Rule::WrapRecipient)?;
+        let bit = 1_u64.checked_shl(position).ok_or(Rule::WrapRecipient)?;
         if mask & bit != 0 {
-            return Err(rule::WRAP_RECIPIENT);
+            return Err(Rule::WrapRecipient);
         }
         mask |= bit;
     }
@@ -118,12 +117,12 @@ mod tests {
     use super::*;
     use crate::fixture::{Network, agency, wrap};
 
-    fn judge(network: &Network, envelope: Envelope) -> Result<Sound, &'static str> {
+    fn judge(network: &Network, envelope: Envelope) -> Result<Sound, Rule> {
         let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
         verify(envelope, &agency("HK-CED"), &directory, NOW)
     }
 
-    fn refused(network: &Network, envelope: Envelope) -> &'static str {
+    fn refused(network: &Network, envelope: Envelope) -> Rule {
         judge(network, envelope).map(|_| ()).unwrap_err()
     }
 

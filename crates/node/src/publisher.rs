@@ -1,6 +1,7 @@
 //! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
 //! came, and a key that was used before is answered with the message of that time.
 
+use sealpost_domain::rule::Rule;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -199,7 +200,7 @@ impl Publisher {
             Ok(Ok(Some(published))) => Ok(published),
             Ok(Ok(None)) => Err(PublishError::Refused(vec![Refusal {
                 path: "idempotency_key".to_owned(),
-                rule: "idempotency.other_content".to_owned(),
+                rule: Rule::IdempotencyOtherContent.to_string(),
                 detail: "found a key that was used for a message with another content; choose a new one"
                     .to_owned(),
             }])),

@@ -1,8 +1,9 @@
 //! Room for more: whoever is away long enough has a full queue, and that is nobody else's affair. Its recipient is left
-//! out of the batch by [`rule::RECIPIENT_FULL`], and all the others get their mail.
+//! out of the batch by [`Rule::RecipientFull`], and all the others get their mail.
 //!
 //! Decided before the journal, which then says who was left out: the limit is not part of the hub's state.
 
+use sealpost_domain::rule::Rule;
 use std::collections::BTreeMap;
 
 use sealpost_domain::agency::AgencyId;
@@ -11,7 +12,6 @@ use sealpost_domain::statement::HubRefusal;
 use super::Limits;
 use crate::core::State;
 use crate::lane::lane;
-use crate::rule;
 use crate::verify::Sound;
 
 /// Takes the wraps of full recipients out of these envelopes, and the envelopes that are left without one: they would
@@ -25,10 +25,10 @@ pub(super) fn leave_out_the_full(
     let (mut waiting, mut refusals) = (BTreeMap::new(), Vec::new());
     sound.retain_mut(|(position, sound)| {
         let max = limits.backlog(lane(sound.priority));
-        let refusal = |recipient: &AgencyId, rule: &str| HubRefusal {
+        let refusal = |recipient: &AgencyId, rule: Rule| HubRefusal {
             position: *position,
             recipient: Some(recipient.clone()),
-            rule: rule.to_owned(),
+            rule: rule.to_string(),
         };
         let mut full = Vec::new();
         for (bit, recipient) in bits().zip(&sound.recipients) {
@@ -40,7 +40,7 @@ pub(super) fn leave_out_the_full(
                 *waiting += 1;
             } else {
                 sound.wrapped &= !bit;
-                full.push(refusal(recipient, rule::RECIPIENT_FULL));
+                full.push(refusal(recipient, Rule::RecipientFull));
             }
         }
         let goes_on = full.is_empty() || sound.wrapped != 0;
@@ -49,7 +49,7 @@ pub(super) fn leave_out_the_full(
             let missing = sound.recipients.iter().filter(|recipient| {
                 !full.iter().any(|refusal| refusal.recipient.as_ref() == Some(*recipient))
             });
-            refusals.extend(missing.map(|recipient| refusal(recipient, rule::WRAP_MISSING)));
+            refusals.extend(missing.map(|recipient| refusal(recipient, Rule::WrapMissing)));
         }
         refusals.append(&mut full);
         goes_on

@@ -98,8 +98,8 @@ async fn check(
             match verify(envelope, &sender, &directory, now) {
                 Ok(envelope) => sound.push((position, envelope)),
                 Err(rule) => {
-                    tracing::warn!(%sender, batch, position, rule, "envelope refused");
-                    refusals.push(HubRefusal { position, recipient: None, rule: rule.to_owned() });
+                    tracing::warn!(%sender, batch, position, %rule, "envelope refused");
+                    refusals.push(HubRefusal { position, recipient: None, rule: rule.to_string() });
                 }
             }
         }

@@ -10,6 +10,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::{Evidence, Record};
+use sealpost_domain::rule::Rule;
 use sealpost_wire::ledger::evidence_to_bytes;
 
 use super::{Core, Env, Round};
@@ -25,8 +26,8 @@ const REMEMBERED_MAX: usize = 4096;
 /// Something that should not have happened.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// The rule, by its name in docs/rules.md.
-    pub rule: &'static str,
+    /// The rule.
+    pub rule: Rule,
     /// Who is concerned.
     pub peer: Option<AgencyId>,
     /// The header concerned.
@@ -63,7 +64,7 @@ impl Security {
     }
 
     fn admits(&mut self, alarm: &Alarm, now: Instant) -> bool {
-        if alarm.header.is_some_and(|header| self.known.contains(&(alarm.rule.to_owned(), header))) {
+        if alarm.header.is_some_and(|header| self.known.contains(&(alarm.rule.to_string(), header))) {
             return false;
         }
         let fresh = Window { begun: now, recorded: 0, bytes: 0 };
@@ -101,7 +102,7 @@ impl Core {
         }
         let Alarm { rule, peer, header, detail, exhibits } = alarm;
         let evidence = self.security.evidence(detail, exhibits);
-        let record = Record::Security { rule: rule.to_owned(), peer, header };
+        let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
         true
     }
@@ -115,7 +116,7 @@ mod tests {
 
     fn alarm(seed: u8, bytes: usize) -> Alarm {
         Alarm {
-            rule: "receipt.ahead",
+            rule: Rule::ReceiptAhead,
             peer: None,
             header: Some(Digest::new([seed; 32])),
             detail: "a detail".to_owned(),

@@ -58,7 +58,7 @@ async fn hear(session: &Session, message: pb::ControlFrame) -> Result<(), Ended>
             Ok(())
         }
         Err(fault) => {
-            warn!(rule = fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
+            warn!(rule = %fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
             Ok(())
         }
     }

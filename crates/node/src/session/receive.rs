@@ -1,6 +1,7 @@
 //! Receiving one priority: envelopes are verified on the pool in the order in which they came, acknowledged when they
 //! are durable, and only then is there credit for more.
 
+use sealpost_domain::rule::Rule;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,7 +139,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
         Ok(delivery) => Arc::new(delivery),
         Err(error) => {
             let alarm = Alarm {
-                rule: "delivery.malformed",
+                rule: Rule::DeliveryMalformed,
                 peer: None,
                 header: Some(sha256(&header)),
                 detail: error.to_string(),
@@ -149,7 +150,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
     };
     let mut directories = session.shared.directory.subscribe();
     let mut verified = judge(session, &delivery, origin).await?;
-    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == "key.unknown");
+    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == Rule::KeyUnknown);
     if unknown_key && wants_newer(session, &delivery) {
         // It is judged by what is installed then, newer or not.
         let _ = tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await;

@@ -1,6 +1,7 @@
 //! Submitting: batches from the ledger, wrapped on the pool, several in flight, answered in order by the hub's signed
 //! promise.
 
+use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +125,7 @@ async fn wrap(session: Arc<Session>, lanes: Lanes, batch: Vec<Submission>) -> Re
             match wraps::envelope(&entry, &recipients, &shared.buckets, &directory, now, rng) {
                 Ok(wrapped) => {
                     for recipient in &wrapped.without_key {
-                        warn!(rule = "key.no_sealing_key", %recipient, ledger_index = index, "sent later");
+                        warn!(rule = %Rule::KeyNoSealingKey, %recipient, ledger_index = index, "sent later");
                     }
                     if wrapped.envelope.wraps.is_empty() {
                         shared.core_mut().outbox.defer(index, now);

@@ -9,6 +9,7 @@ use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Signature;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Accepted, Heads, Receipt, Signed, Void};
 use sealpost_wire::hub::Control;
 use sealpost_wire::statement::Payload;
@@ -62,14 +63,14 @@ pub enum Fault {
 
 impl Fault {
     /// The rule's name, as docs/rules.md lists it.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::UnknownKey { .. } => "key.unknown",
-            Self::Signature { .. } => "signature.invalid",
-            Self::Forged { .. } => "sender.forged",
-            Self::NotForUs { .. } => "statement.misrouted",
-            Self::Malformed(_) => "statement.malformed",
-            Self::OtherBatch => "accepted.other_batch",
+            Self::UnknownKey { .. } => Rule::KeyUnknown,
+            Self::Signature { .. } => Rule::SignatureInvalid,
+            Self::Forged { .. } => Rule::SenderForged,
+            Self::NotForUs { .. } => Rule::StatementMisrouted,
+            Self::Malformed(_) => Rule::StatementMalformed,
+            Self::OtherBatch => Rule::AcceptedOtherBatch,
         }
     }
 }

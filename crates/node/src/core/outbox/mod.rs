@@ -22,7 +22,6 @@ use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
-pub use accepted::decides_nothing;
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;

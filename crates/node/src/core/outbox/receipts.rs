@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
@@ -51,11 +52,11 @@ impl Core {
             }
             Judgement::Old => return,
             Judgement::OtherChain => (
-                "receipt.other_chain",
+                Rule::ReceiptOtherChain,
                 "the receipt names a header that we did not send at its last contiguous number",
             ),
             Judgement::Ahead => {
-                ("receipt.ahead", "the receipt settles numbers that this ledger never gave out")
+                (Rule::ReceiptAhead, "the receipt settles numbers that this ledger never gave out")
             }
         };
         let alarm = Alarm {
