@@ -128,3 +128,6 @@ impl Opened {
         self.take_over(first)
     }
 }
+
+#[cfg(test)]
+mod tests;
