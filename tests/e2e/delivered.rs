@@ -33,7 +33,7 @@ async fn a_message_is_delivered_once_and_its_sender_sees_every_state() {
     assert_eq!(received.verification.agreement, "STORY-HK-DE");
     assert!(!received.read && !received.gap_before);
 
-    assert_eq!(de.gateway().acknowledge(&[message]).await.unwrap(), 1);
+    assert_eq!(de.gateway().acknowledge(&[message], None).await.unwrap(), 1);
     hk.reaches(message, DE, DeliveryState::Read).await;
     assert_eq!(hk.state(message, TH).await, Ok(DeliveryState::Delivered));
     assert!(de.receives_exactly(&[message]).await[0].read);

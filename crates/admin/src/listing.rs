@@ -1,21 +1,9 @@
 //! A directory for people, as tables, and for machines, as JSON.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-
-use bytes::Bytes;
 use comfy_table::{Table, presets};
-use sealpost_crypto::directory;
 use sealpost_domain::directory::{AgencyRecord, Directory, KeyUse};
 use sealpost_domain::instant::{Instant, Period};
-use sealpost_domain::statement::Signed;
-use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
-use sealpost_wire::envelope::signed_from_bytes;
 use serde::Serialize;
-
-/// The payload and the authority's signatures.
-const FILE_SIZE_MAX: usize = DIRECTORY_BYTES_MAX + (1 << 16);
 
 /// A directory, verified by itself, as it is shown.
 #[derive(Clone, Debug, Serialize)]
@@ -136,46 +124,6 @@ pub struct Revocation {
     pub key: String,
     /// From when.
     pub revoked_at: String,
-}
-
-/// Why a file is not shown.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file system refused.
-    #[error("cannot read {path}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Not a signed statement.
-    #[error("{path} does not hold a signed directory")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: sealpost_wire::Error,
-    },
-    /// A signature or a rule is not as it must be.
-    #[error("{path} is not believed, by rule {}", source.rule())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: directory::Error,
-    },
-}
-
-/// Reads a directory file and verifies it by itself: its chain to an earlier version is not checked.
-pub fn read(path: &Path) -> Result<Directory, Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_SIZE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let signed: Signed = signed_from_bytes(&Bytes::from(bytes), FILE_SIZE_MAX)
-        .map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-    directory::verify(&signed, None).map_err(|source| Error::Refused { path: path.to_owned(), source })
 }
 
 impl Shown {

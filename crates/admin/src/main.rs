@@ -12,10 +12,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use sealpost_admin::listing::{self, Shown};
+use sealpost_admin::listing::Shown;
 use sealpost_admin::network::{self, BASE_PORT, Network, Options, Ports, Selection};
 use sealpost_admin::roster::{self, Roster};
 use sealpost_admin::template;
+use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
@@ -133,7 +134,7 @@ fn run(command: Command) -> anyhow::Result<String> {
     match command {
         Command::Network(NetworkCommand::Init(arguments)) => init(arguments),
         Command::Directory(DirectoryCommand::Show { file, output }) => {
-            let shown = Shown::of(&listing::read(&file)?);
+            let shown = Shown::of(&directory::read(&file)?.1);
             match output {
                 Output::Table => Ok(shown.to_text()),
                 Output::Json => Ok(serde_json::to_string_pretty(&shown)? + "\n"),

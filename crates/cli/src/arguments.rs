@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Lists messages, the newest first.
     Inbox(Inbox),
     /// Shows one message with its content and what was verified.
-    Show(One),
+    Show(Show),
     /// Shows how far a message of your own came, for each recipient.
     Track(One),
     /// Says that messages were read: their senders see READ.
@@ -113,12 +113,23 @@ pub(crate) struct Inbox {
     pub(crate) filter: FilterArguments,
 }
 
-/// One message.
+/// One message of one's own.
 #[derive(Debug, Args)]
 pub(crate) struct One {
     /// The message.
     #[arg(value_name = "ID")]
     pub(crate) id: MessageId,
+}
+
+/// One message, of whoever.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The message.
+    #[arg(value_name = "ID")]
+    pub(crate) id: MessageId,
+    /// Whose message, where several agencies used the id.
+    #[arg(long, value_name = "AGENCY")]
+    pub(crate) sender: Option<AgencyId>,
 }
 
 /// Some messages.
@@ -127,6 +138,9 @@ pub(crate) struct Many {
     /// The messages.
     #[arg(value_name = "ID", required = true)]
     pub(crate) ids: Vec<MessageId>,
+    /// Whose messages, where several agencies used an id.
+    #[arg(long, value_name = "AGENCY")]
+    pub(crate) sender: Option<AgencyId>,
 }
 
 /// `sealpost stats`

@@ -25,10 +25,8 @@ use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
 use sealpost_crypto::x509;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::{Identity, Role};
-use sealpost_wire::envelope::signed_from_bytes;
+use sealpost_wire::directory::signed_directory_from_bytes;
 
-/// The largest directory file, in bytes.
-const DIRECTORY_BYTES_MAX: usize = 16 << 20;
 /// What the file may hold, with an example of each.
 const KEYS: [(&str, &str); 6] = [
     ("agency", "HK-CED"),
@@ -145,7 +143,7 @@ impl Profile {
             source,
         })?;
         if !bytes.starts_with(b"-----BEGIN") {
-            let signed = signed_from_bytes(&bytes.into(), DIRECTORY_BYTES_MAX)
+            let signed = signed_directory_from_bytes(&bytes.into())
                 .map_err(|source| Error::DirectoryForm { path: path(), source })?;
             let directory = directory::verify(&signed, None)
                 .map_err(|source| Error::Directory { path: path(), source: Box::new(source) })?;

@@ -39,8 +39,10 @@ use crate::wrap::{PUBLIC_KEY_SIZE, SealingPublicKey};
 use crate::x509;
 
 mod error;
+mod file;
 
 pub use error::{Error, Statement, Term};
+pub use file::{FileError, read};
 
 /// Verifies a version of the directory: against the version before it, or (`None`) by itself, as a node does with
 /// the version that its operator provisioned.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`digest`] | every domain-separated digest of the protocol, in one place |
 //! | [`dsse`] | signatures over exact bytes with their type; one strict rule of acceptance |
+//! | [`signed_by`] | which listed key made a signature |
 //! | [`seal`] | a body under a fresh key, padded to a size class, bound to a committed key |
 //! | [`wrap`] | that key for one recipient, by HPKE with X-Wing |
 //! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
@@ -27,6 +28,7 @@ pub mod dsse;
 pub mod keyfile;
 pub mod peer;
 pub mod seal;
+pub mod signed_by;
 pub mod tls;
 pub mod trust;
 pub mod wrap;

@@ -107,7 +107,7 @@ pub async fn name_copies(
 ) {
     for record in records.iter_mut().filter(|record| !published.values().any(|id| *id == record.message)) {
         // What the node does not show stays unknown, and is told as such.
-        let Ok(shown) = gateway.get(record.message).await else { continue };
+        let Ok(shown) = gateway.get(record.message, None).await else { continue };
         let Some(alert) = shown.alert else { continue };
         let same = |content: &Content| content == alert.content();
         record.copy_of = published.iter().find_map(|(place, id)| {

@@ -21,6 +21,7 @@ pub mod message;
 pub mod names;
 pub mod permission;
 pub mod record;
+pub mod rule;
 pub mod statement;
 pub mod stats;
 pub mod time;

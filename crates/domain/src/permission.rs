@@ -3,6 +3,7 @@
 //! The same decision is taken three times: by the sender's node, which also chooses the agreement; by the hub, from
 //! what the header shows; and by the recipient's node. Each refusal names its rule, as docs/rules.md lists them.
 
+use crate::rule::Rule;
 use std::time::Duration;
 
 use crate::agency::AgencyId;
@@ -146,19 +147,19 @@ impl std::fmt::Display for Gap {
 
 impl Denial {
     /// The rule's name, as docs/rules.md lists it.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::UnknownAgency { .. } => "agency.unknown",
-            Self::ToItself { .. } => "agency.itself",
-            Self::UnknownOperation { .. } => "operation.unknown",
-            Self::OperationNotRunning { .. } => "operation.not_running",
-            Self::NotAMember { .. } => "operation.not_a_member",
-            Self::NoAgreement { .. } => "agreement.none",
-            Self::NotCovered { what: Gap::Category(_), .. } => "agreement.category",
-            Self::NotCovered { what: Gap::Mode(_), .. } => "agreement.mode",
-            Self::NotCovered { what: Gap::Handling(_), .. } => "agreement.handling",
-            Self::NotCovered { what: Gap::Retention(_), .. } => "agreement.retention",
-            Self::UnknownAgreement { .. } => "agreement.unknown",
+            Self::UnknownAgency { .. } => Rule::AgencyUnknown,
+            Self::ToItself { .. } => Rule::AgencyItself,
+            Self::UnknownOperation { .. } => Rule::OperationUnknown,
+            Self::OperationNotRunning { .. } => Rule::OperationNotRunning,
+            Self::NotAMember { .. } => Rule::OperationNotAMember,
+            Self::NoAgreement { .. } => Rule::AgreementNone,
+            Self::NotCovered { what: Gap::Category(_), .. } => Rule::AgreementCategory,
+            Self::NotCovered { what: Gap::Mode(_), .. } => Rule::AgreementMode,
+            Self::NotCovered { what: Gap::Handling(_), .. } => Rule::AgreementHandling,
+            Self::NotCovered { what: Gap::Retention(_), .. } => Rule::AgreementRetention,
+            Self::UnknownAgreement { .. } => Rule::AgreementUnknown,
         }
     }
 }

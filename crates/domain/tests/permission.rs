@@ -16,6 +16,7 @@ use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant, Period};
 use sealpost_domain::message::{Category, OperationId, SharingMode};
 use sealpost_domain::permission::{Question, choose_agreement, judge_agreement};
+use sealpost_domain::rule::Rule;
 
 const DAY: Duration = Duration::from_hours(24);
 const NOW: Instant = Instant::from_millis(1_700_000_000_000);
@@ -109,7 +110,7 @@ impl Case {
 
     fn rule(&self, directory: &Directory) -> &'static str {
         choose_agreement(&self.question(), &self.recipient, directory)
-            .map_or_else(|denial| denial.rule(), |_| "")
+            .map_or_else(|denial| denial.rule().as_str(), |_| "")
     }
 }
 
@@ -163,7 +164,7 @@ fn a_cited_agreement_has_to_exist_and_to_cover() {
     let judge =
         |digest| judge_agreement(&case.question(), &case.recipient, digest, &directory).map_err(|d| d.rule());
     assert!(judge(Digest::new([1; 32])).is_ok());
-    assert_eq!(judge(Digest::new([9; 32])), Err("agreement.unknown"));
+    assert_eq!(judge(Digest::new([9; 32])), Err(Rule::AgreementUnknown));
 }
 
 proptest! {

@@ -106,7 +106,7 @@ impl Limits {
         );
         let backlog_envelopes = section.within(
             "backlog_envelopes",
-            "Envelopes that wait for one recipient; further ones are answered with a hint to try later.",
+            "Envelopes that wait for one recipient; further ones are refused for it alone, until there is room: senders keep them.",
             1_000_000_usize,
             1000..=100_000_000,
         );

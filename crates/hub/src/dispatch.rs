@@ -7,12 +7,13 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
+use sealpost_server::pool::{GivenUp, Pool};
 use sealpost_wire::hub::{Delivery, Entry, Event, Payload, SubmittedEnvelope};
 
 use crate::core::{Place, Waiting};
 use crate::hot;
 use crate::journal::{ReadError, Reader};
-use crate::pool::{GivenUp, Pool};
+use crate::lane::lane;
 use crate::view::View;
 
 /// How many places are looked at for one batch.
@@ -87,7 +88,7 @@ impl Dispatch {
             }
             part.finish()
         };
-        self.pool.run(priority.into(), read).await
+        self.pool.run(lane(priority), read).await
     }
 
     /// The journal entry at an index. Blocks on the disk.
@@ -107,7 +108,7 @@ impl Dispatch {
                 .is_some_and(|envelope| sha256(&envelope.header) == cursor.entry_digest),
             _ => false,
         };
-        self.pool.run(priority.into(), lies_there).await
+        self.pool.run(lane(priority), lies_there).await
     }
 }
 

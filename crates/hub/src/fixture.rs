@@ -26,8 +26,8 @@ use sealpost_wire::directory::{
 use sealpost_wire::envelope::header_to_bytes;
 
 pub(crate) const AGENCIES: [&str; 3] = ["DE-ZKA", "HK-CED", "TH-TCD"];
-/// The agreement holds between these; Thailand is left out.
-pub(crate) const PARTIES: [&str; 2] = ["DE-ZKA", "HK-CED"];
+/// The agreement holds between these, unless a test asks for more; Thailand is left out.
+const PARTIES: &[&str] = &["DE-ZKA", "HK-CED"];
 
 const PERIOD: Period =
     Period { from: NOW, until: Some(Instant::from_millis(NOW.as_millis() + 1_000_000_000)) };
@@ -37,6 +37,7 @@ pub(crate) struct Network {
     pub(crate) roots: BTreeMap<&'static str, Root>,
     pub(crate) nodes: BTreeMap<&'static str, SigningKey>,
     pub(crate) hub: SigningKey,
+    parties: &'static [&'static str],
     authority: SigningKey,
     sealing: BTreeMap<&'static str, SealingPrivateKey>,
 }
@@ -52,9 +53,15 @@ impl Network {
             roots: ["DE", "HK", "TH", "hub"].map(|holder| (holder, Root::new(holder))).into(),
             nodes: AGENCIES.map(|agency| (agency, SigningKey::generate(&mut rng))).into(),
             hub: SigningKey::generate(&mut rng),
+            parties: PARTIES,
             authority: SigningKey::generate(&mut rng),
             sealing: AGENCIES.map(|agency| (agency, SealingPrivateKey::generate(&mut rng))).into(),
         }
+    }
+
+    /// One in which the agreement holds between all agencies.
+    pub(crate) fn of_friends() -> Self {
+        Self { parties: &AGENCIES, ..Self::new() }
     }
 
     /// The first version of the directory.
@@ -80,7 +87,7 @@ impl Network {
             let root = self.roots[code].certificate.to_vec();
             (code.parse().unwrap(), JurisdictionRecord { name: format!("Jurisdiction {code}"), root })
         });
-        let all_parties = PARTIES.iter().all(|party| agencies.contains(party));
+        let all_parties = self.parties.iter().all(|party| agencies.contains(party));
         Listing {
             network: NetworkName::parse(NETWORK).unwrap(),
             version: 1,
@@ -131,7 +138,7 @@ impl Network {
             id: "CMAA-TEST".parse().unwrap(),
             digest: Digest::ZERO,
             title: "Invented for the tests".into(),
-            parties: Parties::new(PARTIES.map(agency).into()).unwrap(),
+            parties: Parties::new(self.parties.iter().copied().map(agency).collect()).unwrap(),
             categories: [Category::Narcotics].into(),
             modes: [SharingMode::Spontaneous].into(),
             strictest_tlp: Tlp::Red,
@@ -139,7 +146,7 @@ impl Network {
             retention_max: Duration::from_hours(24),
             period: PERIOD,
         };
-        let keys = PARTIES.map(|id| &self.nodes[id]);
+        let keys: Vec<_> = self.parties.iter().map(|id| &self.nodes[id]).collect();
         sign(PayloadType::Agreement, agreement_to_payload(&agreement), &keys)
     }
 

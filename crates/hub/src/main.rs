@@ -1,18 +1,12 @@
 //! The program `sealpost-hub`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sealpost_hub::config::HubConfig;
 use sealpost_hub::run::{self, Error};
-use sealpost_server::config;
-
-/// What was asked for did not succeed.
-const FAILED: u8 = 1;
-/// The command line, the configuration or a file that it names is at fault.
-const MISCONFIGURED: u8 = 2;
+use sealpost_server::program::{self, Program};
 
 /// The hub of a Sealpost network: it routes what it cannot read.
 #[derive(Parser)]
@@ -35,41 +29,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    const PROGRAM: Program = Program::new("sealpost-hub");
     let arguments = Arguments::parse();
-    let config = match config::load::<HubConfig>(&arguments.config) {
+    let config: HubConfig = match PROGRAM.load(&arguments.config) {
         Ok(config) => config,
-        Err(error) => return end(&error, MISCONFIGURED),
+        Err(code) => return code,
     };
-    let outcome = match arguments.command {
-        Command::Run => run(&config),
-        Command::CheckConfig => run::check(&config).map(|()| {
-            let told = writeln!(std::io::stdout(), "{}: sound", arguments.config.display());
-            // A closed pipe is no failure of the check.
-            drop(told);
+    PROGRAM.conclude(match arguments.command {
+        Command::Run => program::run(&config.log, run::run(&config), Error::System),
+        Command::CheckConfig => run::check(&config).inspect(|()| {
+            program::say(&format!("{}: sound", arguments.config.display()));
         }),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_configuration() => end(&error, MISCONFIGURED),
-        Err(error) => end(&error, FAILED),
-    }
-}
-
-fn run(config: &HubConfig) -> Result<(), Error> {
-    config.log.start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::System)?;
-    runtime.block_on(run::run(config))
-}
-
-/// Tells an error with everything that led to it.
-fn end(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    let mut text = format!("sealpost-hub: {error}");
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}\n  because: {error}");
-        source = error.source();
-    }
-    // With stderr closed there is nobody to tell.
-    drop(writeln!(std::io::stderr(), "{text}"));
-    ExitCode::from(code)
+    })
 }

@@ -4,18 +4,17 @@
 //! accepting, tell the nodes, let streams end, commit what is queued, close the journal. Everything that was
 //! acknowledged is on the disk at any moment, so that no end loses anything.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rand::RngExt as _;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
+use sealpost_crypto::trust::{self, TrustSet};
 use sealpost_crypto::{directory, keyfile};
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
@@ -29,7 +28,6 @@ use sealpost_server::connection::Connections;
 use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
 use sealpost_server::telemetry;
-use sealpost_wire::envelope::signed_from_bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::config::HubConfig;
@@ -37,32 +35,23 @@ use crate::core::State;
 use crate::dispatch::Dispatch;
 use crate::hot::Hot;
 use crate::journal::{self, Fresh, Journal};
-use crate::pool::Pool;
 use crate::relay::Relay;
-use crate::roots::{self, Roots};
 use crate::service::{Limits, Parts, Service};
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
 use sealpost_server::clock::Clock;
+use sealpost_server::pool::Pool;
+use sealpost_server::program::Fault;
+use sealpost_server::roots::{self, Roots};
 
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
-/// The largest directory file.
-const DIRECTORY_BYTES_MAX: usize = 16 << 20;
 
 /// Why a hub does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the configuration cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// The signing key.
     #[error("[keys] signing: the key is not usable")]
     Signing(#[source] keyfile::Error),
@@ -78,21 +67,8 @@ pub enum Error {
         expected: String,
     },
     /// The file of the directory.
-    #[error("[directory] genesis: {} is not a signed directory", path.display())]
-    Genesis {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: sealpost_wire::Error,
-    },
-    /// The directory does not hold.
-    #[error("[directory] genesis: {} does not verify", path.display())]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<directory::Error>,
-    },
+    #[error("[directory] genesis: the directory is not usable")]
+    Genesis(#[from] directory::FileError),
     /// The directory of another network than the journal's.
     #[error("[directory] genesis: it is of network {found}, and {} holds the journal of {expected}", data.display())]
     OtherNetwork {
@@ -111,6 +87,9 @@ pub enum Error {
         /// The directory.
         version: u64,
     },
+    /// A root of the directory.
+    #[error("[directory] genesis: a root certificate in it is not usable")]
+    Root(#[source] trust::Error),
     /// The revocation lists.
     #[error("[directory] crls: the revocation lists are not usable")]
     Roots(#[from] roots::Error),
@@ -137,9 +116,8 @@ pub enum Error {
     Failed(#[source] Arc<Failure>),
 }
 
-impl Error {
-    /// Whether the configuration, or a file that it names, is at fault.
-    pub fn is_configuration(&self) -> bool {
+impl Fault for Error {
+    fn is_configuration(&self) -> bool {
         !matches!(
             self,
             Self::Journal(_)
@@ -171,12 +149,7 @@ impl Files {
             let found = credentials.identity().clone();
             return Err(Error::Name { found, expected: config.name.clone() });
         }
-        let path = || config.genesis.clone();
-        let bytes = fs::read(&config.genesis).map_err(|source| Error::Read { path: path(), source })?;
-        let genesis = signed_from_bytes(&Bytes::from(bytes), DIRECTORY_BYTES_MAX)
-            .map_err(|source| Error::Genesis { path: path(), source })?;
-        let directory = directory::verify(&genesis, None)
-            .map_err(|source| Error::Directory { path: path(), source: Box::new(source) })?;
+        let (genesis, directory) = directory::read(&config.genesis)?;
         Ok(Self { signing, credentials, genesis, directory })
     }
 }
@@ -185,10 +158,12 @@ impl Files {
 pub fn check(config: &HubConfig) -> Result<(), Error> {
     let files = Files::read(config)?;
     listed(&files.signing, &files.directory)?;
-    let kept = config.data.join("crls");
-    let kept = if kept.is_dir() { kept } else { config.crls.clone() };
-    Roots::read(&files.directory, &config.crls, &kept)?;
+    Roots::check(trust_set(&files.directory)?, &config.crls)?;
     Ok(())
+}
+
+fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {
+    directory::trust_set(directory).map_err(Error::Root)
 }
 
 /// A hub that is ready to serve.
@@ -217,15 +192,14 @@ impl Hub {
         let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
         listed(&signing, &directory)?;
 
-        let roots = Arc::new(Roots::open(&directory, &config.crls, &config.data.join("crls"))?);
+        let roots = Arc::new(Roots::open(trust_set(&directory)?, &config.crls, &config.data.join("crls"))?);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
         let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()));
         let acceptor =
             Acceptor::bind(config.listen, endpoint.clone(), config.limits.door, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
 
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let pool = Pool::new(workers);
+        let pool = Pool::of_cores();
         let batch_bytes = config.limits.batch_bytes;
         let tasks = TaskTracker::new();
         let service = Service::new(Parts {

@@ -3,17 +3,20 @@
 //!
 //! Runs on the worker pool. Whether it may go to its recipients is not decided here but in [`crate::core`].
 
+use sealpost_domain::rule::Rule;
+use std::slice;
+
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
-use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_crypto::dsse::PayloadType;
+use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Envelope, Recipients, Signature, Wrap};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::Payload;
-
-use crate::rule;
 
 /// An envelope that is what it claims to be.
 pub struct Sound {
@@ -27,8 +30,10 @@ pub struct Sound {
     pub content: Payload,
     /// Bit n is set where there is a wrap for recipient n.
     pub wrapped: u64,
-    /// The recipients for whom there is a wrap.
+    /// All recipients, in the order of the header.
     pub recipients: Vec<AgencyId>,
+    /// How urgent it is.
+    pub priority: Priority,
 }
 
 /// Verifies an envelope under the directory in force; otherwise names the rule that it breaks.
@@ -37,21 +42,22 @@ pub fn verify(
     sender: &AgencyId,
     directory: &Directory,
     now: Instant,
-) -> Result<Sound, &'static str> {
+) -> Result<Sound, Rule> {
     let Envelope { header: bytes, signatures, sealed, wraps } = envelope;
     // The certificate says whose signature to look for: nothing is parsed before it holds.
     let signatures = holding(signatures, &bytes, sender, directory, now)?;
-    let header = header_from_bytes(&bytes).map_err(|_| rule::HEADER_MALFORMED)?;
+    let header = header_from_bytes(&bytes).map_err(|_| Rule::HeaderMalformed)?;
     if header.sender != *sender {
-        return Err(rule::SENDER_FORGED);
+        return Err(Rule::SenderForged);
     }
     if sha256(&sealed) != header.sealed_digest {
-        return Err(rule::SEALED_DIGEST);
+        return Err(Rule::SealedDigest);
     }
     let wrapped = wrapped(&wraps, &header.recipients)?;
-    let recipients = wraps.iter().map(|wrap| wrap.recipient.clone()).collect();
+    let recipients = header.recipients.agencies().cloned().collect();
     let content = Payload { sealed, wraps };
-    Ok(Sound { header: bytes, signatures, payload: content.to_bytes(), content, wrapped, recipients })
+    let (payload, priority) = (content.to_bytes(), header.priority);
+    Ok(Sound { header: bytes, signatures, payload, content, wrapped, recipients, priority })
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
@@ -62,28 +68,31 @@ fn holding(
     sender: &AgencyId,
     directory: &Directory,
     now: Instant,
-) -> Result<Vec<Signature>, &'static str> {
+) -> Result<Vec<Signature>, Rule> {
     if !directory.agencies.contains_key(sender) {
-        return Err(rule::AGENCY_UNKNOWN);
+        return Err(Rule::AgencyUnknown);
     }
-    let mut refusal = rule::KEY_UNKNOWN;
-    let mut holds = |signature: &Signature| {
-        let Some(record) = directory.node_key(sender, signature.key_id, now) else {
-            return false;
-        };
-        let verified = VerifyingKey::from_bytes(&record.key.bytes)
-            .and_then(|key| verify_statement(&key, PayloadType::Header, header, &signature.bytes));
-        if verified.is_err() {
-            refusal = rule::SIGNATURE_INVALID;
+    let mut refusal = Rule::KeyUnknown;
+    let listed = |id| directory.node_key(sender, id, now).map(|record| (record.key.bytes.as_slice(), ()));
+    let mut holds = |signature: &Signature| match signed_by(
+        PayloadType::Header,
+        header,
+        slice::from_ref(signature),
+        listed,
+    ) {
+        Ok(_) => true,
+        Err(NotSigned::UnknownKey { .. }) => false,
+        Err(NotSigned::Wrong { .. }) => {
+            refusal = Rule::SignatureInvalid;
+            false
         }
-        verified.is_ok()
     };
     let holding: Vec<_> = signatures.into_iter().filter(|signature| holds(signature)).collect();
     if holding.is_empty() { Err(refusal) } else { Ok(holding) }
 }
 
 /// Which recipients there are wraps for, each at most one, and none for anybody else.
-fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str> {
+fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, Rule> {
     let mut mask = 0_u64;
     for wrap in wraps {
         let position = recipients
@@ -91,10 +100,10 @@ fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str>
             .iter()
             .position(|recipient| recipient.agency == wrap.recipient)
             .and_then(|position| u32::try_from(position).ok())
-            .ok_or(rule::WRAP_RECIPIENT)?;
-        let bit = 1_u64.checked_shl(position).ok_or(rule::WRAP_RECIPIENT)?;
+            .ok_or(Rule::WrapRecipient)?;
+        let bit = 1_u64.checked_shl(position).ok_or(Rule::WrapRecipient)?;
         if mask & bit != 0 {
-            return Err(rule::WRAP_RECIPIENT);
+            return Err(Rule::WrapRecipient);
         }
         mask |= bit;
     }
@@ -104,17 +113,16 @@ fn wrapped(wraps: &[Wrap], recipients: &Recipients) -> Result<u64, &'static str>
 #[cfg(test)]
 mod tests {
     use sealpost_crypto::chains::NOW;
-    use sealpost_domain::message::Priority;
 
     use super::*;
     use crate::fixture::{Network, agency, wrap};
 
-    fn judge(network: &Network, envelope: Envelope) -> Result<Sound, &'static str> {
+    fn judge(network: &Network, envelope: Envelope) -> Result<Sound, Rule> {
         let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
         verify(envelope, &agency("HK-CED"), &directory, NOW)
     }
 
-    fn refused(network: &Network, envelope: Envelope) -> &'static str {
+    fn refused(network: &Network, envelope: Envelope) -> Rule {
         judge(network, envelope).map(|_| ()).unwrap_err()
     }
 

@@ -25,11 +25,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::core::{Acceptance, Fault, Place};
 use crate::journal::Journal;
-use crate::pool::Lane;
 use crate::verify::Sound;
 use crate::view::View;
 use group::Committer;
 use sealpost_server::clock::Clock;
+use sealpost_server::pool::Lane;
 
 /// Bytes of ordinary batches that wait or are being written.
 const ORDINARY_BYTES: usize = 8 << 20;
@@ -155,7 +155,7 @@ impl Writer {
         envelopes: Vec<Sound>,
     ) -> Result<Pending, Refused> {
         let (room, limit) = match lane {
-            Lane::Flash => (&self.room.flash, FLASH_BYTES),
+            Lane::Express => (&self.room.flash, FLASH_BYTES),
             Lane::Ordinary => (&self.room.ordinary, ORDINARY_BYTES),
         };
         let size = |sound: &Sound| sound.header.len() + sound.payload.len();

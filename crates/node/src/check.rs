@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sealpost_crypto::directory;
 use sealpost_crypto::dsse::VerifyingKey;
 use sealpost_domain::directory::{Directory, KeyUse};
 use sealpost_domain::record::Record;
@@ -157,7 +158,7 @@ pub struct Books {
 impl Books {
     /// Opens the ledger of a configuration for reading.
     pub fn open(config: &NodeConfig) -> Result<Self, Error> {
-        let (_, genesis) = run::genesis(&config.genesis)?;
+        let (_, genesis) = directory::read(&config.genesis).map_err(run::Error::from)?;
         let places = Places::of(config);
         let (disk, dir): (Arc<dyn Disk>, _) = (Arc::new(Real), &places.ledger);
         let opened = History::open(&disk, dir, 0);

@@ -53,6 +53,8 @@ pub enum Command {
     Acknowledge {
         /// Which ones; those that are unknown, sent or already read are passed over.
         messages: Vec<MessageId>,
+        /// Whose they are; `None`: whoever's, where only one agency sent one of that id.
+        sender: Option<AgencyId>,
         /// By whom: SHA-256 of the certificate's public key.
         reader: KeyId,
         /// How many were unread before.
@@ -64,8 +66,9 @@ pub enum Command {
 pub trait Views: Send + Sync + 'static {
     /// Messages from a ledger index on, in ascending order: at most [`FORWARD_MAX`], opened.
     fn forward(&self, from: u64, filter: &Filter) -> Result<Forward, ViewError>;
-    /// One message; `None` when it is not in the ledger or was never shown.
-    fn message(&self, id: MessageId) -> Result<Option<Shown>, ViewError>;
+    /// One message, of this sender or of whoever alone used the id; `None` when it is not in the ledger or was never
+    /// shown.
+    fn message(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError>;
     /// The newest messages first.
     fn list(&self, query: &Query) -> Result<Page, ViewError>;
     /// Where a message of this agency stands; `None` when it is not one.
@@ -141,10 +144,11 @@ impl Handle {
     pub async fn acknowledge(
         &self,
         messages: Vec<MessageId>,
+        sender: Option<AgencyId>,
         reader: KeyId,
     ) -> Result<u32, AcknowledgeError> {
         let (answer, acknowledged) = oneshot::channel();
-        let command = Command::Acknowledge { messages, reader, answer };
+        let command = Command::Acknowledge { messages, sender, reader, answer };
         self.commands.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AcknowledgeError::Full,
             mpsc::error::TrySendError::Closed(_) => AcknowledgeError::Stopping,
@@ -162,9 +166,10 @@ impl Handle {
         self.read(move |views| views.forward(from, &filter)).await
     }
 
-    /// One message; `None` when it is not in the ledger or was never shown.
-    pub async fn message(&self, id: MessageId) -> Result<Option<Shown>, ViewError> {
-        self.read(move |views| views.message(id)).await
+    /// One message, of this sender or of whoever alone used the id; `None` when it is not in the ledger or was never
+    /// shown.
+    pub async fn message(&self, id: MessageId, sender: Option<AgencyId>) -> Result<Option<Shown>, ViewError> {
+        self.read(move |views| views.message(id, sender.as_ref())).await
     }
 
     /// The newest messages first.
@@ -230,6 +235,9 @@ pub enum PublishError {
 /// Why reading was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AcknowledgeError {
+    /// Which message was read is not clear.
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
     /// The node has no room for now, in its queue or on its disk.
     #[error("the node is full, repeat later")]
     Full,
@@ -241,9 +249,22 @@ pub enum AcknowledgeError {
     Fatal,
 }
 
+/// More than one agency sent a message of this id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("message {id} was sent by {}: name the sender", .senders.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and by "))]
+pub struct Ambiguous {
+    /// The id.
+    pub id: MessageId,
+    /// Those who used it.
+    pub senders: Vec<AgencyId>,
+}
+
 /// Why nothing can be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
+    /// Which message is meant is not clear.
+    #[error(transparent)]
+    Ambiguous(#[from] Ambiguous),
     /// A record does not read back as it was written.
     #[error("ledger record {index} cannot be shown: {fault}")]
     Record {

@@ -9,9 +9,10 @@ use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use sealpost_node::check::{Books, Error, Verified};
 use sealpost_node::config::NodeConfig;
+use sealpost_server::program::say;
 use serde::Serialize;
 
-use crate::{FAILED, conclude, end, say};
+use crate::PROGRAM;
 
 /// What takes longer shows its progress.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -88,8 +89,8 @@ pub(crate) fn run(config: &NodeConfig, command: LedgerCommand) -> ExitCode {
 
 fn refuse(error: Error) -> ExitCode {
     match error {
-        Error::Directory(error) => conclude(Err(error)),
-        error => end(&error, FAILED),
+        Error::Directory(error) => PROGRAM.conclude(Err(error)),
+        error => PROGRAM.fail(&error),
     }
 }
 
@@ -104,7 +105,7 @@ fn verify(books: &Books, since: Option<&Path>, output: Output) -> ExitCode {
         Output::Text => say(&text(&verified)),
         Output::Json => say(&json(&verified)),
     }
-    if verified.verified { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if verified.verified { ExitCode::SUCCESS } else { PROGRAM.disappoint() }
 }
 
 /// What `checkpoint --output json` says.
@@ -176,7 +177,7 @@ fn prove(books: &Books, index: u64, out: &Path, leaf_file: Option<&Path>) -> Exi
     });
     match written {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => end(&error, FAILED),
+        Err(error) => PROGRAM.fail(&error),
     }
 }
 

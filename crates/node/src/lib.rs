@@ -12,7 +12,7 @@
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`config`], [`run`] | the program |
-//! | [`roots`], [`retention`], [`shared`], [`pool`], [`check`] | whose certificates are believed, how long bodies are kept, what tasks share, verification of a ledger |
+//! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
 
@@ -29,7 +29,6 @@ pub mod prepare;
 pub mod projection;
 pub mod publisher;
 pub mod retention;
-pub mod roots;
 pub mod run;
 pub mod session;
 pub mod shared;

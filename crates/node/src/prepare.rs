@@ -3,6 +3,7 @@
 //! Called where blocking is allowed: sealing costs time, and the key file of a new bucket is written here. Nothing is
 //! recorded; a message that is refused leaves nothing behind.
 
+use sealpost_domain::rule::Rule;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -65,12 +66,12 @@ impl Preparer {
         let recipients = self.recipients(draft, directory, now).map_err(Error::Refused)?;
 
         let body =
-            alert_to_bytes(&parts.alert).map_err(|error| refused("alert", "message.too_large", error))?;
+            alert_to_bytes(&parts.alert).map_err(|error| refused("alert", Rule::MessageTooLarge, error))?;
         let mut salt = [0; 32];
         rng.fill_bytes(&mut salt);
         let content = Content { salt, body: body.into(), approvals: Vec::new() };
         let sealed = seal_content(rng, &content_to_bytes(&content))
-            .map_err(|error| refused("alert", "message.too_large", error))?;
+            .map_err(|error| refused("alert", Rule::MessageTooLarge, error))?;
 
         let until = parts.alert.retention_until();
         let bucket = Bucket::new(MESSAGES, until.month())?;
@@ -136,7 +137,7 @@ impl Preparer {
         }
         let detail =
             format!("found no approvals, expected those of {required} officers for a {}", draft.kind());
-        vec![Refusal { path: String::new(), rule: "approval.missing".to_owned(), detail }]
+        vec![Refusal { path: String::new(), rule: Rule::ApprovalMissing.to_string(), detail }]
     }
 }
 
@@ -151,7 +152,7 @@ fn judge<'d>(
     if directory.sealing_key(agency, now).is_none() {
         return Err(Refusal {
             path: String::new(),
-            rule: "key.no_sealing_key".to_owned(),
+            rule: Rule::KeyNoSealingKey.to_string(),
             detail: format!("{agency} has no sealing key that is valid at {now}: ask it to publish one"),
         });
     }
@@ -212,8 +213,8 @@ fn header_parts(draft: &Draft) -> HeaderParts {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are handed over where they arise")]
-fn refused(path: &str, rule: &str, error: impl ToString) -> Error {
-    Error::Refused(vec![Refusal { path: path.to_owned(), rule: rule.to_owned(), detail: error.to_string() }])
+fn refused(path: &str, rule: Rule, error: impl ToString) -> Error {
+    Error::Refused(vec![Refusal { path: path.to_owned(), rule: rule.to_string(), detail: error.to_string() }])
 }
 
 /// A bucket whose key file is there.

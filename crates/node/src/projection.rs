@@ -14,14 +14,19 @@ use sealpost_wire::envelope::header_from_bytes;
 use crate::handle::Standing;
 
 /// Which layout of keys and values this is; another one makes the index anew.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
-/// Message id → ledger index of the first record of it.
+/// Message id, sender → ledger index of the sender's first message of that id. An id is chosen by its sender: that
+/// another agency used it too, by chance or to hide a message, must not show anywhere but where an id alone is asked
+/// for.
 const MESSAGES: Keyspace = Keyspace::new("messages");
 /// Ledger index → direction and kind, for every message that is shown.
 const SHOWN: Keyspace = Keyspace::new("shown");
 /// Sender, zero byte, message id → what its sender did to it later.
 const CHANGED: Keyspace = Keyspace::new("changed");
+
+/// So many senders of one id are told apart. Two are enough to know that an id alone does not name a message.
+const NAMESAKES_MAX: usize = 8;
 
 const AMENDED: u8 = 1;
 const RECALLED: u8 = 2;
@@ -62,8 +67,9 @@ impl<'p> Changes<'p> {
         };
         let Ok(header) = header_from_bytes(header) else { return Ok(()) };
         self.put(SHOWN, index.to_be_bytes().into(), &[number_of(direction), kind_number(header.kind)]);
-        if self.get(MESSAGES, header.id.as_bytes())?.is_none() {
-            self.put(MESSAGES, header.id.as_bytes().into(), &index.to_be_bytes());
+        let key = message_key(header.id, &header.sender);
+        if self.get(MESSAGES, &key)?.is_none() {
+            self.put(MESSAGES, key, &index.to_be_bytes());
         }
         let change = match header.kind {
             Kind::Amendment => AMENDED,
@@ -98,10 +104,24 @@ impl<'p> Changes<'p> {
     }
 }
 
-/// Where a message lies in the ledger.
-pub fn index_of(projections: &dyn Projections, id: MessageId) -> Result<Option<u64>, Error> {
-    let value = projections.get(MESSAGES, id.as_bytes())?;
+/// Where a message of a sender lies in the ledger.
+pub fn index_of(
+    projections: &dyn Projections,
+    id: MessageId,
+    sender: &AgencyId,
+) -> Result<Option<u64>, Error> {
+    let value = projections.get(MESSAGES, &message_key(id, sender))?;
     Ok(value.and_then(|value| number(&value)))
+}
+
+/// Every message of an id: whose it is and where it lies, at most [`NAMESAKES_MAX`], in the order of the senders.
+pub fn namesakes(projections: &dyn Projections, id: MessageId) -> Result<Vec<(AgencyId, u64)>, Error> {
+    let found = projections.scan(MESSAGES, &Range::prefix(id.as_bytes(), NAMESAKES_MAX))?;
+    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let sender = key.strip_prefix(id.as_bytes()).and_then(|sender| std::str::from_utf8(sender).ok())?;
+        Some((sender.parse().ok()?, number(&value)?))
+    };
+    Ok(found.into_iter().filter_map(read).collect())
 }
 
 /// Messages from an index on, ascending.
@@ -135,6 +155,10 @@ fn listed(projections: &dyn Projections, range: &Range<'_>) -> Result<Vec<Listed
         Some(Listed { index: number(&key)?, direction, kind })
     };
     Ok(projections.scan(SHOWN, range)?.into_iter().filter_map(read).collect())
+}
+
+fn message_key(id: MessageId, sender: &AgencyId) -> Vec<u8> {
+    [id.as_bytes(), sender.as_str().as_bytes()].concat()
 }
 
 fn changed_key(sender: &AgencyId, id: MessageId) -> Vec<u8> {

@@ -1,13 +1,15 @@
 //! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
 //! came, and a key that was used before is answered with the message of that time.
 
+use sealpost_domain::rule::Rule;
 use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
-use sealpost_domain::message::MessageId;
+use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::view::{Published, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -15,7 +17,7 @@ use tracing::error;
 
 use crate::core::outbox::Prepared;
 use crate::engine::{Input, Outcome};
-use crate::handle::{AcknowledgeError, Command, Publication, PublishError};
+use crate::handle::{AcknowledgeError, Command, Publication, PublishError, ViewError};
 use crate::pool::Pool;
 use crate::prepare::{self, Preparer};
 use crate::shared::Shared;
@@ -61,21 +63,31 @@ impl Publisher {
 
     /// Works until every handle is gone, and everything that was taken is answered.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
-        let mut preparing = FuturesOrdered::new();
+        // FLASH apart, so that it waits for no other draft. There is no order between priorities.
+        let (mut flash, mut preparing) = (FuturesOrdered::new(), FuturesOrdered::new());
         let mut waiting = JoinSet::new();
         let mut open = true;
-        while open || !preparing.is_empty() || !waiting.is_empty() {
+        while open || !flash.is_empty() || !preparing.is_empty() || !waiting.is_empty() {
             tokio::select! {
                 biased;
+                Some((publication, answer, draft)) = flash.next(), if !flash.is_empty() => {
+                    self.hand_on(publication, answer, draft, &mut waiting).await;
+                }
                 Some((publication, answer, draft)) = preparing.next(), if !preparing.is_empty() => {
                     self.hand_on(publication, answer, draft, &mut waiting).await;
                 }
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
                 command = commands.recv(),
-                    if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
-                    Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
-                    Some(Command::Acknowledge { messages, reader, answer }) => {
-                        waiting.spawn(self.clone().acknowledge(messages, reader, answer));
+                    if open && flash.len() + preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
+                    Some(Command::Publish(publication, answer)) => {
+                        let queue = match publication.draft.parts().priority {
+                            Priority::Flash => &mut flash,
+                            Priority::Urgent | Priority::Routine => &mut preparing,
+                        };
+                        queue.push_back(self.prepare(publication, answer));
+                    }
+                    Some(Command::Acknowledge { messages, sender, reader, answer }) => {
+                        waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                     }
                     None => open = false,
                 },
@@ -106,7 +118,9 @@ impl Publisher {
         let now = self.shared.now();
         let prepared = self
             .pool
-            .run(move |rng| preparer.prepare(&publication, &directory, now, rng))
+            .run(publication.draft.parts().priority, move |rng| {
+                preparer.prepare(&publication, &directory, now, rng)
+            })
             .await
             .map_err(|_| PublishError::Stopping)?;
         match prepared {
@@ -180,12 +194,13 @@ impl Publisher {
     /// The message of that time, if it says the same.
     async fn repeated(&self, publication: Box<Publication>, index: u64) -> Result<Published, PublishError> {
         let views = Arc::clone(&self.views);
-        let compared = self.pool.run(move |_| views.repeated(&publication.draft, index)).await;
+        let priority = publication.draft.parts().priority;
+        let compared = self.pool.run(priority, move |_| views.repeated(&publication.draft, index)).await;
         match compared {
             Ok(Ok(Some(published))) => Ok(published),
             Ok(Ok(None)) => Err(PublishError::Refused(vec![Refusal {
                 path: "idempotency_key".to_owned(),
-                rule: "idempotency.other_content".to_owned(),
+                rule: Rule::IdempotencyOtherContent.to_string(),
                 detail: "found a key that was used for a message with another content; choose a new one"
                     .to_owned(),
             }])),
@@ -200,13 +215,19 @@ impl Publisher {
     async fn acknowledge(
         self,
         messages: Vec<MessageId>,
+        sender: Option<AgencyId>,
         reader: KeyId,
         answer: oneshot::Sender<Result<u32, AcknowledgeError>>,
     ) {
         let views = Arc::clone(&self.views);
-        let found = self.pool.run(move |_| views.received(&messages)).await;
+        let found =
+            self.pool.run(Priority::Routine, move |_| views.received(&messages, sender.as_ref())).await;
         let messages = match found {
             Ok(Ok(found)) => found,
+            Ok(Err(ViewError::Ambiguous(ambiguous))) => {
+                let _ = answer.send(Err(ambiguous.into()));
+                return;
+            }
             failed => {
                 error!(failed = ?failed.err(), "messages that were read cannot be found");
                 // Whoever asked may be gone.

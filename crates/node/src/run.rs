@@ -21,6 +21,8 @@ use sealpost_domain::identity::Role;
 use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
+use sealpost_server::pool::Pool as Workers;
+use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_store::Store;
@@ -37,13 +39,11 @@ use crate::handle::Handle;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
 use crate::publisher::Publisher;
-use crate::roots::Roots;
 use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
 pub use error::Error;
-pub(crate) use files::genesis;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
 
@@ -109,7 +109,7 @@ impl Node {
         };
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
-        let roots = Arc::new(Roots::open(&directory, &config.crls, &places.crls)?);
+        let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
         let signer: Arc<dyn Signer> = Arc::new(files.signing);
         let keeper =
@@ -127,7 +127,7 @@ impl Node {
         let (inputs, taken) = mpsc::channel(INPUTS);
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
-        let pool = Pool::of_cores(random);
+        let pool = Pool::new(Workers::of_cores(), random);
         let engine =
             Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());
         let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));

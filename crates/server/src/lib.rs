@@ -7,6 +7,9 @@
 //! | [`acceptor`] | TLS handshakes, bounded; only peers that prove who they are come in |
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
+//! | [`pool`] | work off the threads that serve, bounded, with an express lane |
+//! | [`program`] | from the command line to the exit code |
+//! | [`roots`] | whose certificates are believed, and the revocation lists |
 //! | [`serve`] | gRPC, REST, health and reflection behind one door |
 //! | [`shutdown`] | an ordered and bounded end |
 //! | [`telemetry`] | the log |
@@ -17,6 +20,9 @@ pub mod acceptor;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod pool;
+pub mod program;
+pub mod roots;
 pub mod serve;
 pub mod settings;
 pub mod shutdown;

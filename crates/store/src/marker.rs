@@ -55,6 +55,13 @@ impl Marker {
     }
 }
 
+/// Takes the marker away: what is there is not believed again.
+pub(crate) fn remove(dir: &Path) -> Result<(), Error> {
+    let path = dir.join(NAME);
+    fs::remove_file(&path).map_err(Error::io("remove", path))?;
+    sync(dir)
+}
+
 /// Makes a file, or the names in a directory, durable.
 pub(crate) fn sync(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
@@ -103,6 +104,8 @@ pub struct Store {
     marker: Marker,
     /// Held while a batch is applied.
     applied: Mutex<u64>,
+    /// sled failed: what is there is not believed again.
+    failed: AtomicBool,
 }
 
 impl Store {
@@ -132,18 +135,46 @@ impl Store {
         };
         // Before the first change: from here on a restart of the machine means a rebuild.
         marker.write(dir)?;
-        Ok((Self { dir: dir.to_owned(), tree, marker, applied: Mutex::new(applied) }, opened))
+        Ok((
+            Self {
+                dir: dir.to_owned(),
+                tree,
+                marker,
+                applied: Mutex::new(applied),
+                failed: AtomicBool::new(false),
+            },
+            opened,
+        ))
     }
 
     /// Makes everything durable and marks it clean. Without this call the projections are believed only until the
-    /// machine restarts.
+    /// machine restarts; after a failure of sled's they are not believed either way.
     pub fn close(self) -> Result<(), Error> {
-        let Self { dir, tree, marker, applied } = self;
+        let Self { dir, tree, marker, applied, failed } = self;
+        if failed.into_inner() {
+            return Ok(());
+        }
         tree.flush().map_err(sled_error("flush", &dir))?;
         drop(tree);
         sync_tree(&dir.join(DATA))?;
         let index = applied.into_inner().unwrap_or_else(PoisonError::into_inner);
         Marker { clean: true, index, ..marker }.write(&dir)
+    }
+
+    /// Works with sled. When that fails, the next opening starts anew: a program that ends by the error, and is started
+    /// again, must not meet it again.
+    fn guard<T>(&self, operation: &'static str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+        // sled panics on some files that are not as it left them.
+        let done = catch_unwind(AssertUnwindSafe(work));
+        let done = match done {
+            Ok(done) => done.map_err(sled_error(operation, &self.dir)),
+            Err(_) => Err(Error::Unreadable { dir: self.dir.clone() }),
+        };
+        done.inspect_err(|_| {
+            self.failed.store(true, Ordering::Relaxed);
+            // What cannot be removed is found wrong again, and then told.
+            let _ = marker::remove(&self.dir);
+        })
     }
 
     fn applied_lock(&self) -> MutexGuard<'_, u64> {
@@ -157,7 +188,7 @@ impl Projections for Store {
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let value = self.tree.get(keyspace.full_key(key)).map_err(sled_error("read", &self.dir))?;
+        let value = self.guard("read", || self.tree.get(keyspace.full_key(key)))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -166,14 +197,16 @@ impl Projections for Store {
             return Ok(Vec::new());
         };
         let skipped = keyspace.full_key(&[]).len();
-        let pairs = self.tree.range(bounds).map(|pair| {
-            let (key, value) = pair.map_err(sled_error("read", &self.dir))?;
-            Ok((key.get(skipped..).unwrap_or_default().to_vec(), value.to_vec()))
-        });
-        match range.order {
-            Order::Ascending => pairs.take(range.limit).collect(),
-            Order::Descending => pairs.rev().take(range.limit).collect(),
-        }
+        self.guard("read", || {
+            let pairs = self.tree.range(bounds).map(|pair| {
+                let (key, value) = pair?;
+                Ok((key.get(skipped..).unwrap_or_default().to_vec(), value.to_vec()))
+            });
+            match range.order {
+                Order::Ascending => pairs.take(range.limit).collect(),
+                Order::Descending => pairs.rev().take(range.limit).collect(),
+            }
+        })
     }
 
     fn apply(&self, batch: Batch) -> Result<(), Error> {
@@ -190,7 +223,7 @@ impl Projections for Store {
             }
         }
         changes.insert(APPLIED_KEY, &batch.applied.to_be_bytes());
-        self.tree.apply_batch(changes).map_err(sled_error("change", &self.dir))?;
+        self.guard("change", || self.tree.apply_batch(changes))?;
         *applied = batch.applied;
         Ok(())
     }

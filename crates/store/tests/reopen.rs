@@ -101,3 +101,45 @@ fn files_that_were_lost_or_spoilt_mean_a_rebuild() {
     fs::write(dir.path().join("marker.json"), b"{").unwrap();
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
 }
+
+#[test]
+fn after_an_error_they_are_rebuilt_even_when_they_were_closed() {
+    const PAIRS: u32 = 40_000;
+    for close in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path(), &basis("first")).unwrap();
+        let mut batch = Batch::new(7);
+        for number in 0..PAIRS {
+            batch.put(INBOX, number.to_be_bytes(), [7; 400]);
+        }
+        store.apply(batch).unwrap();
+        store.close().unwrap();
+        let (store, opened) = Store::open(dir.path(), &basis("first")).unwrap();
+        assert_eq!(opened, Opened::Reused { applied: 7 });
+        destroy(dir.path());
+        // More than the cache holds: some of them come from the files.
+        let failed = (0..PAIRS).find_map(|number| store.get(INBOX, &number.to_be_bytes()).err());
+        assert!(failed.is_some(), "the damage is met");
+        if close {
+            store.close().unwrap();
+        } else {
+            drop(store);
+        }
+        wait_for_lock(dir.path());
+        assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
+    }
+}
+
+/// Overwrites what sled has written, beneath it.
+fn destroy(dir: &Path) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            destroy(&path);
+        } else if path.file_name().is_some_and(|name| name == "db") {
+            let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+            let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            std::io::Write::write_all(&mut file, &vec![0xa5; length]).unwrap();
+        }
+    }
+}

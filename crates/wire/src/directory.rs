@@ -16,7 +16,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 
 use crate::Error;
-use crate::envelope::{key_id_bytes, signed, signed_message};
+use crate::envelope::{key_id_bytes, signed, signed_from_bytes, signed_message};
 use crate::field::{In, digest_bytes, enumeration, instant};
 use crate::names;
 pub use terms::{
@@ -24,8 +24,16 @@ pub use terms::{
     operation_to_payload,
 };
 
-/// The largest directory, in bytes.
-pub const DIRECTORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The largest directory, in bytes: signed, and with the revocation lists beside it, it fits into one message of the
+/// transport, which has at most 4 MiB.
+pub const DIRECTORY_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// The largest signed directory, in bytes: the payload and the authority's signatures.
+pub const SIGNED_DIRECTORY_BYTES_MAX: usize = DIRECTORY_BYTES_MAX + 64 * 1024;
+
+/// Parses a signed directory, as it lies in files, ledgers and journals. It is not yet verified.
+pub fn signed_directory_from_bytes(bytes: &Bytes) -> Result<Signed, Error> {
+    signed_from_bytes(bytes, SIGNED_DIRECTORY_BYTES_MAX)
+}
 
 enumeration!(revocation_reason, revocation_reason_number, pb::RevocationReason, RevocationReason {
     Superseded = Superseded,

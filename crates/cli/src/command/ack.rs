@@ -14,7 +14,7 @@ const CALL_MAX: usize = 1000;
 pub(super) async fn run(gateway: &Gateway, asked: &Many, out: &mut Output) -> Result<(), Failure> {
     let mut acknowledged = 0;
     for ids in asked.ids.chunks(CALL_MAX) {
-        acknowledged += gateway.acknowledge(ids).await?;
+        acknowledged += gateway.acknowledge(ids, asked.sender.as_ref()).await?;
     }
     if out.is_json() {
         return out.json(&json!({ "acknowledged": acknowledged }).to_string());

@@ -8,7 +8,7 @@ use sealpost_wire::json::Message;
 
 use self::tree::Tree;
 use super::track;
-use crate::arguments::One;
+use crate::arguments::Show;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Output, time};
 use crate::text;
@@ -32,8 +32,8 @@ const TOLD_ABOVE: [&str; 14] = [
 ];
 
 /// Shows the message.
-pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Result<(), Failure> {
-    let shown = gateway.get(asked.id).await?;
+pub(super) async fn run(gateway: &Gateway, asked: &Show, out: &mut Output) -> Result<(), Failure> {
+    let shown = gateway.get(asked.id, asked.sender.as_ref()).await?;
     let document = Message::from(&shown).to_line();
     if out.is_json() {
         return out.json(&document);

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::time_provider::DefaultTimeProvider;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::Identity;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::stats::Period;
@@ -85,9 +86,9 @@ impl Gateway {
         self.connection.peer()
     }
 
-    /// One message with its content.
-    pub async fn get(&self, id: MessageId) -> Result<Shown, Error> {
-        let request = wire::get_request_message(id);
+    /// One message with its content. Without a sender it is found only while no other agency used its id too.
+    pub async fn get(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Shown, Error> {
+        let request = wire::get_request_message(id, sender);
         let message = self.call(ANSWER_TIMEOUT, self.client().get(request)).await?;
         Ok(wire::shown(message)?)
     }
@@ -107,9 +108,10 @@ impl Gateway {
         Ok(wire::tracked(message)?)
     }
 
-    /// Says that messages were read, and learns how many were unread. At most [`wire::ACKNOWLEDGE_MAX`] at a time.
-    pub async fn acknowledge(&self, ids: &[MessageId]) -> Result<u32, Error> {
-        let request = wire::acknowledge_request_message(ids);
+    /// Says that messages were read, and learns how many were unread. At most [`wire::ACKNOWLEDGE_MAX`] at a time, all
+    /// of one sender, or of whoever it is while no two agencies used one of the ids.
+    pub async fn acknowledge(&self, ids: &[MessageId], sender: Option<&AgencyId>) -> Result<u32, Error> {
+        let request = wire::acknowledge_request_message(ids, sender);
         Ok(self.call(ANSWER_TIMEOUT, self.client().acknowledge(request)).await?.acknowledged)
     }
 

@@ -1,5 +1,6 @@
 //! Why a version of the directory is not believed.
 
+use sealpost_domain::rule::Rule;
 use std::fmt;
 
 use sealpost_domain::agency::{AgencyId, JurisdictionCode};
@@ -313,23 +314,23 @@ pub enum Error {
 
 impl Error {
     /// The rule that the version breaks, as docs/rules.md lists it.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::Unreadable(_) => "directory.malformed",
+            Self::Unreadable(_) => Rule::DirectoryMalformed,
             Self::Threshold { .. } | Self::AuthorityKey { .. } | Self::Authority { .. } => {
-                "directory.authority"
+                Rule::DirectoryAuthority
             }
             Self::Validity { .. }
             | Self::Version { .. }
             | Self::Previous { .. }
             | Self::Network { .. }
             | Self::Issued { .. }
-            | Self::RootChanged { .. } => "directory.chain",
-            Self::RevocationDropped { .. } | Self::RevokedTwice { .. } => "directory.revocation",
-            Self::KeyTwice { .. } => "directory.key_twice",
-            Self::Root { .. } | Self::NotARoot { .. } => "directory.root",
-            Self::HubKey { .. } => "directory.hub_key",
-            Self::NoJurisdiction { .. } => "directory.jurisdiction",
+            | Self::RootChanged { .. } => Rule::DirectoryChain,
+            Self::RevocationDropped { .. } | Self::RevokedTwice { .. } => Rule::DirectoryRevocation,
+            Self::KeyTwice { .. } => Rule::DirectoryKeyTwice,
+            Self::Root { .. } | Self::NotARoot { .. } => Rule::DirectoryRoot,
+            Self::HubKey { .. } => Rule::DirectoryHubKey,
+            Self::NoJurisdiction { .. } => Rule::DirectoryJurisdiction,
             Self::NotByRoot { statement, .. }
             | Self::NotByAgency { statement, .. }
             | Self::Terms { statement, .. }
@@ -337,17 +338,17 @@ impl Error {
             | Self::SigningKey { statement, .. }
             | Self::SealingKeyLength { statement, .. }
             | Self::SealingKey { statement, .. } => match statement.term {
-                Term::SigningKey => "directory.signing_key",
-                Term::SealingKey => "directory.sealing_key",
+                Term::SigningKey => Rule::DirectorySigningKey,
+                Term::SealingKey => Rule::DirectorySealingKey,
             },
-            Self::Epoch { .. } => "directory.sealing_key",
+            Self::Epoch { .. } => Rule::DirectorySealingKey,
             Self::Agreement { .. } | Self::NotByParty { .. } | Self::AgreementTwice { .. } => {
-                "directory.agreement"
+                Rule::DirectoryAgreement
             }
             Self::Operation { .. }
             | Self::NotByLead { .. }
             | Self::UnknownMember { .. }
-            | Self::OperationTwice { .. } => "directory.operation",
+            | Self::OperationTwice { .. } => Rule::DirectoryOperation,
         }
     }
 }

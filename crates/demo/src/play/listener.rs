@@ -40,7 +40,7 @@ impl Listener {
     async fn arrived(&self, gateway: &Gateway, shown: Box<Shown>) -> Result<(), Error> {
         if is_read_at_once(shown.priority) {
             let failed = |error| Error::Gateway { agency: self.agency.clone(), source: Box::new(error) };
-            gateway.acknowledge(&[shown.id]).await.map_err(failed)?;
+            gateway.acknowledge(&[shown.id], Some(&shown.sender)).await.map_err(failed)?;
         }
         self.board.send_modify(|board| {
             board.arrived.entry(self.agency.clone()).or_default().insert(shown.id);

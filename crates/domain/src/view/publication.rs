@@ -1,5 +1,6 @@
 //! What a publisher is told about a message that it handed in.
 
+use crate::rule::Rule;
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,11 +75,11 @@ pub struct Refusal {
 
 impl Refusal {
     /// The rule of everything that is wrong with a message in itself.
-    pub const MALFORMED: &'static str = "message.malformed";
+    pub const MALFORMED: &'static str = Rule::MessageMalformed.as_str();
 
     /// A message that may not go to a recipient.
     pub fn denied(denial: &Denial) -> Self {
-        Self { path: "recipients".to_owned(), rule: denial.rule().to_owned(), detail: denial.to_string() }
+        Self { path: "recipients".to_owned(), rule: denial.rule().to_string(), detail: denial.to_string() }
     }
 }
 

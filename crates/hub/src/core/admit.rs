@@ -6,17 +6,16 @@ use sealpost_domain::envelope::Header;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::permission::{Question, judge_agreement};
+use sealpost_domain::rule::Rule;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::SubmittedEnvelope;
-
-use crate::rule;
 
 /// What is decided about one envelope.
 pub(super) enum Admission {
     /// Nobody gets it, by this rule.
-    Refused(&'static str),
+    Refused(Rule),
     /// Some recipients get it, the others do not, each by a rule.
-    Judged { priority: Priority, recipients: Vec<AgencyId>, refusals: Vec<(AgencyId, &'static str)> },
+    Judged { priority: Priority, recipients: Vec<AgencyId>, refusals: Vec<(AgencyId, Rule)> },
 }
 
 /// Judges an envelope whose signatures and digests were verified before it came into the journal. What may have
@@ -28,23 +27,23 @@ pub(super) fn admit(
     at: Instant,
 ) -> Admission {
     let Ok(header) = header_from_bytes(&envelope.header) else {
-        return Admission::Refused(rule::HEADER_MALFORMED);
+        return Admission::Refused(Rule::HeaderMalformed);
     };
     if header.sender != *sender {
-        return Admission::Refused(rule::SENDER_FORGED);
+        return Admission::Refused(Rule::SenderForged);
     }
     let Some(directory) = directory else {
-        return Admission::Refused(rule::DIRECTORY_NONE);
+        return Admission::Refused(Rule::DirectoryNone);
     };
     if !directory.agencies.contains_key(sender) {
-        return Admission::Refused(rule::AGENCY_UNKNOWN);
+        return Admission::Refused(Rule::AgencyUnknown);
     }
     let believed = envelope
         .signatures
         .iter()
         .any(|signature| directory.node_key(sender, signature.key_id, at).is_some());
     if !believed {
-        return Admission::Refused(rule::KEY_UNKNOWN);
+        return Admission::Refused(Rule::KeyUnknown);
     }
     judge_recipients(envelope, &header, directory, at)
 }
@@ -60,7 +59,7 @@ fn judge_recipients(
     for (position, recipient) in header.recipients.as_slice().iter().enumerate() {
         let agency = recipient.agency.clone();
         if envelope.wrapped & 1_u64.unbounded_shl(u32::try_from(position).unwrap_or(u32::MAX)) == 0 {
-            refusals.push((agency, rule::WRAP_MISSING));
+            refusals.push((agency, Rule::WrapMissing));
             continue;
         }
         match judge_agreement(&question, &agency, recipient.agreement, directory) {

@@ -21,6 +21,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{HubRefusal, Signed};
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
@@ -223,8 +224,8 @@ impl State {
         for (position, envelope) in envelopes.iter().enumerate() {
             let position =
                 u16::try_from(position).map_err(|_| Fault::Envelopes { index, found: envelopes.len() })?;
-            let mut refuse = |recipient, rule: &'static str| {
-                refusals.push(HubRefusal { position: position.into(), recipient, rule: rule.to_owned() });
+            let mut refuse = |recipient, rule: Rule| {
+                refusals.push(HubRefusal { position: position.into(), recipient, rule: rule.to_string() });
             };
             match admit::admit(envelope, sender, self.directory.as_deref(), at) {
                 Admission::Refused(rule) => refuse(None, rule),

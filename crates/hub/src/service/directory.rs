@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use sealpost_crypto::directory::Error;
+use sealpost_crypto::directory::{self, Error};
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
+use sealpost_server::pool::Lane;
+use sealpost_server::roots::Older;
 use sealpost_wire::envelope::{signed, signed_message};
 use sealpost_wire::hub::Event;
 use sealpost_wire::status::Failure;
 use tonic::Status;
 
 use super::{Parts, farewell, given_up, refused};
-use crate::pool::Lane;
 use crate::writer::PublishError;
 
 type Response = Result<pb::DirectoryUpdate, Status>;
@@ -102,11 +103,12 @@ pub(super) async fn publish(
     };
     let published = parts.writer.publish(signed(directory)?).await.map_err(|error| refusal(&error))?;
     tracing::info!(version = published.version.version, "directory published");
-    let roots = Arc::clone(&parts.roots);
-    let followed = Arc::clone(&published);
-    let follow = move || roots.follow(&followed);
-    if let Err(error) = parts.pool.run(Lane::Ordinary, follow).await.map_err(given_up)? {
-        tracing::error!(%error, "the roots of the new directory are not usable");
+    match directory::trust_set(&published) {
+        Ok(set) => {
+            let roots = Arc::clone(&parts.roots);
+            parts.pool.run(Lane::Ordinary, move || roots.follow(set)).await.map_err(given_up)?;
+        }
+        Err(error) => tracing::error!(%error, "the roots of the new directory are not usable"),
     }
     take_lists(parts, crls).await?;
     Ok(pb::PublishDirectoryResponse { version: published.version.version })
@@ -114,7 +116,8 @@ pub(super) async fn publish(
 
 async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
     let roots = Arc::clone(&parts.roots);
-    let taken = parts.pool.run(Lane::Ordinary, move || roots.take(&crls)).await.map_err(given_up)?;
+    let taken = parts.pool.run(Lane::Ordinary, move || roots.take(&crls, Older::Refused));
+    let taken = taken.await.map_err(given_up)?;
     taken.map_err(|error| Failure::Malformed.status(chain(&error)))
 }
 

@@ -6,6 +6,7 @@
 mod control;
 mod directory;
 mod receive;
+mod room;
 mod seats;
 mod submit;
 #[cfg(test)]
@@ -22,15 +23,15 @@ use sealpost_domain::link::Incarnation;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_server::Hub;
 use sealpost_server::connection::Peer;
+use sealpost_server::pool::{GivenUp, Lane, Pool};
+use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::status::Failure;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dispatch::Dispatch;
-use crate::pool::{GivenUp, Lane, Pool};
 use crate::relay::Relay;
-use crate::roots::Roots;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
 use sealpost_server::clock::Clock;
@@ -78,11 +79,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// How many deliveries may wait for one recipient before mail of a lane is sent back: FLASH finds room where there
+    /// How many deliveries may wait for one recipient before mail of a lane is refused for it: FLASH finds room where there
     /// is none for other mail.
     fn backlog(self, lane: Lane) -> usize {
         match lane {
-            Lane::Flash => self.backlog.saturating_add(self.backlog / 8),
+            Lane::Express => self.backlog.saturating_add(self.backlog / 8),
             Lane::Ordinary => self.backlog,
         }
     }

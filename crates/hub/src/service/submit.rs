@@ -1,9 +1,9 @@
 //! Submit: batches in, signed acceptances out, in the same order.
 //!
 //! A few batches of a stream are verified at the same time, and a few more may wait for the disk; a client that goes on
-//! faster is slowed down by the transport. What a refused batch leaves behind is nothing.
+//! faster is slowed down by the transport. What a refused batch leaves behind is nothing, and a recipient for whom too
+//! much waits is refused alone.
 
-use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -16,15 +16,16 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
 use sealpost_proto::v1 as pb;
+use sealpost_server::pool::Lane;
 use sealpost_wire::envelope::{header_from_bytes, signed_message};
 use sealpost_wire::hub::{Submission, submission};
 use sealpost_wire::statement::Payload as _;
 use sealpost_wire::status::Failure;
 use tonic::{Status, Streaming};
 
-use super::{Parts, drain, given_up, refused};
+use super::{Parts, drain, given_up, refused, room};
 use crate::core::Acceptance;
-use crate::pool::Lane;
+use crate::lane::lane;
 use crate::verify::{Sound, verify};
 use crate::writer::Pending;
 
@@ -89,7 +90,7 @@ async fn check(
     let Submission { batch, envelopes } = read(request?)?;
     let directory = parts.view.directory();
     let directory = directory.ok_or_else(|| Failure::Unavailable.status("the hub has no directory yet"))?;
-    let (now, lane) = (parts.clock.now(), lane(&envelopes));
+    let (now, lane) = (parts.clock.now(), lane_of(&envelopes));
     let work = move || {
         let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
         let (mut sound, mut refusals) = (Vec::new(), Vec::new());
@@ -97,8 +98,8 @@ async fn check(
             match verify(envelope, &sender, &directory, now) {
                 Ok(envelope) => sound.push((position, envelope)),
                 Err(rule) => {
-                    tracing::warn!(%sender, batch, position, rule, "envelope refused");
-                    refusals.push(HubRefusal { position, recipient: None, rule: rule.to_owned() });
+                    tracing::warn!(%sender, batch, position, %rule, "envelope refused");
+                    refusals.push(HubRefusal { position, recipient: None, rule: rule.to_string() });
                 }
             }
         }
@@ -120,9 +121,9 @@ fn read(request: pb::SubmitRequest) -> Result<Submission, Status> {
 
 /// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
 /// envelope decides over nobody's waiting but its own.
-fn lane(envelopes: &[Envelope]) -> Lane {
+fn lane_of(envelopes: &[Envelope]) -> Lane {
     let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
-    first.map_or(Lane::Ordinary, |header| Lane::from(header.priority))
+    first.map_or(Lane::Ordinary, |header| lane(header.priority))
 }
 
 async fn queue(
@@ -130,28 +131,11 @@ async fn queue(
     sender: AgencyId,
     checked: Result<Checked, Status>,
 ) -> Result<Queued, Status> {
-    let Checked { batch, lane, headers, sound, refusals } = checked?;
-    room(&parts, lane, &sound)?;
+    let Checked { batch, lane, headers, mut sound, mut refusals } = checked?;
+    refusals.extend(room::leave_out_the_full(&parts.view.state(), parts.limits, &mut sound));
     let (positions, envelopes) = sound.into_iter().unzip();
     let pending = parts.writer.submit(sender, lane, envelopes).await.map_err(|error| refused(&error))?;
     Ok(Queued { batch, lane, headers, positions, refusals, pending })
-}
-
-/// Every recipient's queue has room: otherwise nothing of the batch is taken, and its sender keeps it.
-fn room(parts: &Parts, lane: Lane, sound: &[(u32, Sound)]) -> Result<(), Status> {
-    let mut counts: BTreeMap<&AgencyId, usize> = BTreeMap::new();
-    for recipient in sound.iter().flat_map(|(_, sound)| &sound.recipients) {
-        *counts.entry(recipient).or_default() += 1;
-    }
-    let (state, max) = (parts.view.state(), parts.limits.backlog(lane));
-    for (recipient, count) in counts {
-        let waiting = state.backlog_of(recipient);
-        if waiting.saturating_add(count) > max {
-            let detail = format!("{waiting} envelopes wait for {recipient} at the hub; send again later");
-            return Err(Failure::Full.status(detail));
-        }
-    }
-    Ok(())
 }
 
 async fn answer(
@@ -168,7 +152,9 @@ async fn answer(
         position.map(|position| HubRefusal { position: *position, ..refusal })
     };
     refusals.extend(judged.into_iter().filter_map(place));
-    refusals.sort_by_key(|refusal| refusal.position);
+    // To the journal, a recipient that is full has no wrap: the reason that was found first is told, and that alone.
+    refusals.sort_by(|one, other| of(one).cmp(&of(other)));
+    refusals.dedup_by(|later, first| of(later) == of(first));
     let accepted = Accepted {
         hub_incarnation: parts.incarnation,
         index,
@@ -192,6 +178,11 @@ async fn answer(
     })?;
     let accepted = pb::BatchAccepted { batch, statement: Some(signed_message(&signed)) };
     Ok(pb::SubmitResponse { event: Some(pb::submit_response::Event::Accepted(accepted)) })
+}
+
+/// What a refusal is about.
+fn of(refusal: &HubRefusal) -> (u32, Option<&AgencyId>) {
+    (refusal.position, refusal.recipient.as_ref())
 }
 
 /// SHA-256 over the header digests, in their order.

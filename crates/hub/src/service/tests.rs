@@ -12,9 +12,10 @@ use sealpost_crypto::peer::Admitted;
 use sealpost_crypto::trust::Trust;
 use sealpost_domain::envelope::Envelope;
 use sealpost_domain::message::Priority;
-use sealpost_domain::statement::Accepted;
+use sealpost_domain::statement::{Accepted, HubRefusal};
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_server::config;
+use sealpost_server::program::Fault as _;
 use sealpost_wire::envelope::{envelope_message, signed, signed_message, signed_to_bytes};
 use sealpost_wire::hub::priority_number;
 use sealpost_wire::statement::Payload as _;
@@ -27,7 +28,7 @@ use tonic::transport::Channel;
 
 use super::*;
 use crate::config::HubConfig;
-use crate::fixture::Network;
+use crate::fixture::{Network, agency};
 use crate::run;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,7 +47,11 @@ struct Running {
 
 impl Stage {
     fn new() -> Self {
-        let stage = Self { network: Network::new(), folder: tempfile::tempdir().unwrap() };
+        Self::of(Network::new())
+    }
+
+    fn of(network: Network) -> Self {
+        let stage = Self { network, folder: tempfile::tempdir().unwrap() };
         let at = |name: &str| stage.folder.path().join(name);
         let hub = stage.network.roots["hub"].issue(&format!("spiffe://{NETWORK}/hub/main"));
         let pem = pem_rfc7468::encode_string("CERTIFICATE", pem_rfc7468::LineEnding::LF, &hub.certificate);
@@ -69,8 +74,12 @@ impl Stage {
     }
 
     async fn start(&self) -> Running {
+        self.start_as(&self.config()).await
+    }
+
+    async fn start_as(&self, config: &HubConfig) -> Running {
         let shutdown = Shutdown::new(Duration::from_secs(10));
-        let hub = run::Hub::open(&self.config(), shutdown.clone(), Clock::new(|| NOW)).await.unwrap();
+        let hub = run::Hub::open(config, shutdown.clone(), Clock::new(|| NOW)).await.unwrap();
         let address = hub.address().to_string();
         Running { address, shutdown, task: tokio::spawn(hub.serve()) }
     }
@@ -179,6 +188,10 @@ fn cursor(accepted: &Accepted, delivery: &pb::Delivery) -> pb::Cursor {
         index: delivery.index,
         entry_digest: bytes::Bytes::copy_from_slice(sha256(&delivery.header).as_bytes()),
     }
+}
+
+fn header(envelope: &Envelope) -> bytes::Bytes {
+    envelope.header.clone()
 }
 
 fn headers(deliveries: &[pb::Delivery]) -> Vec<bytes::Bytes> {
@@ -295,6 +308,46 @@ async fn credit_bounds_what_is_sent_and_no_lane_waits_for_another() {
 
     routine.credit(2).await;
     assert_eq!(headers(&routine.deliveries(2).await), [backlog[2].header.clone(), backlog[3].header.clone()]);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_full_recipient_stops_nobody_elses_mail_and_gets_its_own_when_there_is_room() {
+    let stage = Stage::of(Network::of_friends());
+    let mut config = stage.config();
+    config.limits.backlog_envelopes = 2;
+    let hub = stage.start_as(&config).await;
+    let (mut hk, mut th) = (stage.node(&hub, "HK-CED").await, stage.node(&hub, "TH-TCD").await);
+    let mut live = Inbox::open(&mut th, Priority::Routine, None, 10).await;
+    let both = |seed| stage.network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, seed);
+    let batch = [both(1), stage.routine(2), both(3), stage.routine(4)];
+    let accepted = stage.submit(&mut hk, &batch).await;
+    let told = |accepted: &Accepted| {
+        let told = |refusal: &HubRefusal| (refusal.position, refusal.recipient.clone(), refusal.rule.clone());
+        accepted.refusals.iter().map(told).collect::<Vec<_>>()
+    };
+    let full = |position| (position, Some(agency("DE-ZKA")), "recipient.full".to_owned());
+    assert_eq!(told(&accepted), [full(2), full(3)], "each told once, and not refused as without a wrap");
+    assert_eq!(headers(&live.deliveries(2).await), [header(&batch[0]), header(&batch[2])]);
+
+    // Again, as its sender does: still full.
+    assert_eq!(told(&stage.submit(&mut hk, &batch[3..]).await), [full(0)]);
+    let mut de = stage.node(&hub, "DE-ZKA").await;
+    let mut late = Inbox::open(&mut de, Priority::Routine, None, 10).await;
+    let waiting = late.deliveries(2).await;
+    assert_eq!(headers(&waiting), [header(&batch[0]), header(&batch[1])]);
+    late.acknowledge(waiting[1].index).await;
+    // What was never sent cannot be acknowledged: when the hub says so, it has heard what came before.
+    late.acknowledge(u64::MAX).await;
+    assert_eq!(within(late.told.message()).await.unwrap_err().code(), Code::InvalidArgument);
+    // Until the settlement is applied there is no room.
+    let mut accepted = stage.submit(&mut hk, &batch[3..]).await;
+    while accepted.refusals.iter().any(|refusal| refusal.rule == "recipient.full") {
+        accepted = stage.submit(&mut hk, &batch[3..]).await;
+    }
+    assert_eq!(told(&accepted), []);
+    let mut later = Inbox::open(&mut de, Priority::Routine, None, 10).await;
+    assert_eq!(headers(&later.deliveries(1).await), [header(&batch[3])]);
     hub.stop().await;
 }
 

@@ -1,12 +1,12 @@
 //! Judges signatures by the directories that the ledger itself installed, in their order.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey, verify_statement};
+use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey};
+use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::{Directory, KeyUse, PublicKey};
@@ -15,8 +15,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
 use sealpost_merkle::note::KeyName;
-use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
-use sealpost_wire::envelope::signed_from_bytes;
+use sealpost_wire::directory::signed_directory_from_bytes;
 
 use super::{Directories, Judge, Refusal, Signer};
 use crate::tree;
@@ -30,12 +29,9 @@ pub struct ByDirectory {
     first: Option<Digest>,
 }
 
-/// One directory, and the keys in it that were needed so far: unpacking a key is a tenth of a verification.
+/// The directory that is installed somewhere in a ledger, if any is.
 #[derive(Default)]
-struct Installed {
-    directory: Option<Directory>,
-    keys: RwLock<BTreeMap<KeyId, VerifyingKey>>,
-}
+struct Installed(Option<Directory>);
 
 /// Why a signature is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -106,46 +102,26 @@ impl Installed {
         signatures: &[Signature],
         at: Instant,
     ) -> Result<(), Error> {
-        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
+        let directory = self.0.as_ref().ok_or(Error::NoDirectory)?;
         let key_of = |id: KeyId| -> Option<&PublicKey> {
             match signer {
                 Signer::Hub => directory.hub_key(id),
                 Signer::Agency(agency) => directory.node_key(agency, id, at).map(|record| &record.key),
             }
         };
-        // The sender may have added a signature of a later key: one that is believed is enough.
-        let mut outcome = Err(Error::Key {
-            signer: name(signer),
-            at,
-            named: signatures.iter().map(|signature| signature.key_id).collect(),
-        });
-        for signature in signatures {
-            let Some(key) = key_of(signature.key_id) else { continue };
-            let verified =
-                self.unpacked(key).and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
-            match verified {
-                Ok(()) => return Ok(()),
-                Err(source) => outcome = Err(Error::Signature { key: signature.key_id, source }),
-            }
+        let listed = |id| key_of(id).map(|key| (key.bytes.as_slice(), ()));
+        match signed_by(kind, payload, signatures, listed) {
+            Ok(_) => Ok(()),
+            Err(NotSigned::UnknownKey { named }) => Err(Error::Key { signer: name(signer), at, named }),
+            Err(NotSigned::Wrong { key, source }) => Err(Error::Signature { key, source }),
         }
-        outcome
-    }
-
-    fn unpacked(&self, key: &PublicKey) -> Result<VerifyingKey, VerifyError> {
-        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&key.id).cloned();
-        if let Some(key) = known {
-            return Ok(key);
-        }
-        let unpacked = VerifyingKey::from_bytes(&key.bytes)?;
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(key.id, unpacked.clone());
-        Ok(unpacked)
     }
 }
 
 impl Directories for ByDirectory {
     fn install(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
-        let signed = signed_from_bytes(body, DIRECTORY_BYTES_MAX)?;
-        let (found, before) = (sha256(&signed.payload), self.installed.directory.as_ref());
+        let signed = signed_directory_from_bytes(body)?;
+        let (found, before) = (sha256(&signed.payload), self.installed.0.as_ref());
         let must_be = self.first.filter(|_| before.is_none()).unwrap_or(version.digest);
         for expected in [version.digest, must_be] {
             if found != expected {
@@ -153,7 +129,7 @@ impl Directories for ByDirectory {
             }
         }
         let directory = Some(directory::verify(&signed, before)?);
-        self.installed = Arc::new(Installed { directory, keys: RwLock::default() });
+        self.installed = Arc::new(Installed(directory));
         Ok(())
     }
 
@@ -191,7 +167,7 @@ impl Judge for Installed {
         incarnation: Incarnation,
         signed: &tree::Signed,
     ) -> Result<(), Refusal> {
-        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
+        let directory = self.0.as_ref().ok_or(Error::NoDirectory)?;
         let expected = tree::origin(&directory.network, agency, incarnation);
         let found = &signed.checkpoint.origin;
         if *found != expected {
@@ -199,7 +175,8 @@ impl Judge for Installed {
         }
         let keys = directory.agencies.get(agency).map_or(&[][..], |record| &record.signing_keys);
         let mut keys = keys.iter().filter(|key| key.usage == KeyUse::Node);
-        if keys.any(|key| self.unpacked(&key.key).is_ok_and(|key| signed.is_signed_by(&key))) {
+        if keys.any(|key| VerifyingKey::from_bytes(&key.key.bytes).is_ok_and(|key| signed.is_signed_by(&key)))
+        {
             return Ok(());
         }
         Err(Error::Checkpoint { signer: agency.to_string() }.into())
@@ -215,6 +192,7 @@ fn name(signer: Signer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use rand::SeedableRng;
@@ -257,7 +235,7 @@ mod tests {
             operations: BTreeMap::new(),
             revocations: BTreeMap::new(),
         };
-        Installed { directory: Some(directory), keys: RwLock::default() }
+        Installed(Some(directory))
     }
 
     fn signed(key: &SigningKey) -> Signed {

@@ -7,12 +7,10 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
-use sealpost_wire::envelope::{signed_from_bytes, signed_to_bytes};
+use sealpost_wire::directory::signed_directory_from_bytes;
+use sealpost_wire::envelope::signed_to_bytes;
 
 use super::{Core, Env, Error, Round};
-
-/// The largest signed directory in a record, in bytes.
-const DIRECTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Verifies a signed directory against the one before it, and reads it.
 pub type Opener = Box<dyn Fn(&Signed, Option<&Directory>) -> Result<Directory, String> + Send + Sync>;
@@ -47,8 +45,7 @@ impl Directories {
     }
 
     pub(super) fn apply(&mut self, index: u64, version: DirectoryVersion, body: &Bytes) -> Result<(), Error> {
-        let signed =
-            signed_from_bytes(body, DIRECTORY_BYTES_MAX).map_err(|source| Error::Record { index, source })?;
+        let signed = signed_directory_from_bytes(body).map_err(|source| Error::Record { index, source })?;
         let directory = self.open(&signed).map_err(|fault| Error::Directory { index, fault })?;
         if directory.version != version {
             let fault = format!(

@@ -1,18 +1,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{Record, Settlement};
-use sealpost_domain::statement::{ControlType, Heads, HubRefusal, Receipt};
+use sealpost_domain::statement::{ControlType, Heads, HubRefusal, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::hub::Delivery;
 use sealpost_wire::statement::Payload as _;
 
+use super::Outgoing;
 use super::inbox::{Judged, ReadMessage};
 use super::outbox::{Answer, Standing};
-use crate::fixture::{HUB, Network, Station, agency, draft};
+use crate::fixture::{HUB, Network, Station, agency, draft, sign};
 use crate::verify::Verified;
 
 const HK: Incarnation = Incarnation([b'H'; 16]);
@@ -273,6 +275,29 @@ fn a_message_without_receipt_is_sent_again_at_growing_distances() {
 }
 
 #[test]
+fn a_message_to_a_recipient_that_is_full_at_the_hub_is_kept_and_sent_again_before_long() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    for round in 0..20 {
+        let (headers, _) = hong_kong.submit();
+        assert_eq!(headers.len(), 1, "round {round}");
+        let full =
+            HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "recipient.full".into() };
+        let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![full]);
+        hong_kong.hear_hub(&accepted, &headers);
+        assert_eq!(state(&hong_kong, 1), DeliveryState::Published);
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "not at once");
+        hong_kong.now = hong_kong.now.plus(Duration::from_mins(4));
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+    }
+    assert!(!hong_kong.said.iter().any(|said| said.kind == ControlType::Void), "its number is not voided");
+    let deliveries = submitted(&network, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Accepted);
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+}
+
+#[test]
 fn one_key_names_one_message_also_after_a_restart() {
     let network = Network::new();
     let [mut hong_kong, _] = network.nodes();
@@ -347,4 +372,69 @@ fn an_exception_beyond_what_a_receipt_holds_is_not_counted_over() {
         assert_eq!(state(&hong_kong, number), expected, "{number}");
     }
     assert_ne!(hong_kong.core.outbox.outstanding(), 0);
+}
+
+/// Germany's receipt, made anew as another of its lives or at another number, and signed by it.
+fn resigned(germany: &Station, original: &Signed, change: impl FnOnce(&mut Receipt)) -> Outgoing {
+    let mut receipt = Receipt::from_payload(&original.payload).unwrap();
+    change(&mut receipt);
+    let statement = sign(&germany.signing, PayloadType::Receipt, receipt.to_payload());
+    Outgoing { to: agency("HK-CED"), kind: ControlType::Receipt, statement }
+}
+
+#[test]
+fn a_peer_that_receipts_the_same_in_ever_new_lives_makes_the_sender_keep_nothing() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.receipts();
+    let first = germany.said.pop().unwrap();
+    hong_kong.hear(vec![first.clone()], "DE-ZKA");
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    let records = hong_kong.records.len();
+    for life in 0..200 {
+        let again = resigned(&germany, &first.statement, |receipt| {
+            receipt.recipient_incarnation = Incarnation([life; 16]);
+            receipt.number = u64::from(life) + 1;
+        });
+        hong_kong.hear(vec![again], "DE-ZKA");
+    }
+    for number in 2..200 {
+        let again = resigned(&germany, &first.statement, |receipt| receipt.number = number);
+        hong_kong.hear(vec![again], "DE-ZKA");
+    }
+    assert_eq!(hong_kong.records.len(), records);
+
+    // The latest is named all the same, so that an honest peer repeats it no more.
+    hong_kong.said.clear();
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(2));
+    hong_kong.step(|core, env, round| core.tell_heads(env, round).unwrap());
+    let heads = hong_kong.said.iter().find(|said| said.kind == ControlType::Heads).unwrap();
+    let heads = Heads::from_payload(&heads.statement.payload).unwrap();
+    assert_eq!(heads.receipt, Some((germany.core.incarnation(), 199)));
+}
+
+#[test]
+fn receipts_of_one_peer_that_are_not_applied_yet_are_bounded() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.receipts();
+    let first = germany.said.pop().unwrap();
+    let records = hong_kong.step(|core, env, round| {
+        for life in 0..100 {
+            let again = resigned(&germany, &first.statement, |receipt| {
+                receipt.recipient_incarnation = Incarnation([life; 16]);
+            });
+            let receipt = Receipt::from_payload(&again.statement.payload).unwrap();
+            core.receipted(env, round, &again.statement, &receipt);
+        }
+        round.records().len()
+    });
+    assert_eq!(records, 4);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
 }

@@ -1,5 +1,6 @@
 //! Who waits for a round, and what each is told when it is durable or was refused.
 
+use sealpost_domain::rule::Rule;
 use sealpost_domain::view::Published;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -7,7 +8,7 @@ use tracing::{info, warn};
 use super::Error;
 use super::input::{Input, Mark, Outcome};
 use crate::core::inbox::Judged;
-use crate::core::outbox::{Answer, LEFT_OUT, Placed};
+use crate::core::outbox::{Answer, Placed};
 use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
@@ -52,7 +53,9 @@ impl Answers {
                 self.delivered.push((mark, index));
             }
             Input::Accepted { statement, accepted, headers, messages } => {
-                for refusal in accepted.refusals.iter().filter(|refusal| refusal.rule != LEFT_OUT) {
+                for refusal in
+                    accepted.refusals.iter().filter(|refusal| !Rule::decides_nothing(&refusal.rule))
+                {
                     warn!(rule = refusal.rule, recipient = ?refusal.recipient, "the hub refuses a message");
                 }
                 core.outbox.hub_lives_as(accepted.hub_incarnation);
@@ -150,7 +153,7 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
             }
         }
         Verified::Unproven(alarm) => {
-            warn!(rule = alarm.rule, peer = ?alarm.peer, detail = alarm.detail, "an envelope is not verified");
+            warn!(rule = %alarm.rule, peer = ?alarm.peer, detail = alarm.detail, "an envelope is not verified");
             core.alarm(env, round, *alarm);
         }
         // Whoever verifies does not hand these on.

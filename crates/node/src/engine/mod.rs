@@ -7,6 +7,7 @@
 mod answers;
 mod input;
 
+use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -234,7 +235,7 @@ fn calendar(core: &mut Core, now: sealpost_domain::instant::Instant) {
     }
     for overdue in core.outbox.newly_overdue(now) {
         let recipients: Vec<&str> = overdue.recipients.iter().map(AgencyId::as_str).collect();
-        warn!(rule = "message.overdue", ledger_index = overdue.index, ?recipients, "not delivered in time");
+        warn!(rule = %Rule::MessageOverdue, ledger_index = overdue.index, ?recipients, "not delivered in time");
     }
 }
 

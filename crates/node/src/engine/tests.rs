@@ -7,7 +7,7 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::view::Published;
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
 use sealpost_seglog::disk::sim::{Failure, Sim};
-use sealpost_store::Memory;
+use sealpost_store::{Batch, Error as IndexError, Keyspace, Memory, Pair, Projections, Range};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -28,6 +28,10 @@ struct Desk {
 
 impl Desk {
     async fn open() -> Self {
+        Self::open_with(Arc::new(Memory::new())).await
+    }
+
+    async fn open_with(projections: Arc<dyn Projections>) -> Self {
         let (network, disk) = (Network::new(), Sim::new());
         let [station, _] = network.nodes();
         let mut rng = ChaCha20Rng::seed_from_u64(5);
@@ -46,7 +50,7 @@ impl Desk {
             core,
             network.directory.network.clone(),
             ledger.history().clone(),
-            Arc::new(Memory::new()),
+            projections,
             Arc::clone(&station.buckets),
             Clock::new(|| NOW),
             watch::Sender::new(None).subscribe(),
@@ -63,7 +67,7 @@ impl Desk {
         let prepared = Box::new(self.station.prepared(draft(Priority::Urgent), None));
         let (answer, outcome) = oneshot::channel();
         assert!(self.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
-        match outcome.await.unwrap()? {
+        match outcome.await.unwrap_or(Err(PublishError::Stopping))? {
             Outcome::Published(published) => Ok(published),
             other => panic!("{other:?}"),
         }
@@ -94,4 +98,43 @@ async fn a_disk_that_fails_ends_the_writer_and_answers_nobody_with_success() {
     }
     assert_eq!(desk.publish().await, Err(PublishError::Fatal));
     assert!(matches!(desk.engine.await.unwrap(), Err(Error::Disk(_))));
+}
+
+/// An index that fails from some round on.
+struct Failing {
+    memory: Memory,
+    rounds_left: std::sync::atomic::AtomicUsize,
+}
+
+impl Projections for Failing {
+    fn applied(&self) -> u64 {
+        self.memory.applied()
+    }
+
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        self.memory.get(keyspace, key)
+    }
+
+    fn scan(&self, keyspace: Keyspace, range: &Range<'_>) -> Result<Vec<Pair>, IndexError> {
+        self.memory.scan(keyspace, range)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), IndexError> {
+        use std::sync::atomic::Ordering::Relaxed;
+        match self.rounds_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
+            Ok(_) => self.memory.apply(batch),
+            Err(_) => Err(IndexError::Unreadable { dir: Path::new("/index").to_owned() }),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_fails_after_a_durable_append_ends_the_writer_and_loses_no_record() {
+    let failing = Failing { memory: Memory::new(), rounds_left: 1.into() };
+    let mut desk = Desk::open_with(Arc::new(failing)).await;
+    assert_eq!(desk.publish().await.unwrap().index, 2);
+    assert_eq!(desk.publish().await, Err(PublishError::Stopping), "nobody is told that it can be read");
+    assert!(matches!(desk.engine.await.unwrap(), Err(Error::Index(_))));
+    assert_eq!(desk.shared.projections.applied(), 3, "from here on the next start indexes");
+    assert!(matches!(desk.shared.history.get(3).unwrap().leaf.record, Record::Sent(_)));
 }

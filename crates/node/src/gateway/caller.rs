@@ -3,6 +3,7 @@
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::{Identity, Role};
+use sealpost_domain::rule::Rule;
 use sealpost_server::connection::Peer;
 use sealpost_wire::status::Failure;
 use tonic::{Request, Status};
@@ -62,8 +63,10 @@ impl Caller {
 
 fn judge(identity: &Identity, home: &AgencyId, action: Action) -> Result<(), Status> {
     if identity.agency() != Some(home) {
-        let detail =
-            format!("{identity} is not of {home}; use the gateway of your own agency (caller.agency)");
+        let detail = format!(
+            "{identity} is not of {home}; use the gateway of your own agency ({})",
+            Rule::CallerAgency
+        );
         return Err(Failure::Forbidden.status(detail));
     }
     if identity.role().is_some_and(|role| action.roles().contains(&role)) {
@@ -71,9 +74,10 @@ fn judge(identity: &Identity, home: &AgencyId, action: Action) -> Result<(), Sta
     }
     let roles: Vec<&str> = action.roles().iter().map(|role| role.as_str()).collect();
     let detail = format!(
-        "{identity} may not {}: that takes a certificate with the role {} (caller.role)",
+        "{identity} may not {}: that takes a certificate with the role {} ({})",
         action.as_str(),
-        roles.join(" or ")
+        roles.join(" or "),
+        Rule::CallerRole
     );
     Err(Failure::Forbidden.status(detail))
 }

@@ -146,7 +146,7 @@ impl Views for Shelf {
         })
     }
 
-    fn message(&self, id: MessageId) -> Result<Option<Shown>, ViewError> {
+    fn message(&self, id: MessageId, _sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError> {
         Ok(lock(&self.messages).iter().find(|shown| shown.id == id).cloned())
     }
 

@@ -84,8 +84,8 @@ impl pb::gateway_server::Gateway for Gateway {
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::Message>, Status> {
         self.admit(&request, Action::Read)?;
-        let id = wire::get_request(request.get_ref())?;
-        let shown = self.handle.message(id).await.map_err(view_failed)?;
+        let (id, sender) = wire::get_request(request.get_ref())?;
+        let shown = self.handle.message(id, sender).await.map_err(view_failed)?;
         let shown = shown.ok_or_else(|| Failure::NotFound.status(format!("message {id} is not here")))?;
         Ok(Response::new(wire::shown_message(&shown)))
     }
@@ -112,8 +112,10 @@ impl pb::gateway_server::Gateway for Gateway {
         request: Request<pb::AcknowledgeRequest>,
     ) -> Result<Response<pb::AcknowledgeResponse>, Status> {
         let caller = self.admit(&request, Action::Read)?;
-        let ids = wire::acknowledge_request(request.get_ref())?;
-        let acknowledged = self.handle.acknowledge(ids, caller.key).await.map_err(|error| match error {
+        let (ids, sender) = wire::acknowledge_request(request.get_ref())?;
+        let acknowledged = self.handle.acknowledge(ids, sender, caller.key).await;
+        let acknowledged = acknowledged.map_err(|error| match error {
+            AcknowledgeError::Ambiguous(_) => Failure::Malformed.status(error.to_string()),
             AcknowledgeError::Full => Failure::Full.status(error.to_string()),
             AcknowledgeError::Stopping | AcknowledgeError::Fatal => {
                 Failure::Unavailable.status(error.to_string())
@@ -142,6 +144,7 @@ impl pb::gateway_server::Gateway for Gateway {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn view_failed(failed: ViewError) -> Status {
     match failed {
+        ViewError::Ambiguous(_) => Failure::Malformed.status(failed.to_string()),
         ViewError::Stopping => Failure::Unavailable.status(failed.to_string()),
         ViewError::Record { .. } | ViewError::Index { .. } => {
             error!(error = %failed, "the ledger cannot be shown");

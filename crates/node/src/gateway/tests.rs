@@ -114,9 +114,9 @@ async fn what_is_not_there_is_said_so() {
     let door = Door::open(FakeNode::default()).await;
     let client = door.client("officer").await;
     let id = MessageId::new(1, [9; 10]);
-    assert_eq!(code(client.get(id).await), Code::NotFound);
+    assert_eq!(code(client.get(id, None).await), Code::NotFound);
     assert_eq!(code(client.track(id).await), Code::NotFound);
-    assert_eq!(client.acknowledge(&[id]).await.unwrap(), 1);
+    assert_eq!(client.acknowledge(&[id], None).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -1,29 +1,21 @@
 //! Why a node does not run, or ended otherwise than in order.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sealpost_crypto::tls;
-use sealpost_crypto::{directory, keyfile};
+use sealpost_crypto::{directory, keyfile, trust};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
 use sealpost_ledger::{ReadError, append, bucket, open, tree};
-use sealpost_server::{acceptor, serve, telemetry};
+use sealpost_server::program::Fault;
+use sealpost_server::{acceptor, roots, serve, telemetry};
 
-use crate::{core, engine, roots};
+use crate::{core, engine};
 
 /// Why a node does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the configuration cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// A private key.
     #[error("[keys] {key}: the key is not usable")]
     Key {
@@ -44,21 +36,8 @@ pub enum Error {
         expected: AgencyId,
     },
     /// The file of the directory.
-    #[error("[directory] genesis: {} is not a signed directory", path.display())]
-    Genesis {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: sealpost_wire::Error,
-    },
-    /// The directory does not hold.
-    #[error("[directory] genesis: {} does not verify", path.display())]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<directory::Error>,
-    },
+    #[error("[directory] genesis: the directory is not usable")]
+    Genesis(#[from] directory::FileError),
     /// An agency that is not in the directory.
     #[error("[node] agency: the directory (version {version}) does not list {agency}")]
     UnlistedAgency {
@@ -89,6 +68,9 @@ pub enum Error {
         /// The directory.
         version: u64,
     },
+    /// A root of the directory.
+    #[error("[directory] genesis: a root certificate in it is not usable")]
+    Root(#[source] trust::Error),
     /// The revocation lists.
     #[error("[directory] crls: the revocation lists are not usable")]
     Roots(#[from] roots::Error),
@@ -141,20 +123,18 @@ pub enum Error {
     Interrupted,
 }
 
-impl Error {
-    /// Whether the configuration, or a file that it names, is at fault.
-    pub fn is_configuration(&self) -> bool {
+impl Fault for Error {
+    fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::Read { .. }
-                | Self::Key { .. }
+            Self::Key { .. }
                 | Self::Tls(_)
                 | Self::Identity { .. }
-                | Self::Genesis { .. }
-                | Self::Directory { .. }
+                | Self::Genesis(_)
                 | Self::UnlistedAgency { .. }
                 | Self::UnlistedKey { .. }
                 | Self::MissingSealingKey { .. }
+                | Self::Root(_)
                 | Self::Roots(_)
                 | Self::Log(_)
         )

@@ -1,24 +1,21 @@
 //! The files that a configuration names, and those in the data folder.
 
-use std::fs;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
 use sealpost_crypto::tls::Credentials;
+use sealpost_crypto::trust::TrustSet;
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::{Role, Subject};
 use sealpost_domain::statement::Signed;
-use sealpost_wire::directory::DIRECTORY_BYTES_MAX;
-use sealpost_wire::envelope::signed_from_bytes;
 
 use super::Error;
 use crate::config::NodeConfig;
-use crate::roots::Roots;
 use sealpost_server::clock::Clock;
+use sealpost_server::roots::Roots;
 
 /// Where a node keeps what it writes.
 #[derive(Clone, Debug)]
@@ -80,9 +77,9 @@ impl Files {
             let found = credentials.identity().clone();
             return Err(Error::Identity { found, expected: config.agency.clone() });
         }
-        let (genesis, directory) = genesis(&config.genesis)?;
+        let (genesis, directory) = directory::read(&config.genesis)?;
         let files = Self { agency: config.agency.clone(), signing, sealing, credentials, genesis, directory };
-        Roots::check(&files.directory, &config.crls)?;
+        Roots::check(trust_set(&files.directory)?, &config.crls)?;
         files.warn_of_age(clock);
         Ok(files)
     }
@@ -114,12 +111,7 @@ impl Files {
     }
 }
 
-/// Reads and verifies the directory to begin with.
-pub(crate) fn genesis(path: &std::path::Path) -> Result<(Signed, Directory), Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let signed = signed_from_bytes(&Bytes::from(bytes), DIRECTORY_BYTES_MAX)
-        .map_err(|source| Error::Genesis { path: path.to_owned(), source })?;
-    let directory = directory::verify(&signed, None)
-        .map_err(|source| Error::Directory { path: path.to_owned(), source: Box::new(source) })?;
-    Ok((signed, directory))
+/// The roots that a directory lists.
+pub(super) fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {
+    directory::trust_set(directory).map_err(Error::Root)
 }

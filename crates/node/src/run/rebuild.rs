@@ -129,3 +129,6 @@ impl Opened {
         self.take_over(first)
     }
 }
+
+#[cfg(test)]
+mod tests;

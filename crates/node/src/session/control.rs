@@ -1,5 +1,6 @@
 //! What nodes say to each other through the hub. Nothing arrives for certain: whoever needs it repeats it.
 
+use sealpost_domain::message::Priority;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
 use tokio::sync::mpsc;
@@ -43,8 +44,10 @@ async fn hear(session: &Session, message: pb::ControlFrame) -> Result<(), Ended>
     let frame = control(message)?;
     let Some(directory) = session.shared.directory.borrow().clone() else { return Ok(()) };
     let (me, now) = (session.shared.agency(), session.shared.now());
-    let (said, frame) =
-        session.pool.run(move |_| (statements::control(&frame, &me, &directory, now), frame)).await?;
+    let (said, frame) = session
+        .pool
+        .run(Priority::Routine, move |_| (statements::control(&frame, &me, &directory, now), frame))
+        .await?;
     match said {
         Ok(Some(said)) => {
             let input = Input::Said { statement: frame.statement, said };
@@ -55,7 +58,7 @@ async fn hear(session: &Session, message: pb::ControlFrame) -> Result<(), Ended>
             Ok(())
         }
         Err(fault) => {
-            warn!(rule = fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
+            warn!(rule = %fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
             Ok(())
         }
     }

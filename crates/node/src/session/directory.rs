@@ -1,7 +1,9 @@
 //! Watching the directory: each new version is verified by the chain, recorded, and in force from then on; revocation
 //! lists hold at once.
 
+use sealpost_crypto::directory::trust_set;
 use sealpost_proto::v1 as pb;
+use sealpost_server::roots::Older;
 use sealpost_wire::envelope::signed;
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -21,7 +23,7 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
         if let Some(directory) = directory {
             install(session, directory).await?;
         }
-        if let Err(error) = session.roots.take(&crls) {
+        if let Err(error) = session.roots.take(&crls, Older::PassedOver) {
             warn!(%error, "revocation lists of the hub are not taken");
         }
     }
@@ -39,10 +41,10 @@ async fn install(session: &Session, message: pb::SignedStatement) -> Result<(), 
     match installed.await.map_err(|_| Ended::Stopping)? {
         Ok(()) => {
             let directory = session.shared.directory.borrow().clone();
-            if let Some(directory) = directory
-                && let Err(error) = session.roots.follow(&directory)
-            {
-                warn!(%error, "the roots of the new directory are not usable");
+            match directory.map(|directory| trust_set(&directory)) {
+                Some(Ok(set)) => session.roots.follow(set),
+                Some(Err(error)) => warn!(%error, "the roots of the new directory are not usable"),
+                None => {}
             }
             Ok(())
         }

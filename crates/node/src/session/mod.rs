@@ -17,13 +17,14 @@ use std::time::Duration;
 use sealpost_client::Backoff;
 use sealpost_crypto::tls::Endpoint;
 use sealpost_domain::message::Priority;
+use sealpost_server::pool::GivenUp;
+use sealpost_server::roots::Roots;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Outgoing;
 use crate::engine::Input;
 use crate::pool::Pool;
-use crate::roots::Roots;
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use state::State;
@@ -77,6 +78,14 @@ impl Lanes {
             Self::Bulk => &[Priority::Urgent, Priority::Routine],
         }
     }
+
+    /// With which mail the work for this connection waits for workers.
+    fn pace(self) -> Priority {
+        match self {
+            Self::Flash => Priority::Flash,
+            Self::Bulk => Priority::Routine,
+        }
+    }
 }
 
 /// Why a connection ended.
@@ -105,8 +114,8 @@ impl From<sealpost_wire::Error> for Ended {
     }
 }
 
-impl From<crate::pool::Ended> for Ended {
-    fn from(ended: crate::pool::Ended) -> Self {
+impl From<GivenUp> for Ended {
+    fn from(ended: GivenUp) -> Self {
         Self::Own(ended.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! Receiving one priority: envelopes are verified on the pool in the order in which they came, acknowledged when they
 //! are durable, and only then is there credit for more.
 
+use sealpost_domain::rule::Rule;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,15 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 use sealpost_crypto::digest::sha256;
+use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::HEADER_BYTES_MAX;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::receive_request::Event as Ask;
 use sealpost_proto::v1::receive_response::Event as Told;
+use sealpost_server::pool::GivenUp;
 use sealpost_wire::hub::{Delivery, cursor_message, delivery, priority_number};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,6 +27,7 @@ use super::connection::Wire;
 use super::{Ended, Session};
 use crate::core::Alarm;
 use crate::engine::{Input, Mark};
+use crate::pool::Pool;
 use crate::verify::{Origin, Verified, Verifier};
 
 /// How long an envelope that names a later directory waits for it.
@@ -134,7 +139,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
         Ok(delivery) => Arc::new(delivery),
         Err(error) => {
             let alarm = Alarm {
-                rule: "delivery.malformed",
+                rule: Rule::DeliveryMalformed,
                 peer: None,
                 header: Some(sha256(&header)),
                 detail: error.to_string(),
@@ -145,7 +150,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
     };
     let mut directories = session.shared.directory.subscribe();
     let mut verified = judge(session, &delivery, origin).await?;
-    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == "key.unknown");
+    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == Rule::KeyUnknown);
     if unknown_key && wants_newer(session, &delivery) {
         // It is judged by what is installed then, newer or not.
         let _ = tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await;
@@ -165,7 +170,70 @@ fn wants_newer(session: &Session, delivery: &Delivery) -> bool {
 async fn judge(session: &Session, delivery: &Arc<Delivery>, origin: Origin) -> Result<Verified, Ended> {
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
-    let (verifier, delivery) = (Arc::clone(&session.verifier), Arc::clone(delivery));
-    let now = session.shared.now();
-    Ok(session.pool.run(move |rng| verifier.judge(&delivery, origin, &directory, now, rng)).await?)
+    let delivery = Arc::clone(delivery);
+    Ok(judge_on(&session.pool, &session.verifier, delivery, origin, directory, session.shared.now()).await?)
+}
+
+/// Verifies on the pool, in the lane in which the delivery came: FLASH waits for no other mail.
+async fn judge_on(
+    pool: &Pool,
+    verifier: &Arc<Verifier>,
+    delivery: Arc<Delivery>,
+    origin: Origin,
+    directory: Arc<Directory>,
+    now: Instant,
+) -> Result<Verified, GivenUp> {
+    let verifier = Arc::clone(verifier);
+    pool.run(origin.lane, move |rng| verifier.judge(&delivery, origin, &directory, now, rng)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use rand::{CryptoRng, SeedableRng as _};
+    use rand_chacha::ChaCha20Rng;
+    use sealpost_server::pool::Pool as Workers;
+
+    use super::*;
+    use crate::fixture::{HUB, NOW, Network};
+
+    #[tokio::test]
+    async fn flash_is_verified_while_every_worker_is_busy_with_other_mail() {
+        let network = Network::new();
+        let [mut hong_kong, germany] = network.nodes();
+        hong_kong.publish(Priority::Flash);
+        hong_kong.publish(Priority::Routine);
+        let (_, deliveries) = hong_kong.submit();
+        let [flash, routine] = [&deliveries[0], &deliveries[1]].map(|delivery| Arc::new(delivery.clone()));
+        let (verifier, directory) = (Arc::new(germany.verifier), Arc::new(network.directory.clone()));
+        let pool = Pool::new(Workers::new(1), Arc::new(|| Box::new(ChaCha20Rng::seed_from_u64(1))));
+
+        let (hold, held) = mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let busy = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                let work = move |_: &mut dyn CryptoRng| {
+                    let _ = begun.send(());
+                    // Ends with the hold on it.
+                    let _ = held.recv();
+                };
+                pool.run(Priority::Urgent, work).await
+            }
+        });
+        begins.await.unwrap();
+        let judge = |delivery: &Arc<Delivery>, lane| {
+            let (delivery, directory) = (Arc::clone(delivery), Arc::clone(&directory));
+            let (pool, verifier) = (pool.clone(), Arc::clone(&verifier));
+            async move { judge_on(&pool, &verifier, delivery, Origin { hub: HUB, lane }, directory, NOW).await }
+        };
+        let waiting = tokio::spawn(judge(&routine, Priority::Routine));
+        let verified = judge(&flash, Priority::Flash).await.unwrap();
+        assert!(matches!(verified, Verified::Arrived(_)));
+        assert!(!waiting.is_finished() && !busy.is_finished(), "the others still wait");
+        drop(hold);
+        assert!(matches!(waiting.await.unwrap().unwrap(), Verified::Arrived(_)));
+        busy.await.unwrap().unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! Submitting: batches from the ledger, wrapped on the pool, several in flight, answered in order by the hub's signed
 //! promise.
 
+use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Re
         let (taking, wrapping) = (Arc::clone(session), Arc::clone(session));
         let next = move |session: Arc<Session>| async move { Some((take(&session, lanes).await, session)) };
         let batches = stream::unfold(taking, next)
-            .map(move |batch| wrap(Arc::clone(&wrapping), batch))
+            .map(move |batch| wrap(Arc::clone(&wrapping), lanes, batch))
             .buffered(WRAPPING);
         let mut batches = std::pin::pin!(batches);
         let mut number = 0;
@@ -83,7 +84,7 @@ pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Re
                     let batch = answered.try_recv().map_err(|_| {
                         Ended::Protocol("it accepts a batch that was not submitted".to_owned())
                     })?;
-                    hear(session, accepted, batch).await?;
+                    hear(session, lanes, accepted, batch).await?;
                 }
                 Some(Event::Drain(pb::Drain { reconnect_after_ms })) => {
                     break Err::<(), Ended>(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));
@@ -110,11 +111,11 @@ async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
     }
 }
 
-async fn wrap(session: Arc<Session>, batch: Vec<Submission>) -> Result<Ready, Ended> {
+async fn wrap(session: Arc<Session>, lanes: Lanes, batch: Vec<Submission>) -> Result<Ready, Ended> {
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let (shared, now) = (Arc::clone(&session.shared), session.shared.now());
-    let wrapped = session.pool.run(move |rng| {
+    let wrapped = session.pool.run(lanes.pace(), move |rng| {
         let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
         for Submission { index, recipients } in batch {
             let entry = match shared.history.get(index) {
@@ -124,7 +125,7 @@ async fn wrap(session: Arc<Session>, batch: Vec<Submission>) -> Result<Ready, En
             match wraps::envelope(&entry, &recipients, &shared.buckets, &directory, now, rng) {
                 Ok(wrapped) => {
                     for recipient in &wrapped.without_key {
-                        warn!(rule = "key.no_sealing_key", %recipient, ledger_index = index, "sent later");
+                        warn!(rule = %Rule::KeyNoSealingKey, %recipient, ledger_index = index, "sent later");
                     }
                     if wrapped.envelope.wraps.is_empty() {
                         shared.core_mut().outbox.defer(index, now);
@@ -145,7 +146,7 @@ async fn wrap(session: Arc<Session>, batch: Vec<Submission>) -> Result<Ready, En
     wrapped.await?.map_err(Ended::Own)
 }
 
-async fn hear(session: &Session, accepted: pb::BatchAccepted, sent: Sent) -> Result<(), Ended> {
+async fn hear(session: &Session, lanes: Lanes, accepted: pb::BatchAccepted, sent: Sent) -> Result<(), Ended> {
     let pb::BatchAccepted { batch, statement } = accepted;
     if batch != sent.batch {
         return Err(Ended::Protocol(format!("it accepts batch {batch} where {} is next", sent.batch)));
@@ -159,7 +160,7 @@ async fn hear(session: &Session, accepted: pb::BatchAccepted, sent: Sent) -> Res
     let Sent { messages, headers, .. } = sent;
     let (verified, statement, headers) = session
         .pool
-        .run(move |_| {
+        .run(lanes.pace(), move |_| {
             let verified = statements::accepted(&statement, &agency, &headers, &directory);
             (verified, statement, headers)
         })

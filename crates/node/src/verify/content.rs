@@ -16,6 +16,7 @@ use sealpost_domain::link::Disposition;
 use sealpost_domain::message::Kind;
 use sealpost_domain::permission::{Question, judge_agreement};
 use sealpost_domain::record::Settlement;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Approval, Signed};
 use sealpost_domain::time::Date;
 use sealpost_wire::alert::alert_from_bytes;
@@ -32,8 +33,8 @@ pub(super) struct Opened {
     pub(super) until: Option<Date>,
 }
 
-pub(super) fn quarantined(rule: &str) -> Settlement {
-    Settlement::Excepted(Disposition::Quarantined, rule.to_owned())
+pub(super) fn quarantined(rule: Rule) -> Settlement {
+    Settlement::Excepted(Disposition::Quarantined, rule.to_string())
 }
 
 pub(super) fn judge(
@@ -51,32 +52,28 @@ pub(super) fn judge(
     let until = alert.retention_until();
     let settlement = match permitted(me, header, &content, until, directory, now) {
         Ok(()) => Settlement::Delivered,
-        Err(rule) => Settlement::Excepted(Disposition::Refused, rule.to_owned()),
+        Err(rule) => Settlement::Excepted(Disposition::Refused, rule.to_string()),
     };
     Opened { settlement, until: Some(until) }
 }
 
 /// Opens a content that was verified before, or is verified now.
-pub(crate) fn open(
-    header: &Header,
-    key: &ContentKey,
-    sealed: &[u8],
-) -> Result<(Content, Alert), &'static str> {
+pub(crate) fn open(header: &Header, key: &ContentKey, sealed: &[u8]) -> Result<(Content, Alert), Rule> {
     if key.commitment() != header.key_commitment {
-        return Err("key.commitment");
+        return Err(Rule::KeyCommitment);
     }
-    let plain = open_content(key, sealed, &header.key_commitment).map_err(|_| "sealed.unopened")?;
-    let content = content_from_bytes(&Bytes::copy_from_slice(&plain)).map_err(|_| "content.malformed")?;
+    let plain = open_content(key, sealed, &header.key_commitment).map_err(|_| Rule::SealedUnopened)?;
+    let content = content_from_bytes(&Bytes::copy_from_slice(&plain)).map_err(|_| Rule::ContentMalformed)?;
     if plaintext_digest(&content.salt, &content.body) != header.plaintext_digest {
-        return Err("plaintext.digest");
+        return Err(Rule::PlaintextDigest);
     }
     let payloads: Vec<&[u8]> = content.approvals.iter().map(|signed| &signed.payload[..]).collect();
     let approvals = (!payloads.is_empty()).then(|| sha256(&payloads.concat()));
     if approvals != header.approval_digest {
-        return Err("approval.digest");
+        return Err(Rule::ApprovalDigest);
     }
-    let alert = alert_from_bytes(&content.body).map_err(|_| "alert.malformed")?;
-    alert.agrees_with(header.kind, &header.handling).map_err(|_| "alert.contradicts_header")?;
+    let alert = alert_from_bytes(&content.body).map_err(|_| Rule::AlertMalformed)?;
+    alert.agrees_with(header.kind, &header.handling).map_err(|_| Rule::AlertContradictsHeader)?;
     Ok((content, alert))
 }
 
@@ -87,17 +84,17 @@ fn permitted(
     until: Date,
     directory: &Directory,
     now: Instant,
-) -> Result<(), &'static str> {
+) -> Result<(), Rule> {
     // Counted from now at the latest: a time of sending in the future buys no longer retention.
     let retention = Some(retention::span(header.sent_at.min(now), until));
     let question = Question { retention, ..Question::of_header(header, now) };
     let cited =
-        header.recipients.get(me).map(|recipient| recipient.agreement).ok_or("recipient.not_named")?;
+        header.recipients.get(me).map(|recipient| recipient.agreement).ok_or(Rule::RecipientNotNamed)?;
     judge_agreement(&question, me, cited, directory).map_err(|denial| denial.rule())?;
-    let sender = directory.agencies.get(&header.sender).ok_or("agency.unknown")?;
+    let sender = directory.agencies.get(&header.sender).ok_or(Rule::AgencyUnknown)?;
     let approved = approvals(header, content, sender, directory, now);
     if approved < required_approvals(header.kind, header.handling.tlp(), sender) {
-        Err("approval.missing")
+        Err(Rule::ApprovalMissing)
     } else {
         Ok(())
     }

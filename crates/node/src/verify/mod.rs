@@ -10,6 +10,7 @@
 mod content;
 pub mod statements;
 
+use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,7 +73,7 @@ struct Proven {
 
 /// Why nothing is proven.
 struct Unproven {
-    rule: &'static str,
+    rule: Rule,
     detail: String,
 }
 
@@ -110,7 +111,7 @@ impl Verifier {
             body,
         };
         let Ok(key) = ContentKey::from_bytes(wrapped.content_key.as_slice()) else {
-            let settlement = content::quarantined("key.commitment");
+            let settlement = content::quarantined(Rule::KeyCommitment);
             return Verified::Arrived(Box::new(arrived(settlement, None)));
         };
         let Opened { settlement, until } =
@@ -146,37 +147,37 @@ impl Verifier {
             statements::signer(PayloadType::Header, &delivery.header, &delivery.signatures, directory, now)
                 .map_err(|fault| refuse(fault.rule(), fault.to_string()))?;
         let header = header_from_bytes(&delivery.header)
-            .map_err(|error| refuse("header.malformed", format!("{error}, signed by {signer}")))?;
+            .map_err(|error| refuse(Rule::HeaderMalformed, format!("{error}, signed by {signer}")))?;
         if header.sender != *signer {
-            return Err(refuse("sender.forged", format!("{} is named, {signer} signed", header.sender)));
+            return Err(refuse(Rule::SenderForged, format!("{} is named, {signer} signed", header.sender)));
         }
         let Some(recipient) = header.recipients.get(&self.me) else {
-            return Err(refuse("recipient.not_named", format!("{} is not among the recipients", self.me)));
+            return Err(refuse(Rule::RecipientNotNamed, format!("{} is not among the recipients", self.me)));
         };
         if header.priority != origin.lane {
             let detail = format!("a {} message came in the lane of {}", header.priority, origin.lane);
-            return Err(refuse("lane.wrong", detail));
+            return Err(refuse(Rule::LaneWrong, detail));
         }
         if sha256(&delivery.sealed) != header.sealed_digest {
             let detail = "the sealed content is not the one that the signed header names".to_owned();
-            return Err(refuse("sealed.digest", detail));
+            return Err(refuse(Rule::SealedDigest, detail));
         }
         let wrapped = self.unwrap(delivery, &header, &digest)?;
         let OpenedCommitment { position: Position { incarnation, number }, previous, salt } =
             wrapped.commitment;
         if link_commitment(&salt, &incarnation.0, number, &previous) != recipient.link_commitment {
             let detail = "the wrap names another position than the signed header commits to".to_owned();
-            return Err(refuse("link.commitment", detail));
+            return Err(refuse(Rule::LinkCommitment, detail));
         }
         Ok(Proven { header, wrapped, signature: signature.clone() })
     }
 
     fn unwrap(&self, delivery: &Delivery, header: &Header, digest: &Digest) -> Result<WrapContent, Unproven> {
-        let refuse = |detail: String| Unproven { rule: "wrap.unopened", detail };
+        let refuse = |detail: String| Unproven { rule: Rule::WrapUnopened, detail };
         let sealed = &delivery.wrap;
         if sealed.recipient != self.me {
             let detail = format!("the wrap is for {}", sealed.recipient);
-            return Err(Unproven { rule: "wrap.recipient", detail });
+            return Err(Unproven { rule: Rule::WrapRecipient, detail });
         }
         let key = self.keys.iter().find(|key| key.public_key().key_id() == sealed.key_id);
         let key = key.ok_or_else(|| refuse(format!("this node has no sealing key {}", sealed.key_id)))?;

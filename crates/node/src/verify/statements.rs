@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
-use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_crypto::dsse::PayloadType;
+use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Signature;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Accepted, Heads, Receipt, Signed, Void};
 use sealpost_wire::hub::Control;
 use sealpost_wire::statement::Payload;
@@ -61,14 +63,14 @@ pub enum Fault {
 
 impl Fault {
     /// The rule's name, as docs/rules.md lists it.
-    pub fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> Rule {
         match self {
-            Self::UnknownKey { .. } => "key.unknown",
-            Self::Signature { .. } => "signature.invalid",
-            Self::Forged { .. } => "sender.forged",
-            Self::NotForUs { .. } => "statement.misrouted",
-            Self::Malformed(_) => "statement.malformed",
-            Self::OtherBatch => "accepted.other_batch",
+            Self::UnknownKey { .. } => Rule::KeyUnknown,
+            Self::Signature { .. } => Rule::SignatureInvalid,
+            Self::Forged { .. } => Rule::SenderForged,
+            Self::NotForUs { .. } => Rule::StatementMisrouted,
+            Self::Malformed(_) => Rule::StatementMalformed,
+            Self::OtherBatch => Rule::AcceptedOtherBatch,
         }
     }
 }
@@ -81,18 +83,12 @@ pub fn signer<'d, 's>(
     directory: &'d Directory,
     now: Instant,
 ) -> Result<(&'d AgencyId, &'s Signature), Fault> {
-    let mut failed = None;
-    for signature in signatures {
-        let listed = directory.agencies.keys().find_map(|agency| {
-            directory.node_key(agency, signature.key_id, now).map(|record| (agency, record))
-        });
-        let Some((agency, record)) = listed else { continue };
-        if verifies(&record.key.bytes, kind, payload, signature) {
-            return Ok((agency, signature));
-        }
-        failed = Some(signature.key_id);
-    }
-    Err(failed.map_or_else(|| unknown(signatures), |key| Fault::Signature { key }))
+    let listed = |id| {
+        directory.agencies.keys().find_map(|agency| {
+            directory.node_key(agency, id, now).map(|record| (record.key.bytes.as_slice(), agency))
+        })
+    };
+    Ok(signed_by(kind, payload, signatures, listed)?)
 }
 
 /// Verifies the hub's promise for a batch with these headers.
@@ -102,18 +98,8 @@ pub fn accepted(
     headers: &[Digest],
     directory: &Directory,
 ) -> Result<Accepted, Fault> {
-    let mut failed = None;
-    let believed = statement.signatures.iter().any(|signature| match directory.hub_key(signature.key_id) {
-        Some(key) if verifies(&key.bytes, PayloadType::Accepted, &statement.payload, signature) => true,
-        Some(_) => {
-            failed = Some(signature.key_id);
-            false
-        }
-        None => false,
-    });
-    if !believed {
-        return Err(failed.map_or_else(|| unknown(&statement.signatures), |key| Fault::Signature { key }));
-    }
+    let listed = |id| directory.hub_key(id).map(|key| (key.bytes.as_slice(), ()));
+    signed_by(PayloadType::Accepted, &statement.payload, &statement.signatures, listed)?;
     let accepted = parse::<Accepted>(&statement.payload)?;
     let digests: Vec<u8> = headers.iter().flat_map(|digest| *digest.as_bytes()).collect();
     let counted = usize::try_from(accepted.count) == Ok(headers.len());
@@ -173,11 +159,11 @@ fn parse<P: Payload>(payload: &Bytes) -> Result<P, Fault> {
     P::from_payload(payload).map_err(|error| Fault::Malformed(error.to_string()))
 }
 
-fn verifies(key: &[u8], kind: PayloadType, payload: &[u8], signature: &Signature) -> bool {
-    VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| verify_statement(&key, kind, payload, &signature.bytes).is_ok())
-}
-
-fn unknown(signatures: &[Signature]) -> Fault {
-    Fault::UnknownKey { keys: signatures.iter().map(|signature| signature.key_id).collect() }
+impl From<NotSigned> for Fault {
+    fn from(not: NotSigned) -> Self {
+        match not {
+            NotSigned::UnknownKey { named } => Self::UnknownKey { keys: named },
+            NotSigned::Wrong { key, .. } => Self::Signature { key },
+        }
+    }
 }

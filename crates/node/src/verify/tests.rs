@@ -34,7 +34,7 @@ fn unproven(change: impl FnOnce(&mut Delivery, &Network)) -> &'static str {
     let (network, [_, mut germany], mut delivery) = sent(|_, _| {});
     change(&mut delivery, &network);
     match germany.verify(&delivery, LANE) {
-        Verified::Unproven(alarm) => alarm.rule,
+        Verified::Unproven(alarm) => alarm.rule.as_str(),
         _ => "proven",
     }
 }
@@ -76,7 +76,7 @@ fn an_untouched_message_is_delivered_under_our_own_bucket_key() {
 fn every_flipped_byte_of_header_signature_and_wrap_is_noticed() {
     let (_, [_, mut germany], delivery) = sent(|_, _| {});
     let mut rule_of = |changed: Delivery| match germany.verify(&changed, LANE) {
-        Verified::Unproven(alarm) => alarm.rule,
+        Verified::Unproven(alarm) => alarm.rule.as_str(),
         _ => "proven",
     };
     for index in 0..delivery.header.len() {
@@ -117,7 +117,7 @@ fn what_was_changed_on_the_way_settles_nothing() {
 fn a_message_in_another_lane_or_for_others_is_not_taken() {
     let (_, [mut hong_kong, mut germany], delivery) = sent(|_, _| {});
     let rule_at = |station: &mut Station, lane| match station.verify(&delivery, lane) {
-        Verified::Unproven(alarm) => alarm.rule,
+        Verified::Unproven(alarm) => alarm.rule.as_str(),
         _ => "proven",
     };
     assert_eq!(rule_at(&mut germany, Priority::Flash), "lane.wrong");

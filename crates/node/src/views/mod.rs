@@ -8,6 +8,7 @@ mod outcomes;
 
 use std::sync::Arc;
 
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Draft;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
@@ -18,7 +19,7 @@ use sealpost_ledger::ReadError;
 
 use crate::core::inbox::ReadMessage;
 use crate::core::outbox::Standing;
-use crate::handle::{FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
+use crate::handle::{Ambiguous, FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
 use crate::projection::{self, Listed};
 use crate::shared::Shared;
 use open::Message;
@@ -80,10 +81,15 @@ impl LedgerViews {
     }
 
     /// Those of the messages that were received, with their positions.
-    pub fn received(&self, ids: &[MessageId]) -> Result<Vec<ReadMessage>, ViewError> {
+    pub fn received(
+        &self,
+        ids: &[MessageId],
+        sender: Option<&AgencyId>,
+    ) -> Result<Vec<ReadMessage>, ViewError> {
+        let me = self.shared.agency();
         let mut found = Vec::new();
         for id in ids {
-            let index = projection::index_of(self.shared.projections.as_ref(), *id).map_err(index_fault)?;
+            let index = self.find(*id, sender, |of| *of != me)?;
             let message = index.map(|index| self.read(index)).transpose()?.flatten();
             let position = message.as_ref().and_then(Message::received_at);
             if let (Some(message), Some(position)) = (message, position) {
@@ -97,6 +103,30 @@ impl LedgerViews {
             }
         }
         Ok(found)
+    }
+
+    /// Where the message of an id lies: that of the sender, or the only one of a sender that counts.
+    fn find(
+        &self,
+        id: MessageId,
+        sender: Option<&AgencyId>,
+        counts: impl Fn(&AgencyId) -> bool,
+    ) -> Result<Option<u64>, ViewError> {
+        let projections = self.shared.projections.as_ref();
+        if let Some(sender) = sender {
+            let found = counts(sender).then(|| projection::index_of(projections, id, sender));
+            return found.transpose().map(Option::flatten).map_err(index_fault);
+        }
+        let mut namesakes = projection::namesakes(projections, id).map_err(index_fault)?;
+        namesakes.retain(|(of, _)| counts(of));
+        match namesakes.as_slice() {
+            [] => Ok(None),
+            [(_, index)] => Ok(Some(*index)),
+            more => {
+                let senders = more.iter().map(|(of, _)| of.clone()).collect();
+                Err(Ambiguous { id, senders }.into())
+            }
+        }
     }
 
     fn states(&self, message: &Message) -> Vec<RecipientState> {
@@ -142,8 +172,8 @@ impl Views for LedgerViews {
         Ok(Forward { messages, next_index })
     }
 
-    fn message(&self, id: MessageId) -> Result<Option<Shown>, ViewError> {
-        let index = projection::index_of(self.shared.projections.as_ref(), id).map_err(index_fault)?;
+    fn message(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError> {
+        let index = self.find(id, sender, |_| true)?;
         let message = index.map(|index| self.read(index)).transpose()?.flatten();
         message.map(|message| self.show(&message)).transpose()
     }
@@ -171,9 +201,8 @@ impl Views for LedgerViews {
     }
 
     fn track(&self, id: MessageId) -> Result<Option<Tracked>, ViewError> {
-        let index = projection::index_of(self.shared.projections.as_ref(), id).map_err(index_fault)?;
-        let message = index.map(|index| self.read(index)).transpose()?.flatten();
-        let own = message.filter(|message| message.header.sender == *self.shared.core().agency());
+        let index = self.find(id, Some(&self.shared.agency()), |_| true)?;
+        let own = index.map(|index| self.read(index)).transpose()?.flatten();
         Ok(own.map(|message| Tracked {
             states: self.states(&message),
             id,
@@ -223,3 +252,6 @@ fn record_fault(index: u64, error: &ReadError) -> ViewError {
 fn index_fault(error: sealpost_store::Error) -> ViewError {
     ViewError::Index { fault: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub use stats::{period, period_message, statistics, statistics_message};
 pub use status::{status, status_message, tracked, tracked_message};
 
 use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::MessageId;
 use sealpost_proto::v1 as pb;
 
@@ -27,14 +28,16 @@ use crate::field::In;
 /// The most messages that one call acknowledges.
 pub const ACKNOWLEDGE_MAX: usize = 1000;
 
-/// Reads which message is asked for.
-pub fn get_request(message: &pb::GetRequest) -> Result<MessageId, Error> {
-    In("GetRequest").bytes("message_id", &message.message_id)
+/// Reads which message is asked for, and whose.
+pub fn get_request(message: &pb::GetRequest) -> Result<(MessageId, Option<AgencyId>), Error> {
+    let at = In("GetRequest");
+    let pb::GetRequest { message_id, sender } = message;
+    Ok((at.bytes("message_id", message_id)?, at.parse_optional("sender", sender)?))
 }
 
-/// Asks for a message.
-pub fn get_request_message(id: MessageId) -> pb::GetRequest {
-    pb::GetRequest { message_id: id_bytes(id) }
+/// Asks for a message; without a sender, for whoever's it is.
+pub fn get_request_message(id: MessageId, sender: Option<&AgencyId>) -> pb::GetRequest {
+    pb::GetRequest { message_id: id_bytes(id), sender: sender_text(sender) }
 }
 
 /// Reads which message is to be tracked.
@@ -47,16 +50,25 @@ pub fn track_request_message(id: MessageId) -> pb::TrackRequest {
     pb::TrackRequest { message_id: id_bytes(id) }
 }
 
-/// Reads which messages were read.
-pub fn acknowledge_request(message: &pb::AcknowledgeRequest) -> Result<Vec<MessageId>, Error> {
+/// Reads which messages were read, and whose they are.
+pub fn acknowledge_request(
+    message: &pb::AcknowledgeRequest,
+) -> Result<(Vec<MessageId>, Option<AgencyId>), Error> {
     let at = In("AcknowledgeRequest");
-    at.count("message_ids", message.message_ids.len(), ACKNOWLEDGE_MAX)?;
-    message.message_ids.iter().map(|id| at.bytes("message_ids", id)).collect()
+    let pb::AcknowledgeRequest { message_ids, sender } = message;
+    at.count("message_ids", message_ids.len(), ACKNOWLEDGE_MAX)?;
+    let ids = message_ids.iter().map(|id| at.bytes("message_ids", id)).collect::<Result<_, _>>()?;
+    Ok((ids, at.parse_optional("sender", sender)?))
 }
 
-/// Says that messages were read.
-pub fn acknowledge_request_message(ids: &[MessageId]) -> pb::AcknowledgeRequest {
-    pb::AcknowledgeRequest { message_ids: ids.iter().copied().map(id_bytes).collect() }
+/// Says that messages were read; without a sender, whoever's they are.
+pub fn acknowledge_request_message(ids: &[MessageId], sender: Option<&AgencyId>) -> pb::AcknowledgeRequest {
+    let message_ids = ids.iter().copied().map(id_bytes).collect();
+    pb::AcknowledgeRequest { message_ids, sender: sender_text(sender) }
+}
+
+fn sender_text(sender: Option<&AgencyId>) -> String {
+    sender.map_or_else(String::new, ToString::to_string)
 }
 
 fn id_bytes(id: MessageId) -> Bytes {

@@ -194,10 +194,13 @@ fn requests_are_read_as_they_were_asked() {
     }
     let query = Query { filter, limit: 10, before: Some(3) };
     assert_eq!(super::query(query_message(&query)).unwrap(), query);
-    assert_eq!(get_request(&get_request_message(id(4))).unwrap(), id(4));
+    let sender = Some(agency("DE-ZKA"));
+    assert_eq!(get_request(&get_request_message(id(4), None)).unwrap(), (id(4), None));
+    assert_eq!(get_request(&get_request_message(id(4), sender.as_ref())).unwrap(), (id(4), sender.clone()));
     assert_eq!(track_request(&track_request_message(id(4))).unwrap(), id(4));
-    let ids = [id(4), id(5)];
-    assert_eq!(acknowledge_request(&acknowledge_request_message(&ids)).unwrap(), ids);
+    let ids = vec![id(4), id(5)];
+    let message = acknowledge_request_message(&ids, sender.as_ref());
+    assert_eq!(acknowledge_request(&message).unwrap(), (ids, sender));
 }
 
 #[test]
@@ -207,7 +210,7 @@ fn requests_are_bounded() {
     let filter = Some(pb::Filter { agencies, ..pb::Filter::default() });
     assert!(subscribe_request(pb::SubscribeRequest { from_index: 0, filter }).is_err());
     let message_ids = vec![id_bytes(id(1)); ACKNOWLEDGE_MAX + 1];
-    assert!(acknowledge_request(&pb::AcknowledgeRequest { message_ids }).is_err());
+    assert!(acknowledge_request(&pb::AcknowledgeRequest { message_ids, sender: String::new() }).is_err());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sealpost_domain::envelope::{OpenedCommitment, Signature};
 use sealpost_domain::link::{Arrival, Settled};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{self, Cursor, Record, Settlement, StoredBody};
+use sealpost_domain::rule::Rule;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
 
@@ -60,7 +61,7 @@ impl Core {
         };
         let (rule, detail) = match self.inbox.judge(&key, position.number, arrived.digest, previous) {
             Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => (
-                "link.too_many",
+                Rule::LinkTooMany,
                 format!("{} begins one more link, in incarnation {}", arrived.sender, position.incarnation),
             ),
             Arrival::Next | Arrival::AfterGap => {
@@ -81,14 +82,14 @@ impl Core {
                 return Judged::Duplicate;
             }
             Arrival::Equivocation { first } => {
-                ("link.equivocation", format!("number {} was settled by header {first}", position.number))
+                (Rule::LinkEquivocation, format!("number {} was settled by header {first}", position.number))
             }
             Arrival::BrokenChain { settled } => (
-                "link.broken_chain",
+                Rule::LinkBrokenChain,
                 format!("number {} names another predecessor than {settled}", position.number),
             ),
             Arrival::TooFarAhead { contiguous } => (
-                "link.too_far_ahead",
+                Rule::LinkTooFarAhead,
                 format!("number {} came while everything is settled up to {contiguous}", position.number),
             ),
         };

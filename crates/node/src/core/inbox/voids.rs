@@ -6,6 +6,7 @@ use sealpost_domain::digest::KeyId;
 use sealpost_domain::link::{Arrival, Position, Settled};
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::record::Record;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Signed, Void};
 
 use super::{Inbox, LinkKey};
@@ -31,7 +32,7 @@ impl Core {
         let key =
             LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
         let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
-            Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => "link.too_many",
+            Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => Rule::LinkTooMany,
             Arrival::Next | Arrival::AfterGap => {
                 self.inbox.hold(key, void.number, void.header, void.previous);
                 round.record(env, Record::Voided(statement.clone()), Bytes::new());
@@ -40,8 +41,8 @@ impl Core {
             // What was delivered stays delivered: the receipt tells the sender.
             Arrival::Duplicate => return self.inbox.repeat_receipt(&void.sender),
             Arrival::TooFarAhead { .. } => return,
-            Arrival::Equivocation { .. } => "link.equivocation",
-            Arrival::BrokenChain { .. } => "link.broken_chain",
+            Arrival::Equivocation { .. } => Rule::LinkEquivocation,
+            Arrival::BrokenChain { .. } => Rule::LinkBrokenChain,
         };
         let alarm = Alarm {
             rule,

@@ -6,6 +6,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed, Void, VoidReason};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::statement::Payload as _;
@@ -13,11 +14,10 @@ use sealpost_wire::statement::Payload as _;
 use super::{LinkKey, Outbox, Progress};
 use crate::core::{Core, Env, Error, Round, sign};
 
-/// The hub's word for a recipient whose wrap we left out, since it has the message already or has no sealing key now:
-/// no decision.
-pub const LEFT_OUT: &str = "wrap.missing";
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
+/// The same while a recipient is full at the hub: when it is back, the message is not to wait for long.
+const DOUBLINGS_FULL_MAX: u32 = 3;
 
 impl Core {
     /// Records the hub's promise for a batch, and fills the numbers of what it refuses. The caller has verified the
@@ -47,7 +47,7 @@ impl Core {
 impl Outbox {
     /// The voids that answer one refusal.
     fn refused(&self, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
-        if refusal.rule == LEFT_OUT {
+        if Rule::decides_nothing(&refusal.rule) {
             return Vec::new();
         }
         let position = usize::try_from(refusal.position).ok();
@@ -88,7 +88,10 @@ impl Outbox {
             let Some(message) = self.by_header.get(header).copied() else { continue };
             let Some(open) = self.open.get_mut(&message) else { continue };
             open.accepted += 1;
-            let doublings = (open.accepted - 1).min(DOUBLINGS_MAX);
+            let full = accepted.refusals.iter().any(|refusal| {
+                usize::try_from(refusal.position) == Ok(position) && Rule::RecipientFull == *refusal.rule
+            });
+            let doublings = (open.accepted - 1).min(if full { DOUBLINGS_FULL_MAX } else { DOUBLINGS_MAX });
             let distance = self.policy.resend_after * 2_u32.pow(doublings);
             let again_at = at.plus(distance.min(self.policy.resend_after_max));
             let (priority, incarnation) = (open.priority, open.incarnation);
@@ -100,7 +103,7 @@ impl Outbox {
                         && refusal.recipient.as_ref().is_none_or(|refused| *refused == recipient)
                 });
                 let (state, rule) = match refusal {
-                    Some(refusal) if refusal.rule == LEFT_OUT => continue,
+                    Some(refusal) if Rule::decides_nothing(&refusal.rule) => continue,
                     Some(refusal) => (DeliveryState::Refused, Some(refusal.rule.as_str())),
                     None => (DeliveryState::Accepted, None),
                 };

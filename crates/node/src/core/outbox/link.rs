@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Head;
-use sealpost_domain::statement::Signed;
+use sealpost_domain::link::{Disposition, Head, Range};
+use sealpost_domain::statement::{Exception, LinkReceipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
 use super::Standing;
@@ -125,6 +125,25 @@ impl OutLink {
         news
     }
 
+    /// Whether a receipt says something of this link that is not known.
+    pub(super) fn learns(&self, receipt: &LinkReceipt) -> bool {
+        let moves =
+            |number: u64, state| self.entry(number).is_some_and(|entry| may_follow(entry.state, state));
+        let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
+        let last = self.head().number;
+        let delivered = |range: &Range| {
+            (range.first.max(self.receipted + 1)..=range.last.min(last))
+                .any(|number| moves(number, DeliveryState::Delivered))
+        };
+        let read = |range: &Range| {
+            self.unread_in(range.first, range.last).any(|number| moves(number, DeliveryState::Read))
+        };
+        receipt.contiguous > self.receipted
+            || receipt.exceptions.iter().any(excepted)
+            || receipt.delivered.iter().any(delivered)
+            || receipt.read.iter().any(read)
+    }
+
     /// The numbers in a range that are not known to be read.
     pub(super) fn unread_in(&self, first: u64, last: u64) -> RangeInclusive<u64> {
         first.max(self.read + 1)..=last.min(self.head().number)
@@ -140,6 +159,14 @@ impl OutLink {
 
 fn position(number: u64) -> Option<usize> {
     usize::try_from(number.checked_sub(1)?).ok()
+}
+
+/// How a message stands that its recipient excepted.
+pub(super) fn state_of(disposition: Disposition) -> DeliveryState {
+    match disposition {
+        Disposition::Refused => DeliveryState::Refused,
+        Disposition::Quarantined => DeliveryState::Quarantined,
+    }
 }
 
 /// Only the recipient settles what it holds: its word beats the hub's refusal and our own void, and what it excepted

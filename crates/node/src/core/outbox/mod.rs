@@ -22,7 +22,6 @@ use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
-pub use accepted::LEFT_OUT;
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;
@@ -87,6 +86,8 @@ struct Tentative {
     heads: BTreeMap<LinkKey, Head>,
     /// Places within the round.
     keys: HashMap<Digest, usize>,
+    /// How many receipts of each peer.
+    receipts: BTreeMap<AgencyId, usize>,
 }
 
 /// A message that is still to be delivered to somebody.
@@ -102,7 +103,7 @@ struct Open {
     /// Those who have not settled it, and its number on the link to them.
     targets: Vec<(AgencyId, u64)>,
     progress: Progress,
-    /// How often the hub has promised to deliver it.
+    /// How often the hub has answered it.
     accepted: u32,
 }
 

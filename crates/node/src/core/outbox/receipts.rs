@@ -1,20 +1,32 @@
 //! Receipts of peers: what they have settled of ours.
+//!
+//! A receipt is recorded only when it says something that is not known of a message of ours, so that what a peer can
+//! make us keep is bounded by what we sent to it: repeating itself under new numbers, or in ever new lives of its
+//! ledger, costs nothing but the latest number.
 
 use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Disposition;
 use sealpost_domain::record::Record;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
+use super::link::state_of;
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
+
+/// How many receipts of one peer stand in one round: none of them is applied yet, so that each looks new. Those beyond
+/// are repeated by their peer, which is not told that we have them.
+const OF_PEER_IN_ROUND_MAX: usize = 4;
 
 /// What a receipt of a peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judgement {
-    /// Later than what we hold.
+    /// It says more than what we hold.
     News,
+    /// It is a later one, and says nothing that is not known.
+    Repetition,
     /// What we hold, or older.
     Old,
     /// It speaks of a chain that is not ours.
@@ -29,16 +41,22 @@ impl Core {
     pub fn receipted(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, receipt: &Receipt) {
         let (rule, detail) = match self.outbox.judge(receipt) {
             Judgement::News => {
-                round.record(env, Record::ReceiptReceived(statement.clone()), Bytes::new());
+                if self.outbox.hold_receipt(&receipt.recipient) {
+                    round.record(env, Record::ReceiptReceived(statement.clone()), Bytes::new());
+                }
+                return;
+            }
+            Judgement::Repetition => {
+                self.outbox.note_receipt(env.now, receipt);
                 return;
             }
             Judgement::Old => return,
             Judgement::OtherChain => (
-                "receipt.other_chain",
+                Rule::ReceiptOtherChain,
                 "the receipt names a header that we did not send at its last contiguous number",
             ),
             Judgement::Ahead => {
-                ("receipt.ahead", "the receipt settles numbers that this ledger never gave out")
+                (Rule::ReceiptAhead, "the receipt settles numbers that this ledger never gave out")
             }
         };
         let alarm = Alarm {
@@ -79,13 +97,29 @@ impl Outbox {
                 return Judgement::OtherChain;
             }
         }
-        Judgement::News
+        let says_more = receipt
+            .links
+            .iter()
+            .any(|link| self.links.get(&key_of(receipt, link)).is_some_and(|own| own.learns(link)));
+        if says_more { Judgement::News } else { Judgement::Repetition }
     }
 
-    pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
+    /// Whether one more receipt of a peer may stand in this round.
+    fn hold_receipt(&mut self, peer: &AgencyId) -> bool {
+        let count = self.tentative.receipts.entry(peer.clone()).or_default();
+        *count += 1;
+        *count <= OF_PEER_IN_ROUND_MAX
+    }
+
+    /// Remembers the latest receipt, so that heads name it: its peer then repeats it no more.
+    fn note_receipt(&mut self, at: Instant, receipt: &Receipt) {
         let peer = self.peers.entry(receipt.recipient.clone()).or_default();
         peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
         peer.touch(at);
+    }
+
+    pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
+        self.note_receipt(at, receipt);
         for link in &receipt.links {
             self.apply_link_receipt(receipt, link, at);
         }
@@ -95,10 +129,7 @@ impl Outbox {
         let key = key_of(receipt, link);
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
         for exception in &link.exceptions {
-            let state = match exception.disposition {
-                Disposition::Refused => DeliveryState::Refused,
-                Disposition::Quarantined => DeliveryState::Quarantined,
-            };
+            let state = state_of(exception.disposition);
             self.settle(of, exception.number, state, Some(&exception.rule), at);
         }
         let Some(own) = self.links.get_mut(&key) else { return };

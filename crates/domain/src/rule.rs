@@ -1,0 +1,155 @@
+//! The names of all rules by which something is refused, quarantined or recorded as a security matter: one list, which
+//! docs/rules.md explains row by row.
+//!
+//! They are stable: they travel in signed statements and lie in ledgers. What a peer names is text, since a later
+//! version may know more of them.
+
+use crate::names::named;
+
+named! {
+    /// A rule that decided.
+    pub enum Rule: "rule" {
+        /// The caller is of another agency.
+        CallerAgency = "caller.agency",
+        /// The caller's role does not suffice.
+        CallerRole = "caller.role",
+        /// A draft breaks the form of messages.
+        MessageMalformed = "message.malformed",
+        /// A message is too large.
+        MessageTooLarge = "message.too_large",
+        /// An idempotency key names an earlier message with another content.
+        IdempotencyOtherContent = "idempotency.other_content",
+        /// Officers' approvals are missing.
+        ApprovalMissing = "approval.missing",
+        /// A recipient has no valid sealing key.
+        KeyNoSealingKey = "key.no_sealing_key",
+        /// The directory does not list the agency.
+        AgencyUnknown = "agency.unknown",
+        /// The sender is among the recipients.
+        AgencyItself = "agency.itself",
+        /// No agreement is between both agencies.
+        AgreementNone = "agreement.none",
+        /// The agreement that is cited is not known.
+        AgreementUnknown = "agreement.unknown",
+        /// The agreements do not cover the category.
+        AgreementCategory = "agreement.category",
+        /// They do not cover the mode of sharing.
+        AgreementMode = "agreement.mode",
+        /// They do not cover the label or a handling code.
+        AgreementHandling = "agreement.handling",
+        /// They do not cover the retention.
+        AgreementRetention = "agreement.retention",
+        /// The directory does not list the operation.
+        OperationUnknown = "operation.unknown",
+        /// The operation has not begun or is over.
+        OperationNotRunning = "operation.not_running",
+        /// An agency is no member of the operation.
+        OperationNotAMember = "operation.not_a_member",
+        /// A delivery cannot be parsed.
+        DeliveryMalformed = "delivery.malformed",
+        /// A header cannot be parsed.
+        HeaderMalformed = "header.malformed",
+        /// No signature is by a listed key that is valid.
+        KeyUnknown = "key.unknown",
+        /// A listed key is named, and did not make the signature.
+        SignatureInvalid = "signature.invalid",
+        /// A header or statement names another sender than the one that signed or submitted it.
+        SenderForged = "sender.forged",
+        /// The sealed content is not the one that the header names.
+        SealedDigest = "sealed.digest",
+        /// A header does not name this agency.
+        RecipientNotNamed = "recipient.not_named",
+        /// An envelope came in the stream of another priority.
+        LaneWrong = "lane.wrong",
+        /// A wrap is for somebody else, or a second one.
+        WrapRecipient = "wrap.recipient",
+        /// A wrap does not open.
+        WrapUnopened = "wrap.unopened",
+        /// A wrap names another position than the header commits to.
+        LinkCommitment = "link.commitment",
+        /// A number lies too far beyond the last contiguous one.
+        LinkTooFarAhead = "link.too_far_ahead",
+        /// Two headers have one number.
+        LinkEquivocation = "link.equivocation",
+        /// A header names another predecessor.
+        LinkBrokenChain = "link.broken_chain",
+        /// A sender began too many links.
+        LinkTooMany = "link.too_many",
+        /// A content key is not the one that the header commits to.
+        KeyCommitment = "key.commitment",
+        /// The content does not open with its key.
+        SealedUnopened = "sealed.unopened",
+        /// What was opened is no content.
+        ContentMalformed = "content.malformed",
+        /// An alert breaks a rule.
+        AlertMalformed = "alert.malformed",
+        /// A header names another content.
+        PlaintextDigest = "plaintext.digest",
+        /// A header names other approvals.
+        ApprovalDigest = "approval.digest",
+        /// An alert is of another kind or handling than its header.
+        AlertContradictsHeader = "alert.contradicts_header",
+        /// A statement cannot be parsed.
+        StatementMalformed = "statement.malformed",
+        /// A statement is for another agency.
+        StatementMisrouted = "statement.misrouted",
+        /// The hub's promise is about another batch.
+        AcceptedOtherBatch = "accepted.other_batch",
+        /// A receipt settles numbers that were never given out.
+        ReceiptAhead = "receipt.ahead",
+        /// A receipt names a header that was not sent.
+        ReceiptOtherChain = "receipt.other_chain",
+        /// A window closed before the receipt came.
+        MessageOverdue = "message.overdue",
+        /// Bytes are not a directory.
+        DirectoryMalformed = "directory.malformed",
+        /// The authority did not sign as it must.
+        DirectoryAuthority = "directory.authority",
+        /// A version is not the successor of the one before.
+        DirectoryChain = "directory.chain",
+        /// A revocation is missing or listed twice.
+        DirectoryRevocation = "directory.revocation",
+        /// One key is listed twice.
+        DirectoryKeyTwice = "directory.key_twice",
+        /// A root is not an authority's certificate.
+        DirectoryRoot = "directory.root",
+        /// A key of the hub is not usable.
+        DirectoryHubKey = "directory.hub_key",
+        /// An agency is listed without its jurisdiction.
+        DirectoryJurisdiction = "directory.jurisdiction",
+        /// A signing key is not as it must be.
+        DirectorySigningKey = "directory.signing_key",
+        /// A sealing key is not as it must be.
+        DirectorySealingKey = "directory.sealing_key",
+        /// An agreement is not as it must be.
+        DirectoryAgreement = "directory.agreement",
+        /// An operation is not as it must be.
+        DirectoryOperation = "directory.operation",
+        /// No wrap was submitted for a recipient: a hub does not deliver to it, which decides nothing.
+        WrapMissing = "wrap.missing",
+        /// So much waits for a recipient that the hub takes no more now, which decides nothing.
+        RecipientFull = "recipient.full",
+        /// The hub has no directory.
+        DirectoryNone = "directory.none",
+    }
+}
+
+impl Rule {
+    /// Whether a hub that names this rule says something of the moment alone: the message is kept, and sent to that
+    /// recipient again. A name that is not known decides.
+    pub fn decides_nothing(name: &str) -> bool {
+        [Self::WrapMissing, Self::RecipientFull].iter().any(|rule| rule == name)
+    }
+}
+
+impl PartialEq<str> for Rule {
+    fn eq(&self, name: &str) -> bool {
+        self.as_str() == name
+    }
+}
+
+impl PartialEq<&str> for Rule {
+    fn eq(&self, name: &&str) -> bool {
+        self.as_str() == *name
+    }
+}

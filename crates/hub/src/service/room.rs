@@ -1,0 +1,144 @@
+//! Room for more: whoever is away long enough has a full queue, and that is nobody else's affair. Its recipient is left
+//! out of the batch by [`Rule::RecipientFull`], and all the others get their mail.
+//!
+//! Decided before the journal, which then says who was left out: the limit is not part of the hub's state.
+
+use sealpost_domain::rule::Rule;
+use std::collections::BTreeMap;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::statement::HubRefusal;
+
+use super::Limits;
+use crate::core::State;
+use crate::lane::lane;
+use crate::verify::Sound;
+
+/// Takes the wraps of full recipients out of these envelopes, and the envelopes that are left without one: they would
+/// fill the disk for nobody. Several batches may be judged by the same state, so that a queue exceeds its limit by
+/// what is being written at that moment, which is bounded.
+pub(super) fn leave_out_the_full(
+    state: &State,
+    limits: Limits,
+    sound: &mut Vec<(u32, Sound)>,
+) -> Vec<HubRefusal> {
+    let (mut waiting, mut refusals) = (BTreeMap::new(), Vec::new());
+    sound.retain_mut(|(position, sound)| {
+        let max = limits.backlog(lane(sound.priority));
+        let refusal = |recipient: &AgencyId, rule: Rule| HubRefusal {
+            position: *position,
+            recipient: Some(recipient.clone()),
+            rule: rule.to_string(),
+        };
+        let mut full = Vec::new();
+        for (bit, recipient) in bits().zip(&sound.recipients) {
+            if sound.wrapped & bit == 0 {
+                continue;
+            }
+            let waiting = waiting.entry(recipient.clone()).or_insert_with(|| state.backlog_of(recipient));
+            if *waiting < max {
+                *waiting += 1;
+            } else {
+                sound.wrapped &= !bit;
+                full.push(refusal(recipient, Rule::RecipientFull));
+            }
+        }
+        let goes_on = full.is_empty() || sound.wrapped != 0;
+        if !goes_on {
+            // The journal will not see it, and so not say which wraps there never were.
+            let missing = sound.recipients.iter().filter(|recipient| {
+                !full.iter().any(|refusal| refusal.recipient.as_ref() == Some(*recipient))
+            });
+            refusals.extend(missing.map(|recipient| refusal(recipient, Rule::WrapMissing)));
+        }
+        refusals.append(&mut full);
+        goes_on
+    });
+    refusals
+}
+
+/// One bit for each recipient of a header, in order.
+fn bits() -> impl Iterator<Item = u64> {
+    (0..u64::BITS).map(|position| 1 << position)
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_crypto::chains::NOW;
+    use sealpost_domain::envelope::Envelope;
+    use sealpost_domain::message::Priority;
+    use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
+
+    use super::*;
+    use crate::fixture::{Network, agency};
+    use crate::verify::verify;
+
+    /// A hub at which Germany's queue has this many envelopes.
+    fn waiting(network: &Network, count: u8) -> State {
+        let mut state = State::new(0);
+        state.step(0, &Entry { at: NOW, event: Event::Directory(network.genesis()) }).unwrap();
+        let submitted = |seed| {
+            let Envelope { header, signatures, .. } =
+                network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, seed);
+            let payload = BodyLocation { segment: 0, offset: 0, length: 1, checksum: 0, index: 0 };
+            SubmittedEnvelope { header, signatures, payload, wrapped: 1 }
+        };
+        let envelopes = (100..100 + count).map(submitted).collect();
+        let event = Event::Batch { sender: agency("HK-CED"), envelopes };
+        state.step(1, &Entry { at: NOW, event }).unwrap();
+        assert_eq!(state.backlog_of(&agency("DE-ZKA")), usize::from(count));
+        state
+    }
+
+    fn sound(network: &Network, envelopes: Vec<Envelope>) -> Vec<(u32, Sound)> {
+        let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
+        let sound = |envelope| verify(envelope, &agency("HK-CED"), &directory, NOW).ok().unwrap();
+        (0..).zip(envelopes.into_iter().map(sound)).collect()
+    }
+
+    fn told(refusals: &[HubRefusal]) -> Vec<(u32, &str, &str)> {
+        let mut told = Vec::new();
+        for HubRefusal { position, recipient, rule } in refusals {
+            told.push((*position, recipient.as_ref().unwrap().as_str(), rule.as_str()));
+        }
+        told
+    }
+
+    #[test]
+    fn a_full_recipient_is_left_out_and_the_others_of_the_same_batch_and_message_are_not() {
+        let network = Network::new();
+        let state = waiting(&network, 7);
+        let to = |recipients: &[&str], seed| network.envelope("HK-CED", recipients, Priority::Routine, seed);
+        let mut batch = sound(
+            &network,
+            vec![to(&["DE-ZKA"], 1), to(&["DE-ZKA", "TH-TCD"], 2), to(&["TH-TCD"], 3), to(&["DE-ZKA"], 4)],
+        );
+        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        assert_eq!(told(&refusals), [(1, "DE-ZKA", "recipient.full"), (3, "DE-ZKA", "recipient.full")]);
+        let left: Vec<_> = batch.iter().map(|(position, sound)| (*position, sound.wrapped)).collect();
+        assert_eq!(left, [(0, 0b1), (1, 0b10), (2, 0b1)], "the last one is for nobody, and not written");
+    }
+
+    #[test]
+    fn flash_finds_room_where_there_is_none_for_other_mail() {
+        let network = Network::new();
+        let state = waiting(&network, 8);
+        let flash = |seed| network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, seed);
+        let mut batch = sound(&network, vec![flash(1), flash(2)]);
+        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        assert_eq!(told(&refusals), [(1, "DE-ZKA", "recipient.full")]);
+    }
+
+    #[test]
+    fn nobody_is_told_accepted_of_an_envelope_that_was_not_written() {
+        let network = Network::new();
+        let state = waiting(&network, 8);
+        let mut envelope = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);
+        envelope.wraps.retain(|wrap| wrap.recipient == agency("DE-ZKA"));
+        let mut batch = sound(&network, vec![envelope]);
+        let mut refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        refusals.sort_by(|one, other| one.recipient.cmp(&other.recipient));
+        assert_eq!(told(&refusals), [(0, "DE-ZKA", "recipient.full"), (0, "TH-TCD", "wrap.missing")]);
+        assert!(batch.is_empty());
+    }
+}

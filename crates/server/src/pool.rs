@@ -1,0 +1,111 @@
+//! Work that takes the processor or the disk, kept off the threads that serve connections and bounded in number.
+//!
+//! Express work has a worker of its own: however much other work is being done or waits, it waits for express work
+//! alone. Never here: what is express.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+/// Workers for express work alone.
+const EXPRESS_WORKERS: usize = 1;
+
+/// Which work waits for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Never behind anything but other express work.
+    Express,
+    /// Everything else.
+    Ordinary,
+}
+
+/// A bounded pool of worker threads; those of the runtime, of which it takes so many at most.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    express: Arc<Semaphore>,
+    ordinary: Arc<Semaphore>,
+}
+
+/// The work did not end: the program is stopping, or the work panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the work was given up")]
+pub struct GivenUp;
+
+impl Pool {
+    /// A pool of so many workers for ordinary work.
+    pub fn new(workers: usize) -> Self {
+        Self {
+            express: Arc::new(Semaphore::new(EXPRESS_WORKERS)),
+            ordinary: Arc::new(Semaphore::new(workers.max(1))),
+        }
+    }
+
+    /// A pool of as many workers for ordinary work as the machine has cores.
+    pub fn of_cores() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Waits for a worker, and for the work.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GivenUp> {
+        let room = match lane {
+            Lane::Express => &self.express,
+            Lane::Ordinary => &self.ordinary,
+        };
+        let permit = Arc::clone(room).acquire_owned().await.map_err(|_| GivenUp)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        work.await.map_err(|_| GivenUp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn express_work_passes_ordinary_work_that_is_being_done_and_that_waits() {
+        let pool = Pool::new(2);
+        let (done, order) = mpsc::channel();
+        let mut held = Vec::new();
+        let ordinary: Vec<_> = (0..4)
+            .map(|number| {
+                let (pool, done) = (pool.clone(), done.clone());
+                let (release, released) = mpsc::channel::<()>();
+                held.push(release);
+                tokio::spawn(async move {
+                    let work = move || {
+                        // Ends with the hold on it.
+                        let _ = released.recv();
+                        let _ = done.send(number);
+                    };
+                    pool.run(Lane::Ordinary, work).await
+                })
+            })
+            .collect();
+        while pool.ordinary.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        pool.run(Lane::Express, move || done.send(99)).await.unwrap().unwrap();
+        drop(held);
+        for work in ordinary {
+            work.await.unwrap().unwrap();
+        }
+        let order: Vec<_> = order.iter().collect();
+        assert_eq!((order.len(), order[0]), (5, 99), "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_worker_back() {
+        let pool = Pool::new(1);
+        assert_eq!(pool.run(Lane::Ordinary, || panic!("a test's")).await, Err::<(), _>(GivenUp));
+        assert_eq!(pool.run(Lane::Ordinary, || 5).await, Ok(5));
+    }
+}
