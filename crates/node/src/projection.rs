@@ -114,7 +114,7 @@ pub fn index_of(
     Ok(value.and_then(|value| number(&value)))
 }
 
-/// Every message of an id: whose it is and where it lies, at most [`NAMESAKES_MAX`], in the order of the senders.
+/// Every message of an id: whose it is and where it lies, at most eight, in the order of the senders.
 pub fn namesakes(projections: &dyn Projections, id: MessageId) -> Result<Vec<(AgencyId, u64)>, Error> {
     let found = projections.scan(MESSAGES, &Range::prefix(id.as_bytes(), NAMESAKES_MAX))?;
     let read = |(key, value): (Vec<u8>, Vec<u8>)| {

@@ -63,29 +63,19 @@ impl Publisher {
 
     /// Works until every handle is gone, and everything that was taken is answered.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
-        // FLASH apart, so that it waits for no other draft. There is no order between priorities.
-        let (mut flash, mut preparing) = (FuturesOrdered::new(), FuturesOrdered::new());
+        let mut preparing = FuturesOrdered::new();
         let mut waiting = JoinSet::new();
         let mut open = true;
-        while open || !flash.is_empty() || !preparing.is_empty() || !waiting.is_empty() {
+        while open || !preparing.is_empty() || !waiting.is_empty() {
             tokio::select! {
                 biased;
-                Some((publication, answer, draft)) = flash.next(), if !flash.is_empty() => {
-                    self.hand_on(publication, answer, draft, &mut waiting).await;
-                }
                 Some((publication, answer, draft)) = preparing.next(), if !preparing.is_empty() => {
                     self.hand_on(publication, answer, draft, &mut waiting).await;
                 }
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
                 command = commands.recv(),
-                    if open && flash.len() + preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
-                    Some(Command::Publish(publication, answer)) => {
-                        let queue = match publication.draft.parts().priority {
-                            Priority::Flash => &mut flash,
-                            Priority::Urgent | Priority::Routine => &mut preparing,
-                        };
-                        queue.push_back(self.prepare(publication, answer));
-                    }
+                    if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
+                    Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
                     Some(Command::Acknowledge { messages, sender, reader, answer }) => {
                         waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                     }
