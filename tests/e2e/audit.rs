@@ -3,10 +3,15 @@
 use std::fs;
 
 use sealpost_client::Error;
+use sealpost_crypto::dsse::VerifyingKey;
 use sealpost_crypto::tls::Credentials;
 use sealpost_merkle::checkpoint::Checkpoint;
-use sealpost_merkle::note::{Note, VerifierKey};
-use sealpost_merkle::{Hash, TlogProof, Tree, leaf_hash, verify_consistency, verify_inclusion};
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::key::VerifierKey;
+use sealpost_merkle::note::{Note, Verifier};
+use sealpost_merkle::proof::{verify_consistency, verify_inclusion};
+use sealpost_merkle::tlog_proof::TlogProof;
+use sealpost_merkle::{Hash, Tree};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::ledger_client::LedgerClient;
 use serde_json::Value;
@@ -41,13 +46,25 @@ async fn covered(network: &Network, agency: &str, index: u64) {
     .await;
 }
 
-fn holds(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    sealpost_crypto::dsse::VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify(message, signature).is_ok())
+/// The key of a ledger, as `checkpoint --verifier-key` prints it.
+struct Log(VerifierKey);
+
+impl Verifier for Log {
+    fn key(&self) -> &VerifierKey {
+        &self.0
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        VerifyingKey::from_bytes(self.0.public_key()).is_ok_and(|key| key.verify(message, signature).is_ok())
+    }
+}
+
+fn open(note: &[u8], log: &Log) -> Checkpoint {
+    Checkpoint::open(&Note::parse(note).unwrap(), log).unwrap()
 }
 
 fn hashes(path: &[bytes::Bytes]) -> Vec<Hash> {
-    path.iter().map(|hash| Hash::new(hash.as_ref().try_into().unwrap())).collect()
+    path.iter().map(|hash| Hash::from_bytes(hash.as_ref().try_into().unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,38 +78,34 @@ async fn a_ledger_is_proved_and_exported_while_its_node_runs_and_continues_what_
     let place = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     fs::write(place("kept"), ledger(&network, HK, &["checkpoint"]).await.stdout).unwrap();
     let key = ledger(&network, HK, &["checkpoint", "--verifier-key"]).await.stdout;
-    let key = VerifierKey::parse(key.trim_end()).unwrap();
+    let key = Log(key.trim_end().parse().unwrap());
 
     let later = hk.send_all("later", shipments(&[DE], 10..30)).await;
     de.receives_exactly(&ids(&[early.clone(), later.clone()].concat())).await;
     covered(&network, HK, later[19].index).await;
     let index = later[19].index.to_string();
     ledger(&network, HK, &["prove", &index, "--out", &place("proof"), "--leaf", &place("leaf")]).await;
-    let proof = TlogProof::parse(&fs::read_to_string(place("proof")).unwrap()).unwrap();
+    let proof = TlogProof::parse(&fs::read(place("proof")).unwrap()).unwrap();
     let leaf = fs::read(place("leaf")).unwrap();
     assert_eq!(proof.index(), later[19].index);
-    let proved = proof.verify(&leaf, &key, &holds).unwrap();
+    let proved = proof.verify(&leaf_hash(&leaf), &key).unwrap();
     let again = run(&network, HK, &["prove", &index, "--out", &place("proof")]).await;
     assert_eq!(again.code(), Some(1), "an existing file is not overwritten");
 
     let since = checkpoint(&network, HK, &["--since", &place("kept")]).await;
-    let kept =
-        Checkpoint::from_text(Note::parse(&fs::read_to_string(place("kept")).unwrap()).unwrap().text())
-            .unwrap();
-    let new =
-        Checkpoint::open(&Note::parse(since["checkpoint"].as_str().unwrap()).unwrap(), &key, &holds).unwrap();
+    let kept = open(&fs::read(place("kept")).unwrap(), &key);
+    let new = open(since["checkpoint"].as_str().unwrap().as_bytes(), &key);
     let path = since["since"]["proof"].as_array().unwrap().iter();
-    let path: Vec<Hash> = path.map(|hash| Hash::from_base64(hash.as_str().unwrap()).unwrap()).collect();
-    verify_consistency(kept.size, &kept.root, new.size, &new.root, &path).unwrap();
-    assert!(proved.size <= new.size);
+    let path: Vec<Hash> = path.map(|hash| hash.as_str().unwrap().parse().unwrap()).collect();
+    verify_consistency(kept.size(), &kept.root(), new.size(), &new.root(), &path).unwrap();
+    assert!(proved.size() <= new.size());
     let verified = ledger(&network, HK, &["verify", "--since", &place("kept"), "--output", "json"]).await;
     let verified: Value = serde_json::from_str(&verified.stdout).unwrap();
     assert_eq!((&verified["verified"], &verified["checkpoints"]), (&true.into(), &2.into()));
 
     ledger(&network, HK, &["export", &place("export")]).await;
-    let exported = fs::read_to_string(place("export/checkpoint")).unwrap();
-    let exported = Checkpoint::open(&Note::parse(&exported).unwrap(), &key, &holds).unwrap();
-    assert!(exported.size >= proved.size);
+    let exported = open(&fs::read(place("export/checkpoint")).unwrap(), &key);
+    assert!(exported.size() >= proved.size());
     let again = run(&network, HK, &["export", &place("export")]).await;
     assert!(again.code() == Some(1) && again.log.contains("is not empty"), "{}", again.log);
 
@@ -119,36 +132,33 @@ async fn auditors_of_the_agency_are_served_proofs_and_leaves_and_nobody_else_is(
     hk.are_delivered(&ids(&sent)).await;
     covered(&network, HK, sent[4].index).await;
     let key = ledger(&network, HK, &["checkpoint", "--verifier-key"]).await.stdout;
-    let key = VerifierKey::parse(key.trim_end()).unwrap();
+    let key = Log(key.trim_end().parse().unwrap());
 
     let auditor = &network.agency(HK).auditors[0];
     let credentials = Credentials::read(&auditor.certificate, &auditor.key).unwrap();
     let mut client = LedgerClient::new(network.dial_gateway(HK, credentials).await.unwrap().channel());
-    let open = |note: &[u8]| {
-        Checkpoint::open(&Note::parse(std::str::from_utf8(note).unwrap()).unwrap(), &key, &holds).unwrap()
-    };
     let latest = client.get_checkpoint(pb::GetCheckpointRequest {}).await.unwrap().into_inner();
-    let kept = open(&latest.checkpoint);
+    let kept = open(&latest.checkpoint, &key);
 
     let index = sent[4].index;
     let proof = client.prove_inclusion(pb::ProveInclusionRequest { index }).await.unwrap().into_inner();
-    let against = open(&proof.checkpoint);
-    verify_inclusion(&leaf_hash(&proof.leaf), index, against.size, &against.root, &hashes(&proof.path))
-        .unwrap();
-    let request = pb::ProveConsistencyRequest { old_size: kept.size };
+    let against = open(&proof.checkpoint, &key);
+    let (leaf, path) = (leaf_hash(&proof.leaf), hashes(&proof.path));
+    verify_inclusion(&leaf, index, against.size(), &against.root(), &path).unwrap();
+    let request = pb::ProveConsistencyRequest { old_size: kept.size() };
     let proof = client.prove_consistency(request).await.unwrap().into_inner();
-    let new = open(&proof.checkpoint);
-    verify_consistency(kept.size, &kept.root, new.size, &new.root, &hashes(&proof.proof)).unwrap();
+    let new = open(&proof.checkpoint, &key);
+    verify_consistency(kept.size(), &kept.root(), new.size(), &new.root(), &hashes(&proof.proof)).unwrap();
 
     let mut export = client.export(pb::ExportRequest { from: 0 }).await.unwrap().into_inner();
     let (mut tree, mut checkpoint) = (Tree::new(), None);
     while let Some(message) = export.message().await.unwrap() {
         assert_eq!(message.first_index, tree.size());
-        checkpoint = checkpoint.or_else(|| Some(open(&message.checkpoint)));
-        message.leaves.iter().for_each(|leaf| tree.append(leaf_hash(leaf)));
+        checkpoint = checkpoint.or_else(|| Some(open(&message.checkpoint, &key)));
+        message.leaves.iter().for_each(|leaf| drop(tree.append(leaf_hash(leaf))));
     }
     let checkpoint = checkpoint.unwrap();
-    assert_eq!((tree.size(), tree.root()), (checkpoint.size, checkpoint.root));
+    assert_eq!((tree.size(), tree.root()), (checkpoint.size(), checkpoint.root()));
 
     let beyond = client.prove_inclusion(pb::ProveInclusionRequest { index: u64::MAX }).await.unwrap_err();
     assert_eq!(beyond.code(), Code::OutOfRange, "{beyond}");

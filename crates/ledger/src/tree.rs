@@ -14,6 +14,7 @@
 
 mod export;
 mod files;
+mod keys;
 mod prove;
 
 use std::io;
@@ -25,18 +26,18 @@ use sealpost_crypto::dsse::{SignError, Signer, VerifyingKey};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::link::Incarnation;
-use sealpost_merkle::checkpoint::{self, Checkpoint};
-use sealpost_merkle::note::{KeyKind, KeyName, Note, VerifierKey};
-use sealpost_merkle::{Hash, Tree, leaf_hash};
+use sealpost_merkle::checkpoint::{self, Checkpoint, SignCheckpointError};
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::key::KeyName;
+use sealpost_merkle::note::{Note, Signer as _};
+use sealpost_merkle::{Hash, Tile, Tree};
 use tokio::sync::watch;
 
 use crate::history::{History, ReadError};
 pub use export::{Error as ExportError, export};
 pub use files::Files;
+pub use keys::{NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
-
-/// How many records are taken over at once: after each stretch the tiles that it filled are written.
-const STRETCH: u64 = 4096;
 
 /// A checkpoint as it was signed, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +51,8 @@ pub struct Signed {
 impl Signed {
     /// Takes a signed note apart; nothing is said about its signatures.
     pub fn parse(note: &[u8]) -> Result<Self, checkpoint::Error> {
-        let text = String::from_utf8_lossy(note);
-        let note = Note::parse(&text)?;
-        Ok(Self { checkpoint: Checkpoint::from_text(note.text())?, note })
+        let note = Note::parse(note)?;
+        Ok(Self { checkpoint: note.text().parse()?, note })
     }
 
     /// The note, as it travels.
@@ -62,15 +62,10 @@ impl Signed {
 
     /// Whether a node with this key signed it.
     pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
-        let holds =
-            |_: &[u8; 32], message: &[u8], signature: &[u8; 64]| key.verify(message, signature).is_ok();
-        self.note.is_signed_by(&verifier_key(&self.checkpoint.origin, key), &holds)
+        // An origin that is no name of a key is that of none of our ledgers.
+        let origin: Result<KeyName, _> = self.checkpoint.origin().parse();
+        origin.is_ok_and(|origin| self.note.verify(&NoteVerifier::new(&origin, key)).is_ok())
     }
-}
-
-/// A node's key as the verifier of the checkpoints of one ledger.
-pub fn verifier_key(origin: &KeyName, key: &VerifyingKey) -> VerifierKey {
-    VerifierKey::new(origin.clone(), KeyKind::Note, *key.as_bytes())
 }
 
 /// Why the tree cannot be kept up.
@@ -103,7 +98,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Whose it is.
-        found: KeyName,
+        found: String,
         /// Whose it must be.
         expected: KeyName,
     },
@@ -132,13 +127,14 @@ pub enum Error {
     },
     /// The key does not sign.
     #[error("cannot sign a checkpoint")]
-    Sign(#[from] SignError),
+    Sign(#[from] SignCheckpointError<SignError>),
 }
 
 /// The name of a ledger in its checkpoints: network, agency and incarnation.
 pub fn origin(network: &NetworkName, agency: &AgencyId, incarnation: Incarnation) -> KeyName {
     let incarnation = data_encoding::HEXLOWER.encode(&incarnation.0);
-    KeyName::parse(&format!("{network}/ledger/{agency}/{incarnation}"))
+    format!("{network}/ledger/{agency}/{incarnation}")
+        .parse()
         .expect("names of networks and agencies hold neither blanks nor plus signs")
 }
 
@@ -147,8 +143,9 @@ pub struct Keeper {
     files: Files,
     history: History,
     tree: Tree,
-    signer: Arc<dyn Signer>,
-    origin: KeyName,
+    /// Full tiles that the disk has not taken yet: the tree hands out each of them once.
+    filled: Vec<(Tile, Vec<u8>)>,
+    signer: NoteSigner,
     latest: watch::Sender<Option<Signed>>,
     remade: bool,
 }
@@ -168,17 +165,19 @@ impl Keeper {
         let origins = || lives.iter().map(|(_, incarnation)| origin(network, agency, *incarnation));
         let current = origins().next_back().unwrap_or_else(|| origin(network, agency, Incarnation([0; 16])));
         let (tree, latest) = (Tree::new(), watch::Sender::new(None));
-        let mut keeper = Self { files, history, tree, signer, origin: current, latest, remade: false };
+        let signer = NoteSigner::new(&current, signer);
+        let mut keeper = Self { files, history, tree, filled: Vec::new(), signer, latest, remade: false };
         let Some(stored) = stored else { return Ok(keeper) };
-        if !origins().any(|origin| origin == stored.checkpoint.origin) {
-            let (path, found) = (keeper.files.checkpoint_path(), stored.checkpoint.origin);
-            return Err(Error::Foreign { path, found, expected: keeper.origin });
+        let found = stored.checkpoint.origin();
+        if !origins().any(|origin| origin.as_str() == found) {
+            let (path, found) = (keeper.files.checkpoint_path(), found.to_owned());
+            return Err(Error::Foreign { path, found, expected: current });
         }
-        let Checkpoint { size, root, .. } = stored.checkpoint;
+        let (size, root) = (stored.checkpoint.size(), stored.checkpoint.root());
         if size > keeper.history.durable() {
             return Err(Error::Shorter { size, records: keeper.history.durable() });
         }
-        if let Ok(tree) = Tree::resume(size, &root, &keeper.files) {
+        if let Ok(tree) = Tree::resume(size, root, &keeper.files) {
             keeper.tree = tree;
         } else {
             keeper.remade = true;
@@ -186,10 +185,10 @@ impl Keeper {
             if keeper.tree.root() != root {
                 return Err(Error::Rewritten { size, signed: root, found: keeper.tree.root() });
             }
-            keeper.files.write_tiles(keeper.tree.partial())?;
+            keeper.files.write_tiles(&keeper.tree.partial())?;
         }
         // One of an earlier incarnation, or of an earlier key, has had its time: the next one takes its place.
-        if stored.checkpoint.origin == keeper.origin {
+        if stored.checkpoint.origin() == current.as_str() {
             keeper.latest.send_replace(Some(stored));
         }
         Ok(keeper)
@@ -208,34 +207,38 @@ impl Keeper {
     /// Takes over what became durable, and signs a checkpoint over it; whether there was anything.
     pub fn advance(&mut self) -> Result<bool, Error> {
         let durable = self.history.durable();
-        let signed = self.latest.borrow().as_ref().map_or(0, |signed| signed.checkpoint.size);
+        let signed = self.latest.borrow().as_ref().map_or(0, |signed| signed.checkpoint.size());
         if durable <= signed {
             return Ok(false);
         }
         self.grow(durable)?;
-        self.files.write_tiles(self.tree.partial())?;
+        self.files.write_tiles(&self.tree.partial())?;
+        let origin = self.signer.key().name().as_str();
         let checkpoint =
-            Checkpoint { origin: self.origin.clone(), size: self.tree.size(), root: self.tree.root() };
-        let key = verifier_key(&self.origin, self.signer.verifying_key());
-        let note = checkpoint.sign(&key, |text| self.signer.sign(text))?;
-        let signed = Signed { note, checkpoint };
+            Checkpoint::new(origin, self.tree.size(), self.tree.root()).map_err(SignCheckpointError::from)?;
+        let signed = Signed { note: checkpoint.sign(&self.signer)?, checkpoint };
         self.files.write_checkpoint(&signed.to_bytes())?;
         self.latest.send_replace(Some(signed));
         Ok(true)
     }
 
     fn grow(&mut self, size: u64) -> Result<(), Error> {
+        // What the disk refused last time comes first.
+        self.write_filled()?;
         let mut leaves = self.history.leaves(self.tree.size());
         while self.tree.size() < size {
-            let stretch = size.min(self.tree.size() + STRETCH);
-            while self.tree.size() < stretch {
-                let Some(leaf) = leaves.next() else {
-                    return Err(Error::Shorter { size, records: self.tree.size() });
-                };
-                self.tree.append(leaf_hash(&leaf?));
-            }
-            self.files.write_tiles(self.tree.take_full())?;
+            let Some(leaf) = leaves.next() else {
+                return Err(Error::Shorter { size, records: self.tree.size() });
+            };
+            self.filled = self.tree.append(leaf_hash(&leaf?));
+            self.write_filled()?;
         }
+        Ok(())
+    }
+
+    fn write_filled(&mut self) -> Result<(), Error> {
+        self.files.write_tiles(&self.filled)?;
+        self.filled.clear();
         Ok(())
     }
 }

@@ -27,7 +27,8 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_ledger::tree::{Files, Keeper};
 use sealpost_ledger::{Draft, History, Ledger, Options};
-use sealpost_merkle::{Tree, leaf_hash};
+use sealpost_merkle::Tree;
+use sealpost_merkle::hash::leaf_hash;
 use sealpost_seglog::disk::{Disk, Real};
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_000);
@@ -146,7 +147,7 @@ impl Seen {
                 self.follows(rule);
             }
             self.names.push(name);
-            self.tree.append(leaf_hash(&entry.leaf_bytes));
+            drop(self.tree.append(leaf_hash(&entry.leaf_bytes)));
             let root = self.tree.root().to_string();
             let known = self.roots.entry(index + 1).or_insert_with(|| root.clone());
             assert_eq!(*known, root, "the root over {} records", index + 1);
@@ -178,7 +179,7 @@ fn write(folder: &Path, cycle: &str) {
     let agency: AgencyId = "HK-CED".parse().unwrap();
     let files = Files::at(&folder.join("tree"));
     // What a checkpoint covers must be there.
-    let known_durable = files.checkpoint().unwrap().map_or(0, |signed| signed.checkpoint.size);
+    let known_durable = files.checkpoint().unwrap().map_or(0, |signed| signed.checkpoint.size());
     let options = Options { segment_bytes_max: SEGMENT_BYTES_MAX, known_durable, ..Options::default() };
     let mut random = UnwrapErr(SysRng);
     let place = folder.join("ledger");
@@ -192,7 +193,7 @@ fn write(folder: &Path, cycle: &str) {
             if keeper.advance().unwrap() {
                 let latest = latest.borrow();
                 let checkpoint = &latest.as_ref().unwrap().checkpoint;
-                println!("checkpoint {} {}", checkpoint.size, checkpoint.root);
+                println!("checkpoint {} {}", checkpoint.size(), checkpoint.root());
             }
             std::thread::yield_now();
         }

@@ -14,9 +14,14 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
-use sealpost_ledger::tree::{self, Error, ExportError, Files, Keeper, ProofError, Prover, Signed};
+use sealpost_ledger::tree::{
+    self, Error, ExportError, Files, Keeper, NoteSigner, NoteVerifier, ProofError, Prover, Signed,
+};
 use sealpost_ledger::{Commits, Draft, Ledger, Options, Start};
-use sealpost_merkle::{Tree, leaf_hash, verify_consistency};
+use sealpost_merkle::Tree;
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::proof::verify_consistency;
 use sealpost_seglog::disk::sim::Sim;
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_000);
@@ -71,14 +76,24 @@ fn kept(records: u64) -> (Sim, Ledger, tempfile::TempDir, Signed) {
     (disk, ledger, folder, signed)
 }
 
+/// Another root, signed with the ledger's own key.
+fn of_another_tree(signed: &Signed) -> Signed {
+    let Signed { checkpoint, .. } = signed;
+    let origin = checkpoint.origin().parse().unwrap();
+    let checkpoint =
+        Checkpoint::new(checkpoint.origin(), checkpoint.size(), leaf_hash(b"another tree")).unwrap();
+    Signed { note: checkpoint.sign(&NoteSigner::new(&origin, key())).unwrap(), checkpoint }
+}
+
 #[test]
 fn a_checkpoint_covers_what_is_durable_and_is_signed_once() {
     let (_, ledger, folder, signed) = kept(700);
     let mut tree = Tree::new();
-    ledger.history().leaves(0).for_each(|leaf| tree.append(leaf_hash(&leaf.unwrap())));
-    assert_eq!((signed.checkpoint.size, signed.checkpoint.root), (700, tree.root()));
+    ledger.history().leaves(0).for_each(|leaf| drop(tree.append(leaf_hash(&leaf.unwrap()))));
+    assert_eq!((signed.checkpoint.size(), signed.checkpoint.root()), (700, tree.root()));
     assert!(signed.is_signed_by(key().verifying_key()));
-    assert_eq!(signed.checkpoint.origin, tree::origin(&network(), &agency(), ledger.incarnation()));
+    let origin = tree::origin(&network(), &agency(), ledger.incarnation());
+    assert_eq!(signed.checkpoint.origin(), origin.as_str());
     let stored = fs::read(folder.path().join("checkpoint")).unwrap();
     assert_eq!(Signed::parse(&stored).unwrap(), signed);
 
@@ -86,7 +101,7 @@ fn a_checkpoint_covers_what_is_durable_and_is_signed_once() {
     assert!(!keeper.was_remade() && !keeper.advance().unwrap(), "nothing is new");
     append(&ledger, 1);
     assert!(keeper.advance().unwrap());
-    assert_eq!(latest(&keeper).checkpoint.size, 701);
+    assert_eq!(latest(&keeper).checkpoint.size(), 701);
 }
 
 #[test]
@@ -98,7 +113,25 @@ fn a_record_that_is_not_durable_is_in_no_checkpoint() {
     append(&ledger, 1);
     assert_eq!(ledger.durable(), 10);
     assert!(!keeper.advance().unwrap());
-    assert_eq!(latest(&keeper).checkpoint.size, 10);
+    assert_eq!(latest(&keeper).checkpoint.size(), 10);
+}
+
+#[test]
+fn a_full_tile_that_the_disk_refused_is_written_by_the_next_attempt() {
+    let (_, ledger, folder, _) = kept(200);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    append(&ledger, 100);
+    // A folder in the place of the file keeps it from being written.
+    let in_the_way = folder.path().join("tile/0/000.new");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(matches!(keeper.advance(), Err(Error::Io { .. })));
+    assert_eq!(latest(&keeper).checkpoint.size(), 200);
+    fs::remove_dir(&in_the_way).unwrap();
+    assert!(keeper.advance().unwrap());
+    let signed = latest(&keeper);
+    assert_eq!(signed.checkpoint.size(), 300);
+    let files = Files::at(folder.path());
+    Prover::new(ledger.history(), &files, signed).inclusion(100).unwrap();
 }
 
 #[test]
@@ -132,10 +165,7 @@ fn a_ledger_that_is_shorter_or_other_than_its_checkpoint_is_refused() {
     let foreign = keeper(&short, folder.path()).err().unwrap();
     assert!(matches!(foreign, Error::Shorter { size: 600, records: 1 } | Error::Foreign { .. }), "{foreign}");
 
-    let mut other = signed.clone();
-    other.checkpoint.root = leaf_hash(b"another tree");
-    let verifier = tree::verifier_key(&other.checkpoint.origin, key().verifying_key());
-    other.note = other.checkpoint.sign(&verifier, |text| key().sign(text)).unwrap();
+    let other = of_another_tree(&signed);
     fs::write(folder.path().join("checkpoint"), other.to_bytes()).unwrap();
     let rewritten = keeper(&ledger, folder.path()).err().unwrap();
     assert!(matches!(rewritten, Error::Rewritten { size: 600, .. }), "{rewritten}");
@@ -153,11 +183,11 @@ fn a_new_incarnation_continues_the_tree_under_its_own_name() {
     assert!(keeper.watch().borrow().is_none(), "a checkpoint of the old life speaks for the new one no more");
     assert!(keeper.advance().unwrap());
     let new = latest(&keeper);
-    assert_ne!(new.checkpoint.origin, old.checkpoint.origin);
+    assert_ne!(new.checkpoint.origin(), old.checkpoint.origin());
     let files = Files::at(folder.path());
     let (root, proof) = Prover::new(ledger.history(), &files, new.clone()).consistency(300).unwrap();
-    assert_eq!(root, old.checkpoint.root);
-    verify_consistency(300, &root, 301, &new.checkpoint.root, &proof).unwrap();
+    assert_eq!(root, old.checkpoint.root());
+    verify_consistency(300, &root, 301, &new.checkpoint.root(), &proof).unwrap();
 }
 
 #[test]
@@ -165,12 +195,12 @@ fn proofs_hold_and_refuse_what_is_not_there() {
     let (_, ledger, folder, signed) = kept(600);
     let files = Files::at(folder.path());
     let prover = Prover::new(ledger.history(), &files, signed.clone());
-    let verifier = tree::verifier_key(&signed.checkpoint.origin, key().verifying_key());
-    let holds = |_: &[u8; 32], text: &[u8], by: &[u8; 64]| key().verifying_key().verify(text, by).is_ok();
+    let key = key();
+    let verifier = NoteVerifier::new(&signed.checkpoint.origin().parse().unwrap(), key.verifying_key());
     for index in [0, 255, 256, 511, 512, 599] {
         let (leaf, proof) = prover.inclusion(index).unwrap();
         assert_eq!(leaf, ledger.get(index).unwrap().leaf_bytes);
-        assert_eq!(proof.verify(&leaf, &verifier, &holds).unwrap(), signed.checkpoint);
+        assert_eq!(proof.verify(&leaf_hash(&leaf), &verifier).unwrap(), signed.checkpoint);
     }
     assert!(matches!(prover.inclusion(600), Err(ProofError::Beyond { index: 600, size: 600 })));
     assert!(matches!(prover.consistency(0), Err(ProofError::Nothing)));
@@ -206,8 +236,7 @@ fn an_export_is_complete_and_overwrites_nothing() {
     let again = tree::export(ledger.history(), &signed, &target, &mut |_| {});
     assert!(matches!(again, Err(ExportError::Occupied { .. })));
 
-    let mut other = signed;
-    other.checkpoint.root = leaf_hash(b"another tree");
+    let other = of_another_tree(&signed);
     let refused = tree::export(ledger.history(), &other, &folder.path().join("other"), &mut |_| {});
     assert!(matches!(refused, Err(ExportError::Rewritten { .. })));
     assert!(!folder.path().join("other/checkpoint").exists(), "an export that failed has no checkpoint");

@@ -9,9 +9,7 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::digest::{link_commitment, sha256};
-use sealpost_crypto::dsse::{
-    self, PayloadType, Signer as _, SigningKey, VerifyingKey, sign_statement, verify_statement,
-};
+use sealpost_crypto::dsse::{self, PayloadType, SigningKey, VerifyingKey, sign_statement, verify_statement};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::envelope::{
@@ -24,12 +22,12 @@ use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Received, Record, Sent, Settlement, StoredBody};
 use sealpost_domain::statement::{Accepted, LinkReceipt, Receipt, Signed, Void, VoidReason};
-use sealpost_ledger::tree::{self, Files, Keeper};
+use sealpost_ledger::tree::{self, Files, Keeper, NoteSigner};
 use sealpost_ledger::verify::{
     Claim, Counts, Directories, FaultKind, Judge, Refusal, Report, Signer, verify,
 };
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
-use sealpost_merkle::note::VerifierKey;
+use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_wire::envelope::header_to_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
@@ -120,7 +118,7 @@ impl Judge for Scene {
 
     fn checkpoint(&self, agency: &AgencyId, life: Incarnation, signed: &tree::Signed) -> Result<(), Refusal> {
         let expected = tree::origin(&network(), agency, life);
-        let held = signed.checkpoint.origin == expected
+        let held = signed.checkpoint.origin() == expected.as_str()
             && signed.is_signed_by(self.key(agency.as_str()).verifying_key());
         if held { Ok(()) } else { Err("not signed".into()) }
     }
@@ -448,22 +446,22 @@ fn a_flipped_bit_is_named_with_its_record() {
 /// A keeper over the ledger, its folder, and the checkpoint that it signed over `records` records.
 fn checkpointed(scene: &Arc<Scene>, ledger: &Ledger, records: u64, folder: &Path) -> tree::Signed {
     drop(ledger.enqueue((1..records).map(|_| note("before")).collect()).unwrap());
-    let signer = Arc::new(OwnKey(Arc::clone(scene)));
+    let signer = Arc::new(KeyOf(OWN, Arc::clone(scene)));
     let history = ledger.history().clone();
     let mut keeper = Keeper::open(Files::at(folder), history, signer, &network(), &agency(OWN)).unwrap();
     assert!(keeper.advance().unwrap());
     keeper.watch().borrow().clone().unwrap()
 }
 
-struct OwnKey(Arc<Scene>);
+struct KeyOf(&'static str, Arc<Scene>);
 
-impl dsse::Signer for OwnKey {
+impl dsse::Signer for KeyOf {
     fn verifying_key(&self) -> &VerifyingKey {
-        self.0.key(OWN).verifying_key()
+        self.1.key(self.0).verifying_key()
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], dsse::SignError> {
-        dsse::Signer::sign(self.0.key(OWN), message)
+        self.1.key(self.0).sign(message)
     }
 }
 
@@ -477,7 +475,7 @@ fn the_tree_and_the_checkpoints_over_it_are_verified() {
     let ledger = ledger(&Sim::new());
     let early = checkpointed(&scene, &ledger, 300, folder.path());
     let later = checkpointed(&scene, &ledger, 400, folder.path());
-    assert_eq!((early.checkpoint.size, later.checkpoint.size), (300, 699));
+    assert_eq!((early.checkpoint.size(), later.checkpoint.size()), (300, 699));
     drop(ledger.enqueue(vec![note("not covered yet")]).unwrap());
     let claim = |name: &str, signed: &tree::Signed| Claim { name: name.into(), signed: signed.clone() };
     let claims = [claim("the later one", &later), claim("the early one", &early)];
@@ -489,9 +487,9 @@ fn the_tree_and_the_checkpoints_over_it_are_verified() {
 
     let faulty = |claim: Claim| looked_at(&scene, &ledger, &[claim], &stored).fault.unwrap();
     let mut other_root = early.clone();
-    other_root.checkpoint.root = later.checkpoint.root;
+    other_root.checkpoint = says(&early, 300, &later);
     let mut beyond = later.clone();
-    beyond.checkpoint.size += 2;
+    beyond.checkpoint = says(&later, 701, &later);
     let found = faulty(claim("of another tree", &other_root));
     assert!(matches!((found.index, &found.kind), (299, FaultKind::Root { size: 300, .. })), "{}", found.kind);
     let found = faulty(claim("beyond the end", &beyond));
@@ -502,8 +500,9 @@ fn the_tree_and_the_checkpoints_over_it_are_verified() {
     );
 
     let mut forged = early.clone();
-    forged.note =
-        early.checkpoint.sign(&verifier_of(PEER, &early, &scene), |text| scene.key(PEER).sign(text)).unwrap();
+    let stranger = Arc::new(KeyOf(PEER, Arc::clone(&scene)));
+    let origin = early.checkpoint.origin().parse().unwrap();
+    forged.note = early.checkpoint.sign(&NoteSigner::new(&origin, stranger)).unwrap();
     let found = faulty(claim("signed by a stranger", &forged));
     assert!(matches!((found.index, &found.kind), (299, FaultKind::Checkpoint { .. })), "{}", found.kind);
 
@@ -523,8 +522,9 @@ fn the_tree_and_the_checkpoints_over_it_are_verified() {
     assert_eq!((report.fault.is_none(), report.counts.tiles_missing), (true, 1));
 }
 
-fn verifier_of(name: &str, signed: &tree::Signed, scene: &Scene) -> VerifierKey {
-    tree::verifier_key(&signed.checkpoint.origin, scene.key(name).verifying_key())
+/// What the ledger of one checkpoint would say with another size and the root of another.
+fn says(of: &tree::Signed, size: u64, other: &tree::Signed) -> Checkpoint {
+    Checkpoint::new(of.checkpoint.origin(), size, other.checkpoint.root()).unwrap()
 }
 
 #[test]

@@ -1,35 +1,64 @@
-//! Cosignatures, as C2SP tlog-cosignature defines their first version: somebody else's signature that a checkpoint was
-//! seen, and that it continues every one of that log seen before, at a time.
+//! Cosignatures: a peer's word that at some time it saw a log stand at this checkpoint. C2SP `tlog-cosignature`, the
+//! Ed25519 form.
+//!
+//! Whoever cosigns has verified before that the checkpoint follows from the last one it cosigned; that is not done
+//! here. The signature does not cover the name of the cosigner, so one key must not serve under two names.
 
-use crate::note::{Ed25519, KeyKind, Note, VerifierKey};
+use crate::checkpoint::{self, Checkpoint};
+use crate::key::KeyType;
+use crate::note::{self, Note, SIGNATURE_LENGTH, SignError, Signature, Signer, Verifier, expect_type};
 
-/// Bytes of a cosignature: the time, eight bytes, and the signature.
-const BYTES: usize = 8 + 64;
+/// The greatest time that a cosignature can carry, in seconds of Unix time.
+pub const TIME_MAX: u64 = i64::MAX as u64;
 
-/// What a cosigner signs: the time in seconds since 1970, and the whole text of the checkpoint.
-pub fn message(text: &str, time: u64) -> Vec<u8> {
-    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+/// Why a checkpoint was not cosigned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error<E: std::error::Error + 'static> {
+    /// The note holds no checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::Error),
+    /// The note could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError<E>),
+    /// The time is too late.
+    #[error("a cosignature's time is at most {TIME_MAX} seconds, not {time}")]
+    Time {
+        /// The time asked for.
+        time: u64,
+    },
 }
 
-/// Adds a cosignature to a checkpoint, made by whoever holds the private half of `key`.
-pub fn cosign<E>(
-    note: &mut Note,
-    key: &VerifierKey,
-    time: u64,
-    sign: impl FnOnce(&[u8]) -> Result<[u8; 64], E>,
-) -> Result<(), E> {
-    debug_assert_eq!(key.kind(), KeyKind::CosignatureV1);
-    let signature = sign(&message(note.text(), time))?;
-    note.add(key.signature(&[&time.to_be_bytes()[..], &signature].concat()));
-    Ok(())
+/// Adds a cosignature with this time, in seconds of Unix time, to a note that holds a checkpoint. An earlier one by the
+/// same key goes.
+pub fn cosign<S: Signer + ?Sized>(note: &mut Note, signer: &S, time: u64) -> Result<(), Error<S::Error>> {
+    let key = signer.key();
+    expect_type(key, KeyType::CosignatureV1).map_err(SignError::from)?;
+    note.text().parse::<Checkpoint>()?;
+    if time > TIME_MAX {
+        return Err(Error::Time { time });
+    }
+    let signed = signer
+        .sign(&message(note, time))
+        .map_err(|source| SignError::Signer { name: key.name().clone(), source })?;
+    let bytes = [time.to_be_bytes().as_slice(), &signed].concat();
+    Ok(note.add(Signature::by(key, bytes)).map_err(SignError::from)?)
 }
 
-/// When this key cosigned the checkpoint, in seconds since 1970: the latest time whose signature holds.
-pub fn cosigned_at(note: &Note, key: &VerifierKey, rule: &impl Ed25519) -> Option<u64> {
-    let times = note.by(key).filter_map(|bytes| {
-        let (time, signature) = <&[u8; BYTES]>::try_from(bytes).ok()?.split_first_chunk::<8>()?;
-        let (time, signature) = (u64::from_be_bytes(*time), signature.try_into().ok()?);
-        rule.holds(key.key(), &message(note.text(), time), signature).then_some(time)
-    });
-    if key.kind() == KeyKind::CosignatureV1 { times.max() } else { None }
+/// Verifies the cosignature by this key, and returns its time in seconds of Unix time; of several the latest.
+pub fn verify(note: &Note, cosigner: &(impl Verifier + ?Sized)) -> Result<u64, note::Error> {
+    let key = cosigner.key();
+    expect_type(key, KeyType::CosignatureV1)?;
+    let times = note.verify_each(key, |bytes| {
+        let (time, signature) = bytes.split_first_chunk()?;
+        let signature: &[u8; SIGNATURE_LENGTH] = signature.try_into().ok()?;
+        let time = u64::from_be_bytes(*time);
+        let holds = time <= TIME_MAX && cosigner.verify(&message(note, time), signature);
+        holds.then_some(time)
+    })?;
+    Ok(times.into_iter().max().unwrap_or_default())
+}
+
+/// What is signed: a header that no other signature begins with, the time, and the note's text.
+fn message(note: &Note, time: u64) -> Vec<u8> {
+    format!("cosignature/v1\ntime {time}\n{}", note.text()).into_bytes()
 }

@@ -1,28 +1,35 @@
-//! A tamper-evident tree over leaves, as RFC 6962 section 2.1 and the C2SP documents tlog-tiles, signed-note,
-//! tlog-checkpoint, tlog-cosignature and tlog-proof define it, so that others can check it with their own tools.
+//! The tree over a ledger's leaves, and what is signed about it.
 //!
-//! * [`Tree`] grows leaf by leaf in memory of a few kilobytes and gives out tiles as they fill.
-//! * [`Trusted`] reads a stored tree and believes a tile only where it leads to a known root.
-//! * [`inclusion`] and [`consistency`] make proofs; [`verify_inclusion`] and [`verify_consistency`] check them.
-//! * [`note`], [`checkpoint`], [`cosignature`] and [`TlogProof`] are the texts that carry them.
+//! The tree is that of [RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1); everything written
+//! down follows the [C2SP](https://c2sp.org) specifications byte for byte, so that tools that we did not write can check
+//! a ledger of ours: `tlog-tiles`, `signed-note`, `tlog-checkpoint`, `tlog-cosignature` and `tlog-proof`.
 //!
-//! Pure: whoever signs or verifies is passed in. Never here: disks, clocks, keys.
+//! * [`tree`] appends leaves and gives the tiles to write; [`prove`] makes proofs from tiles, [`proof`] checks them.
+//! * [`trusted`] reads tiles of a stranger, and hands out none that is not bound to the root.
+//! * [`note`], [`checkpoint`], [`cosignature`] and [`tlog_proof`] are the signed texts; [`key`] names the keys.
+//!
+//! Whatever is parsed or verified here may come from an enemy: no input panics, and every size is bounded. This crate
+//! knows no disk, no clock, no key file and no signature algorithm: [`read::Tiles`], [`note::Signer`],
+//! [`note::Verifier`] and the time are passed in.
 
 pub mod checkpoint;
 pub mod cosignature;
-mod hash;
+mod edge;
+pub mod hash;
+pub mod key;
 pub mod note;
-mod proof;
-mod tile;
-mod tlog_proof;
-mod tree;
-mod trusted;
-mod verify;
+pub mod proof;
+pub mod prove;
+pub mod read;
+pub mod tile;
+pub mod tlog_proof;
+pub mod tree;
+pub mod trusted;
 
-pub use hash::{HASH_BYTES, Hash, leaf_hash, node_hash};
-pub use proof::{consistency, inclusion, root};
-pub use tile::{Tile, Tiles};
-pub use tlog_proof::{ProofError, TlogProof};
-pub use tree::{ResumeError, Tree};
-pub use trusted::{TileError, Trusted};
-pub use verify::{VerifyError, verify_consistency, verify_inclusion};
+pub use hash::Hash;
+pub use tile::Tile;
+pub use tree::Tree;
+pub use trusted::Trusted;
+
+/// The greatest size of a tree: what a signed 64-bit integer holds, as other programs use one for it.
+pub const SIZE_MAX: u64 = i64::MAX as u64;

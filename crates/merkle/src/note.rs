@@ -1,293 +1,315 @@
-//! Signed notes, as C2SP signed-note defines them: a text, a blank line, and lines of signatures by named keys.
+//! Signed notes: a text and, below an empty line, who signed it. C2SP `signed-note`.
 //!
-//! ```text
-//! the text, of any number of lines
-//!
-//! — example.org/log Az3grlgtzPICa5OS8npVmf1…
-//! ```
-//!
-//! The bytes of a signature line are the key's id, four bytes, and the signature. Lines of keys that nobody knows are
-//! kept, and mean nothing.
+//! A note that was parsed is well formed and has one textual form; nothing is verified yet, and its text must not be
+//! acted upon before [`Note::verify`] or what is built on it. Signatures by keys that nobody here knows are kept and
+//! ignored. No signature is computed here: [`Signer`] and [`Verifier`] do that.
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER};
-use sha2::{Digest, Sha256};
+use data_encoding::BASE64;
 
-/// The longest note that is read.
-pub const NOTE_BYTES_MAX: usize = 64 << 10;
-/// The most signatures of a note.
-pub const SIGNATURES_MAX: usize = 64;
-const DASH: &str = "\u{2014} ";
+use crate::key::{KeyId, KeyName, KeyType, VerifierKey};
 
-/// The name of a key, and of the log whose checkpoints it signs: not empty, without white space and plus signs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyName(String);
+/// The most bytes that a note may have. Sixteen of the longest post-quantum signatures, which every reader has to take,
+/// need less than half of it.
+pub const BYTES_MAX: usize = 256 * 1024;
 
-/// What a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyKind {
-    /// The text of notes: Ed25519, type 0x01.
-    Note,
-    /// Cosignatures of checkpoints with their time: Ed25519, type 0x04.
-    CosignatureV1,
+/// The most signatures that a note may carry.
+pub const SIGNATURES_MAX: usize = 100;
+
+/// The length of an Ed25519 signature in bytes.
+pub const SIGNATURE_LENGTH: usize = 64;
+
+/// Whoever signs with one key.
+pub trait Signer {
+    /// Why a signature could not be made.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// The public half of the key.
+    fn key(&self) -> &VerifierKey;
+
+    /// The Ed25519 signature over exactly these bytes.
+    fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], Self::Error>;
 }
 
-/// A public key that verifies notes. Written `name+id+base64(type ‖ key)`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct VerifierKey {
-    name: KeyName,
-    kind: KeyKind,
-    key: [u8; 32],
+/// Whoever verifies with one public key that is trusted.
+pub trait Verifier {
+    /// The key.
+    fn key(&self) -> &VerifierKey;
+
+    /// Whether the Ed25519 signature over exactly these bytes is by this key.
+    fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool;
 }
 
-/// The rule by which Ed25519 signatures are accepted, passed in: key, message, signature.
-pub trait Ed25519 {
-    /// Whether the signature holds.
-    fn holds(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool;
-}
+impl<V: Verifier + ?Sized> Verifier for &V {
+    fn key(&self) -> &VerifierKey {
+        (**self).key()
+    }
 
-impl<F: Fn(&[u8; 32], &[u8], &[u8; 64]) -> bool> Ed25519 for F {
-    fn holds(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-        self(key, message, signature)
+    fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool {
+        (**self).verify(message, signature)
     }
 }
 
-/// A note, taken apart. Nothing is said about its signatures.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A text with its signatures. As text it is what is stored and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     text: String,
     signatures: Vec<Signature>,
 }
 
-/// A line under a note.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One signature line. It says who claims to have signed; the bytes mean what the type of that key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     name: KeyName,
-    key_id: [u8; 4],
+    id: KeyId,
     bytes: Vec<u8>,
 }
 
-/// Why something is no signed note, or no key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// What is not a note, or is not signed as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Longer than any note that is read.
-    #[error("a note of {found} bytes, allowed are {NOTE_BYTES_MAX}")]
-    TooLong {
-        /// How many it has.
-        found: usize,
+    /// The note is too long.
+    #[error("a note has at most {BYTES_MAX} bytes, not {bytes}")]
+    Size {
+        /// How many bytes it has.
+        bytes: usize,
     },
-    /// It holds a control character other than the line feed.
-    #[error("the note holds the control character {found:?}")]
+    /// The note is no text.
+    #[error("a note is UTF-8, and byte {at} is not")]
+    Encoding {
+        /// Where the first bad byte is.
+        at: usize,
+    },
+    /// A control character other than newline.
+    #[error("a note has no control characters but newlines, and byte {at} is {byte:#04x}")]
     Control {
-        /// Which one.
-        found: char,
+        /// Where the first one is.
+        at: usize,
+        /// The byte.
+        byte: u8,
     },
-    /// There is no text that ends with a line feed, blank line, signatures.
-    #[error("the note is not a text, a blank line and signatures, each line with its end")]
-    Shape,
-    /// A line under the text is no signature.
-    #[error("line {line} of the signatures is not `\u{2014} name base64`")]
-    Signature {
+    /// The text has no end.
+    #[error("the text of a note ends with a newline")]
+    Text,
+    /// Nothing stands below the text.
+    #[error("a note is a text, an empty line and one or more signature lines that all end with a newline")]
+    Form,
+    /// A line is none of a signature.
+    #[error("signature line {line} is not: em dash, name, base64 of a key id and a signature")]
+    Line {
         /// Which one, from 1.
         line: usize,
     },
-    /// More signatures than are read.
-    #[error("more than {SIGNATURES_MAX} signatures")]
-    TooManySignatures,
-    /// What should be a name is none.
-    #[error("`{found}` is no name of a key: expected are characters without white space and plus signs")]
-    Name {
-        /// What is there.
-        found: String,
+    /// Too many signatures.
+    #[error("a note has at most {SIGNATURES_MAX} signatures")]
+    Signatures,
+    /// The key is for something else.
+    #[error("key {name} is of type {found:?}, where {expected:?} is needed")]
+    KeyType {
+        /// The key's name.
+        name: KeyName,
+        /// The type that it has.
+        found: KeyType,
+        /// The type that is needed.
+        expected: KeyType,
     },
-    /// What should be a key is none.
-    #[error("no verifier key: expected `name+id+base64` of an Ed25519 key whose id fits")]
-    Key,
+    /// The key did not sign.
+    #[error("the note has no signature by {name}+{id}")]
+    Unsigned {
+        /// The key's name.
+        name: KeyName,
+        /// The key's identifier.
+        id: KeyId,
+    },
+    /// The key's signature is false.
+    #[error("the signature by {name}+{id} does not hold")]
+    Invalid {
+        /// The key's name.
+        name: KeyName,
+        /// The key's identifier.
+        id: KeyId,
+    },
 }
 
-impl KeyName {
-    /// A name from its text.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let fits =
-            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+');
-        if fits { Ok(Self(text.to_owned())) } else { Err(Error::Name { found: text.to_owned() }) }
-    }
-
-    /// Its text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl KeyKind {
-    const fn tag(self) -> u8 {
-        match self {
-            Self::Note => 0x01,
-            Self::CosignatureV1 => 0x04,
-        }
-    }
-}
-
-impl VerifierKey {
-    /// An Ed25519 public key under a name.
-    pub fn new(name: KeyName, kind: KeyKind, key: [u8; 32]) -> Self {
-        Self { name, kind, key }
-    }
-
-    /// Reads `name+id+base64`; the id must be that of name and key.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut parts = text.trim_end().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Error::Key);
-        };
-        let bytes = BASE64.decode(key.as_bytes()).map_err(|_| Error::Key)?;
-        let (&tag, key) = bytes.split_first().ok_or(Error::Key)?;
-        let kinds = [KeyKind::Note, KeyKind::CosignatureV1];
-        let kind = kinds.into_iter().find(|kind| kind.tag() == tag).ok_or(Error::Key)?;
-        let key = Self { name: KeyName::parse(name)?, kind, key: key.try_into().map_err(|_| Error::Key)? };
-        if HEXLOWER.encode(&key.id()) == id { Ok(key) } else { Err(Error::Key) }
-    }
-
-    /// Whose key.
-    pub fn name(&self) -> &KeyName {
-        &self.name
-    }
-
-    /// What it signs.
-    pub fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
-    /// The raw key.
-    pub fn key(&self) -> &[u8; 32] {
-        &self.key
-    }
-
-    /// The first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key).
-    pub fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new()
-            .chain_update(self.name.0.as_bytes())
-            .chain_update([b'\n', self.kind.tag()])
-            .chain_update(self.key)
-            .finalize();
-        [hash[0], hash[1], hash[2], hash[3]]
-    }
-
-    /// A line with these bytes by this key.
-    pub(crate) fn signature(&self, bytes: &[u8]) -> Signature {
-        Signature { name: self.name.clone(), key_id: self.id(), bytes: bytes.to_vec() }
-    }
-}
-
-impl fmt::Display for VerifierKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[self.kind.tag()][..], &self.key].concat();
-        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id()), BASE64.encode(&key))
-    }
+/// Why a note could not be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError<E: std::error::Error + 'static> {
+    /// The note, the key or the time does not fit.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// The signer failed.
+    #[error("the key {name} cannot sign")]
+    Signer {
+        /// The key's name.
+        name: KeyName,
+        /// Why.
+        source: E,
+    },
 }
 
 impl Note {
-    /// A note without signatures. The text ends with a line feed and holds no other control character.
-    pub fn new(text: String) -> Result<Self, Error> {
-        check_characters(&text)?;
-        if text.ends_with('\n') { Ok(Self { text, signatures: Vec::new() }) } else { Err(Error::Shape) }
+    /// The note with this text, which ends with a newline, and no signature yet.
+    pub fn unsigned(text: &str) -> Result<Self, Error> {
+        check_characters(text)?;
+        if !text.ends_with('\n') {
+            return Err(Error::Text);
+        }
+        Ok(Self { text: text.to_owned(), signatures: Vec::new() })
     }
 
-    /// Takes a signed note apart.
-    pub fn parse(note: &str) -> Result<Self, Error> {
-        check_characters(note)?;
-        // The text may hold blank lines: the last one before a signature ends it.
-        let end = note.rfind(&format!("\n\n{DASH}")).ok_or(Error::Shape)?;
-        let (text, lines) = (&note[..=end], &note[end + 2..]);
-        let lines = lines.strip_suffix('\n').ok_or(Error::Shape)?;
-        let mut signatures = Vec::new();
+    /// Reads a note. Its signatures are not verified.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > BYTES_MAX {
+            return Err(Error::Size { bytes: bytes.len() });
+        }
+        let note = str::from_utf8(bytes).map_err(|error| Error::Encoding { at: error.valid_up_to() })?;
+        // The text may have empty lines of its own: the last one divides.
+        let divide = note.rfind("\n\n").ok_or(Error::Form)?;
+        let mut parsed = Self::unsigned(&note[..=divide])?;
+        let lines = note[divide + 2..].strip_suffix('\n').ok_or(Error::Form)?;
+        check_characters(lines)?;
         for (line, text) in (1..).zip(lines.split('\n')) {
             if line > SIGNATURES_MAX {
-                return Err(Error::TooManySignatures);
+                return Err(Error::Signatures);
             }
-            signatures.push(Signature::parse(text).ok_or(Error::Signature { line })?);
+            parsed.signatures.push(Signature::parse(text).ok_or(Error::Line { line })?);
         }
-        Ok(Self { text: text.to_owned(), signatures })
+        Ok(parsed)
     }
 
-    /// The text, with the line feed at its end: what is signed.
+    /// The text, with its last newline.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The lines under it.
+    /// The signatures in their order, verified or not.
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
     }
 
-    /// Adds a signature over the text, made by whoever holds the private half of `key`.
-    pub fn sign<E>(
-        &mut self,
-        key: &VerifierKey,
-        sign: impl FnOnce(&[u8]) -> Result<[u8; 64], E>,
-    ) -> Result<(), E> {
-        let signature = sign(self.text.as_bytes())?;
-        self.add(key.signature(&signature));
-        Ok(())
-    }
-
-    /// Adds a line.
-    pub(crate) fn add(&mut self, signature: Signature) {
-        self.signatures.push(signature);
-    }
-
-    /// Whether this key signed the text.
-    pub fn is_signed_by(&self, key: &VerifierKey, rule: &impl Ed25519) -> bool {
-        key.kind == KeyKind::Note
-            && self.by(key).any(|bytes| {
-                bytes.try_into().is_ok_and(|signature| rule.holds(&key.key, self.text.as_bytes(), signature))
-            })
-    }
-
-    /// The bytes of the signatures that claim to be of this key.
-    pub(crate) fn by<'a>(&'a self, key: &'a VerifierKey) -> impl Iterator<Item = &'a [u8]> {
-        let id = key.id();
-        let claims = move |signature: &&Signature| signature.name == key.name && signature.key_id == id;
-        self.signatures.iter().filter(claims).map(|signature| signature.bytes.as_slice())
-    }
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.text)?;
-        for Signature { name, key_id, bytes } in &self.signatures {
-            writeln!(f, "{DASH}{name} {}", BASE64.encode(&[key_id, bytes.as_slice()].concat()))?;
+    /// Adds a signature at the end. An earlier one by the same name and key id goes.
+    pub fn add(&mut self, signature: Signature) -> Result<(), Error> {
+        let others = |other: &Signature| (&other.name, other.id) != (&signature.name, signature.id);
+        let kept: Vec<_> = self.signatures.iter().filter(|other| others(other)).cloned().collect();
+        let bytes = kept.iter().map(Signature::line_length).sum::<usize>();
+        let bytes = self.text.len() + 1 + bytes + signature.line_length();
+        if kept.len() >= SIGNATURES_MAX {
+            return Err(Error::Signatures);
         }
+        if bytes > BYTES_MAX {
+            return Err(Error::Size { bytes });
+        }
+        self.signatures = kept;
+        self.signatures.push(signature);
         Ok(())
+    }
+
+    /// Signs the text with a key of type [`KeyType::Ed25519`].
+    pub fn sign<S: Signer + ?Sized>(&mut self, signer: &S) -> Result<(), SignError<S::Error>> {
+        let key = signer.key();
+        expect_type(key, KeyType::Ed25519)?;
+        let signed = signer
+            .sign(self.text.as_bytes())
+            .map_err(|source| SignError::Signer { name: key.name().clone(), source })?;
+        Ok(self.add(Signature::by(key, signed.to_vec()))?)
+    }
+
+    /// Verifies that a key of type [`KeyType::Ed25519`] signed the text.
+    pub fn verify(&self, verifier: &(impl Verifier + ?Sized)) -> Result<(), Error> {
+        let key = verifier.key();
+        expect_type(key, KeyType::Ed25519)?;
+        self.verify_each(key, |bytes| {
+            let signature = bytes.try_into().ok()?;
+            verifier.verify(self.text.as_bytes(), signature).then_some(())
+        })
+        .map(drop)
+    }
+
+    /// Verifies every signature by this key: one at least, and a false one spoils the note. Returns what `verify` gave for
+    /// each.
+    pub(crate) fn verify_each<R>(
+        &self,
+        key: &VerifierKey,
+        verify: impl Fn(&[u8]) -> Option<R>,
+    ) -> Result<Vec<R>, Error> {
+        let id = key.id();
+        let results: Option<Vec<R>> = self
+            .signatures
+            .iter()
+            .filter(|signature| signature.name == *key.name() && signature.id == id)
+            .map(|signature| verify(&signature.bytes))
+            .collect();
+        match results {
+            None => Err(Error::Invalid { name: key.name().clone(), id }),
+            Some(results) if results.is_empty() => Err(Error::Unsigned { name: key.name().clone(), id }),
+            Some(results) => Ok(results),
+        }
     }
 }
 
 impl Signature {
-    /// Whose key is said to have made it.
-    pub fn name(&self) -> &KeyName {
-        &self.name
+    /// The signature by this key, in the form that its type has.
+    pub(crate) fn by(key: &VerifierKey, bytes: Vec<u8>) -> Self {
+        Self { name: key.name().clone(), id: key.id(), bytes }
     }
 
     fn parse(line: &str) -> Option<Self> {
-        let (name, bytes) = line.strip_prefix(DASH)?.split_once(' ')?;
-        let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
-        let (key_id, bytes) = bytes.split_first_chunk::<4>()?;
-        let name = KeyName::parse(name).ok()?;
-        (!bytes.is_empty()).then(|| Self { name, key_id: *key_id, bytes: bytes.to_vec() })
+        let (name, base64) = line.strip_prefix("— ")?.split_once(' ')?;
+        let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+        let (id, signature) = bytes.split_first_chunk()?;
+        let signature =
+            Self { name: name.parse().ok()?, id: KeyId::from_bytes(*id), bytes: signature.to_vec() };
+        (!signature.bytes.is_empty()).then_some(signature)
+    }
+
+    /// The name of the key.
+    pub const fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The identifier of the key.
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The signature's bytes without the key's identifier.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn line_length(&self) -> usize {
+        "— ".len() + self.name.as_str().len() + 1 + BASE64.encode_len(4 + self.bytes.len()) + 1
     }
 }
 
-fn check_characters(text: &str) -> Result<(), Error> {
-    if text.len() > NOTE_BYTES_MAX {
-        return Err(Error::TooLong { found: text.len() });
+impl fmt::Display for Note {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|signature| writeln!(formatter, "{signature}"))
     }
-    let control = text.chars().find(|c| *c < ' ' && *c != '\n');
-    control.map_or(Ok(()), |found| Err(Error::Control { found }))
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [self.id.as_bytes(), self.bytes.as_slice()].concat();
+        write!(formatter, "— {} {}", self.name, BASE64.encode_display(&bytes))
+    }
+}
+
+/// Refuses a key that is for something else.
+pub(crate) fn expect_type(key: &VerifierKey, expected: KeyType) -> Result<(), Error> {
+    let found = key.key_type();
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::KeyType { name: key.name().clone(), found, expected })
+}
+
+fn check_characters(text: &str) -> Result<(), Error> {
+    if text.len() > BYTES_MAX {
+        return Err(Error::Size { bytes: text.len() });
+    }
+    let control = text.bytes().zip(0..).find(|&(byte, _)| byte < b' ' && byte != b'\n');
+    control.map_or(Ok(()), |(byte, at)| Err(Error::Control { at, byte }))
 }

@@ -1,131 +1,206 @@
-//! Tiles: how C2SP tlog-tiles cuts a tree into files.
+//! Tiles: the tree as files of up to 256 neighbouring hashes, named as C2SP `tlog-tiles` names them.
 //!
-//! A tile of level L holds up to 256 hashes of complete subtrees with 256^L leaves each, from left to right. A full tile
-//! never changes; the last one of each level may be partial.
+//! Entry `i` of the tile `n` at level `l` is the root over the `256^l` leaves from `(256 n + i) 256^l` on. A tile is
+//! full, or the last of its level and then partial. A tile that exists lies in some tree of at most [`SIZE_MAX`]
+//! leaves, so that arithmetic on it never overflows.
 
-use std::fmt::Write as _;
+use std::fmt;
+use std::str::FromStr;
 
-/// Where a tile belongs, and how many hashes it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use crate::SIZE_MAX;
+use crate::hash::LENGTH;
+
+/// How many hashes a full tile has.
+pub const WIDTH: u16 = 256;
+
+/// How many levels a tree of [`SIZE_MAX`] leaves has.
+pub(crate) const LEVELS: u8 = 8;
+
+/// Which hashes of which tree level a tile holds. As text it is the path of its file, such as
+/// `tile/1/x001/x234/067.p/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tile {
     level: u8,
     index: u64,
-    width: usize,
+    width: u16,
 }
 
-/// Where stored tiles come from. Nothing that it gives is believed unchecked.
-pub trait Tiles {
-    /// Why a tile is not given.
-    type Error: std::error::Error + Send + Sync + 'static;
+/// The file that holds the leaves themselves under one tile of level 0: `tile/entries/…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bundle(Tile);
 
-    /// The bytes of the tile: as many hashes as it is wide. Where a wider tile took the place of a partial one, its
-    /// beginning is the partial one.
-    fn tile(&self, tile: Tile) -> Result<Vec<u8>, Self::Error>;
+/// What is not a tile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A tile holds at least one hash and at most 256.
+    #[error("a tile is 1 to {WIDTH} hashes wide, not {width}")]
+    Width {
+        /// The width asked for.
+        width: u16,
+    },
+    /// No tree that is small enough has this tile.
+    #[error("tile {index} of level {level} lies beyond every tree of at most {SIZE_MAX} leaves")]
+    Beyond {
+        /// The level asked for.
+        level: u8,
+        /// The index asked for.
+        index: u64,
+    },
+    /// The path is not the one that a tile is stored under.
+    #[error("{path:?} is no path of a tile")]
+    Path {
+        /// The path, cut after 64 characters.
+        path: String,
+    },
 }
 
 impl Tile {
-    /// Hashes in a full tile.
-    pub const WIDTH: usize = 256;
-    /// A tree of 2^64 leaves has eight levels of tiles.
-    pub const LEVELS: u8 = 8;
-
-    /// The tile at a place; `None` for a level or a width that no tile has.
-    pub fn new(level: u8, index: u64, width: usize) -> Option<Self> {
-        let fits = level < Self::LEVELS && (1..=Self::WIDTH).contains(&width);
-        fits.then_some(Self { level, index, width })
+    /// The tile `index` of `level` with `width` hashes.
+    pub fn new(level: u8, index: u64, width: u16) -> Result<Self, Error> {
+        if !(1..=WIDTH).contains(&width) {
+            return Err(Error::Width { width });
+        }
+        let beyond = Error::Beyond { level, index };
+        if level >= LEVELS {
+            return Err(beyond);
+        }
+        let entries = index.checked_mul(WIDTH.into()).and_then(|first| first.checked_add(width.into()));
+        match entries {
+            Some(entries) if entries <= entries_of(level, SIZE_MAX) => Ok(Self { level, index, width }),
+            _ => Err(beyond),
+        }
     }
 
-    pub(crate) const fn full_at(level: u8, index: u64) -> Self {
-        Self { level, index, width: Self::WIDTH }
+    /// The tile `index` of `level` as a tree of `size` leaves has it, if it has one.
+    pub fn of_tree(level: u8, index: u64, size: u64) -> Option<Self> {
+        if level >= LEVELS || size > SIZE_MAX {
+            return None;
+        }
+        let rest = entries_of(level, size).checked_sub(index.checked_mul(WIDTH.into())?)?;
+        let width = u16::try_from(rest.min(WIDTH.into())).ok()?;
+        (width > 0).then_some(Self { level, index, width })
     }
 
-    /// The partial tile on the right edge of a tree of this size, if that level has one.
+    /// The tile that the tree of `size` leaves has at the right end of `level`, if that tile is partial.
     pub(crate) fn edge(level: u8, size: u64) -> Option<Self> {
-        let hashes = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
-        Self::new(level, hashes >> 8, usize::try_from(hashes & 0xff).ok()?)
+        Self::of_tree(level, full_tiles(level, size), size)
     }
 
-    /// The tile of leaf hashes that ends before leaf `end`; the first one for 0.
-    pub fn ending_at(end: u64) -> Self {
-        let last = end.saturating_sub(1);
-        let width = usize::try_from(last % Self::WIDTH as u64).unwrap_or_default() + 1;
-        Self { level: 0, index: last / Self::WIDTH as u64, width }
+    /// Every tile of the tree of `size` leaves, level by level from the leaves, in the order of their indexes. A tree
+    /// of more than [`SIZE_MAX`] leaves has none.
+    pub fn all(size: u64) -> impl Iterator<Item = Self> {
+        (0..LEVELS).flat_map(move |level| (0..).map_while(move |index| Self::of_tree(level, index, size)))
     }
 
-    /// Its level, from 0 for leaf hashes.
-    pub fn level(&self) -> u8 {
+    /// The level, from 0 at the leaves to 7.
+    pub const fn level(self) -> u8 {
         self.level
     }
 
-    /// Its place in the level, from 0.
-    pub fn index(&self) -> u64 {
+    /// The index within the level.
+    pub const fn index(self) -> u64 {
         self.index
     }
 
-    /// How many hashes it has.
-    pub fn width(&self) -> usize {
+    /// How many hashes it holds, from 1 to 256.
+    pub const fn width(self) -> u16 {
         self.width
     }
 
-    /// Whether it has all of its hashes, and so never changes.
-    pub fn is_full(&self) -> bool {
-        self.width == Self::WIDTH
+    /// Whether it holds fewer than 256 hashes.
+    pub const fn is_partial(self) -> bool {
+        self.width < WIDTH
     }
 
-    /// The full tile at this place.
-    #[must_use]
-    pub fn full(self) -> Self {
-        Self { width: Self::WIDTH, ..self }
+    /// How many bytes it has.
+    pub const fn byte_length(self) -> usize {
+        self.width as usize * LENGTH
     }
 
-    /// Its path: `tile/<level>/<index>`, then `.p/<width>` for a partial one.
-    pub fn path(&self) -> String {
-        self.path_in(&self.level.to_string())
-    }
-
-    /// The path of the entries whose hashes this tile of level 0 has: `tile/entries/<index>[.p/<width>]`.
-    pub fn entries_path(&self) -> String {
-        self.path_in("entries")
-    }
-
-    /// Three digits at a time, all groups but the last with an `x`: 1234067 is `x001/x234/067`.
-    fn path_in(&self, folder: &str) -> String {
-        let mut groups = vec![format!("{:03}", self.index % 1000)];
-        let mut rest = self.index / 1000;
-        while rest > 0 {
-            groups.push(format!("x{:03}", rest % 1000));
-            rest /= 1000;
-        }
-        groups.reverse();
-        let mut path = format!("tile/{folder}/{}", groups.join("/"));
-        if !self.is_full() {
-            // Writing to a string does not fail.
-            let _ = write!(path, ".p/{}", self.width);
-        }
-        path
+    /// The file with the leaves of this tile, if it is one of level 0.
+    pub fn bundle(self) -> Option<Bundle> {
+        (self.level == 0).then_some(Bundle(self))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_those_of_the_specification() {
-        let path = |level, index, width| Tile::new(level, index, width).unwrap().path();
-        assert_eq!(path(0, 0, 256), "tile/0/000");
-        assert_eq!(path(0, 1_234_067, 256), "tile/0/x001/x234/067");
-        assert_eq!(path(3, 1000, 1), "tile/3/x001/000.p/1");
-        assert_eq!(Tile::ending_at(70_000).entries_path(), "tile/entries/273.p/112");
-        assert_eq!(Tile::ending_at(512).entries_path(), "tile/entries/001");
+impl Bundle {
+    /// The tile with the hashes of these leaves.
+    pub const fn tile(self) -> Tile {
+        self.0
     }
+}
 
-    #[test]
-    fn what_no_tile_has_is_none() {
-        assert_eq!(Tile::new(8, 0, 1), None);
-        assert_eq!(Tile::new(0, 0, 0), None);
-        assert_eq!(Tile::new(0, 0, 257), None);
-        assert_eq!(Tile::edge(0, 256), None);
-        assert_eq!(Tile::edge(7, u64::MAX).map(|tile| (tile.index(), tile.width())), Some((0, 255)));
+/// How many entries `level` has in a tree of `size` leaves.
+fn entries_of(level: u8, size: u64) -> u64 {
+    size.checked_shr(8 * u32::from(level)).unwrap_or(0)
+}
+
+/// How many full tiles `level` has in a tree of `size` leaves, which is also the index of the partial one.
+pub(crate) fn full_tiles(level: u8, size: u64) -> u64 {
+    entries_of(level, size) / u64::from(WIDTH)
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "tile/{}/", self.level)?;
+        write_place(formatter, *self)
     }
+}
+
+impl fmt::Display for Bundle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("tile/entries/")?;
+        write_place(formatter, self.0)
+    }
+}
+
+impl FromStr for Tile {
+    type Err = Error;
+
+    fn from_str(path: &str) -> Result<Self, Error> {
+        path.strip_prefix("tile/")
+            .and_then(|rest| rest.split_once('/'))
+            .and_then(|(level, place)| parse_place(level.parse().ok()?, place))
+            // One tile has one path: no sign, no spare zero.
+            .filter(|tile| tile.to_string() == path)
+            .ok_or_else(|| not_a_path(path))
+    }
+}
+
+impl FromStr for Bundle {
+    type Err = Error;
+
+    fn from_str(path: &str) -> Result<Self, Error> {
+        path.strip_prefix("tile/entries/")
+            .and_then(|place| parse_place(0, place))
+            .map(Self)
+            .filter(|bundle| bundle.to_string() == path)
+            .ok_or_else(|| not_a_path(path))
+    }
+}
+
+/// Index and width: groups of three digits, all but the last behind an `x`, then `.p/` and the width of a partial tile.
+fn write_place(formatter: &mut fmt::Formatter<'_>, tile: Tile) -> fmt::Result {
+    let digits = tile.index.to_string();
+    let digits = format!("{:0>1$}", digits, digits.len().next_multiple_of(3));
+    let (front, last) = digits.split_at(digits.len() - 3);
+    for start in (0..front.len()).step_by(3) {
+        write!(formatter, "x{}/", &front[start..start + 3])?;
+    }
+    formatter.write_str(last)?;
+    if tile.is_partial() { write!(formatter, ".p/{}", tile.width) } else { Ok(()) }
+}
+
+/// Reads leniently what [`write_place`] writes; the caller compares.
+fn parse_place(level: u8, place: &str) -> Option<Tile> {
+    let (index, width) = match place.split_once(".p/") {
+        Some((index, width)) => (index, width.parse().ok()?),
+        None => (place, WIDTH),
+    };
+    let digits: String = index.chars().filter(|&character| character != 'x' && character != '/').collect();
+    Tile::new(level, digits.parse().ok()?, width).ok()
+}
+
+fn not_a_path(path: &str) -> Error {
+    Error::Path { path: path.chars().take(64).collect() }
 }

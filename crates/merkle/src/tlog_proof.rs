@@ -1,118 +1,163 @@
-//! Proofs that travel alone, as C2SP tlog-proof defines them: index, audit path and checkpoint in one text.
+//! A proof in one file that a leaf is in a signed ledger, to be checked without any network. C2SP `tlog-proof`.
 //!
-//! ```text
-//! c2sp.org/tlog-proof@v1
-//! index 73894
-//! gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=
-//!
-//! example.org/log
-//! 109482
-//! …
-//! ```
+//! It says which leaf of which checkpoint, and how the one leads to the other. The leaf itself and the keys that are
+//! trusted do not stand in it: the verifier brings them. Cosignatures on the checkpoint are for
+//! [`crate::cosignature::verify`].
 
 use std::fmt;
 
 use data_encoding::BASE64;
 
-use crate::checkpoint::{self, Checkpoint, decimal};
-use crate::note::{self, Ed25519, NOTE_BYTES_MAX, Note, VerifierKey};
-use crate::{Hash, VerifyError, leaf_hash, verify_inclusion};
+use crate::checkpoint::{self, Checkpoint, parse_decimal};
+use crate::hash::Hash;
+use crate::note::{self, Note, Verifier};
+use crate::proof;
 
-const HEADER: &str = "c2sp.org/tlog-proof@v1";
-/// A tree of 2^64 leaves has paths of 64 hashes.
-const PATH_MAX: usize = 64;
-/// Extra data that is passed over.
-const EXTRA_BYTES_MAX: usize = 64 << 10;
+/// The first line of every proof.
+pub const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
-/// A proof that a log has a leaf.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The most hashes of a proof: the height of the largest tree.
+pub const HASHES_MAX: usize = 63;
+
+/// The most bytes of extra data.
+pub const EXTRA_MAX: usize = 64 * 1024;
+
+/// An index, the hashes from the leaf to the root, and the checkpoint with that root. As text it is the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlogProof {
+    extra: Vec<u8>,
     index: u64,
-    path: Vec<Hash>,
-    /// The signed note, as it is.
-    checkpoint: String,
+    hashes: Vec<Hash>,
+    checkpoint: Note,
 }
 
-/// Why a proof is none, or proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProofError {
-    /// It is not written as a proof is.
-    #[error("{0}")]
-    Format(&'static str),
-    /// Its checkpoint is no signed note.
-    #[error("the checkpoint is not readable")]
+/// What is not a proof, or proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The file does not begin as a proof.
+    #[error("a proof begins with the line {HEADER:?}")]
+    Header,
+    /// The text is not laid out as a proof.
+    #[error(
+        "line {line} of the proof is not as expected: extra (optional), index, hashes, an empty line, checkpoint"
+    )]
+    Line {
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// Too many hashes.
+    #[error("a proof has at most {HASHES_MAX} hashes, not {hashes}")]
+    Hashes {
+        /// How many it has.
+        hashes: usize,
+    },
+    /// Too much extra data.
+    #[error("a proof has at most {EXTRA_MAX} bytes of extra data, not {bytes}")]
+    Extra {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The checkpoint is no signed note.
+    #[error("the checkpoint of the proof is no note")]
     Note(#[from] note::Error),
-    /// Its checkpoint is not believed.
-    #[error("the checkpoint is not believed")]
+    /// The checkpoint is not what it must be.
+    #[error("the checkpoint of the proof is refused")]
     Checkpoint(#[from] checkpoint::Error),
-    /// It does not lead from the leaf to the checkpoint's root.
-    #[error("the checkpoint does not cover the leaf at this index")]
-    Path(#[from] VerifyError),
+    /// The hashes do not lead from the leaf to the checkpoint's root.
+    #[error("the leaf is not proved to be in the ledger")]
+    Proof(#[from] proof::Error),
 }
 
 impl TlogProof {
-    /// The proof that a checkpoint covers the leaf at an index.
-    pub fn new(index: u64, path: Vec<Hash>, checkpoint: &Note) -> Self {
-        Self { index, path, checkpoint: checkpoint.to_string() }
+    /// The proof that the leaf `index` is in the tree of this checkpoint.
+    pub fn new(index: u64, hashes: Vec<Hash>, checkpoint: Note) -> Result<Self, Error> {
+        if hashes.len() > HASHES_MAX {
+            return Err(Error::Hashes { hashes: hashes.len() });
+        }
+        Ok(Self { extra: Vec::new(), index, hashes, checkpoint })
     }
 
-    /// Reads a proof. Nothing is checked but its form.
-    pub fn parse(text: &str) -> Result<Self, ProofError> {
-        let format = ProofError::Format;
-        if text.len() > EXTRA_BYTES_MAX + NOTE_BYTES_MAX {
-            return Err(format("the proof is too long"));
+    /// The proof with extra data, which nothing protects.
+    pub fn with_extra(mut self, extra: Vec<u8>) -> Result<Self, Error> {
+        if extra.len() > EXTRA_MAX {
+            return Err(Error::Extra { bytes: extra.len() });
         }
-        let (head, checkpoint) =
-            text.split_once("\n\n").ok_or(format("no blank line before the checkpoint"))?;
-        let mut lines = head.split('\n').peekable();
-        if lines.next() != Some(HEADER) {
-            return Err(format("the first line is not `c2sp.org/tlog-proof@v1`"));
-        }
-        if let Some(extra) = lines.next_if(|line| line.starts_with("extra ")) {
-            BASE64.decode(&extra.as_bytes()[6..]).map_err(|_| format("the extra data is not base64"))?;
-        }
-        let index = lines.next().and_then(|line| decimal(line.strip_prefix("index ")?));
-        let index = index.ok_or(format("no line `index` with a decimal number"))?;
-        let path: Option<Vec<Hash>> = lines.map(Hash::from_base64).collect();
-        let path = path.filter(|path| path.len() <= PATH_MAX);
-        let path = path.ok_or(format("the audit path is not up to 64 hashes in base64, each on a line"))?;
-        Ok(Self { index, path, checkpoint: checkpoint.to_owned() })
+        self.extra = extra;
+        Ok(self)
     }
 
-    /// Which leaf, counted from 0.
-    pub fn index(&self) -> u64 {
+    /// Reads a proof. Nothing is verified yet.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let rest = bytes.strip_prefix(HEADER.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n"));
+        let mut rest = rest.ok_or(Error::Header)?;
+        let mut line = 1;
+        let mut next = || {
+            line += 1;
+            let end = rest.iter().position(|&byte| byte == b'\n').ok_or(Error::Line { line })?;
+            let text = str::from_utf8(&rest[..end]).map_err(|_| Error::Line { line })?;
+            rest = &rest[end + 1..];
+            Ok::<_, Error>((line, text))
+        };
+        let (mut at, mut text) = next()?;
+        let mut extra = Vec::new();
+        if let Some(base64) = text.strip_prefix("extra ") {
+            extra = BASE64.decode(base64.as_bytes()).map_err(|_| Error::Line { line: at })?;
+            if extra.is_empty() {
+                return Err(Error::Line { line: at });
+            }
+            (at, text) = next()?;
+        }
+        let index = text.strip_prefix("index ").and_then(parse_decimal).ok_or(Error::Line { line: at })?;
+        let mut hashes = Vec::new();
+        loop {
+            let (at, text) = next()?;
+            if text.is_empty() {
+                break;
+            }
+            if hashes.len() == HASHES_MAX {
+                return Err(Error::Hashes { hashes: HASHES_MAX + 1 });
+            }
+            hashes.push(text.parse().map_err(|_| Error::Line { line: at })?);
+        }
+        Self::new(index, hashes, Note::parse(rest)?)?.with_extra(extra)
+    }
+
+    /// Verifies that the leaf with this hash is in the ledger of this key, and returns the checkpoint that says so.
+    pub fn verify(&self, leaf: &Hash, log: &(impl Verifier + ?Sized)) -> Result<Checkpoint, Error> {
+        let checkpoint = Checkpoint::open(&self.checkpoint, log)?;
+        proof::verify_inclusion(leaf, self.index, checkpoint.size(), &checkpoint.root(), &self.hashes)?;
+        Ok(checkpoint)
+    }
+
+    /// Which leaf it is about.
+    pub const fn index(&self) -> u64 {
         self.index
     }
 
-    /// The audit path, from the leaf upwards.
-    pub fn path(&self) -> &[Hash] {
-        &self.path
+    /// The hashes from the leaf's sibling up.
+    pub fn hashes(&self) -> &[Hash] {
+        &self.hashes
     }
 
-    /// The signed note.
-    pub fn checkpoint(&self) -> &str {
+    /// The checkpoint, signed and perhaps cosigned.
+    pub const fn checkpoint(&self) -> &Note {
         &self.checkpoint
     }
 
-    /// Whether the log whose key this is has signed a tree with this leaf in its place; the checkpoint.
-    pub fn verify(
-        &self,
-        leaf: &[u8],
-        key: &VerifierKey,
-        rule: &impl Ed25519,
-    ) -> Result<Checkpoint, ProofError> {
-        let checkpoint = Checkpoint::open(&Note::parse(&self.checkpoint)?, key, rule)?;
-        verify_inclusion(&leaf_hash(leaf), self.index, checkpoint.size, &checkpoint.root, &self.path)?;
-        Ok(checkpoint)
+    /// The extra data, which nothing protects; empty if there is none.
+    pub fn extra(&self) -> &[u8] {
+        &self.extra
     }
 }
 
 impl fmt::Display for TlogProof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}\nindex {}", self.index)?;
-        for hash in &self.path {
-            writeln!(f, "{hash}")?;
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{HEADER}")?;
+        if !self.extra.is_empty() {
+            writeln!(formatter, "extra {}", BASE64.encode_display(&self.extra))?;
         }
-        write!(f, "\n{}", self.checkpoint)
+        writeln!(formatter, "index {}", self.index)?;
+        self.hashes.iter().try_for_each(|hash| writeln!(formatter, "{hash}"))?;
+        write!(formatter, "\n{}", self.checkpoint)
     }
 }

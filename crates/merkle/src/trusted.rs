@@ -1,78 +1,93 @@
-//! Reading a stored tree without believing it.
+//! Tiles that are bound to a root.
 //!
-//! The right edge is bound to the root when the reader is made. Every full tile has its own root in the tile above it:
-//! it is compared with that, which is authenticated in the same way, up to the edge. So no byte of a tile is used
-//! that does not lead to the root, whatever the size of the tree.
+//! A tile that somebody else stored is a claim. [`Trusted`] reads the **whole** right edge first, the partial tile of
+//! every level, and compares its root; each hash of the edge goes into that root. A full tile is then accepted only if
+//! its own root is the entry that the tile above has for it, up to the edge. So each byte that is handed out is bound to
+//! the root, also in the partial tiles of the upper levels, which a check that climbs from one leaf never sees.
 
-use crate::hash::fold_complete;
-use crate::tree::read;
-use crate::{Hash, ResumeError, Tile, Tiles, Tree};
+use std::sync::{Mutex, PoisonError};
 
-/// A stored tree whose root is known.
-pub struct Trusted<'a, T> {
-    edge: Tree,
-    tiles: &'a T,
+use crate::edge::Edge;
+use crate::hash::{Hash, perfect_root};
+use crate::read::{Error, Tiles, bytes, hashes};
+use crate::tile::{LEVELS, Tile, WIDTH};
+
+/// The tiles of the tree with one size and one root, from a source that is not trusted.
+#[derive(Debug)]
+pub struct Trusted<T> {
+    source: T,
+    size: u64,
+    root: Hash,
+    edge: Edge,
+    /// The full tile that was last accepted at each level: reading in order needs each tile once.
+    accepted: Mutex<[Option<Accepted>; LEVELS as usize]>,
 }
 
-/// Why a hash of a stored tree is not given.
-#[derive(Debug, thiserror::Error)]
-pub enum TileError<E: std::error::Error + 'static> {
-    /// A tile cannot be read.
-    #[error(transparent)]
-    Read(#[from] ResumeError<E>),
-    /// A tile does not lead to the root.
-    #[error("{} does not lead to the root of the tree", tile.path())]
-    Forged {
-        /// Which one.
-        tile: Tile,
-    },
-    /// The tree is not as large as that.
-    #[error("the tree has {size} leaves; nothing lies at {index}")]
-    Beyond {
-        /// What was asked for.
-        index: u64,
-        /// How large the tree is.
-        size: u64,
-    },
+#[derive(Debug)]
+struct Accepted {
+    index: u64,
+    hashes: Vec<Hash>,
 }
 
-impl<'a, T: Tiles> Trusted<'a, T> {
-    /// The stored tree of this size and root.
-    pub fn new(size: u64, root: Hash, tiles: &'a T) -> Result<Self, ResumeError<T::Error>> {
-        Ok(Self { edge: Tree::resume(size, &root, tiles)?, tiles })
+impl<T: Tiles> Trusted<T> {
+    /// Reads the right edge of the tree and checks it against `root`, which the caller trusts: from a checkpoint whose
+    /// signature was verified.
+    pub fn new(source: T, size: u64, root: Hash) -> Result<Self, Error<T::Error>> {
+        let edge = Edge::read_checked(&source, size, root)?;
+        Ok(Self { source, size, root, edge, accepted: Mutex::default() })
     }
 
-    /// How many leaves it has.
-    pub fn size(&self) -> u64 {
-        self.edge.size()
+    /// The tree's size.
+    pub const fn size(&self) -> u64 {
+        self.size
     }
 
-    /// The root of the complete subtree of 2^height leaves, the `index`th from the left.
-    pub fn subtree(&self, height: u32, index: u64) -> Result<Hash, TileError<T::Error>> {
-        let beyond = || TileError::Beyond { index, size: self.size() };
-        let level = u8::try_from(height / 8).map_err(|_| beyond())?;
-        let within = height % 8;
-        let first = index.checked_mul(1 << within).ok_or_else(beyond)?;
-        let (tile, at) = (first >> 8, usize::try_from(first & 0xff).map_err(|_| beyond())?);
-        let hashes = self.tile(level, tile)?;
-        let subtree = hashes.get(at..at + (1 << within)).ok_or_else(beyond)?;
-        Ok(fold_complete(subtree))
+    /// The tree's root.
+    pub const fn root(&self) -> Hash {
+        self.root
     }
 
-    /// The hashes of a tile, authenticated.
-    fn tile(&self, level: u8, index: u64) -> Result<Vec<Hash>, TileError<T::Error>> {
-        let beyond = || TileError::Beyond { index, size: self.size() };
-        let hashes = self.size().checked_shr(8 * u32::from(level)).unwrap_or(0);
-        match index.cmp(&(hashes >> 8)) {
-            std::cmp::Ordering::Greater => return Err(beyond()),
-            std::cmp::Ordering::Equal => return Ok(self.edge.edge(level).to_vec()),
-            std::cmp::Ordering::Less => {}
+    /// The hashes of a tile that the tree has, checked.
+    fn checked(&self, tile: Tile) -> Result<Vec<Hash>, Error<T::Error>> {
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown = Vec::new();
+        let mut next = tile;
+        let mut known = loop {
+            if next.is_partial() {
+                break self.edge.level(next.level()).to_vec();
+            }
+            if let Some(last) = &accepted[usize::from(next.level())]
+                && last.index == next.index()
+            {
+                break last.hashes.clone();
+            }
+            unknown.push(next);
+            next = Tile::of_tree(next.level() + 1, next.index() / u64::from(WIDTH), self.size)
+                .expect("a full tile has an entry in the tile above");
+        };
+        while let Some(tile) = unknown.pop() {
+            let entry = usize::try_from(tile.index() % u64::from(WIDTH)).expect("below 256");
+            let hashes = hashes(&self.source, tile)?;
+            if perfect_root(&hashes) != Some(known[entry]) {
+                return Err(Error::Forged { tile, root: self.root });
+            }
+            accepted[usize::from(tile.level())] =
+                Some(Accepted { index: tile.index(), hashes: hashes.clone() });
+            known = hashes;
         }
-        let tile = Tile::full_at(level, index);
-        let found = read(self.tiles, tile)?;
-        // A full tile of the last level would be of a tree with more than 2^64 leaves.
-        let above = self.tile(level + 1, index >> 8)?;
-        let expected = usize::try_from(index & 0xff).ok().and_then(|at| above.get(at));
-        if expected == Some(&fold_complete(&found)) { Ok(found) } else { Err(TileError::Forged { tile }) }
+        Ok(known)
+    }
+}
+
+impl<T: Tiles> Tiles for Trusted<T> {
+    type Error = Error<T::Error>;
+
+    /// The bytes of a tile of the tree, exactly as wide as asked for. A narrower one than the tree has, from the time
+    /// when the tree was smaller, is cut from it.
+    fn tile(&self, tile: Tile) -> Result<Vec<u8>, Self::Error> {
+        let whole = Tile::of_tree(tile.level(), tile.index(), self.size)
+            .filter(|whole| whole.width() >= tile.width())
+            .ok_or(Error::Outside { tile, size: self.size })?;
+        Ok(bytes(&self.checked(whole)?[..tile.width().into()]))
     }
 }

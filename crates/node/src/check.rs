@@ -16,8 +16,7 @@ use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed
 use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
 use sealpost_merkle::Hash;
-use sealpost_merkle::checkpoint::{self, Checkpoint};
-use sealpost_merkle::note::KeyName;
+use sealpost_merkle::checkpoint;
 use sealpost_seglog::disk::{Disk, Real};
 use serde::Serialize;
 
@@ -112,9 +111,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Whose it is.
-        found: KeyName,
+        found: String,
         /// Whose it must be.
-        expected: KeyName,
+        expected: String,
     },
     /// What somebody kept is no checkpoint.
     #[error("{} holds no checkpoint", path.display())]
@@ -185,7 +184,7 @@ impl Books {
         let mut claims = Vec::new();
         // One that was signed after the ledger was opened covers more than is looked at.
         if let Some(signed) =
-            self.files.checkpoint()?.filter(|signed| signed.checkpoint.size <= self.records())
+            self.files.checkpoint()?.filter(|signed| signed.checkpoint.size() <= self.records())
         {
             claims.push(Claim { name: "the ledger's checkpoint".to_owned(), signed });
         }
@@ -209,7 +208,7 @@ impl Books {
         let keys = record.signing_keys.iter().filter(|key| key.usage == KeyUse::Node);
         let mut keys = keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok());
         let key = keys.find(|key| signed.is_signed_by(key))?;
-        Some(tree::verifier_key(&signed.checkpoint.origin, &key).to_string())
+        Some(tree::verifier_key(&signed.checkpoint.origin().parse().ok()?, &key).to_string())
     }
 
     /// The leaf at an index, and the C2SP tlog-proof that the stored checkpoint covers it.
@@ -226,11 +225,12 @@ impl Books {
             self.history.incarnations().into_iter().map(|(_, incarnation)| {
                 tree::origin(&self.genesis.network, &self.config.agency, incarnation)
             });
-        let Checkpoint { origin, size, root } = kept.checkpoint;
-        if !origins.any(|known| known == origin) {
-            let expected = signed.checkpoint.origin;
-            return Err(Error::Foreign { path: path.to_owned(), found: origin, expected });
+        let found = kept.checkpoint.origin();
+        if !origins.any(|known| known.as_str() == found) {
+            let expected = signed.checkpoint.origin().to_owned();
+            return Err(Error::Foreign { path: path.to_owned(), found: found.to_owned(), expected });
         }
+        let (size, root) = (kept.checkpoint.size(), kept.checkpoint.root());
         let (found, proof) = Prover::new(&self.history, &self.files, signed).consistency(size)?;
         if found == root {
             Ok((size, proof))
@@ -243,7 +243,7 @@ impl Books {
     pub fn export(&self, dir: &Path, mut progress: impl FnMut(u64)) -> Result<u64, Error> {
         let signed = self.checkpoint()?;
         tree::export(&self.history, &signed, dir, &mut progress)?;
-        Ok(signed.checkpoint.size)
+        Ok(signed.checkpoint.size())
     }
 }
 

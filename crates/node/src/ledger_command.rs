@@ -142,8 +142,8 @@ fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(),
         }
         Output::Json => say(&json(&Shown {
             checkpoint: note,
-            size: signed.checkpoint.size,
-            root: signed.checkpoint.root.to_string(),
+            size: signed.checkpoint.size(),
+            root: signed.checkpoint.root().to_string(),
             verifier_key: books.verifier_key(&signed),
             since: proved
                 .map(|(size, proof)| Since { size, proof: proof.iter().map(ToString::to_string).collect() }),

@@ -7,8 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealpost_merkle::checkpoint::Checkpoint;
-use sealpost_merkle::{Hash, Tile, Tree, leaf_hash};
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::{Hash, Tile, Tree};
 
 use super::{Files, Signed};
 use crate::history::{History, ReadError};
@@ -82,25 +82,33 @@ pub fn export(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(folder(error)),
     }
-    let Checkpoint { size, root, .. } = &signed.checkpoint;
+    let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
     let (files, mut tree, mut bundle) = (Files::at(dir), Tree::new(), Vec::new());
     let mut leaves = history.leaves(0);
-    while tree.size() < *size {
-        let leaf = leaves.next().ok_or(Error::Shorter { size: *size, records: tree.size() })??;
+    while tree.size() < size {
+        let leaf = leaves.next().ok_or(Error::Shorter { size, records: tree.size() })??;
         push_entry(&mut bundle, tree.size(), &leaf)?;
-        tree.append(leaf_hash(&leaf));
-        let records = tree.size();
-        if records.is_multiple_of(Tile::WIDTH as u64) || records == *size {
-            files.write_entries(records, &std::mem::take(&mut bundle))?;
-            files.write_tiles(tree.take_full())?;
-            progress(records);
+        let filled = tree.append(leaf_hash(&leaf));
+        if !filled.is_empty() {
+            write(&files, &filled, &bundle)?;
+            bundle.clear();
+            progress(tree.size());
         }
     }
-    files.write_tiles(tree.partial())?;
-    if tree.root() != *root {
-        return Err(Error::Rewritten { signed: *root, found: tree.root() });
+    write(&files, &tree.partial(), &bundle)?;
+    progress(size);
+    if tree.root() != root {
+        return Err(Error::Rewritten { signed: root, found: tree.root() });
     }
     Ok(files.write_checkpoint(&signed.to_bytes())?)
+}
+
+/// Writes tiles, and the entries under the one of level 0 among them, if there is one.
+fn write(files: &Files, tiles: &[(Tile, Vec<u8>)], entries: &[u8]) -> Result<(), super::Error> {
+    if let Some(bundle) = tiles.iter().find_map(|(tile, _)| tile.bundle()) {
+        files.write_bundle(bundle, entries)?;
+    }
+    files.write_tiles(tiles)
 }
 
 /// Adds an entry to a bundle: its length in two bytes, big-endian, and the leaf.

@@ -8,13 +8,17 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sealpost_merkle::{HASH_BYTES, Tile, Tiles};
+use sealpost_merkle::Tile;
+use sealpost_merkle::hash::LENGTH;
+use sealpost_merkle::read::Tiles;
+use sealpost_merkle::tile::{Bundle, WIDTH};
 
 use super::{Error, Signed};
 
 const CHECKPOINT: &str = "checkpoint";
 /// A checkpoint with a handful of signatures has less than a kilobyte.
 const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+const TILE_BYTES_MAX: u64 = WIDTH as u64 * LENGTH as u64;
 
 /// The folder. It may not be there yet; writing makes it.
 #[derive(Clone, Debug)]
@@ -43,29 +47,35 @@ impl Files {
     }
 
     /// Writes tiles. Narrower partial ones of the same place go: a wider one holds what they held.
-    pub(super) fn write_tiles(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), Error> {
+    pub(super) fn write_tiles(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), Error> {
         for (tile, hashes) in tiles {
-            let path = self.dir.join(tile.path());
-            self.write(&path, &hashes, Sync::Never)?;
-            if tile.is_full() {
-                remove_dir(&partials_of(&path))?;
-            } else if let Some(parent) = path.parent() {
-                remove_narrower(parent, tile.width())?;
+            let path = self.dir.join(tile.to_string());
+            self.write(&path, hashes, Sync::Never)?;
+            let partials = partials_of(&self.full_path(*tile));
+            if tile.is_partial() {
+                remove_narrower(&partials, tile.width())?;
+            } else {
+                remove_dir(&partials)?;
             }
         }
         Ok(())
     }
 
-    /// Writes the bundle of entries that ends before record `end`.
-    pub(super) fn write_entries(&self, end: u64, bundle: &[u8]) -> Result<(), Error> {
-        let path = self.dir.join(Tile::ending_at(end).entries_path());
-        self.write(&path, bundle, Sync::Never)
+    /// Writes a bundle of entries.
+    pub(super) fn write_bundle(&self, bundle: Bundle, entries: &[u8]) -> Result<(), Error> {
+        self.write(&self.dir.join(bundle.to_string()), entries, Sync::Never)
     }
 
     pub(super) fn write_checkpoint(&self, note: &[u8]) -> Result<(), Error> {
         self.write(&self.checkpoint_path(), note, Sync::Before)?;
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(io_error("sync", &self.dir))
+    }
+
+    /// Where the full tile in the place of this one lies, or would lie.
+    fn full_path(&self, tile: Tile) -> PathBuf {
+        let path = tile.to_string();
+        self.dir.join(path.split_once(".p/").map_or(path.as_str(), |(full, _)| full))
     }
 
     fn write(&self, path: &Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
@@ -93,19 +103,18 @@ impl Tiles for Files {
 
     /// The tile, cut from a wider one where that took its place. Its hashes are whatever lies there.
     fn tile(&self, tile: Tile) -> io::Result<Vec<u8>> {
-        let (full, wanted) = (self.dir.join(tile.full().path()), tile.width() * HASH_BYTES);
-        let limit = (Tile::WIDTH * HASH_BYTES) as u64;
-        if let Some(bytes) = read(&full, limit)? {
+        let (full, wanted) = (self.full_path(tile), tile.byte_length());
+        if let Some(bytes) = read(&full, TILE_BYTES_MAX)? {
             return cut(bytes, wanted, &full);
         }
-        let exact = self.dir.join(tile.path());
-        if let Some(bytes) = read(&exact, limit)? {
+        let exact = self.dir.join(tile.to_string());
+        if let Some(bytes) = read(&exact, TILE_BYTES_MAX)? {
             return cut(bytes, wanted, &exact);
         }
         for width in widths(&partials_of(&full))? {
             let wider = partials_of(&full).join(width.to_string());
             if width > tile.width()
-                && let Some(bytes) = read(&wider, limit)?
+                && let Some(bytes) = read(&wider, TILE_BYTES_MAX)?
             {
                 return cut(bytes, wanted, &wider);
             }
@@ -157,19 +166,19 @@ fn partials_of(full: &Path) -> PathBuf {
 }
 
 /// The widths of the partial tiles in a folder.
-fn widths(dir: &Path) -> io::Result<Vec<usize>> {
+fn widths(dir: &Path) -> io::Result<Vec<u16>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         outcome => outcome?,
     };
     let mut widths = Vec::new();
     for entry in entries {
-        widths.extend(entry?.file_name().to_str().and_then(|name| name.parse::<usize>().ok()));
+        widths.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u16>().ok()));
     }
     Ok(widths)
 }
 
-fn remove_narrower(dir: &Path, width: usize) -> Result<(), Error> {
+fn remove_narrower(dir: &Path, width: u16) -> Result<(), Error> {
     for narrower in widths(dir).map_err(io_error("list", dir))? {
         let path = dir.join(narrower.to_string());
         if narrower < width {

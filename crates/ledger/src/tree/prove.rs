@@ -1,9 +1,9 @@
 //! Proofs from the stored tree, each checked before it is handed out.
 
-use sealpost_merkle::checkpoint::Checkpoint;
-use sealpost_merkle::{
-    Hash, TlogProof, Trusted, consistency, inclusion, verify_consistency, verify_inclusion,
-};
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::proof::{verify_consistency, verify_inclusion};
+use sealpost_merkle::tlog_proof::TlogProof;
+use sealpost_merkle::{Hash, Trusted, prove};
 
 use super::{Files, Signed};
 use crate::history::{History, ReadError};
@@ -64,36 +64,40 @@ impl<'a> Prover<'a> {
 
     /// The leaf at an index, and the proof that the checkpoint covers it.
     pub fn inclusion(&self, index: u64) -> Result<(bytes::Bytes, TlogProof), Error> {
-        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
-        if index >= *size {
-            return Err(Error::Beyond { index, size: *size });
+        let (size, root) = self.covered();
+        if index >= size {
+            return Err(Error::Beyond { index, size });
         }
         let leaf = self.history.get(index)?.leaf_bytes;
-        let path = inclusion(index, *size, &self.trusted()?).map_err(tree)?;
-        let hash = sealpost_merkle::leaf_hash(&leaf);
-        verify_inclusion(&hash, index, *size, root, &path).map_err(|_| Error::Record { index })?;
-        Ok((leaf, TlogProof::new(index, path, &self.signed.note)))
+        let path = prove::inclusion(index, size, &self.trusted()?).map_err(tree)?;
+        let hash = leaf_hash(&leaf);
+        verify_inclusion(&hash, index, size, &root, &path).map_err(|_| Error::Record { index })?;
+        Ok((leaf, TlogProof::new(index, path, self.signed.note.clone()).map_err(tree)?))
     }
 
     /// The proof that the checkpoint continues one of size `old`, whose root comes with it.
     pub fn consistency(&self, old: u64) -> Result<(Hash, Vec<Hash>), Error> {
-        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
+        let (size, root) = self.covered();
         if old == 0 {
             return Err(Error::Nothing);
         }
-        if old > *size {
-            return Err(Error::Older { old, size: *size });
+        if old > size {
+            return Err(Error::Older { old, size });
         }
         let trusted = self.trusted()?;
-        let old_root = sealpost_merkle::root(old, &trusted).map_err(tree)?;
-        let proof = consistency(old, *size, &trusted).map_err(tree)?;
-        verify_consistency(old, &old_root, *size, root, &proof).map_err(tree)?;
+        let old_root = prove::root(old, &trusted).map_err(tree)?;
+        let proof = prove::consistency(old, size, &trusted).map_err(tree)?;
+        verify_consistency(old, &old_root, size, &root, &proof).map_err(tree)?;
         Ok((old_root, proof))
     }
 
-    fn trusted(&self) -> Result<Trusted<'_, Files>, Error> {
-        let Checkpoint { size, root, .. } = &self.signed.checkpoint;
-        Trusted::new(*size, *root, self.files).map_err(tree)
+    fn covered(&self) -> (u64, Hash) {
+        (self.signed.checkpoint.size(), self.signed.checkpoint.root())
+    }
+
+    fn trusted(&self) -> Result<Trusted<&'a Files>, Error> {
+        let (size, root) = self.covered();
+        Trusted::new(self.files, size, root).map_err(tree)
     }
 }
 

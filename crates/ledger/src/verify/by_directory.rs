@@ -14,7 +14,7 @@ use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
-use sealpost_merkle::note::KeyName;
+use sealpost_merkle::key::KeyName;
 use sealpost_wire::directory::signed_directory_from_bytes;
 
 use super::{Directories, Judge, Refusal, Signer};
@@ -61,7 +61,7 @@ pub enum Error {
     #[error("it is of {found}, expected is {expected}")]
     Origin {
         /// Whose it is.
-        found: KeyName,
+        found: String,
         /// Whose it must be.
         expected: KeyName,
     },
@@ -169,9 +169,9 @@ impl Judge for Installed {
     ) -> Result<(), Refusal> {
         let directory = self.0.as_ref().ok_or(Error::NoDirectory)?;
         let expected = tree::origin(&directory.network, agency, incarnation);
-        let found = &signed.checkpoint.origin;
-        if *found != expected {
-            return Err(Error::Origin { found: found.clone(), expected }.into());
+        let found = signed.checkpoint.origin();
+        if found != expected.as_str() {
+            return Err(Error::Origin { found: found.to_owned(), expected }.into());
         }
         let keys = directory.agencies.get(agency).map_or(&[][..], |record| &record.signing_keys);
         let mut keys = keys.iter().filter(|key| key.usage == KeyUse::Node);

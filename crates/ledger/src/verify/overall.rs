@@ -3,8 +3,8 @@
 use std::io;
 
 use sealpost_domain::link::Incarnation;
-use sealpost_merkle::checkpoint::Checkpoint;
-use sealpost_merkle::{Tiles as _, Tree};
+use sealpost_merkle::read::Tiles as _;
+use sealpost_merkle::{Tile, Tree};
 
 use super::chains::Chains;
 use super::workers::Item;
@@ -23,7 +23,7 @@ pub(super) struct Overall<'a> {
 impl<'a> Overall<'a> {
     pub(super) fn new(incarnations: Vec<(u64, Incarnation)>, claims: &'a [Claim], stored: &'a Files) -> Self {
         let mut claims: Vec<_> = claims.iter().collect();
-        claims.sort_by_key(|claim| std::cmp::Reverse(claim.signed.checkpoint.size));
+        claims.sort_by_key(|claim| std::cmp::Reverse(claim.signed.checkpoint.size()));
         Self { chains: Chains::new(incarnations), tree: Tree::new(), claims, stored }
     }
 
@@ -36,9 +36,10 @@ impl<'a> Overall<'a> {
         let Item { index: _, outcome, counts: _, judge } = item;
         let (examined, leaf) = outcome?;
         self.chains.place(examined)?;
-        self.tree.append(leaf);
-        self.compare_tiles(counts)?;
-        while let Some(claim) = self.claims.pop_if(|claim| claim.signed.checkpoint.size <= self.tree.size()) {
+        let filled = self.tree.append(leaf);
+        self.compare(filled, counts)?;
+        while let Some(claim) = self.claims.pop_if(|claim| claim.signed.checkpoint.size() <= self.tree.size())
+        {
             self.settle(claim, judge.as_ref())?;
             counts.checkpoints += 1;
         }
@@ -47,28 +48,28 @@ impl<'a> Overall<'a> {
 
     fn settle(&self, claim: &Claim, judge: &dyn Judge) -> Result<(), FaultKind> {
         let Claim { name, signed } = claim;
-        let Checkpoint { size, root, .. } = &signed.checkpoint;
+        let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
         let refused = |source| FaultKind::Checkpoint { checkpoint: name.clone(), source };
-        if *size != self.tree.size() {
+        if size != self.tree.size() {
             return Err(refused("it covers no record".into()));
         }
         let (agency, incarnation) = self.chains.own().ok_or(FaultKind::Beginning)?;
         judge.checkpoint(agency, incarnation, signed).map_err(refused)?;
         let found = self.tree.root();
-        if found == *root {
+        if found == root {
             return Ok(());
         }
-        Err(FaultKind::Root { checkpoint: name.clone(), size: *size, signed: *root, found })
+        Err(FaultKind::Root { checkpoint: name.clone(), size, signed: root, found })
     }
 
-    /// The tiles that this record filled, with those that are stored. The stored tree may be behind the records.
-    fn compare_tiles(&mut self, counts: &mut Counts) -> Result<(), FaultKind> {
-        for (tile, hashes) in self.tree.take_full() {
+    /// The tiles that a record filled, with those that are stored. The stored tree may be behind the records.
+    fn compare(&self, filled: Vec<(Tile, Vec<u8>)>, counts: &mut Counts) -> Result<(), FaultKind> {
+        for (tile, hashes) in filled {
             match self.stored.tile(tile) {
                 Ok(stored) if stored == hashes => counts.tiles += 1,
-                Ok(_) => return Err(FaultKind::Tile { tile: tile.path() }),
+                Ok(_) => return Err(FaultKind::Tile { tile: tile.to_string() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => counts.tiles_missing += 1,
-                Err(source) => return Err(FaultKind::TileUnreadable { tile: tile.path(), source }),
+                Err(source) => return Err(FaultKind::TileUnreadable { tile: tile.to_string(), source }),
             }
         }
         Ok(())
@@ -78,7 +79,7 @@ impl<'a> Overall<'a> {
     pub(super) fn end(&mut self) -> Option<FaultKind> {
         self.claims.pop().map(|claim| FaultKind::Shorter {
             checkpoint: claim.name.clone(),
-            size: claim.signed.checkpoint.size,
+            size: claim.signed.checkpoint.size(),
         })
     }
 }

@@ -13,7 +13,8 @@ use std::thread;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::record::Record;
-use sealpost_merkle::{Hash, leaf_hash};
+use sealpost_merkle::Hash;
+use sealpost_merkle::hash::leaf_hash;
 
 use super::record::Examined;
 use super::{Counts, Directories, FaultKind, Judge};

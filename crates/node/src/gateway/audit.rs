@@ -102,7 +102,7 @@ impl pb::ledger_server::Ledger for Audit {
         self.admit(&request)?;
         let pb::ProveInclusionRequest { index } = request.into_inner();
         let ((leaf, proof), signed) = self.prove(move |prover| prover.inclusion(index)).await?;
-        let path = proof.path().iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
+        let path = proof.hashes().iter().map(|hash| Bytes::copy_from_slice(hash.as_bytes())).collect();
         Ok(Response::new(pb::ProveInclusionResponse { leaf, path, checkpoint: signed.to_bytes() }))
     }
 
@@ -124,7 +124,7 @@ impl pb::ledger_server::Ledger for Audit {
         self.admit(&request)?;
         let pb::ExportRequest { from } = request.into_inner();
         let (signed, history, stop) = (self.latest()?, self.history.clone(), self.stop.clone());
-        let size = signed.checkpoint.size;
+        let size = signed.checkpoint.size();
         if from >= size {
             return Err(not_proved(ProofError::Beyond { index: from, size }));
         }

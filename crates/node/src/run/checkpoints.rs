@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many records the stored checkpoint covers: they were durable when it was signed. 0 without one.
 pub(super) fn known_durable(dir: &Path) -> Result<u64, Error> {
-    Ok(Files::at(dir).checkpoint()?.map_or(0, |signed| signed.checkpoint.size))
+    Ok(Files::at(dir).checkpoint()?.map_or(0, |signed| signed.checkpoint.size()))
 }
 
 /// Takes up the tree of an open ledger. Reads the whole ledger only when the stored tree is missing or wrong.

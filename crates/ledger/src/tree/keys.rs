@@ -1,0 +1,62 @@
+//! A node's keys as those of its ledger's checkpoints: signed notes know names, the node's keys do not.
+//!
+//! The rule of acceptance is the one that holds for all evidence, [`VerifyingKey::verify`].
+
+use std::sync::Arc;
+
+use sealpost_crypto::dsse::{self, SignError, VerifyingKey};
+use sealpost_merkle::key::{KeyName, KeyType, VerifierKey};
+use sealpost_merkle::note::{SIGNATURE_LENGTH, Signer, Verifier};
+
+/// A node's key as the verifier of the checkpoints of one ledger, in the text form that others read.
+pub fn verifier_key(origin: &KeyName, key: &VerifyingKey) -> VerifierKey {
+    VerifierKey::new(origin.clone(), KeyType::Ed25519, *key.as_bytes())
+}
+
+/// Signs the checkpoints of one ledger.
+pub struct NoteSigner {
+    key: VerifierKey,
+    signer: Arc<dyn dsse::Signer>,
+}
+
+/// Verifies the checkpoints of one ledger.
+pub struct NoteVerifier<'a> {
+    key: VerifierKey,
+    verifying: &'a VerifyingKey,
+}
+
+impl NoteSigner {
+    /// Signs for the ledger of this name.
+    pub fn new(origin: &KeyName, signer: Arc<dyn dsse::Signer>) -> Self {
+        Self { key: verifier_key(origin, signer.verifying_key()), signer }
+    }
+}
+
+impl Signer for NoteSigner {
+    type Error = SignError;
+
+    fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], SignError> {
+        self.signer.sign(message)
+    }
+}
+
+impl<'a> NoteVerifier<'a> {
+    /// Verifies what the node with this key signed for the ledger of this name.
+    pub fn new(origin: &KeyName, verifying: &'a VerifyingKey) -> Self {
+        Self { key: verifier_key(origin, verifying), verifying }
+    }
+}
+
+impl Verifier for NoteVerifier<'_> {
+    fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool {
+        self.verifying.verify(message, signature).is_ok()
+    }
+}
