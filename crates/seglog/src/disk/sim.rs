@@ -133,13 +133,18 @@ impl Sim {
         state.inodes.insert(id, Inode { now: bytes.to_vec(), synced: bytes.to_vec(), pending: Vec::new() });
     }
 
-    /// Ends the program: open files and locks are gone, everything written stays.
+    /// A disk of its own in the same state: many crashes can be tried from one point.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(self.state().clone())) }
+    }
+
+    /// Ends the program: open files, locks and planned errors are gone, everything written stays.
     pub fn kill(&self) {
         self.state().end_program();
     }
 
-    /// Ends the program and the power: of what was not synced, `seed` decides what stays. Planned errors are
-    /// forgotten.
+    /// Ends the program and the power: of what was not synced, `seed` decides what stays.
     pub fn lose_power(&self, seed: u64) {
         self.state().lose_power(&mut Fate::dice(seed));
     }

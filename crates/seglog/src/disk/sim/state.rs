@@ -16,8 +16,6 @@ pub(super) struct State {
     pub(super) synced_names: BTreeMap<PathBuf, u64>,
     pub(super) inodes: BTreeMap<u64, Inode>,
     inodes_made: u64,
-    /// Durable as soon as they are made, as [`super::Disk::create_dir`] promises.
-    pub(super) directories: BTreeSet<PathBuf>,
     pub(super) locks: BTreeSet<PathBuf>,
     /// Counted up by every crash; a handle of an earlier life is dead.
     pub(super) life: u64,
@@ -94,12 +92,12 @@ impl State {
     pub(super) fn end_program(&mut self) {
         self.life += 1;
         self.locks.clear();
+        self.failures.clear();
+        self.read_failures.clear();
     }
 
     pub(super) fn lose_power(&mut self, fate: &mut Fate) {
         self.end_program();
-        self.failures.clear();
-        self.read_failures.clear();
         let named = |names: &BTreeMap<PathBuf, u64>, id: u64| names.values().any(|named| *named == id);
         let (now, synced) = (&self.names, &self.synced_names);
         self.inodes.retain(|id, _| named(now, *id) || named(synced, *id));
