@@ -18,6 +18,8 @@
 //!                              Log ──▶ <first index>.seg ◀─┘
 //! ```
 //!
+//! Memory does not grow with the records: see [`Log::open`] and [`Reader::get`], which finds a record without an index.
+//!
 //! The formats are [`frame`] and [`segment`]. Never here: what a record means, clocks, randomness, a runtime.
 
 pub mod append;

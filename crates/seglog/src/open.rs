@@ -106,6 +106,10 @@ impl Log {
     ///
     /// Every record in it is durable when this returns, and what was torn is cut. The last segment is read whole, of
     /// the others only the headers: damage there shows when they are read.
+    ///
+    /// Takes the time of one pass over the last segment (one more where something behind a damage is searched), and of
+    /// the last group once more, which is written again. Memory: about 100 bytes for each segment, a block of 1 MiB or
+    /// the largest record, 16 bytes for each 16 KiB of the last segment and for each record of the last group.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<(Self, Recovery), Error> {
         disk.create_dir(dir).map_err(io_error("create", dir))?;
         let lock_path = dir.join(LOCK);

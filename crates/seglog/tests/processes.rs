@@ -10,11 +10,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use common::options;
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_seglog::{Capacity, Log, Options, Reader, Record, Writer, open};
 
+/// After so long what is waited for will not come.
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Set for the second process: the directory of the log that it opens.
 const SECOND: &str = "SEGLOG_TEST_SECOND";
 
@@ -95,7 +98,9 @@ async fn a_reader_beside_a_running_writer_sees_only_what_was_written() {
     });
     let disk: Arc<dyn Disk> = Arc::new(Real);
     let (mut looks, mut seen) = (0, 0);
+    let started = Instant::now();
     while seen < RECORDS {
+        assert!(started.elapsed() < PATIENCE, "{seen} of {RECORDS} records seen after {looks} looks");
         let (reader, recovery) = Reader::open(&disk, dir.path(), 0).unwrap();
         assert!(recovery.mark >= seen, "went back from {seen} to {}", recovery.mark);
         assert!(recovery.mark <= writer.durable(), "called durable before its time");

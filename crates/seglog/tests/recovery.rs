@@ -60,6 +60,28 @@ fn a_log_that_ends_before_what_is_known_durable_is_refused() {
 }
 
 #[test]
+fn a_whole_frame_in_the_place_of_another_is_not_taken_for_it() {
+    let (file, ends) = written();
+    // Record 1 is taken out, so that record 2 stands in its place; then record 3, above the mark.
+    for (gone, refused) in [(1, true), (3, false)] {
+        let mut without = file.clone();
+        without.drain(ends[gone - 1]..ends[gone]);
+        match open(&disk_with(&without)) {
+            Err(open::Error::Damaged(damage)) => {
+                assert!(refused, "{damage}");
+                let found = Fault::Index { found: gone as u64 + 1 };
+                assert_eq!((damage.index, damage.fault), (gone as u64, found), "{damage}");
+            }
+            Err(other) => panic!("{other}"),
+            Ok((log, _)) => {
+                assert!(!refused, "record {gone} is missed by nobody");
+                assert_eq!(read_all(&log.reader()), (0..gone).map(record).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_body_that_holds_frames_is_not_taken_for_records_when_its_frame_is_torn() {
     // The frames of another log of the same incarnation: all that a sender could know.
     let other = Options { salt: *b"tlastlas", ..options() };

@@ -16,6 +16,10 @@ enum Step {
     Group(usize),
     /// Appends a record of so many bytes and syncs.
     Large(usize),
+    /// Appends so many records of the same length as one group, and syncs.
+    Alike(usize),
+    /// Appends two groups of so many records each, and then syncs once.
+    Twice(usize),
     /// Leaves so many bytes on the disk.
     Fill(u64),
     /// There is all the space in the world again.
@@ -28,7 +32,7 @@ enum Step {
     Begin(u8),
 }
 
-const SCRIPT: [Step; 21] = [
+const SCRIPT: [Step; 26] = [
     Step::Begin(8),
     Step::Group(1),
     Step::Group(3),
@@ -36,6 +40,11 @@ const SCRIPT: [Step; 21] = [
     // Stops within the frame, then within the header of a new segment; what fits is still taken.
     Step::Fill(3000),
     Step::Large(6000),
+    // Whole frames are written before the disk is full: none of them may be found behind what comes next.
+    Step::Fill(900),
+    Step::Alike(4),
+    Step::Alike(1),
+    Step::Alike(5),
     Step::Fill(20),
     Step::Large(12_000),
     Step::Fill(900),
@@ -44,6 +53,7 @@ const SCRIPT: [Step; 21] = [
     Step::Group(2),
     Step::Reopen,
     Step::Group(6),
+    Step::Twice(1),
     Step::Remove(8),
     Step::Begin(9),
     Step::Group(1),
@@ -61,6 +71,7 @@ pub(crate) struct Account {
     pub(crate) in_flight: Vec<Record>,
     /// Appends that were refused for lack of space.
     pub(crate) refused: Vec<Record>,
+    made: u8,
     /// Segments with nothing but records below this one may be gone.
     pub(crate) removed_below: u64,
 }
@@ -75,15 +86,13 @@ pub(crate) fn run(sim: &Sim, disk: &(impl Disk + Clone)) -> Account {
     let Ok((mut log, _)) = open_with(disk, small()) else {
         return account;
     };
-    let mut number = 0;
+    let mixed = |records| (0..records).map(|at| BODY_BYTES[at % BODY_BYTES.len()]).collect::<Vec<_>>();
     for step in SCRIPT {
         let goes_on = match step {
-            Step::Group(records) => {
-                let bodies: Vec<_> =
-                    (0..records).map(|at| BODY_BYTES[(number + at) % BODY_BYTES.len()]).collect();
-                append(&mut log, &mut account, &mut number, &bodies)
-            }
-            Step::Large(bytes) => append(&mut log, &mut account, &mut number, &[bytes]),
+            Step::Group(records) => account.append(&mut log, &[mixed(records)]),
+            Step::Large(bytes) => account.append(&mut log, &[vec![bytes]]),
+            Step::Alike(records) => account.append(&mut log, &[vec![250; records]]),
+            Step::Twice(records) => account.append(&mut log, &[vec![7000; records], vec![7000; records]]),
             Step::Fill(left) => {
                 sim.set_capacity(Some(sim.used() + left));
                 true
@@ -112,33 +121,41 @@ pub(crate) fn run(sim: &Sim, disk: &(impl Disk + Clone)) -> Account {
     account
 }
 
-/// Appends and syncs; false when the disk has failed. Every record is unlike all others.
-fn append(log: &mut Log, account: &mut Account, number: &mut usize, bodies: &[usize]) -> bool {
-    let group: Vec<_> = bodies
-        .iter()
-        .map(|bytes| {
-            *number += 1;
-            Record::new(format!("record {number}"), vec![u8::try_from(*number).unwrap(); *bytes])
-        })
-        .collect();
-    match log.append(&group).and_then(|_| Ok(log.sync()?)) {
-        Ok(durable) => {
-            account.acknowledged.extend(group);
-            assert_eq!(durable, account.acknowledged.len() as u64);
-            true
+impl Account {
+    /// Appends groups of records with bodies of these lengths, and syncs; false when the disk has failed. Every record
+    /// is unlike all others.
+    fn append(&mut self, log: &mut Log, groups: &[Vec<usize>]) -> bool {
+        let mut written = Vec::new();
+        for bodies in groups {
+            let group: Vec<_> = bodies.iter().map(|bytes| self.record(*bytes)).collect();
+            match log.append(&group) {
+                Ok(_) => written.extend(group),
+                Err(append::Error::NoSpace { ref dir, .. }) if dir.as_os_str() == DIR => {
+                    self.refused.extend(group);
+                    let last = self.acknowledged.len().checked_sub(1);
+                    let read = last.map(|last| log.reader().get(last as u64));
+                    assert!(read.is_none_or(|read| read.is_ok()), "reading stops with the space");
+                }
+                Err(append::Error::Fatal(_)) => {
+                    self.in_flight = written;
+                    self.in_flight.extend(group);
+                    return false;
+                }
+                Err(other) => panic!("{other}"),
+            }
         }
-        Err(append::Error::NoSpace { ref dir, .. }) if dir.as_os_str() == DIR => {
-            account.refused.extend(group);
-            let reader = log.reader();
-            let last = account.acknowledged.len() as u64;
-            assert!(last == 0 || reader.get(last - 1).is_ok(), "reading stops with the space");
-            true
-        }
-        Err(append::Error::Fatal(_)) => {
-            account.in_flight = group;
-            false
-        }
-        Err(other) => panic!("{other}"),
+        let Ok(durable) = log.sync() else {
+            self.in_flight = written;
+            return false;
+        };
+        self.acknowledged.extend(written);
+        assert_eq!(durable, self.acknowledged.len() as u64);
+        true
+    }
+
+    fn record(&mut self, bytes: usize) -> Record {
+        self.made += 1;
+        Record::new(format!("record {:02}", self.made), vec![self.made; bytes])
     }
 }
 

@@ -4,8 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use sealpost_seglog::disk::{Access, Disk, File, Lock};
+
+/// After so long what is waited for will not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Something that was done, written down once it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +95,8 @@ impl Trace {
     /// Returns when a sync is held.
     pub(crate) fn wait_until_held(&self) {
         let gate = self.gate.lock().unwrap();
-        drop(self.moved.wait_while(gate, |gate| !gate.waiting).unwrap());
+        let (_gate, waited) = self.moved.wait_timeout_while(gate, PATIENCE, |gate| !gate.waiting).unwrap();
+        assert!(!waited.timed_out(), "no sync came");
     }
 
     pub(crate) fn release(&self) {
@@ -102,7 +107,9 @@ impl Trace {
     /// Returns when the waker of this number was woken.
     pub(crate) fn wait_until_told(&self, number: usize) {
         let events = self.events.lock().unwrap();
-        drop(self.told.wait_while(events, |events| !events.contains(&Event::Told(number))).unwrap());
+        let told = |events: &mut Vec<Event>| !events.contains(&Event::Told(number));
+        let (_events, waited) = self.told.wait_timeout_while(events, PATIENCE, told).unwrap();
+        assert!(!waited.timed_out(), "nobody told {number}");
     }
 
     /// A waker that writes down when it is woken, in the thread that does so.
