@@ -16,7 +16,7 @@ pub use real::Real;
 
 /// A place for files.
 pub trait Disk: Send + Sync + 'static {
-    /// Makes the directory and its parents, for the owner alone. One that exists is left as it is.
+    /// Makes the directory and its parents, for the owner alone, durably. One that exists is left as it is.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Names of the files in `dir`, in no particular order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;

@@ -154,8 +154,28 @@ pub(crate) fn encode(seed: u32, index: u64, durable_mark: u64, record: &Record, 
 /// Whether the frame's checksum is that of its bytes. `payload` is leaf and body.
 pub(crate) fn verify(seed: u32, bytes: &[u8; HEADER_BYTES], payload: &[u8]) -> Result<(), Fault> {
     let expected = u32_at(bytes, COVERED_BYTES);
-    let found = crc32c::crc32c_append(crc32c::crc32c_append(seed, &bytes[..COVERED_BYTES]), payload);
+    let found = crc32c::crc32c_append(covered(seed, bytes), payload);
     if found == expected { Ok(()) } else { Err(Fault::Checksum { found, expected }) }
+}
+
+/// The checksum over what it covers of the header: the payload comes next.
+pub(crate) fn covered(seed: u32, bytes: &[u8; HEADER_BYTES]) -> u32 {
+    crc32c::crc32c_append(seed, &bytes[..COVERED_BYTES])
+}
+
+/// The header of the frame at the start of `bytes`, if all of it is there and its checksum is right.
+pub(crate) fn whole(seed: u32, bytes: &[u8]) -> Option<Header> {
+    let (chunk, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let header = Header::parse(chunk).ok()?;
+    let payload = rest.get(..header.payload_bytes())?;
+    verify(seed, chunk, payload).is_ok().then_some(header)
+}
+
+/// Where in `bytes` a frame may start, ascending: its first bytes are right, and there is room for its header.
+pub(crate) fn starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let room = &bytes[..(bytes.len() + 1).saturating_sub(HEADER_BYTES)];
+    let firsts = room.iter().enumerate().filter(|(_, byte)| **byte == MAGIC[0]);
+    firsts.map(|(at, _)| at).filter(|at| bytes[*at..].starts_with(&MAGIC))
 }
 
 /// The record in a verified payload: one allocation that leaf and body share.

@@ -18,7 +18,10 @@ pub(crate) struct Frames {
     seed: u32,
     index: u64,
     offset: u64,
+    /// Never made smaller, so that it is not filled with zeros again and again.
     block: Vec<u8>,
+    /// How much of the block was read.
+    filled: usize,
     /// Where in the file the block starts.
     block_offset: u64,
     /// How much is read next.
@@ -47,6 +50,7 @@ impl Frames {
             index,
             offset,
             block: Vec::new(),
+            filled: 0,
             block_offset: offset,
             block_bytes: BLOCK_BYTES_MIN,
         }
@@ -66,7 +70,7 @@ impl Frames {
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, Problem> {
         let header = match self.check() {
             Err(Problem::Fault(_)) => {
-                self.block.clear();
+                self.filled = 0;
                 self.check()?
             }
             outcome => outcome?,
@@ -82,7 +86,8 @@ impl Frames {
     /// Has the next frame in the block and checks it.
     fn check(&mut self) -> Result<Option<Header>, Problem> {
         let available = self.fill(HEADER_BYTES)?;
-        let Some(bytes) = self.block[self.in_block()..].first_chunk::<HEADER_BYTES>().copied() else {
+        let Some(bytes) = self.block[self.in_block()..self.filled].first_chunk::<HEADER_BYTES>().copied()
+        else {
             let missing = (HEADER_BYTES - available) as u64;
             return if available == 0 { Ok(None) } else { Err(Problem::Fault(Fault::Short { missing })) };
         };
@@ -104,22 +109,28 @@ impl Frames {
     /// Has at least `wanted` bytes from the current offset in the block, or all up to the end of the file; returns
     /// how many there are.
     fn fill(&mut self, wanted: usize) -> Result<usize, Problem> {
-        let held = self.block.len().saturating_sub(self.in_block());
+        let start = self.in_block();
+        let held = self.filled - start;
         if held >= wanted {
             return Ok(held);
         }
-        self.block.drain(..self.in_block().min(self.block.len()));
-        self.block_offset = self.offset;
-        self.block.resize(wanted.max(self.block_bytes), 0);
+        let bytes = wanted.max(self.block_bytes);
         self.block_bytes = (self.block_bytes * 2).min(BLOCK_BYTES_MAX);
-        let read =
-            self.file.read_at(&mut self.block[held..], self.offset + held as u64).map_err(Problem::Io)?;
-        self.block.truncate(held + read);
-        Ok(self.block.len())
+        if self.block.len() < bytes {
+            let mut larger = vec![0; bytes];
+            larger[..held].copy_from_slice(&self.block[start..self.filled]);
+            self.block = larger;
+        } else {
+            self.block.copy_within(start..self.filled, 0);
+        }
+        (self.block_offset, self.filled) = (self.offset, held);
+        let from = self.offset + held as u64;
+        self.filled += self.file.read_at(&mut self.block[held..bytes], from).map_err(Problem::Io)?;
+        Ok(self.filled)
     }
 
     /// Where in the block the current offset is.
     fn in_block(&self) -> usize {
-        usize::try_from(self.offset - self.block_offset).unwrap_or(usize::MAX).min(self.block.len())
+        usize::try_from(self.offset - self.block_offset).unwrap_or(usize::MAX).min(self.filled)
     }
 }

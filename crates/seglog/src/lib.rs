@@ -18,13 +18,17 @@
 //!                              Log ──▶ <first index>.seg ◀─┘
 //! ```
 //!
+//! Memory does not grow with the records: see [`Log::open`] and [`Reader::get`], which finds a record without an index.
+//!
 //! The formats are [`frame`] and [`segment`]. Never here: what a record means, clocks, randomness, a runtime.
 
 pub mod append;
 pub mod disk;
 pub mod frame;
 mod frames;
+mod locate;
 mod log;
+mod marks;
 pub mod open;
 pub mod read;
 mod record;

@@ -108,15 +108,17 @@ impl Log {
     /// was restored from an older copy.
     pub fn begin_incarnation(&mut self, incarnation: [u8; 16]) -> Result<(), Error> {
         self.usable()?;
-        self.options.incarnation = incarnation;
         if self.end > segment::HEADER_BYTES as u64 {
-            return self.rotate(incarnation, 0);
+            self.rotate(incarnation, 0)?;
+            self.options.incarnation = incarnation;
+            return Ok(());
         }
         // The segment is still empty: only its header changes. Should that be torn, open makes the segment anew.
         let segment = Segment { incarnation, first: self.active.first, salt: self.options.salt };
         let path = self.active_path();
         self.file.write_at(&segment.encode(), 0).map_err(|error| self.fail("write", path.clone(), error))?;
         self.file.sync_data().map_err(|error| self.fail("sync", path, error))?;
+        self.options.incarnation = incarnation;
         self.active = Arc::new(Known::new(&segment));
         self.segments.add(Arc::clone(&self.active));
         Ok(())

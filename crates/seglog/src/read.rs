@@ -1,6 +1,7 @@
 //! Reads records below the durable mark, from any thread, while the log is written to.
 //!
-//! Every record is checked before it is handed out. Reading blocks; the disk's cache usually answers.
+//! Every record is checked before it is handed out. Reading blocks; the disk's cache usually answers. A record is found
+//! without an index and without reading its segment: frames say which record they hold, so that a segment can be halved.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,11 @@ use tokio::sync::watch;
 use crate::disk::File;
 use crate::frame::{self, Fault, HEADER_BYTES, Header};
 use crate::frames::{Frames, Problem};
+use crate::locate::{self, Place};
 use crate::record::{Damage, Entry, Location, Record};
 use crate::segments::{Known, Segments};
 
-/// Reads a log. Clones are cheap and share what they learn of where records lie.
+/// Reads a log. Clones are cheap.
 #[derive(Clone)]
 pub struct Reader {
     segments: Arc<Segments>,
@@ -81,7 +83,7 @@ impl Reader {
         self.segments.durable.subscribe()
     }
 
-    /// Reads one record.
+    /// Reads one record. In a segment of 64 MiB it is found by some 50 KiB of reads, in the last few segments by less.
     pub fn get(&self, index: u64) -> Result<Entry, Error> {
         let mut frames = self.frames_from(index)?;
         self.take(&mut frames)
@@ -94,7 +96,7 @@ impl Reader {
 
     /// Reads the record whose place is known.
     pub fn read_at(&self, location: &Location) -> Result<Record, Error> {
-        let (first, offset) = (location.segment, location.offset);
+        let first = location.segment;
         let Some(known) = self.segments.starting_at(first) else {
             return Err(Error::Removed { index: first, first: self.first() });
         };
@@ -102,27 +104,16 @@ impl Reader {
         let file = self.file(&known)?;
         let length = (location.length as usize).min(HEADER_BYTES + frame::RECORD_BYTES_MAX);
         let mut bytes = vec![0; length];
-        let read = file.read_at(&mut bytes, offset).map_err(io_error(&path))?;
+        let read = file.read_at(&mut bytes, location.offset).map_err(io_error(&path))?;
         bytes.truncate(read);
-        let short = |missing: usize| Fault::Short { missing: missing as u64 };
-        let (index, parsed) = match bytes.first_chunk::<HEADER_BYTES>() {
-            None => (first, Err(short(HEADER_BYTES - read))),
-            Some(chunk) => match Header::parse(chunk) {
-                Err(fault) => (first, Err(fault)),
-                Ok(header) if header.frame_bytes() != bytes.len() => {
-                    (header.index, Err(short(header.frame_bytes().abs_diff(bytes.len()))))
-                }
-                Ok(header) if header.crc != location.crc => {
-                    (header.index, Err(Fault::Checksum { found: header.crc, expected: location.crc }))
-                }
-                Ok(header) => {
-                    let verified = frame::verify(known.seed, chunk, &bytes[HEADER_BYTES..]);
-                    (header.index, verified.map(|()| header))
-                }
-            },
-        };
-        let header = parsed.map_err(|fault| Damage { index, file: path, offset, fault })?;
-        Ok(frame::record(&header, Bytes::from(bytes).slice(HEADER_BYTES..)))
+        match checked(&bytes, location, known.seed) {
+            Ok(header) => Ok(frame::record(&header, Bytes::from(bytes).slice(HEADER_BYTES..))),
+            Err(fault) => {
+                let named = locate::name(&known, file.as_ref(), location.offset, fault);
+                let (index, offset, fault) = named.map_err(io_error(&path))?;
+                Err(Damage { index, file: path, offset, fault }.into())
+            }
+        }
     }
 
     /// Frames that start with record `index`.
@@ -136,17 +127,17 @@ impl Reader {
         };
         let file = self.file(&known)?;
         let path = self.segments.path(known.first);
-        let (near, near_offset) = known.nearest(index);
-        let found = walk(&known, file.as_ref(), (near, near_offset), index).map_err(io_error(&path))?;
-        let offset = if let Some(offset) = found {
-            offset
-        } else {
+        let found = locate::record(&known, file.as_ref(), index).map_err(io_error(&path))?;
+        let offset = match found {
+            Place::At(offset) => offset,
             // A header on the way makes no sense; the frames before it tell which record is damaged.
-            let mut frames = Frames::new(Arc::clone(&file), known.seed, near, near_offset);
-            while frames.index() < index {
-                self.take(&mut frames)?;
+            Place::Behind(near, near_offset) => {
+                let mut frames = Frames::new(Arc::clone(&file), known.seed, near, near_offset);
+                while frames.index() < index {
+                    self.take(&mut frames)?;
+                }
+                frames.offset()
             }
-            frames.offset()
         };
         Ok(Frames::new(file, known.seed, index, offset))
     }
@@ -181,27 +172,20 @@ impl Reader {
     }
 }
 
-/// Follows the headers from a known place to that of record `index`; `None` when one of them makes no sense.
-fn walk(known: &Known, file: &dyn File, from: (u64, u64), index: u64) -> io::Result<Option<u64>> {
-    let (mut at, mut offset) = from;
-    let mut bytes = [0; HEADER_BYTES];
-    loop {
-        if file.read_at(&mut bytes, offset)? < HEADER_BYTES {
-            return Ok(None);
-        }
-        let Ok(header) = Header::parse(&bytes) else {
-            return Ok(None);
-        };
-        if header.index != at {
-            return Ok(None);
-        }
-        known.note(at, offset);
-        if at == index {
-            return Ok(Some(offset));
-        }
-        at += 1;
-        offset += header.frame_bytes() as u64;
+/// The header of the one frame in `bytes`, if it is whole and the one that was written there.
+fn checked(bytes: &[u8], location: &Location, seed: u32) -> Result<Header, Fault> {
+    let Some((chunk, payload)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(Fault::Short { missing: (HEADER_BYTES - bytes.len()) as u64 });
+    };
+    let header = Header::parse(chunk)?;
+    if header.crc != location.crc {
+        return Err(Fault::Checksum { found: header.crc, expected: location.crc });
     }
+    if header.frame_bytes() != bytes.len() {
+        return Err(Fault::Short { missing: header.frame_bytes().abs_diff(bytes.len()) as u64 });
+    }
+    frame::verify(seed, chunk, payload)?;
+    Ok(header)
 }
 
 /// The records of a log in order, as far as they are durable. Ends there, and goes on when asked again later.

@@ -1,18 +1,23 @@
 //! The segments of one log, as writer and readers share them: which there are, where in them records lie, which
 //! files are open, and up to where everything is durable.
+//!
+//! Memory: about 100 bytes for a segment, and at most 64 KiB of points for each 64 MiB of the last few segments. Of
+//! the others nothing is remembered, and a record is found by [`crate::locate`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
 use crate::disk::{Access, Disk, File};
 use crate::segment::{self, Segment};
 
-/// Every so many records the place of one is remembered: 16 bytes for 64 records.
-const POINT_EVERY: u64 = 64;
+/// So many bytes after the last place that is remembered the next one is: 16 bytes for 16 KiB.
+const POINT_EVERY_BYTES: u64 = 16 << 10;
+/// So many segments, the last ones, have places remembered.
+const POINTED_MAX: usize = 16;
 /// How many files readers keep open.
 const FILES_OPEN_MAX: usize = 16;
 
@@ -49,21 +54,26 @@ impl Known {
         Self { first, seed: segment.seed(), incarnation, points: Mutex::default() }
     }
 
-    /// Remembers where the frame of a record starts, if it is one to remember.
+    /// Remembers where the frame of a record starts, if it is one to remember. Told in the order of the records.
     pub(crate) fn note(&self, index: u64, offset: u64) {
-        if index.is_multiple_of(POINT_EVERY) {
-            let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
-            if points.last().is_none_or(|(last, _)| *last < index) {
-                points.push((index, offset));
-            }
+        let mut points = self.points();
+        let last = points.last().map_or(0, |(_, offset)| *offset);
+        if offset >= last + POINT_EVERY_BYTES {
+            points.push((index, offset));
         }
     }
 
-    /// The last place known at or before `index`.
-    pub(crate) fn nearest(&self, index: u64) -> (u64, u64) {
-        let points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = points.partition_point(|(known, _)| *known <= index).checked_sub(1);
-        before.and_then(|at| points.get(at).copied()).unwrap_or((self.first, segment::HEADER_BYTES as u64))
+    /// The last place known at or before `index`, and the offset of the first one known behind it.
+    pub(crate) fn around(&self, index: u64) -> ((u64, u64), Option<u64>) {
+        let points = self.points();
+        let after = points.partition_point(|(known, _)| *known <= index);
+        let before = after.checked_sub(1).and_then(|at| points.get(at).copied());
+        let behind = points.get(after).map(|(_, offset)| *offset);
+        (before.unwrap_or((self.first, segment::HEADER_BYTES as u64)), behind)
+    }
+
+    fn points(&self) -> MutexGuard<'_, Vec<(u64, u64)>> {
+        self.points.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,8 +97,13 @@ impl Segments {
         Ok(file)
     }
 
-    pub(crate) fn add(&self, known: Arc<Known>) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(known.first, known);
+    /// One more segment, which from now on is the last one.
+    pub(crate) fn add(&self, segment: Arc<Known>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(segment.first, segment);
+        if let Some((_, old)) = known.iter().rev().nth(POINTED_MAX) {
+            *old.points() = Vec::new();
+        }
     }
 
     pub(crate) fn forget(&self, first: u64) {

@@ -2,18 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::watched::Watched;
+use common::{DIR, options};
 use sealpost_seglog::disk::sim::{Failure, Sim};
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_seglog::{Capacity, Location, Log, Options, Record, Writer, append, open, read};
 
-const DIR: &str = "log";
-
-fn options() -> Options {
-    Options::new([7; 16], *b"saltsalt")
-}
+/// After so long what is waited for will not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn open_on(disk: impl Disk, dir: &Path, options: Options) -> Log {
     Log::open(Arc::new(disk), dir, options).unwrap().0
@@ -79,7 +81,8 @@ async fn a_reader_follows_the_writer_record_by_record() {
     });
     let total: u64 = (0..300).map(|number| number % 4).sum();
     while scan.position() < total {
-        mark.wait_for(|durable| *durable > scan.position()).await.unwrap();
+        let rises = mark.wait_for(|durable| *durable > scan.position());
+        tokio::time::timeout(PATIENCE, rises).await.expect("the mark rises").unwrap();
         for entry in scan.by_ref() {
             entry.unwrap();
         }
@@ -131,19 +134,41 @@ async fn a_full_disk_refuses_all_that_is_queued_and_goes_on_when_there_is_space(
 }
 
 #[tokio::test]
-async fn a_failed_sync_ends_the_writer_and_is_never_tried_again() {
-    let disk = Sim::new();
-    let writer = Writer::spawn(sim_log(&disk), Capacity::default()).unwrap();
-    writer.append(vec![record(0)]).await.unwrap();
-    // The write of the next append succeeds, its sync does not.
-    disk.fail(disk.operations() + 1, Failure::Refused);
-    let failed = writer.append(vec![record(1)]).await.unwrap_err();
-    assert!(matches!(&failed, append::Error::Fatal(fatal) if fatal.operation == "sync"), "{failed}");
-    assert_eq!(writer.failed().await.operation, "sync");
-    let operations = disk.operations();
-    assert!(matches!(writer.append(vec![record(2)]).await, Err(append::Error::Fatal(_))));
-    assert!(writer.close().await.is_err());
-    assert_eq!((disk.operations(), writer.durable()), (operations, 1));
+async fn what_is_queued_behind_a_refused_append_is_refused_even_if_it_would_fit() {
+    let sim = Sim::new();
+    let disk = Watched::new(sim.clone());
+    // Every append is a group of its own.
+    let capacity = Capacity { group_bytes: 1, ..Capacity::default() };
+    let writer = Writer::spawn(open_on(disk.clone(), Path::new(DIR), options()), capacity).unwrap();
+    disk.trace.hold();
+    let before = writer.enqueue(vec![record(0)]).unwrap();
+    disk.trace.wait_until_held();
+    sim.set_capacity(Some(sim.used() + 300));
+    let large = writer.enqueue(vec![Record::new("", vec![0; 1000])]).unwrap();
+    let behind = writer.enqueue(vec![record(2)]).unwrap();
+    disk.trace.release();
+    assert_eq!(before.await.unwrap().next, 1);
+    assert!(matches!(large.await, Err(append::Error::NoSpace { .. })));
+    assert!(matches!(behind.await, Err(append::Error::NoSpace { .. })), "it was promised the place behind");
+    assert_eq!(writer.enqueue_at(1, vec![record(1)]).unwrap().await.unwrap().next, 2);
+}
+
+#[tokio::test]
+async fn a_failed_write_or_sync_ends_the_writer_and_is_never_tried_again() {
+    for (at, operation) in [(0, "write"), (1, "sync")] {
+        let disk = Sim::new();
+        let writer = Writer::spawn(sim_log(&disk), Capacity::default()).unwrap();
+        writer.append(vec![record(0)]).await.unwrap();
+        disk.fail(disk.operations() + at, Failure::Refused);
+        let failed = writer.append(vec![record(1)]).await.unwrap_err();
+        assert!(matches!(&failed, append::Error::Fatal(fatal) if fatal.operation == operation), "{failed}");
+        assert_eq!(writer.failed().await.operation, operation);
+        let operations = disk.operations();
+        assert!(matches!(writer.append(vec![record(2)]).await, Err(append::Error::Fatal(_))));
+        assert!(writer.close().await.is_err());
+        assert_eq!((disk.operations(), writer.durable()), (operations, 1));
+        assert_eq!(writer.reader().get(0).unwrap().record, record(0));
+    }
 }
 
 #[tokio::test]

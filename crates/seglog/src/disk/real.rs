@@ -19,7 +19,18 @@ pub struct Real;
 
 impl Disk for Real {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(dir)
+        let exists = |dir: &Path| dir.exists();
+        let unsynced = parents(dir, exists);
+        let existed = exists(dir);
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(dir)?;
+        for parent in unsynced {
+            match self.sync_dir(parent) {
+                // Whoever made it before us, in a folder that we cannot even list, was not this program.
+                Err(error) if existed && error.kind() == io::ErrorKind::PermissionDenied => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -93,3 +104,53 @@ impl File for fs::File {
 }
 
 impl Lock for fs::File {}
+
+/// The folders that get a new name when `dir` is made, from the top. That of `dir` always: a process before this one may
+/// have ended between making it and syncing the name.
+fn parents(dir: &Path, exists: impl Fn(&Path) -> bool) -> Vec<&Path> {
+    let mut parents = Vec::new();
+    for child in dir.ancestors() {
+        let Some(parent) = child.parent() else { break };
+        let here = parent.as_os_str().is_empty();
+        parents.push(if here { Path::new(".") } else { parent });
+        if here || exists(parent) {
+            break;
+        }
+    }
+    parents.reverse();
+    parents
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn every_folder_that_gets_a_new_name_is_synced_from_the_top() {
+        let there = |dir: &Path| [Path::new("/"), Path::new("/var")].contains(&dir);
+        let none = |_: &Path| false;
+        let cases: [(&str, Vec<&str>); 2] = [("/var/a/b", vec!["/var", "/var/a"]), ("/var/a", vec!["/var"])];
+        for (dir, expected) in cases {
+            assert_eq!(parents(Path::new(dir), there), expected.iter().map(Path::new).collect::<Vec<_>>());
+        }
+        assert_eq!(parents(Path::new("log"), none), [Path::new(".")]);
+        assert_eq!(parents(Path::new("a/log"), none), [Path::new("."), Path::new("a")]);
+        assert!(parents(Path::new("/"), there).is_empty());
+    }
+
+    #[test]
+    fn folders_and_files_are_for_the_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("a/b");
+        Real.create_dir(&dir).unwrap();
+        Real.create_dir(&dir).unwrap();
+        Real.create(&dir.join("file")).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            [mode(&dir), mode(&home.path().join("a")), mode(&dir.join("file"))],
+            [0o700, 0o700, 0o600]
+        );
+    }
+}

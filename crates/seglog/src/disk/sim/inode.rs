@@ -1,12 +1,15 @@
 //! The contents of one simulated file: what a program sees, what is on the platter, and what lies between.
 
+use super::fate::Fate;
+
 /// The unit in which unsynced writes are lost.
 const PAGE_BYTES: u64 = 4096;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Inode {
     pub(super) now: Vec<u8>,
     pub(super) synced: Vec<u8>,
+    /// Of one page at most, in the order in which they were made.
     pub(super) pending: Vec<Change>,
 }
 
@@ -17,40 +20,47 @@ pub(super) enum Change {
 }
 
 impl Inode {
-    pub(super) fn change(&mut self, change: Change) {
-        apply(&change, &mut self.now);
-        self.pending.push(change);
-    }
-
-    pub(super) fn sync(&mut self) {
-        for change in self.pending.drain(..) {
-            apply(&change, &mut self.synced);
-        }
-    }
-
-    pub(super) fn lose_power(&mut self, dice: &mut Dice) {
-        for change in std::mem::take(&mut self.pending) {
-            match change {
-                Change::Write { offset, bytes } => {
-                    for (at, page) in pages(offset, &bytes) {
-                        let kept = match dice.below(4) {
-                            0 => 0,
-                            1 => dice.below(page.len() as u64 + 1) as usize,
-                            _ => page.len(),
-                        };
-                        if kept > 0 {
-                            apply(
-                                &Change::Write { offset: at, bytes: page[..kept].to_vec() },
-                                &mut self.synced,
-                            );
-                        }
-                    }
-                }
-                Change::Truncate { .. } if dice.one_in(2) => {}
-                truncate @ Change::Truncate { .. } => apply(&truncate, &mut self.synced),
+    /// Writes what `fate` leaves of each page.
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], fate: &mut Fate) {
+        for (offset, page) in pages(offset, bytes) {
+            let kept = fate.kept(page.len());
+            if kept > 0 {
+                self.change(Change::Write { offset, bytes: page[..kept].to_vec() });
             }
         }
+    }
+
+    pub(super) fn truncate(&mut self, bytes: u64) {
+        self.change(Change::Truncate { bytes });
+    }
+
+    /// Brings to the platter what `fate` leaves of the unsynced changes, and forgets the rest.
+    pub(super) fn sync(&mut self, fate: &mut Fate) {
+        for change in self.pending.drain(..) {
+            match change {
+                Change::Write { offset, mut bytes } => {
+                    bytes.truncate(fate.kept(bytes.len()));
+                    if !bytes.is_empty() {
+                        apply(&Change::Write { offset, bytes }, &mut self.synced);
+                    }
+                }
+                Change::Truncate { .. } => {
+                    if fate.happens() {
+                        apply(&change, &mut self.synced);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn lose_power(&mut self, fate: &mut Fate) {
+        self.sync(fate);
         self.now.clone_from(&self.synced);
+    }
+
+    fn change(&mut self, change: Change) {
+        apply(&change, &mut self.now);
+        self.pending.push(change);
     }
 }
 
@@ -79,25 +89,4 @@ fn pages(offset: u64, bytes: &[u8]) -> Vec<(u64, &[u8])> {
         rest = after;
     }
     pages
-}
-
-/// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators"): enough to decide what is lost.
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
-    }
-
-    pub(super) fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
 }
