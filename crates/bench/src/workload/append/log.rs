@@ -17,7 +17,7 @@ use sealpost_seglog::{Capacity, Pending, Reader, Record, Writer};
 use sealpost_testkit::network::{NOW, own};
 use sealpost_wire::ledger::leaf_to_bytes;
 
-use super::tracked::{Batches, Tracked};
+use super::tracked::{Batches, Noted, Tracked};
 
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +105,8 @@ impl Log {
         })
     }
 
-    /// The bytes between one sync and the next.
-    pub(super) fn batches(&self) -> Vec<usize> {
+    /// What was written between one sync and the next.
+    pub(super) fn batches(&self) -> Noted {
         self.batches.take()
     }
 

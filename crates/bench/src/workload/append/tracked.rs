@@ -1,8 +1,9 @@
-//! The machine's disk, with a note of how many bytes were written before each sync.
+//! The machine's disk, with a note of how many bytes were written before each sync, and how long the disk took.
 
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sealpost_seglog::disk::{Access, Disk, File, Lock};
 
@@ -12,16 +13,19 @@ pub(super) struct Tracked {
     batches: Batches,
 }
 
-/// The bytes of each batch, as noted so far.
+/// The batches as noted so far.
 #[derive(Clone, Default)]
 pub(super) struct Batches(Arc<Mutex<Noted>>);
 
+/// What was asked of the disk.
 #[derive(Default)]
-struct Noted {
+pub(super) struct Noted {
     /// Bytes of each batch that was synced.
-    synced: Vec<usize>,
+    pub(super) synced: Vec<usize>,
     /// Bytes written since then.
     written: usize,
+    /// How long writes and syncs took.
+    pub(super) busy: Duration,
 }
 
 struct TrackedFile {
@@ -31,8 +35,8 @@ struct TrackedFile {
 
 impl Batches {
     /// What was noted since the last call.
-    pub(super) fn take(&self) -> Vec<usize> {
-        std::mem::take(&mut self.noted().synced)
+    pub(super) fn take(&self) -> Noted {
+        std::mem::take(&mut self.noted())
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -91,16 +95,21 @@ impl File for TrackedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let begun = Instant::now();
         self.file.write_at(bytes, offset)?;
+        let mut noted = self.batches.noted();
+        noted.busy += begun.elapsed();
         if offset > 0 {
-            self.batches.noted().written += bytes.len();
+            noted.written += bytes.len();
         }
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let begun = Instant::now();
         self.file.sync_data()?;
         let mut noted = self.batches.noted();
+        noted.busy += begun.elapsed();
         let written = std::mem::take(&mut noted.written);
         if written > 0 {
             noted.synced.push(written);
@@ -130,10 +139,10 @@ mod tests {
         file.write_at(&[0; 20], 54).unwrap();
         file.sync_data().unwrap();
         file.sync_data().unwrap();
-        file.write_at(&[0; 5], 74).unwrap();
-        assert_eq!(batches.take(), [30]);
+        assert_eq!(batches.take().synced, [30]);
+        file.write_at(&[0; 6], 74).unwrap();
         file.sync_data().unwrap();
-        assert_eq!(batches.take(), [5]);
-        assert!(batches.take().is_empty());
+        assert_eq!(batches.take().synced, [6]);
+        assert!(batches.take().synced.is_empty());
     }
 }
