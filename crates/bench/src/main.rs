@@ -78,6 +78,9 @@ fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let written = std::fs::write(file, report.to_json()?);
         written.with_context(|| format!("cannot write {}", file.display()))?;
     }
+    if let Some(warning) = report.warning() {
+        say(&warning);
+    }
     tell(&format!("\n{} after {:.0} s", report.summary(), begun.elapsed().as_secs_f64()));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -116,6 +116,9 @@ impl Row {
     }
 }
 
+/// The highest round of a reference may be so many times the lowest before the machine was too busy for the figures.
+const UNSTEADY: f64 = 3.0;
+
 /// All figures of a run, with the machine on which they were measured.
 pub(crate) struct Report {
     machine: Machine,
@@ -129,6 +132,18 @@ impl Report {
 
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// What makes the figures worth little: references that did not stay the same from round to round.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let spreads = self.rows.iter().filter_map(|row| row.reference_spread);
+        let worst = spreads.map(|[low, high]| high / low).fold(1.0, f64::max);
+        (worst > UNSTEADY).then(|| {
+            format!(
+                "warning: a reference changed {worst:.0}-fold between rounds: the machine does other things, and the \
+                 ratios are worth little; measure again when it is quiet"
+            )
+        })
     }
 
     /// One line at the end.
@@ -195,6 +210,18 @@ mod tests {
             None,
         );
         assert_eq!((row.ratio, row.met, row.rounds), (Some(0.5), None, 3));
+    }
+
+    #[test]
+    fn a_reference_that_changes_between_rounds_is_told() {
+        let mut report = Report::new(Machine::invented());
+        for (highest, told) in [(2.9, false), (3.1, true)] {
+            let reference = [1.0, 1.2, highest].into_iter().collect();
+            report
+                .rows
+                .push(Row::new("open", "clean", "ms", &reference).against("reading", &reference, None));
+            assert_eq!(report.warning().is_some(), told, "{highest}");
+        }
     }
 
     #[test]
