@@ -44,6 +44,7 @@ fn a_ledger_that_is_made_verifies_with_all_its_records() {
         directories: 1,
         signed: made.signed(),
         chains: report.counts.chains,
+        tiles_missing: 1,
         ..Counts::default()
     };
     assert_eq!(report.counts, expected);
