@@ -167,6 +167,21 @@ async fn auditors_of_the_agency_are_served_proofs_and_leaves_and_nobody_else_is(
     let beyond = client.export(pb::ExportRequest { from: u64::MAX }).await.map(drop).unwrap_err();
     assert_eq!(beyond.code(), Code::OutOfRange, "{beyond}");
 
+    // A tile that was damaged is never proved with, and is made anew from the records.
+    let request = pb::ProveInclusionRequest { index };
+    eventually("a damaged tile is noticed", async || {
+        let partial = network.agency(HK).data.join("tree/tile/0/000.p");
+        for tile in fs::read_dir(&partial).unwrap() {
+            fs::write(tile.unwrap().path(), [7; 31]).unwrap();
+        }
+        match client.clone().prove_inclusion(request).await {
+            Err(status) if status.code() == Code::Unavailable => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    eventually("a damaged tile is made anew", async || client.clone().prove_inclusion(request).await).await;
+
     let agency = network.agency(HK);
     for holder in [&agency.systems[0], &agency.officers[0]] {
         let credentials = Credentials::read(&holder.certificate, &holder.key).unwrap();

@@ -26,21 +26,40 @@ pub enum NotSigned {
     },
 }
 
+/// A listed public key, as the caller has it.
+pub trait PublicKey {
+    /// The key, ready to verify with.
+    fn ready(self) -> Result<VerifyingKey, VerifyError>;
+}
+
+/// Its bytes.
+impl PublicKey for &[u8] {
+    fn ready(self) -> Result<VerifyingKey, VerifyError> {
+        VerifyingKey::from_bytes(self)
+    }
+}
+
+/// Read before: reading takes a fifth of the time that verifying takes.
+impl PublicKey for &VerifyingKey {
+    fn ready(self) -> Result<VerifyingKey, VerifyError> {
+        Ok(self.clone())
+    }
+}
+
 /// The first signature that a listed key made over these bytes, with what `listed` says of that key.
 ///
-/// `listed` gives the key's bytes, and whatever else is known of it. A signature of a key that is not listed is passed
+/// `listed` gives the key, and whatever else is known of it. A signature of a key that is not listed is passed
 /// over: a sender may have added that of a later key.
-pub fn signed_by<'s, 'k, K>(
+pub fn signed_by<'s, P: PublicKey, K>(
     kind: PayloadType,
     payload: &[u8],
     signatures: &'s [Signature],
-    listed: impl Fn(KeyId) -> Option<(&'k [u8], K)>,
+    listed: impl Fn(KeyId) -> Option<(P, K)>,
 ) -> Result<(K, &'s Signature), NotSigned> {
     let mut wrong = None;
     for signature in signatures {
         let Some((key, known)) = listed(signature.key_id) else { continue };
-        let verified = VerifyingKey::from_bytes(key)
-            .and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
+        let verified = key.ready().and_then(|key| verify_statement(&key, kind, payload, &signature.bytes));
         match verified {
             Ok(()) => return Ok((known, signature)),
             Err(source) => wrong = Some(NotSigned::Wrong { key: signature.key_id, source }),

@@ -148,6 +148,8 @@ pub struct Keeper {
     signer: NoteSigner,
     latest: watch::Sender<Option<Signed>>,
     remade: bool,
+    /// Something stored is wrong; set until all is made anew.
+    distrusted: bool,
 }
 
 impl Keeper {
@@ -166,7 +168,16 @@ impl Keeper {
         let current = origins().next_back().unwrap_or_else(|| origin(network, agency, Incarnation([0; 16])));
         let (tree, latest) = (Tree::new(), watch::Sender::new(None));
         let signer = NoteSigner::new(&current, signer);
-        let mut keeper = Self { files, history, tree, filled: Vec::new(), signer, latest, remade: false };
+        let mut keeper = Self {
+            files,
+            history,
+            tree,
+            filled: Vec::new(),
+            signer,
+            latest,
+            remade: false,
+            distrusted: false,
+        };
         let Some(stored) = stored else { return Ok(keeper) };
         let found = stored.checkpoint.origin();
         if !origins().any(|origin| origin.as_str() == found) {
@@ -177,15 +188,12 @@ impl Keeper {
         if size > keeper.history.durable() {
             return Err(Error::Shorter { size, records: keeper.history.durable() });
         }
-        if let Ok(tree) = Tree::resume(size, root, &keeper.files) {
-            keeper.tree = tree;
-        } else {
-            keeper.remade = true;
-            keeper.grow(size)?;
-            if keeper.tree.root() != root {
-                return Err(Error::Rewritten { size, signed: root, found: keeper.tree.root() });
+        match Tree::resume(size, root, &keeper.files) {
+            Ok(tree) if keeper.files.has_full_tiles(size)? => keeper.tree = tree,
+            _ => {
+                keeper.remake(size, root)?;
+                keeper.remade = true;
             }
-            keeper.files.write_tiles(&keeper.tree.partial())?;
         }
         // One of an earlier incarnation, or of an earlier key, has had its time: the next one takes its place.
         if stored.checkpoint.origin() == current.as_str() {
@@ -204,11 +212,19 @@ impl Keeper {
         self.latest.subscribe()
     }
 
+    /// A tile was found missing or wrong: the next [`Keeper::advance`] makes all of them anew.
+    pub fn distrust(&mut self) {
+        self.distrusted = true;
+    }
+
     /// Takes over what became durable, and signs a checkpoint over it; whether there was anything.
     pub fn advance(&mut self) -> Result<bool, Error> {
+        let signed = self.latest.borrow().as_ref().map(|signed| signed.checkpoint.clone());
+        if let Some(signed) = signed.as_ref().filter(|_| self.distrusted) {
+            self.remake(signed.size(), signed.root())?;
+        }
         let durable = self.history.durable();
-        let signed = self.latest.borrow().as_ref().map_or(0, |signed| signed.checkpoint.size());
-        if durable <= signed {
+        if durable <= signed.map_or(0, |signed| signed.size()) {
             return Ok(false);
         }
         self.grow(durable)?;
@@ -220,6 +236,20 @@ impl Keeper {
         self.files.write_checkpoint(&signed.to_bytes())?;
         self.latest.send_replace(Some(signed));
         Ok(true)
+    }
+
+    /// Makes every tile anew from the records, which must lead to the root that was signed over them.
+    fn remake(&mut self, size: u64, signed: Hash) -> Result<(), Error> {
+        self.tree = Tree::new();
+        self.filled.clear();
+        self.grow(size)?;
+        let found = self.tree.root();
+        if found != signed {
+            return Err(Error::Rewritten { size, signed, found });
+        }
+        self.files.write_tiles(&self.tree.partial())?;
+        self.distrusted = false;
+        Ok(())
     }
 
     fn grow(&mut self, size: u64) -> Result<(), Error> {

@@ -144,7 +144,10 @@ fn a_tree_that_was_deleted_or_damaged_is_made_anew_and_is_the_same() {
         &|| fs::write(tile("tile/1/001.p/17"), [0; 17 * 32]).unwrap(),
         &|| fs::write(tile("tile/0/273.p/112"), b"").unwrap(),
         &|| fs::remove_file(tile("tile/2/000.p/1")).unwrap(),
-    ] as [&dyn Fn(); 4]
+        // Far from the right edge.
+        &|| fs::remove_file(tile("tile/0/100")).unwrap(),
+        &|| fs::write(tile("tile/0/100"), b"short").unwrap(),
+    ] as [&dyn Fn(); 6]
     {
         damage();
         let keeper = keeper(&ledger, folder.path()).unwrap();
@@ -154,6 +157,23 @@ fn a_tree_that_was_deleted_or_damaged_is_made_anew_and_is_the_same() {
         let prover_files = Files::at(folder.path());
         Prover::new(ledger.history(), &prover_files, signed.clone()).inclusion(66_000).unwrap();
     }
+}
+
+#[test]
+fn a_tile_that_is_wrong_inside_is_made_anew_once_that_was_found() {
+    let (_, ledger, folder, signed) = kept(70_000);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    let tile = folder.path().join("tile/0/100");
+    let genuine = fs::read(&tile).unwrap();
+    fs::write(&tile, vec![7; genuine.len()]).unwrap();
+    let files = Files::at(folder.path());
+    let prover = Prover::new(ledger.history(), &files, signed.clone());
+    assert!(matches!(prover.inclusion(100 * 256), Err(ProofError::Tree(_))));
+    keeper.distrust();
+    assert!(!keeper.advance().unwrap(), "no new checkpoint is due");
+    assert_eq!(fs::read(&tile).unwrap(), genuine);
+    prover.inclusion(100 * 256).unwrap();
+    assert_eq!(latest(&keeper), signed);
 }
 
 #[test]

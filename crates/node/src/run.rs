@@ -26,7 +26,7 @@ use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -162,11 +162,13 @@ impl Node {
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
+        let broken = Arc::new(Notify::new());
         let audit = Audit::new(
             config.agency.clone(),
             shared.history.clone(),
             tree::Files::at(&places.tree),
             shared.checkpoint.clone(),
+            Arc::clone(&broken),
             shutdown.token(),
         );
         let server = Server::new(acceptor)
@@ -184,7 +186,7 @@ impl Node {
             stop_session,
             publisher: tokio::spawn(publisher.run(asked)),
             engine: tokio::spawn(engine.run()),
-            keeper: tokio::spawn(checkpoints::keep(keeper, durable, stop_keeper.clone())),
+            keeper: tokio::spawn(checkpoints::keep(keeper, durable, broken, stop_keeper.clone())),
             stop_keeper,
         };
         Ok(Self { server, address, handle, shutdown, roots, door, connections, parts })

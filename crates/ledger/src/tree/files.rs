@@ -46,6 +46,22 @@ impl Files {
         Signed::parse(&note).map(Some).map_err(|source| Error::Checkpoint { path, source })
     }
 
+    /// Whether every full tile of a tree of this size is there in its length. What is in them is not read: a wrong one
+    /// shows when something is proved with it.
+    pub(super) fn has_full_tiles(&self, size: u64) -> Result<bool, Error> {
+        for tile in Tile::all(size).filter(|tile| !tile.is_partial()) {
+            let path = self.full_path(tile);
+            match fs::metadata(&path) {
+                Ok(file) if file.len() == TILE_BYTES_MAX => {}
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("read", &path)(error));
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// Writes tiles. Narrower partial ones of the same place go: a wider one holds what they held.
     pub(super) fn write_tiles(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), Error> {
         for (tile, hashes) in tiles {

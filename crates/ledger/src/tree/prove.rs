@@ -38,7 +38,9 @@ pub enum Error {
     #[error("a checkpoint over no records is continued by every other")]
     Nothing,
     /// The stored tree does not lead to the root of the checkpoint.
-    #[error("the stored tree is incomplete or wrong: the node makes it anew when it starts")]
+    #[error(
+        "the stored tree is incomplete or wrong; a node makes it anew when it starts without its folder `tile`"
+    )]
     Tree(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The record cannot be read.
     #[error(transparent)]

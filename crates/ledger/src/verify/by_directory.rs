@@ -1,5 +1,6 @@
 //! Judges signatures by the directories that the ledger itself installed, in their order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey};
 use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::directory::{Directory, KeyUse, PublicKey};
+use sealpost_domain::directory::{Directory, KeyUse};
 use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
@@ -29,9 +30,12 @@ pub struct ByDirectory {
     first: Option<Digest>,
 }
 
-/// The directory that is installed somewhere in a ledger, if any is.
+/// The directory that is installed somewhere in a ledger, if any is, and the signing keys in it, ready to verify with.
 #[derive(Default)]
-struct Installed(Option<Directory>);
+struct Installed {
+    directory: Option<Directory>,
+    keys: BTreeMap<KeyId, VerifyingKey>,
+}
 
 /// Why a signature is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,16 @@ impl ByDirectory {
 }
 
 impl Installed {
+    fn new(directory: Directory) -> Self {
+        let nodes =
+            directory.agencies.values().flat_map(|agency| &agency.signing_keys).map(|record| &record.key);
+        let keys = nodes.chain(&directory.hub.signing_keys);
+        // One that is no key is named when something is signed with it.
+        let keys =
+            keys.filter_map(|key| Some((key.id, VerifyingKey::from_bytes(&key.bytes).ok()?))).collect();
+        Self { directory: Some(directory), keys }
+    }
+
     fn decide(
         &self,
         kind: PayloadType,
@@ -102,14 +116,14 @@ impl Installed {
         signatures: &[Signature],
         at: Instant,
     ) -> Result<(), Error> {
-        let directory = self.0.as_ref().ok_or(Error::NoDirectory)?;
-        let key_of = |id: KeyId| -> Option<&PublicKey> {
+        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
+        let listed = |id| {
             match signer {
-                Signer::Hub => directory.hub_key(id),
-                Signer::Agency(agency) => directory.node_key(agency, id, at).map(|record| &record.key),
-            }
+                Signer::Hub => directory.hub_key(id)?,
+                Signer::Agency(agency) => &directory.node_key(agency, id, at)?.key,
+            };
+            Some((self.keys.get(&id)?, ()))
         };
-        let listed = |id| key_of(id).map(|key| (key.bytes.as_slice(), ()));
         match signed_by(kind, payload, signatures, listed) {
             Ok(_) => Ok(()),
             Err(NotSigned::UnknownKey { named }) => Err(Error::Key { signer: name(signer), at, named }),
@@ -121,15 +135,15 @@ impl Installed {
 impl Directories for ByDirectory {
     fn install(&mut self, version: DirectoryVersion, body: &Bytes) -> Result<(), Refusal> {
         let signed = signed_directory_from_bytes(body)?;
-        let (found, before) = (sha256(&signed.payload), self.installed.0.as_ref());
+        let (found, before) = (sha256(&signed.payload), self.installed.directory.as_ref());
         let must_be = self.first.filter(|_| before.is_none()).unwrap_or(version.digest);
         for expected in [version.digest, must_be] {
             if found != expected {
                 return Err(Error::Digest { found, expected }.into());
             }
         }
-        let directory = Some(directory::verify(&signed, before)?);
-        self.installed = Arc::new(Installed(directory));
+        let directory = directory::verify(&signed, before)?;
+        self.installed = Arc::new(Installed::new(directory));
         Ok(())
     }
 
@@ -167,7 +181,7 @@ impl Judge for Installed {
         incarnation: Incarnation,
         signed: &tree::Signed,
     ) -> Result<(), Refusal> {
-        let directory = self.0.as_ref().ok_or(Error::NoDirectory)?;
+        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
         let expected = tree::origin(&directory.network, agency, incarnation);
         let found = signed.checkpoint.origin();
         if found != expected.as_str() {
@@ -192,13 +206,12 @@ fn name(signer: Signer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use sealpost_crypto::dsse::{SigningKey, sign_statement};
-    use sealpost_domain::directory::{AgencyRecord, HubRecord, SigningKeyRecord};
+    use sealpost_domain::directory::{AgencyRecord, HubRecord, PublicKey, SigningKeyRecord};
     use sealpost_domain::identity::NetworkName;
     use sealpost_domain::instant::Period;
 
@@ -235,7 +248,7 @@ mod tests {
             operations: BTreeMap::new(),
             revocations: BTreeMap::new(),
         };
-        Installed(Some(directory))
+        Installed::new(directory)
     }
 
     fn signed(key: &SigningKey) -> Signed {

@@ -13,7 +13,7 @@ use sealpost_ledger::tree::{Files, ProofError, Prover, Signed};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::ledger_server::LedgerServer;
 use sealpost_wire::status::Failure;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub struct Audit {
     history: History,
     files: Files,
     checkpoint: watch::Receiver<Option<Signed>>,
+    /// Told when a tile is missing or wrong.
+    broken: Arc<Notify>,
     reads: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -47,9 +49,10 @@ impl Audit {
         history: History,
         files: Files,
         checkpoint: watch::Receiver<Option<Signed>>,
+        broken: Arc<Notify>,
         stop: CancellationToken,
     ) -> Self {
-        Self { agency, history, files, checkpoint, reads: Arc::new(Semaphore::new(READS_MAX)), stop }
+        Self { agency, history, files, checkpoint, broken, reads: Arc::new(Semaphore::new(READS_MAX)), stop }
     }
 
     /// The service, to be added to a server.
@@ -79,7 +82,13 @@ impl Audit {
             let prover = Prover::new(&history, &files, signed.clone());
             prove(&prover).map(|proof| (proof, signed))
         });
-        proved.await.map_err(|_| Failure::Internal.status("the proof was not finished"))?.map_err(not_proved)
+        let proved = proved.await.map_err(|_| Failure::Internal.status("the proof was not finished"))?;
+        proved.map_err(|failed| {
+            if matches!(failed, ProofError::Tree(_)) {
+                self.broken.notify_one();
+            }
+            not_proved(failed)
+        })
     }
 }
 
@@ -178,7 +187,7 @@ fn not_proved(failed: ProofError) -> Status {
         ProofError::Nothing => Failure::Malformed.status(failed.to_string()),
         ProofError::Tree(source) => {
             error!(error = %failed, %source, "the tree cannot be used");
-            Failure::Unavailable.status(failed.to_string())
+            Failure::Unavailable.status("the tree is being made anew; try again in a few seconds")
         }
         ProofError::Read(_) | ProofError::Record { .. } => {
             error!(error = %failed, "the ledger cannot be proved");

@@ -9,7 +9,7 @@ use sealpost_crypto::dsse::Signer;
 use sealpost_domain::identity::NetworkName;
 use sealpost_ledger::Ledger;
 use sealpost_ledger::tree::{self, Files, Keeper};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -42,19 +42,18 @@ pub(super) async fn open(
     Ok(keeper)
 }
 
-/// Works until `stop`, and then once more, so that a ledger that was closed has a checkpoint over all of it.
+/// Works until `stop`, and then once more, so that a ledger that was closed has a checkpoint over all of it. Whoever finds
+/// a tile missing or wrong says so by `broken`.
 pub(super) async fn keep(
     mut keeper: Keeper,
     mut durable: watch::Receiver<u64>,
+    broken: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<(), tree::Error> {
-    let mut failed = false;
     loop {
-        let stopping = tokio::select! {
-            () = stop.cancelled() => true,
-            changed = durable.changed(), if !failed => changed.is_err(),
-            () = sleep(PAUSE), if failed => false,
-        };
+        // Read before it works, so that nothing that comes meanwhile is missed.
+        durable.borrow_and_update();
+        let stopping = stop.is_cancelled();
         let advanced = spawn_blocking(move || {
             let advanced = keeper.advance();
             (keeper, advanced)
@@ -62,7 +61,7 @@ pub(super) async fn keep(
         // A keeper that panicked said so; without checkpoints the ledger is still whole.
         let Ok((back, advanced)) = advanced.await else { return Ok(()) };
         keeper = back;
-        failed = match advanced {
+        let failed = match advanced {
             Ok(_) => false,
             Err(error @ tree::Error::Io { .. }) => {
                 warn!(%error, "no checkpoint is signed until this is mended");
@@ -74,8 +73,20 @@ pub(super) async fn keep(
             return Ok(());
         }
         tokio::select! {
-            () = stop.cancelled() => {}
+            () = stop.cancelled() => continue,
             () = sleep(PAUSE) => {}
+        }
+        if failed {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            // Its sender goes when the ledger is closed; what then is left to do is told by `stop`.
+            Ok(()) = durable.changed() => {}
+            () = broken.notified() => {
+                warn!("a tile of the tree is missing or wrong: all are made anew from the ledger");
+                keeper.distrust();
+            }
         }
     }
 }
