@@ -541,3 +541,50 @@ fn a_fault_far_inside_is_the_first_one_named_however_many_follow() {
     assert_eq!(report.fault.map(|fault| fault.index), Some(1501));
     assert_eq!(report.counts.records, 1501);
 }
+
+/// Believes nobody before a directory is installed.
+struct FromInstalled(Everywhere, bool);
+
+struct Nobody;
+
+impl Directories for FromInstalled {
+    fn install(&mut self, _: DirectoryVersion, _: &Bytes) -> Result<(), Refusal> {
+        self.1 = true;
+        Ok(())
+    }
+
+    fn judge(&self) -> Arc<dyn Judge> {
+        if self.1 { self.0.judge() } else { Arc::new(Nobody) }
+    }
+}
+
+impl Judge for Nobody {
+    fn header(&self, _: &Header, _: &Bytes, _: &[Signature], _: Instant) -> Result<(), Refusal> {
+        Err("no directory".into())
+    }
+
+    fn statement(&self, _: PayloadType, _: Signer<'_>, _: &Signed, _: Instant) -> Result<(), Refusal> {
+        Err("no directory".into())
+    }
+
+    fn checkpoint(&self, _: &AgencyId, _: Incarnation, _: &tree::Signed) -> Result<(), Refusal> {
+        Err("no directory".into())
+    }
+}
+
+#[test]
+fn a_checkpoint_is_judged_by_the_directory_that_its_last_record_installed() {
+    let (scene, folder) = (Scene::new(), tempfile::tempdir().unwrap());
+    let ledger = ledger(&Sim::new());
+    let before = checkpointed(&scene, &ledger, 1, folder.path());
+    drop(ledger.enqueue(vec![draft(Record::Directory(DIRECTORY))]).unwrap());
+    let after = checkpointed(&scene, &ledger, 1, folder.path());
+    let judged = |signed: &tree::Signed| {
+        let claims = [Claim { name: "it".into(), signed: signed.clone() }];
+        let mut directories = FromInstalled(Everywhere(Arc::clone(&scene)), false);
+        verify(ledger.history(), &mut directories, &claims, &Files::at(folder.path()), &mut |_| {}).fault
+    };
+    assert!(judged(&after).is_none());
+    let fault = judged(&before).unwrap();
+    assert!(matches!((fault.index, &fault.kind), (0, FaultKind::Checkpoint { .. })), "{}", fault.kind);
+}

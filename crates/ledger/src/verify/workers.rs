@@ -34,7 +34,7 @@ pub(super) struct Item {
     pub(super) outcome: Result<(Examined, Hash), FaultKind>,
     /// What was counted in it.
     pub(super) counts: Counts,
-    /// Knows the directory that was installed here.
+    /// Knows the directory that is installed after this record.
     pub(super) judge: Arc<dyn Judge>,
 }
 
@@ -98,13 +98,15 @@ struct Piece {
     entries: Vec<Entry>,
     agency: Option<AgencyId>,
     judge: Arc<dyn Judge>,
+    /// Another one when the last entry installs a directory.
+    judge_after: Arc<dyn Judge>,
     /// Where reading ended, and why: the last entry, or the record after it.
     fault: Option<(u64, FaultKind)>,
 }
 
 impl Piece {
     fn examine(self) -> Vec<Item> {
-        let Self { number: _, entries, agency, judge, fault } = self;
+        let Self { number: _, entries, agency, judge, judge_after, fault } = self;
         let mut items: Vec<Item> = entries
             .into_iter()
             .map(|entry| {
@@ -115,6 +117,9 @@ impl Piece {
                 Item { index, outcome, counts, judge: Arc::clone(&judge) }
             })
             .collect();
+        if let Some(last) = items.last_mut() {
+            last.judge = judge_after;
+        }
         if let Some((index, fault)) = fault {
             match items.last_mut().filter(|last| last.index == index) {
                 // What is wrong with the record itself says more than what came of it.
@@ -143,7 +148,9 @@ impl<'a> Pieces<'a> {
 
     fn next(&mut self) -> Option<Piece> {
         let (agency, judge) = (self.agency.clone(), self.directories.judge());
-        let mut piece = Piece { number: self.number, entries: Vec::new(), agency, judge, fault: None };
+        let judge_after = Arc::clone(&judge);
+        let number = self.number;
+        let mut piece = Piece { number, entries: Vec::new(), agency, judge, judge_after, fault: None };
         let mut bytes = 0;
         while !self.ended && piece.entries.len() < PIECE_RECORDS && bytes < PIECE_BYTES {
             let index = self.scan.position();
@@ -166,6 +173,7 @@ impl<'a> Pieces<'a> {
                 break;
             }
         }
+        piece.judge_after = self.directories.judge();
         self.number += 1;
         (!piece.entries.is_empty() || piece.fault.is_some()).then_some(piece)
     }
