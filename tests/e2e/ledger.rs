@@ -61,3 +61,31 @@ async fn a_flipped_byte_in_a_ledger_is_named_by_its_record() {
     assert!(ended.log.contains(&record), "expected {record} in:\n{}", ended.log);
     network.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_was_cut_or_replaced_by_an_older_copy_is_noticed_by_its_own_checkpoint() {
+    let mut network = Network::start("cut").await;
+    let hk = network.desk(HK).await;
+    let data = network.agency(HK).data.clone();
+    let segment = data.join("ledger/00000000000000000000.seg");
+    let early = hk.send_all("early", shipments(&[DE], 0..5)).await;
+    hk.are_delivered(&ids(&early)).await;
+    network.terminate(HK).await;
+    let older = fs::read(&segment).unwrap();
+    network.run(HK).await;
+    let hk = network.desk(HK).await;
+    let later = hk.send_all("later", shipments(&[DE], 5..10)).await;
+    hk.are_delivered(&ids(&later)).await;
+    network.terminate(HK).await;
+
+    // What was written last is gone, as after an operator put an older copy in its place.
+    fs::write(&segment, older).unwrap();
+    let verified = network.verify_ledger(HK).await;
+    assert_eq!(verified.code(), Some(1), "{}{}", verified.stdout, verified.log);
+    assert!(verified.stdout.contains("the ledger's checkpoint covers"), "{}", verified.stdout);
+    let config = network.agency(HK).config.to_str().unwrap();
+    let ended = network.command("sealpost-node", &["run", "--config", config]).await;
+    assert_eq!(ended.code(), Some(1), "{}", ended.log);
+    assert!(ended.log.contains("it was durable"), "{}", ended.log);
+    network.end().await;
+}

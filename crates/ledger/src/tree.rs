@@ -39,6 +39,9 @@ pub use files::Files;
 pub use keys::{NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
 
+/// How many records one step of a [`Keeper`] takes over: a second or two of work, after which it can be told to stop.
+pub const STRETCH_RECORDS: u64 = 1 << 18;
+
 /// A checkpoint as it was signed, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
@@ -217,17 +220,24 @@ impl Keeper {
         self.distrusted = true;
     }
 
-    /// Takes over what became durable, and signs a checkpoint over it; whether there was anything.
+    /// Whether records are durable that the latest checkpoint does not cover.
+    pub fn is_behind(&self) -> bool {
+        let signed = self.latest.borrow().as_ref().map_or(0, |signed| signed.checkpoint.size());
+        signed < self.history.durable()
+    }
+
+    /// Takes over what became durable, up to [`STRETCH_RECORDS`] at once, and signs a checkpoint over it; whether there
+    /// was anything.
     pub fn advance(&mut self) -> Result<bool, Error> {
         let signed = self.latest.borrow().as_ref().map(|signed| signed.checkpoint.clone());
         if let Some(signed) = signed.as_ref().filter(|_| self.distrusted) {
             self.remake(signed.size(), signed.root())?;
         }
-        let durable = self.history.durable();
-        if durable <= signed.map_or(0, |signed| signed.size()) {
+        if !self.is_behind() {
             return Ok(false);
         }
-        self.grow(durable)?;
+        let stretch = self.tree.size().saturating_add(STRETCH_RECORDS);
+        self.grow(self.history.durable().min(stretch))?;
         self.files.write_tiles(&self.tree.partial())?;
         let origin = self.signer.key().name().as_str();
         let checkpoint =

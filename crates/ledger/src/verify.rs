@@ -23,6 +23,7 @@ use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
+use serde::Serialize;
 
 use crate::history::History;
 use crate::tree;
@@ -100,7 +101,7 @@ pub struct Report {
 }
 
 /// How much was verified.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Records of every kind.
     pub records: u64,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use sealpost_ledger::verify::Counts;
 use sealpost_node::check::{Books, Error, Verified};
 use sealpost_node::config::NodeConfig;
 use sealpost_server::program::say;
@@ -235,9 +236,9 @@ fn bar(total: u64) -> ProgressBar {
 }
 
 fn text(verified: &Verified) -> String {
-    let Verified { records, sent, received, accepted, receipts, voids, directories, signed, chains, .. } =
-        verified;
-    let Verified { checkpoints, tiles, tiles_missing, fault, .. } = verified;
+    let Verified { verified: _, counts, fault } = verified;
+    let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
+    let Counts { signed, chains, checkpoints, tiles, tiles_missing, .. } = counts;
     let counts = format!(
         "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
          {voids} voids, {directories} directories\n{signed} signatures, {chains} chains, {checkpoints} checkpoints, \

@@ -94,6 +94,26 @@ impl Files {
         self.dir.join(path.split_once(".p/").map_or(path.as_str(), |(full, _)| full))
     }
 
+    fn look(&self, tile: Tile) -> io::Result<Vec<u8>> {
+        let (full, wanted) = (self.full_path(tile), tile.byte_length());
+        if let Some(bytes) = read(&full, TILE_BYTES_MAX)? {
+            return cut(bytes, wanted, &full);
+        }
+        let exact = self.dir.join(tile.to_string());
+        if let Some(bytes) = read(&exact, TILE_BYTES_MAX)? {
+            return cut(bytes, wanted, &exact);
+        }
+        for width in widths(&partials_of(&full))? {
+            let wider = partials_of(&full).join(width.to_string());
+            if width > tile.width()
+                && let Some(bytes) = read(&wider, TILE_BYTES_MAX)?
+            {
+                return cut(bytes, wanted, &wider);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", exact.display())))
+    }
+
     fn write(&self, path: &Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
         let new = path.with_extension("new");
         let mut file = match create(&new) {
@@ -119,23 +139,11 @@ impl Tiles for Files {
 
     /// The tile, cut from a wider one where that took its place. Its hashes are whatever lies there.
     fn tile(&self, tile: Tile) -> io::Result<Vec<u8>> {
-        let (full, wanted) = (self.full_path(tile), tile.byte_length());
-        if let Some(bytes) = read(&full, TILE_BYTES_MAX)? {
-            return cut(bytes, wanted, &full);
+        match self.look(tile) {
+            // A node may have put a wider one in its place between two looks.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.look(tile),
+            outcome => outcome,
         }
-        let exact = self.dir.join(tile.to_string());
-        if let Some(bytes) = read(&exact, TILE_BYTES_MAX)? {
-            return cut(bytes, wanted, &exact);
-        }
-        for width in widths(&partials_of(&full))? {
-            let wider = partials_of(&full).join(width.to_string());
-            if width > tile.width()
-                && let Some(bytes) = read(&wider, TILE_BYTES_MAX)?
-            {
-                return cut(bytes, wanted, &wider);
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", exact.display())))
     }
 }
 

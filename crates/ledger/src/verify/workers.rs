@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -47,14 +47,14 @@ pub(super) fn examine(
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let ahead = workers * PIECES_AHEAD;
     let (hand_out, taken) = mpsc::sync_channel::<Piece>(ahead);
-    let (hand_in, done) = mpsc::sync_channel::<(u64, Vec<Item>)>(ahead);
+    let (hand_in, done) = mpsc::sync_channel::<Option<Done>>(ahead);
     let taken = Mutex::new(taken);
     thread::scope(|scope| {
         for _ in 0..workers {
-            let (taken, hand_in) = (&taken, hand_in.clone());
+            let (taken, hand_in) = (&taken, HandIn(hand_in.clone()));
             scope.spawn(move || {
                 while let Some(piece) = take(taken) {
-                    if hand_in.send((piece.number, piece.examine())).is_err() {
+                    if hand_in.0.send(Some((piece.number, piece.examine()))).is_err() {
                         break;
                     }
                 }
@@ -74,7 +74,8 @@ pub(super) fn examine(
             if given == placed {
                 break;
             }
-            let Ok((number, items)) = done.recv() else { break };
+            // A worker that panicked ends the work; the scope hands its panic on.
+            let Ok(Some((number, items))) = done.recv() else { break };
             early.insert(number, items);
             while let Some(items) = early.remove(&placed) {
                 placed += 1;
@@ -86,6 +87,21 @@ pub(super) fn examine(
         // Both ends go, so that every worker comes to its end before the scope does.
         drop((hand_out, done));
     });
+}
+
+/// A piece that was examined, by its number.
+type Done = (u64, Vec<Item>);
+
+/// Where a worker hands in. When it panics it says so, since its piece never comes; for that there is room.
+struct HandIn(SyncSender<Option<Done>>);
+
+impl Drop for HandIn {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // When nobody listens any more the work has ended already.
+            drop(self.0.send(None));
+        }
+    }
 }
 
 fn take(taken: &Mutex<Receiver<Piece>>) -> Option<Piece> {

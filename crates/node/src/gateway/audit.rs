@@ -22,8 +22,10 @@ use tracing::error;
 
 use super::caller::{Action, Caller};
 
-/// How many auditors' reads run at a time; others wait for their turn.
-const READS_MAX: usize = 2;
+/// How many proofs are made, and how many exports run, at a time; others wait for their turn. An export lasts as long as its
+/// caller takes, and must not hold up proofs.
+const PROOFS_MAX: usize = 2;
+const EXPORTS_MAX: usize = 2;
 /// A message of an export with this many bytes takes no further leaf.
 const EXPORT_BYTES: usize = (1 << 20) - (64 << 10);
 /// Messages of an export that are read ahead of the caller.
@@ -38,7 +40,8 @@ pub struct Audit {
     checkpoint: watch::Receiver<Option<Signed>>,
     /// Told when a tile is missing or wrong.
     broken: Arc<Notify>,
-    reads: Arc<Semaphore>,
+    proofs: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -52,7 +55,8 @@ impl Audit {
         broken: Arc<Notify>,
         stop: CancellationToken,
     ) -> Self {
-        Self { agency, history, files, checkpoint, broken, reads: Arc::new(Semaphore::new(READS_MAX)), stop }
+        let (proofs, exports) = (Arc::new(Semaphore::new(PROOFS_MAX)), Arc::new(Semaphore::new(EXPORTS_MAX)));
+        Self { agency, history, files, checkpoint, broken, proofs, exports, stop }
     }
 
     /// The service, to be added to a server.
@@ -77,7 +81,7 @@ impl Audit {
         prove: impl FnOnce(&Prover<'_>) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<(T, Signed), Status> {
         let (signed, history, files) = (self.latest()?, self.history.clone(), self.files.clone());
-        let _turn = self.reads.acquire().await.map_err(|_| stopping())?;
+        let _turn = self.proofs.acquire().await.map_err(|_| stopping())?;
         let proved = spawn_blocking(move || {
             let prover = Prover::new(&history, &files, signed.clone());
             prove(&prover).map(|proof| (proof, signed))
@@ -137,7 +141,7 @@ impl pb::ledger_server::Ledger for Audit {
         if from >= size {
             return Err(not_proved(ProofError::Beyond { index: from, size }));
         }
-        let turn = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| stopping())?;
+        let turn = Arc::clone(&self.exports).acquire_owned().await.map_err(|_| stopping())?;
         let (messages, taken) = mpsc::channel(EXPORT_AHEAD);
         spawn_blocking(move || {
             let _turn = turn;

@@ -69,8 +69,13 @@ pub(super) async fn keep(
             }
             Err(error) => return Err(error),
         };
+        // A ledger whose tree is far behind is caught up with after the next start.
         if stopping {
             return Ok(());
+        }
+        // Behind, though nothing came meanwhile: there was more than one step takes.
+        if !failed && keeper.is_behind() && !durable.has_changed().unwrap_or(false) {
+            continue;
         }
         tokio::select! {
             () = stop.cancelled() => continue,
