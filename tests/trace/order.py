@@ -19,11 +19,11 @@ def text(quoted):
 class Order:
     def __init__(self):
         self.paths = {}  # descriptor -> path
-        self.pending = {}  # pid -> (name, args, what was written when the call began)
-        self.segment_writes = []  # (first index, descriptor) of each write of frames, in order
-        self.synced = 0  # number of segment writes that a finished sync covers
-        self.file_synced = set()  # paths of checkpoint files whose content was synced
-        self.in_place = False  # the newest checkpoint has its name
+        self.pending = {}  # pid -> (name, args, what was unsynced when the call began)
+        self.unsynced = []  # (first index, path) of each write of frames that no sync covers yet, in order
+        self.content_synced = False  # of the checkpoint that is being written
+        self.renamed = False  # it has its name, which may not last yet
+        self.in_place = False  # and its name was synced: it may be told, once
         self.acks = self.checkpoints = self.syncs = 0
 
     def line(self, number, line):
@@ -47,7 +47,7 @@ class Order:
         if name == "write" and args.startswith("1, "):
             self.told(number, text(re.search(r'"([^"]*)"', args)[1]).decode())
         # What a sync covers is what had been written when it began.
-        return len(self.segment_writes)
+        return list(self.unsynced)
 
     def returned(self, name, args, state):
         quoted = re.findall(r'"([^"]*)"', args)
@@ -60,23 +60,25 @@ class Order:
         elif name == "pwrite64":
             begin = text(quoted[0])
             if begin[:4] == FRAME_MAGIC:
-                self.segment_writes.append(int.from_bytes(begin[8:16], "little"))
+                first = int.from_bytes(begin[8:16], "little")
+                self.unsynced.append((first, self.paths[descriptor]))
         elif name in ("fdatasync", "fsync"):
             path = self.paths.get(descriptor, "")
             self.syncs += 1
             if path.endswith(".seg"):
-                self.synced = max(self.synced, state)
+                covered = {write for write in state if write[1] == path}
+                self.unsynced = [write for write in self.unsynced if write not in covered]
             elif path.endswith("checkpoint.new"):
-                self.file_synced.add(path)
+                self.content_synced = True
+            elif path.endswith("/tree") and self.renamed:
+                self.in_place = True
         elif name.startswith("rename") and text(quoted[-1]).decode().endswith("/checkpoint"):
-            self.in_place = text(quoted[0]).decode() in self.file_synced
-            self.file_synced.clear()
+            self.renamed = self.content_synced
+            self.content_synced = False
 
     def durable(self):
         """Every record below this index is on the disk."""
-        if self.synced < len(self.segment_writes):
-            return self.segment_writes[self.synced]
-        return None  # all that was written
+        return self.unsynced[0][0] if self.unsynced else None  # None: all that was written
 
     def told(self, number, line):
         for said in line.splitlines():
@@ -85,7 +87,10 @@ class Order:
             if durable is not None and last >= durable:
                 sys.exit(f"line {number}: `{said}` was told, but only records below {durable} are on the disk")
             if word == "checkpoint" and not self.in_place:
-                sys.exit(f"line {number}: `{said}` was told before its file was synced and in its place")
+                sys.exit(f"line {number}: `{said}` was told before its file and its name were synced")
+            if word == "checkpoint":
+                # The next one needs syncs of its own.
+                self.renamed = self.in_place = False
             self.acks += word == "ack"
             self.checkpoints += word == "checkpoint"
 

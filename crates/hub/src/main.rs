@@ -35,10 +35,8 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    PROGRAM.conclude(match arguments.command {
-        Command::Run => program::run(&config.log, run::run(&config), Error::System),
-        Command::CheckConfig => run::check(&config).inspect(|()| {
-            program::say(&format!("{}: sound", arguments.config.display()));
-        }),
-    })
+    match arguments.command {
+        Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
+        Command::CheckConfig => PROGRAM.conclude_check(run::check(&config), &arguments.config),
+    }
 }

@@ -39,8 +39,8 @@ pub use files::Files;
 pub use keys::{NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
 
-/// How many records one step of a [`Keeper`] takes over: a second or two of work, after which it can be told to stop.
-pub const STRETCH_RECORDS: u64 = 1 << 18;
+/// How many records one step takes over: a second or two of work, after which a keeper can be told to stop.
+const STRETCH_RECORDS: u64 = 1 << 18;
 
 /// A checkpoint as it was signed, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +128,9 @@ pub enum Error {
         /// The root of the records.
         found: Hash,
     },
+    /// There is no record, and so no incarnation to sign for.
+    #[error("the ledger holds no record")]
+    Empty,
     /// The key does not sign.
     #[error("cannot sign a checkpoint")]
     Sign(#[from] SignCheckpointError<SignError>),
@@ -150,64 +153,57 @@ pub struct Keeper {
     filled: Vec<(Tile, Vec<u8>)>,
     signer: NoteSigner,
     latest: watch::Sender<Option<Signed>>,
-    remade: bool,
-    /// Something stored is wrong; set until all is made anew.
-    distrusted: bool,
+    /// Up to where every tile is made anew, and the root that was signed there.
+    remaking: Option<(u64, Hash)>,
 }
 
 impl Keeper {
     /// Takes up the tree in `files` where its checkpoint left it, or makes it anew from the records where tiles are
-    /// missing or wrong.
+    /// missing or wrong, and says why.
     pub fn open(
         files: Files,
         history: History,
         signer: Arc<dyn Signer>,
         network: &NetworkName,
         agency: &AgencyId,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<String>), Error> {
+        // So that the name of the folder lasts as long as the checkpoint in it.
+        files.make_dir()?;
         let stored = files.checkpoint()?;
         let lives = history.incarnations();
-        let origins = || lives.iter().map(|(_, incarnation)| origin(network, agency, *incarnation));
-        let current = origins().next_back().unwrap_or_else(|| origin(network, agency, Incarnation([0; 16])));
+        let origins: Vec<_> = lives.iter().map(|(_, life)| origin(network, agency, *life)).collect();
+        let current = origins.last().ok_or(Error::Empty)?;
         let (tree, latest) = (Tree::new(), watch::Sender::new(None));
-        let signer = NoteSigner::new(&current, signer);
-        let mut keeper = Self {
-            files,
-            history,
-            tree,
-            filled: Vec::new(),
-            signer,
-            latest,
-            remade: false,
-            distrusted: false,
-        };
-        let Some(stored) = stored else { return Ok(keeper) };
+        let signer = NoteSigner::new(current, signer);
+        let mut keeper = Self { files, history, tree, filled: Vec::new(), signer, latest, remaking: None };
+        let Some(stored) = stored else { return Ok((keeper, None)) };
         let found = stored.checkpoint.origin();
-        if !origins().any(|origin| origin.as_str() == found) {
+        if !origins.iter().any(|origin| origin.as_str() == found) {
             let (path, found) = (keeper.files.checkpoint_path(), found.to_owned());
-            return Err(Error::Foreign { path, found, expected: current });
+            return Err(Error::Foreign { path, found, expected: current.clone() });
         }
         let (size, root) = (stored.checkpoint.size(), stored.checkpoint.root());
         if size > keeper.history.durable() {
             return Err(Error::Shorter { size, records: keeper.history.durable() });
         }
-        match Tree::resume(size, root, &keeper.files) {
-            Ok(tree) if keeper.files.has_full_tiles(size)? => keeper.tree = tree,
-            _ => {
-                keeper.remake(size, root)?;
-                keeper.remade = true;
+        let remade = match Tree::resume(size, root, &keeper.files) {
+            Ok(tree) => {
+                keeper.tree = tree;
+                keeper.files.missing_tile(size)?.map(|tile| format!("{tile} is missing"))
             }
+            Err(error) => Some(error.to_string()),
+        };
+        if remade.is_some() {
+            keeper.remake(size, root);
+            while !keeper.has_remade()? {}
         }
         // One of an earlier incarnation, or of an earlier key, has had its time: the next one takes its place.
-        if stored.checkpoint.origin() == current.as_str() {
+        let own = stored.checkpoint.origin() == current.as_str()
+            && stored.is_signed_by(keeper.signer.verifying_key());
+        if own {
             keeper.latest.send_replace(Some(stored));
         }
-        Ok(keeper)
-    }
-
-    /// Whether the stored tree was missing or wrong when it was taken up.
-    pub fn was_remade(&self) -> bool {
-        self.remade
+        Ok((keeper, remade))
     }
 
     /// The latest checkpoint, whenever there is a new one.
@@ -215,25 +211,24 @@ impl Keeper {
         self.latest.subscribe()
     }
 
-    /// A tile was found missing or wrong: the next [`Keeper::advance`] makes all of them anew.
-    pub fn distrust(&mut self) {
-        self.distrusted = true;
-    }
-
-    /// Whether records are durable that the latest checkpoint does not cover.
+    /// Whether there is more to do: records that the latest checkpoint does not cover, or tiles to be made anew.
     pub fn is_behind(&self) -> bool {
         let signed = self.latest.borrow().as_ref().map_or(0, |signed| signed.checkpoint.size());
-        signed < self.history.durable()
+        self.remaking.is_some() || signed < self.history.durable()
     }
 
-    /// Takes over what became durable, up to [`STRETCH_RECORDS`] at once, and signs a checkpoint over it; whether there
-    /// was anything.
-    pub fn advance(&mut self) -> Result<bool, Error> {
-        let signed = self.latest.borrow().as_ref().map(|signed| signed.checkpoint.clone());
-        if let Some(signed) = signed.as_ref().filter(|_| self.distrusted) {
-            self.remake(signed.size(), signed.root())?;
+    /// A tile was found missing or wrong: the next steps of [`Keeper::advance`] make all of them anew.
+    pub fn distrust(&mut self) {
+        let latest = self.latest.borrow().as_ref().map(|signed| signed.checkpoint.clone());
+        if let Some(latest) = latest.filter(|_| self.remaking.is_none()) {
+            self.remake(latest.size(), latest.root());
         }
-        if !self.is_behind() {
+    }
+
+    /// Takes a step: over what became durable, up to a number at once, and signs a checkpoint over it; whether
+    /// it did.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        if !self.has_remade()? || !self.is_behind() {
             return Ok(false);
         }
         let stretch = self.tree.size().saturating_add(STRETCH_RECORDS);
@@ -248,18 +243,27 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Makes every tile anew from the records, which must lead to the root that was signed over them.
-    fn remake(&mut self, size: u64, signed: Hash) -> Result<(), Error> {
+    /// Every tile is to be made anew from the records, which must lead to the root that was signed over them.
+    fn remake(&mut self, size: u64, signed: Hash) {
         self.tree = Tree::new();
         self.filled.clear();
-        self.grow(size)?;
+        self.remaking = Some((size, signed));
+    }
+
+    /// Makes some of the tiles that are to be made anew; whether none is left.
+    fn has_remade(&mut self) -> Result<bool, Error> {
+        let Some((size, signed)) = self.remaking else { return Ok(true) };
+        self.grow(size.min(self.tree.size().saturating_add(STRETCH_RECORDS)))?;
+        if self.tree.size() < size {
+            return Ok(false);
+        }
         let found = self.tree.root();
         if found != signed {
             return Err(Error::Rewritten { size, signed, found });
         }
         self.files.write_tiles(&self.tree.partial())?;
-        self.distrusted = false;
-        Ok(())
+        self.remaking = None;
+        Ok(true)
     }
 
     fn grow(&mut self, size: u64) -> Result<(), Error> {

@@ -23,6 +23,7 @@ use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
+use sealpost_merkle::Tile;
 use serde::Serialize;
 
 use crate::history::History;
@@ -98,6 +99,8 @@ pub struct Report {
     pub counts: Counts,
     /// The first thing that is wrong.
     pub fault: Option<Fault>,
+    /// The first stored tile that is not that of the records, which may hold all the same.
+    pub wrong_tile: Option<Tile>,
 }
 
 /// How much was verified.
@@ -127,6 +130,8 @@ pub struct Counts {
     pub tiles: u64,
     /// Full tiles that are not stored: the node makes them anew.
     pub tiles_missing: u64,
+    /// Stored tiles that are not those of these records.
+    pub tiles_wrong: u64,
 }
 
 impl AddAssign for Counts {
@@ -144,6 +149,7 @@ impl AddAssign for Counts {
             checkpoints,
             tiles,
             tiles_missing,
+            tiles_wrong,
         } = other;
         self.records += records;
         self.sent += sent;
@@ -157,6 +163,7 @@ impl AddAssign for Counts {
         self.checkpoints += checkpoints;
         self.tiles += tiles;
         self.tiles_missing += tiles_missing;
+        self.tiles_wrong += tiles_wrong;
     }
 }
 
@@ -188,6 +195,7 @@ pub fn verify(
         }
     });
     report.counts.chains = overall.chains();
+    report.wrong_tile = overall.wrong_tile();
     if report.fault.is_none() {
         report.fault = overall.end().map(|kind| Fault { index: report.counts.records, kind });
     }

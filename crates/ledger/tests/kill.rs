@@ -3,7 +3,7 @@
 //!
 //! The test starts itself as the process that writes. That one tells each acknowledgement and each checkpoint on its
 //! stdout, and is killed after a random number of them. `KILL_CYCLES` and `KILL_SEED` take other values than 200 and
-//! a new seed.
+//! a new seed; `KILL_WRITE` and `KILL_CYCLE` make it the writer, with a folder and a name.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "two processes talk over it, and one tells what it did")]
@@ -37,12 +37,14 @@ const WRITERS: u64 = 4;
 const SEGMENT_BYTES_MAX: u64 = 1 << 20;
 
 fn main() {
-    let arguments: Vec<String> = env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("write") => write(Path::new(&arguments[2]), &arguments[3]),
-        // Whatever the test runner is asked to filter or list.
-        Some(_) if arguments.iter().any(|argument| argument == "--list") => {}
-        _ => kill_again_and_again(),
+    if let Some(folder) = env::var_os("KILL_WRITE") {
+        return write(Path::new(&folder), &env::var("KILL_CYCLE").unwrap());
+    }
+    // As a test of this name would: named by a filter, or none given.
+    let mut filters = env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    let wanted = filters.peek().is_none() || filters.any(|filter| "kill_again_and_again".contains(&filter));
+    if wanted && !env::args().any(|argument| argument == "--list") {
+        kill_again_and_again();
     }
 }
 
@@ -110,7 +112,8 @@ fn kill_again_and_again() {
 /// What the process told before it was killed.
 fn run_and_kill(folder: &Path, name: &str, rng: &mut ChaCha20Rng) -> Vec<String> {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["write".as_ref(), folder.as_os_str(), name.as_ref()])
+        .env("KILL_WRITE", folder)
+        .env("KILL_CYCLE", name)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -186,7 +189,7 @@ fn write(folder: &Path, cycle: &str) {
     let (ledger, _) = Ledger::open(Arc::new(Real), &place, &agency, NOW, &mut random, options).unwrap();
     let signer: Arc<dyn Signer> = Arc::new(SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(3)));
     let network = NetworkName::parse("test.sealpost").unwrap();
-    let mut keeper = Keeper::open(files, ledger.history().clone(), signer, &network, &agency).unwrap();
+    let mut keeper = Keeper::open(files, ledger.history().clone(), signer, &network, &agency).unwrap().0;
     std::thread::spawn(move || {
         let latest = keeper.watch();
         loop {

@@ -39,9 +39,13 @@ fn key() -> Arc<SigningKey> {
 }
 
 fn ledger(disk: &Sim, start: Start) -> Ledger {
-    let options = Options { commits: Commits::Inline, start, ..Options::default() };
     // Another incarnation, another seed.
-    let mut rng = ChaCha20Rng::seed_from_u64(disk.operations());
+    seeded(disk, start, disk.operations())
+}
+
+fn seeded(disk: &Sim, start: Start, seed: u64) -> Ledger {
+    let options = Options { commits: Commits::Inline, start, ..Options::default() };
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
     Ledger::open(Arc::new(disk.clone()), Path::new("ledger"), &agency(), NOW, &mut rng, options).unwrap().0
 }
 
@@ -58,6 +62,15 @@ fn append(ledger: &Ledger, records: u64) {
 
 fn keeper(ledger: &Ledger, folder: &Path) -> Result<Keeper, Error> {
     let signer = key() as Arc<dyn Signer>;
+    Ok(opened(ledger, folder, signer)?.0)
+}
+
+/// A keeper, and why it made the tree anew.
+fn opened(
+    ledger: &Ledger,
+    folder: &Path,
+    signer: Arc<dyn Signer>,
+) -> Result<(Keeper, Option<String>), Error> {
     Keeper::open(Files::at(folder), ledger.history().clone(), signer, &network(), &agency())
 }
 
@@ -98,7 +111,7 @@ fn a_checkpoint_covers_what_is_durable_and_is_signed_once() {
     assert_eq!(Signed::parse(&stored).unwrap(), signed);
 
     let mut keeper = keeper(&ledger, folder.path()).unwrap();
-    assert!(!keeper.was_remade() && !keeper.advance().unwrap(), "nothing is new");
+    assert!(!keeper.advance().unwrap(), "nothing is new");
     append(&ledger, 1);
     assert!(keeper.advance().unwrap());
     assert_eq!(latest(&keeper).checkpoint.size(), 701);
@@ -150,8 +163,9 @@ fn a_tree_that_was_deleted_or_damaged_is_made_anew_and_is_the_same() {
     ] as [&dyn Fn(); 6]
     {
         damage();
-        let keeper = keeper(&ledger, folder.path()).unwrap();
-        assert!(keeper.was_remade());
+        let (keeper, remade) = opened(&ledger, folder.path(), key()).unwrap();
+        assert!(remade.is_some());
+        assert!(opened(&ledger, folder.path(), key()).unwrap().1.is_none(), "it is whole again");
         assert_eq!(latest(&keeper), signed);
         assert_eq!(fs::read(tile("tile/1/001.p/17")).unwrap(), genuine);
         let prover_files = Files::at(folder.path());
@@ -177,13 +191,30 @@ fn a_tile_that_is_wrong_inside_is_made_anew_once_that_was_found() {
 }
 
 #[test]
+fn a_full_tile_that_a_crash_left_beyond_the_checkpoint_does_not_stand_in_the_way() {
+    for torn in [vec![], vec![7; 31], vec![7; 256 * 32]] {
+        let (_, ledger, folder, signed) = kept(300);
+        fs::write(folder.path().join("tile/0/001"), &torn).unwrap();
+        let (mut keeper, remade) = opened(&ledger, folder.path(), key()).unwrap();
+        assert!(remade.is_some());
+        let files = Files::at(folder.path());
+        Prover::new(ledger.history(), &files, signed).inclusion(299).unwrap();
+        append(&ledger, 300);
+        assert!(keeper.advance().unwrap());
+        Prover::new(ledger.history(), &files, latest(&keeper)).inclusion(299).unwrap();
+    }
+}
+
+#[test]
 fn a_ledger_that_is_shorter_or_other_than_its_checkpoint_is_refused() {
     let (_, ledger, folder, signed) = kept(600);
-    let elsewhere = Sim::new();
-    let short = self::ledger(&elsewhere, Start::Continue);
-    // Another ledger, of another life.
-    let foreign = keeper(&short, folder.path()).err().unwrap();
-    assert!(matches!(foreign, Error::Shorter { size: 600, records: 1 } | Error::Foreign { .. }), "{foreign}");
+    let short = self::ledger(&Sim::new(), Start::Continue);
+    assert_eq!(short.incarnation(), ledger.incarnation(), "an older copy of the same ledger");
+    let shorter = keeper(&short, folder.path()).err().unwrap();
+    assert!(matches!(shorter, Error::Shorter { size: 600, records: 1 }), "{shorter}");
+    let another = seeded(&Sim::new(), Start::Continue, 99);
+    let foreign = keeper(&another, folder.path()).err().unwrap();
+    assert!(matches!(foreign, Error::Foreign { .. }), "{foreign}");
 
     let other = of_another_tree(&signed);
     fs::write(folder.path().join("checkpoint"), other.to_bytes()).unwrap();

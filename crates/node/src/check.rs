@@ -9,15 +9,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::VerifyingKey;
-use sealpost_domain::directory::{Directory, KeyUse};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
 use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed};
 use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
 use sealpost_merkle::Hash;
 use sealpost_merkle::checkpoint;
+use sealpost_merkle::key::VerifierKey;
 use sealpost_seglog::disk::{Disk, Real};
+use sealpost_server::program::with_causes;
 use serde::Serialize;
 
 use crate::config::NodeConfig;
@@ -34,18 +36,36 @@ pub struct Verified {
     /// How much there is, up to the fault if there is one.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Whether the provisioned directory is among those that the ledger installed. Otherwise its first one was believed
+    /// as it is, and with it everything that was signed.
+    pub anchored: bool,
     /// The first thing that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
+    /// The first stored tile that is not that of the records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong_tile: Option<String>,
 }
 
 /// The first thing that is wrong with a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// The record.
+    /// The record; where a checkpoint is at fault, the last one that it is compared with.
     pub index: u64,
+    /// What does not hold.
+    pub subject: Subject,
     /// What is wrong with it, and why.
     pub reason: String,
+}
+
+/// What does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A record.
+    Record,
+    /// A checkpoint over the records.
+    Checkpoint,
 }
 
 /// Why a ledger could not be looked at.
@@ -59,6 +79,14 @@ pub enum Error {
         /// Why not.
         source: sealpost_seglog::open::Error,
     },
+    /// It is another agency's.
+    #[error("the ledger is that of {found}, not of {expected}")]
+    Agency {
+        /// Whose it is.
+        found: AgencyId,
+        /// Whose it must be.
+        expected: AgencyId,
+    },
     /// The provisioned directory.
     #[error(transparent)]
     Directory(#[from] run::Error),
@@ -66,7 +94,7 @@ pub enum Error {
     #[error("the stored checkpoint cannot be used")]
     Checkpoint(#[from] tree::Error),
     /// There is none yet.
-    #[error("there is no checkpoint in {}: the node signs the first one a second after it started", path.display())]
+    #[error("there is no checkpoint in {}: the node signs the first one when it starts", path.display())]
     NoCheckpoint {
         /// Where it would lie.
         path: PathBuf,
@@ -93,6 +121,15 @@ pub enum Error {
         found: String,
         /// Whose it must be.
         expected: String,
+    },
+    /// Nobody is known to have signed what somebody kept.
+    #[error(
+        "{} is signed by no key that the provisioned directory lists for a node of the agency; with the key's own \
+         directory provisioned it can be judged", path.display()
+    )]
+    Unsigned {
+        /// The file.
+        path: PathBuf,
     },
     /// What somebody kept is no checkpoint.
     #[error("{} holds no checkpoint", path.display())]
@@ -132,7 +169,7 @@ pub struct Books {
     /// As it was before the ledger was opened, so that every record that it covers is there.
     checkpoint: Option<Signed>,
     genesis: Directory,
-    config: NodeConfig,
+    agency: AgencyId,
 }
 
 impl Books {
@@ -145,7 +182,7 @@ impl Books {
         let (disk, dir): (Arc<dyn Disk>, _) = (Arc::new(Real), &places.ledger);
         let opened = History::open(&disk, dir, 0);
         let (history, _) = opened.map_err(|source| Error::Open { dir: dir.clone(), source })?;
-        Ok(Self { history, files, checkpoint, genesis, config: config.clone() })
+        Ok(Self { history, files, checkpoint, genesis, agency: config.agency.clone() })
     }
 
     /// How many records there are.
@@ -156,13 +193,17 @@ impl Books {
     /// Verifies everything, and that it continues the checkpoint that somebody kept in `since`. `progress` is told how
     /// many records are done.
     pub fn verify(&self, since: Option<&Path>, mut progress: impl FnMut(u64)) -> Result<Verified, Error> {
-        // A ledger that was begun with another directory than the provisioned one, such as an earlier version, is
-        // believed as it has it.
+        if let Ok(entry) = self.history.get(0)
+            && let Record::Incarnation { agency, .. } = entry.leaf.record
+            && agency != self.agency
+        {
+            return Err(Error::Agency { found: agency, expected: self.agency.clone() });
+        }
+        // One that was begun with an earlier version must come to the provisioned one.
+        let provisioned = self.genesis.version;
         let mut directories = match first_directory(&self.history) {
-            Some(version) if version == self.genesis.version.version => {
-                ByDirectory::anchored(self.genesis.version.digest)
-            }
-            _ => ByDirectory::new(),
+            Some(version) if version == provisioned.version => ByDirectory::anchored(provisioned.digest),
+            _ => ByDirectory::expecting(provisioned.digest),
         };
         let mut claims = Vec::new();
         if let Some(signed) = self.checkpoint.clone() {
@@ -172,7 +213,7 @@ impl Books {
             claims.push(Claim { name: path.display().to_string(), signed: kept(path)? });
         }
         let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
-        Ok(Verified::from(report))
+        Ok(Verified::new(report, directories.has_met()))
     }
 
     /// The stored checkpoint.
@@ -180,14 +221,12 @@ impl Books {
         self.checkpoint.clone().ok_or_else(|| Error::NoCheckpoint { path: self.files.checkpoint_path() })
     }
 
-    /// The public key that signed a checkpoint, as C2SP signed-note writes it; `None` when the provisioned directory
-    /// does not list it.
-    pub fn verifier_key(&self, signed: &Signed) -> Option<String> {
-        let record = self.genesis.agencies.get(&self.config.agency)?;
-        let keys = record.signing_keys.iter().filter(|key| key.usage == KeyUse::Node);
-        let mut keys = keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok());
-        let key = keys.find(|key| signed.is_signed_by(key))?;
-        Some(tree::verifier_key(&signed.checkpoint.origin().parse().ok()?, &key).to_string())
+    /// The public key of the agency's node that signed a checkpoint; `None` when the provisioned directory does not list
+    /// it.
+    pub fn verifier_key(&self, signed: &Signed) -> Option<VerifierKey> {
+        let key = run::signing_key(signed, &self.genesis, &self.agency)?;
+        let origin = signed.checkpoint.origin().parse().ok()?;
+        Some(tree::verifier_key(&origin, &key))
     }
 
     /// The leaf at an index, and the C2SP tlog-proof that the stored checkpoint covers it.
@@ -197,19 +236,23 @@ impl Books {
         Ok((leaf, proof.to_string()))
     }
 
-    /// The proof that the stored checkpoint continues the one that somebody kept, and the size of that.
+    /// The proof that the stored checkpoint continues the one that somebody kept, and the size of that. Both must be
+    /// signed by a key of the agency's nodes that the provisioned directory lists.
     pub fn since(&self, path: &Path) -> Result<(u64, Vec<Hash>), Error> {
         let (signed, kept) = (self.checkpoint()?, kept(path)?);
-        let mut origins =
-            self.history.incarnations().into_iter().map(|(_, incarnation)| {
-                tree::origin(&self.genesis.network, &self.config.agency, incarnation)
-            });
+        let mut origins = self
+            .history
+            .incarnations()
+            .into_iter()
+            .map(|(_, incarnation)| tree::origin(&self.genesis.network, &self.agency, incarnation));
         let found = kept.checkpoint.origin();
         if !origins.any(|known| known.as_str() == found) {
             let expected = signed.checkpoint.origin().to_owned();
             return Err(Error::Foreign { path: path.to_owned(), found: found.to_owned(), expected });
         }
         let (size, root) = (kept.checkpoint.size(), kept.checkpoint.root());
+        self.verifier_key(&signed).ok_or(Error::UnlistedKey)?;
+        self.verifier_key(&kept).ok_or_else(|| Error::Unsigned { path: path.to_owned() })?;
         let (found, proof) = Prover::new(&self.history, &self.files, signed).consistency(size)?;
         if found == root {
             Ok((size, proof))
@@ -226,10 +269,21 @@ impl Books {
     }
 }
 
-impl From<Report> for Verified {
-    fn from(Report { counts, fault }: Report) -> Self {
-        let fault = fault.map(|fault| Fault { index: fault.index, reason: with_causes(&fault.kind) });
-        Self { verified: fault.is_none(), counts, fault }
+impl Verified {
+    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
+        let fault = fault.map(|fault| Fault {
+            index: fault.index,
+            subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
+            reason: with_causes(&fault.kind),
+        });
+        let wrong_tile = wrong_tile.map(|tile| tile.to_string());
+        Self {
+            verified: fault.is_none() && wrong_tile.is_none() && anchored,
+            counts,
+            anchored,
+            fault,
+            wrong_tile,
+        }
     }
 }
 
@@ -247,14 +301,4 @@ fn first_directory(history: &History) -> Option<u64> {
         Record::Directory(version) => Some(version.version),
         _ => None,
     })
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use sealpost_ledger::verify::Counts;
-use sealpost_node::check::{Books, Error, Verified};
+use sealpost_node::check::{Books, Error, Fault, Subject, Verified};
 use sealpost_node::config::NodeConfig;
-use sealpost_server::program::say;
+use sealpost_server::program::{self, Unsaid, say};
 use serde::Serialize;
 
 use crate::PROGRAM;
@@ -37,7 +37,7 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
         /// Print the public key that signed it, as C2SP signed-note writes it, and nothing else.
-        #[arg(long, conflicts_with = "output")]
+        #[arg(long, conflicts_with_all = ["since", "output"])]
         verifier_key: bool,
         /// How the result is told.
         #[arg(long, value_enum, default_value_t = Output::Text)]
@@ -70,43 +70,51 @@ pub(crate) enum Output {
     Json,
 }
 
+/// Why a command did not do what was asked for.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Books(#[from] Error),
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
+    #[error("cannot write {}; an existing file is never overwritten", path.display())]
+    Unwritten { path: PathBuf, source: io::Error },
+}
+
+impl program::Fault for Failure {
+    fn is_configuration(&self) -> bool {
+        matches!(self, Self::Books(Error::Directory(error)) if error.is_configuration())
+    }
+}
+
 pub(crate) fn run(config: &NodeConfig, command: LedgerCommand) -> ExitCode {
-    let books = match Books::open(config) {
-        Ok(books) => books,
-        Err(error) => return refuse(error),
-    };
-    let done = match command {
+    match obey(config, command) {
+        Ok(code) => code,
+        Err(failure) => PROGRAM.conclude(Err(failure)),
+    }
+}
+
+fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure> {
+    let books = Books::open(config)?;
+    match command {
         LedgerCommand::Verify { since, output } => return verify(&books, since.as_deref(), output),
-        LedgerCommand::Checkpoint { since: None, verifier_key: true, .. } => print_key(&books),
-        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books, since.as_deref(), output),
-        LedgerCommand::Prove { index, out, leaf } => return prove(&books, index, &out, leaf.as_deref()),
-        LedgerCommand::Export { dir } => export(&books, &dir),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(error),
+        LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books)?,
+        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books, since.as_deref(), output)?,
+        LedgerCommand::Prove { index, out, leaf } => prove(&books, index, &out, leaf.as_deref())?,
+        LedgerCommand::Export { dir } => export(&books, &dir)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn refuse(error: Error) -> ExitCode {
-    match error {
-        Error::Directory(error) => PROGRAM.conclude(Err(error)),
-        error => PROGRAM.fail(&error),
-    }
-}
-
-fn verify(books: &Books, since: Option<&Path>, output: Output) -> ExitCode {
+fn verify(books: &Books, since: Option<&Path>, output: Output) -> Result<ExitCode, Failure> {
     let mut progress = Progress::of(books.records());
-    let verified = match books.verify(since, |done| progress.tell(done)) {
-        Ok(verified) => verified,
-        Err(error) => return refuse(error),
-    };
+    let verified = books.verify(since, |done| progress.tell(done))?;
     progress.end();
-    match output {
-        Output::Text => say(&text(&verified)),
-        Output::Json => say(&json(&verified)),
-    }
-    if verified.verified { ExitCode::SUCCESS } else { PROGRAM.disappoint() }
+    say(&match output {
+        Output::Text => text(&verified),
+        Output::Json => json(&verified),
+    })?;
+    Ok(if verified.verified { ExitCode::SUCCESS } else { PROGRAM.end_with_finding() })
 }
 
 /// What `checkpoint --output json` says.
@@ -129,14 +137,13 @@ struct Since {
     proof: Vec<String>,
 }
 
-fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(), Error> {
+fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(), Failure> {
     let signed = books.checkpoint()?;
     let proved = since.map(|path| books.since(path)).transpose()?;
     let note = signed.note.to_string();
     match output {
         Output::Text => {
-            // The note ends with its own newline.
-            drop(write!(io::stdout(), "{note}"));
+            say(note.trim_end_matches('\n'))?;
             if let (Some((size, _)), Some(path)) = (&proved, since) {
                 tell(&format!("it continues {}, which covers {size} records", path.display()));
             }
@@ -145,56 +152,43 @@ fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(),
             checkpoint: note,
             size: signed.checkpoint.size(),
             root: signed.checkpoint.root().to_string(),
-            verifier_key: books.verifier_key(&signed),
+            verifier_key: books.verifier_key(&signed).map(|key| key.to_string()),
             since: proved
                 .map(|(size, proof)| Since { size, proof: proof.iter().map(ToString::to_string).collect() }),
-        })),
+        }))?,
     }
     Ok(())
 }
 
-fn print_key(books: &Books) -> Result<(), Error> {
-    let signed = books.checkpoint()?;
-    let key = books.verifier_key(&signed).ok_or(Error::UnlistedKey)?;
-    say(&key);
-    Ok(())
+fn print_key(books: &Books) -> Result<(), Failure> {
+    let key = books.verifier_key(&books.checkpoint()?).ok_or(Error::UnlistedKey)?;
+    Ok(say(&key.to_string())?)
 }
 
-fn prove(books: &Books, index: u64, out: &Path, leaf_file: Option<&Path>) -> ExitCode {
-    let (leaf, proof) = match books.prove(index) {
-        Ok(proved) => proved,
-        Err(error) => return refuse(error),
-    };
-    let written = match leaf_file {
-        Some(path) => write_new(path, &leaf),
-        None => Ok(()),
-    };
-    let written = written.and_then(|()| {
-        if out == Path::new("-") {
-            drop(io::stdout().write_all(proof.as_bytes()));
-            return Ok(());
+fn prove(books: &Books, index: u64, out: &Path, leaf_file: Option<&Path>) -> Result<(), Failure> {
+    let (leaf, proof) = books.prove(index)?;
+    let to_file = out != Path::new("-");
+    // Both or none: a command that is given again finds what the first one left.
+    for path in [to_file.then_some(out), leaf_file].into_iter().flatten() {
+        if path.exists() {
+            return Err(Failure::Unwritten {
+                path: path.to_owned(),
+                source: io::ErrorKind::AlreadyExists.into(),
+            });
         }
-        write_new(out, proof.as_bytes())
-    });
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => PROGRAM.fail(&error),
     }
+    if let Some(path) = leaf_file {
+        write_new(path, &leaf)?;
+    }
+    if to_file { write_new(out, proof.as_bytes()) } else { Ok(say(proof.trim_end_matches('\n'))?) }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}; an existing file is never overwritten", path.display())]
-struct Unwritten {
-    path: PathBuf,
-    source: io::Error,
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Unwritten> {
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(bytes));
-    written.map_err(|source| Unwritten { path: path.to_owned(), source })
+    written.map_err(|source| Failure::Unwritten { path: path.to_owned(), source })
 }
 
-fn export(books: &Books, dir: &Path) -> Result<(), Error> {
+fn export(books: &Books, dir: &Path) -> Result<(), Failure> {
     let mut progress = Progress::of(books.records());
     let records = books.export(dir, |done| progress.tell(done))?;
     progress.end();
@@ -236,26 +230,48 @@ fn bar(total: u64) -> ProgressBar {
 }
 
 fn text(verified: &Verified) -> String {
-    let Verified { verified: _, counts, fault } = verified;
+    let Verified { verified: is_sound, counts, anchored, fault, wrong_tile } = verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
-    let Counts { signed, chains, checkpoints, tiles, tiles_missing, .. } = counts;
-    let counts = format!(
-        "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
-         {voids} voids, {directories} directories\n{signed} signatures, {chains} chains, {checkpoints} checkpoints, \
-         {tiles} full tiles"
-    );
-    let missing = match tiles_missing {
-        0 => String::new(),
-        missing => format!("\n{missing} full tiles are not stored; the node makes them anew when it starts"),
-    };
-    match fault {
-        None => format!("{counts}{missing}\nthe ledger holds"),
-        Some(fault) => format!("{counts}{missing}\nrecord {} is wrong: {}", fault.index, fault.reason),
+    let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
+    let mut lines = vec![
+        format!(
+            "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
+             {voids} voids, {directories} directories"
+        ),
+        format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
+    ];
+    if *tiles_missing > 0 {
+        lines.push(format!(
+            "{tiles_missing} full tiles are not stored: restart the node, which makes them anew"
+        ));
     }
+    if let Some(tile) = wrong_tile {
+        lines.push(format!(
+            "{tiles_wrong} stored tiles, the first {tile}, are not those of the records: delete the folder tree/tile and \
+             restart the node, which makes them anew"
+        ));
+    }
+    if !anchored && fault.is_none() {
+        let unknown =
+            "the provisioned directory is none of those in the ledger: its first one was believed as it is";
+        lines.push(unknown.to_owned());
+    }
+    lines.push(match fault {
+        None if *is_sound => "the ledger holds".to_owned(),
+        None if wrong_tile.is_some() => "the records hold, the stored tree does not".to_owned(),
+        None => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        Some(Fault { index, subject: Subject::Record, reason }) => {
+            format!("record {index} is wrong: {reason}")
+        }
+        Some(Fault { subject: Subject::Checkpoint, reason, .. }) => {
+            format!("a checkpoint does not hold: {reason}")
+        }
+    });
+    lines.join("\n")
 }
 
 fn json(shown: &impl Serialize) -> String {
-    serde_json::to_string_pretty(shown).unwrap_or_default()
+    serde_json::to_string_pretty(shown).expect("numbers, texts and lists of them have a JSON form")
 }
 
 /// Talk; with stderr closed there is nobody to tell.

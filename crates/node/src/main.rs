@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
-use sealpost_server::program::{self, Program, say};
+use sealpost_server::program::{self, Program};
 
 use ledger_command::LedgerCommand;
 
@@ -47,9 +47,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
-        Command::CheckConfig => PROGRAM.conclude(run::check(&config).inspect(|()| {
-            say(&format!("{}: sound", arguments.config.display()));
-        })),
+        Command::CheckConfig => PROGRAM.conclude_check(run::check(&config), &arguments.config),
         Command::Ledger { command } => ledger_command::run(&config, command),
     }
 }

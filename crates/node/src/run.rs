@@ -43,6 +43,7 @@ use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
+pub(crate) use checkpoints::signing_key;
 pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
@@ -75,7 +76,7 @@ struct Parts {
     session: JoinHandle<()>,
     publisher: JoinHandle<()>,
     engine: JoinHandle<Result<(), engine::Error>>,
-    keeper: JoinHandle<Result<(), tree::Error>>,
+    keeper: JoinHandle<Result<(), Error>>,
     stop_keeper: CancellationToken,
 }
 
@@ -112,8 +113,7 @@ impl Node {
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
         let signer: Arc<dyn Signer> = Arc::new(files.signing);
-        let keeper =
-            checkpoints::open(&places.tree, &opened.ledger, &directory.network, Arc::clone(&signer)).await?;
+        let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
         let shared = Arc::new(Shared::new(
             opened.core,
             directory.network.clone(),
@@ -288,8 +288,8 @@ fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) 
     }
 }
 
-fn keeper_end(ended: Result<Result<(), tree::Error>, tokio::task::JoinError>) -> Result<(), Error> {
-    Ok(ended.map_err(|_| Error::Interrupted)??)
+fn keeper_end(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    ended.map_err(|_| Error::Interrupted)?
 }
 
 fn session_settings(config: &NodeConfig) -> session::Settings {

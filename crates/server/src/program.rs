@@ -47,13 +47,24 @@ impl Program {
         }
     }
 
+    /// Ends as the check of a configuration did, and says so.
+    pub fn conclude_check(self, outcome: Result<(), impl Fault>, path: &Path) -> ExitCode {
+        match outcome {
+            Ok(()) => match say(&format!("{}: sound", path.display())) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => self.fail(&error),
+            },
+            Err(error) => self.conclude(Err(error)),
+        }
+    }
+
     /// Ends without having done what was asked for.
     pub fn fail(self, error: &dyn Error) -> ExitCode {
         self.end(error, FAILED)
     }
 
-    /// Ends with a result that is not what was hoped for, and was told.
-    pub fn disappoint(self) -> ExitCode {
+    /// Ends with a result that was told, and says that something does not hold.
+    pub fn end_with_finding(self) -> ExitCode {
         ExitCode::from(FAILED)
     }
 
@@ -70,9 +81,30 @@ impl Program {
     }
 }
 
-/// Tells a result; a closed pipe is no failure.
-pub fn say(text: &str) {
-    drop(writeln!(io::stdout(), "{text}"));
+/// Tells a result on stdout, whole; a reader who went away is no failure, a full disk is one.
+pub fn say(text: &str) -> Result<(), Unsaid> {
+    let mut out = io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    match said {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Unsaid(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A result that could not be told.
+#[derive(Debug, thiserror::Error)]
+#[error("the output could not be written; is the disk full?")]
+pub struct Unsaid(#[source] io::Error);
+
+/// An error with everything that led to it, on one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// Starts the log and runs the work on as many threads as the machine has cores.

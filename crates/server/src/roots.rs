@@ -128,10 +128,11 @@ impl Roots {
         if taken.is_empty() {
             return Ok(());
         }
-        for (holder, der) in taken {
-            write(&self.kept, &file_name(holder), &der)?;
-            lists.insert(holder, der);
+        // A list that is on the disk when a later one fails is found there by the next start.
+        for (holder, der) in &taken {
+            write(&self.kept, &file_name(*holder), der)?;
         }
+        lists.extend(taken);
         self.trust.replace(set);
         self.changes.send_modify(|changes| *changes += 1);
         Ok(())

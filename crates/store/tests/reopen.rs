@@ -38,6 +38,12 @@ fn wait_for_lock(dir: &Path) {
     }
 }
 
+/// The same, closed in order.
+fn close_at_seven(dir: &Path) {
+    open_at_seven(dir).close().unwrap();
+    wait_for_lock(dir);
+}
+
 fn reopen(dir: &Path, basis: &Basis<'_>) -> Opened {
     let (store, opened) = Store::open(dir, basis).unwrap();
     let expected = match opened {
@@ -51,7 +57,7 @@ fn reopen(dir: &Path, basis: &Basis<'_>) -> Opened {
 #[test]
 fn closed_cleanly_they_are_believed_after_a_restart_of_the_machine() {
     let dir = tempfile::tempdir().unwrap();
-    open_at_seven(dir.path()).close().unwrap();
+    close_at_seven(dir.path());
     assert_eq!(reopen(dir.path(), &basis("second")), Opened::Reused { applied: 7 });
     // Opened and not closed since: the mark of cleanness is gone.
     assert_eq!(reopen(dir.path(), &basis("third")), Opened::Rebuild { reason: Reason::Restarted });
@@ -78,7 +84,7 @@ fn they_are_rebuilt_for_another_ledger_layout_or_an_older_ledger() {
         (older, Reason::Ahead { applied: 7, ledger_next: 6 }),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        open_at_seven(dir.path()).close().unwrap();
+        close_at_seven(dir.path());
         assert_eq!(reopen(dir.path(), &basis), Opened::Rebuild { reason });
     }
 }
@@ -86,18 +92,18 @@ fn they_are_rebuilt_for_another_ledger_layout_or_an_older_ledger() {
 #[test]
 fn files_that_were_lost_or_spoilt_mean_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
-    open_at_seven(dir.path()).close().unwrap();
+    close_at_seven(dir.path());
     fs::remove_dir_all(dir.path().join("sled")).unwrap();
     let differs = Reason::Differs { closed: 7, found: 0 };
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: differs });
 
     let dir = tempfile::tempdir().unwrap();
-    open_at_seven(dir.path()).close().unwrap();
+    close_at_seven(dir.path());
     fs::write(dir.path().join("sled/conf"), b"not what it was").unwrap();
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::Unreadable });
 
     let dir = tempfile::tempdir().unwrap();
-    open_at_seven(dir.path()).close().unwrap();
+    close_at_seven(dir.path());
     fs::write(dir.path().join("marker.json"), b"{").unwrap();
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
 }

@@ -3,11 +3,14 @@
 //!
 //! Decided before the journal, which then says who was left out: the limit is not part of the hub's state.
 
-use sealpost_domain::rule::Rule;
 use std::collections::BTreeMap;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::permission::{Question, judge_agreement};
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::HubRefusal;
+use sealpost_wire::envelope::header_from_bytes;
 
 use super::Limits;
 use crate::core::State;
@@ -20,10 +23,11 @@ use crate::verify::Sound;
 pub(super) fn leave_out_the_full(
     state: &State,
     limits: Limits,
-    sound: &mut Vec<(u32, Sound)>,
+    batch: &mut Vec<(u32, Sound)>,
+    now: Instant,
 ) -> Vec<HubRefusal> {
-    let (mut waiting, mut refusals) = (BTreeMap::new(), Vec::new());
-    sound.retain_mut(|(position, sound)| {
+    let (mut backlogs, mut refusals) = (BTreeMap::new(), Vec::new());
+    batch.retain_mut(|(position, sound)| {
         let max = limits.backlog(lane(sound.priority));
         let refusal = |recipient: &AgencyId, rule: Rule| HubRefusal {
             position: *position,
@@ -35,10 +39,10 @@ pub(super) fn leave_out_the_full(
             if sound.wrapped & bit == 0 {
                 continue;
             }
-            let waiting = waiting.entry(recipient.clone()).or_insert_with(|| state.backlog_of(recipient));
+            let waiting = backlogs.entry(recipient.clone()).or_insert_with(|| state.backlog_of(recipient));
             if *waiting < max {
                 *waiting += 1;
-            } else {
+            } else if may_write(state, sound, recipient, now) {
                 sound.wrapped &= !bit;
                 full.push(refusal(recipient, Rule::RecipientFull));
             }
@@ -55,6 +59,17 @@ pub(super) fn leave_out_the_full(
         goes_on
     });
     refusals
+}
+
+/// Whether the envelope is for this recipient by law. Whoever may not write to it is refused by the journal for that
+/// reason, and learns nothing about its queue.
+fn may_write(state: &State, sound: &Sound, recipient: &AgencyId, now: Instant) -> bool {
+    let (Some(directory), Ok(header)) = (state.directory(), header_from_bytes(&sound.header)) else {
+        return false;
+    };
+    let question = Question::of_header(&header, now);
+    let listed = header.recipients.get(recipient);
+    listed.is_some_and(|listed| judge_agreement(&question, recipient, listed.agreement, directory).is_ok())
 }
 
 /// One bit for each recipient of a header, in order.
@@ -113,7 +128,7 @@ mod tests {
             &network,
             vec![to(&["DE-ZKA"], 1), to(&["DE-ZKA", "TH-TCD"], 2), to(&["TH-TCD"], 3), to(&["DE-ZKA"], 4)],
         );
-        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch, NOW);
         assert_eq!(told(&refusals), [(1, "DE-ZKA", "recipient.full"), (3, "DE-ZKA", "recipient.full")]);
         let left: Vec<_> = batch.iter().map(|(position, sound)| (*position, sound.wrapped)).collect();
         assert_eq!(left, [(0, 0b1), (1, 0b10), (2, 0b1)], "the last one is for nobody, and not written");
@@ -125,7 +140,7 @@ mod tests {
         let state = waiting(&network, 8);
         let flash = |seed| network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, seed);
         let mut batch = sound(&network, vec![flash(1), flash(2)]);
-        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        let refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch, NOW);
         assert_eq!(told(&refusals), [(1, "DE-ZKA", "recipient.full")]);
     }
 
@@ -136,7 +151,7 @@ mod tests {
         let mut envelope = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);
         envelope.wraps.retain(|wrap| wrap.recipient == agency("DE-ZKA"));
         let mut batch = sound(&network, vec![envelope]);
-        let mut refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch);
+        let mut refusals = leave_out_the_full(&state, Limits { backlog: 8 }, &mut batch, NOW);
         refusals.sort_by(|one, other| one.recipient.cmp(&other.recipient));
         assert_eq!(told(&refusals), [(0, "DE-ZKA", "recipient.full"), (0, "TH-TCD", "wrap.missing")]);
         assert!(batch.is_empty());

@@ -132,7 +132,12 @@ async fn queue(
     checked: Result<Checked, Status>,
 ) -> Result<Queued, Status> {
     let Checked { batch, lane, headers, mut sound, mut refusals } = checked?;
-    refusals.extend(room::leave_out_the_full(&parts.view.state(), parts.limits, &mut sound));
+    refusals.extend(room::leave_out_the_full(
+        &parts.view.state(),
+        parts.limits,
+        &mut sound,
+        parts.clock.now(),
+    ));
     let (positions, envelopes) = sound.into_iter().unzip();
     let pending = parts.writer.submit(sender, lane, envelopes).await.map_err(|error| refused(&error))?;
     Ok(Queued { batch, lane, headers, positions, refusals, pending })

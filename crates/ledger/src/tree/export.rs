@@ -100,6 +100,7 @@ pub fn export(
     if tree.root() != root {
         return Err(Error::Rewritten { signed: root, found: tree.root() });
     }
+    files.sync()?;
     Ok(files.write_checkpoint(&signed.to_bytes())?)
 }
 

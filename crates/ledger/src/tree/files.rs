@@ -12,6 +12,7 @@ use sealpost_merkle::Tile;
 use sealpost_merkle::hash::LENGTH;
 use sealpost_merkle::read::Tiles;
 use sealpost_merkle::tile::{Bundle, WIDTH};
+use sealpost_seglog::disk::{Disk as _, Real};
 
 use super::{Error, Signed};
 
@@ -46,9 +47,20 @@ impl Files {
         Signed::parse(&note).map(Some).map_err(|source| Error::Checkpoint { path, source })
     }
 
-    /// Whether every full tile of a tree of this size is there in its length. What is in them is not read: a wrong one
-    /// shows when something is proved with it.
-    pub(super) fn has_full_tiles(&self, size: u64) -> Result<bool, Error> {
+    /// Makes the folder; its name is durable when this returns.
+    pub(super) fn make_dir(&self) -> Result<(), Error> {
+        Real.create_dir(&self.dir).map_err(io_error("make", &self.dir))
+    }
+
+    /// Makes everything durable that was written so far.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let synced = File::open(&self.dir).and_then(|dir| Ok(rustix::fs::syncfs(dir)?));
+        synced.map_err(io_error("sync", &self.dir))
+    }
+
+    /// The first full tile of a tree of this size that is not there in its length. What is in them is not read: a wrong
+    /// one shows when something is proved with it.
+    pub(super) fn missing_tile(&self, size: u64) -> Result<Option<Tile>, Error> {
         for tile in Tile::all(size).filter(|tile| !tile.is_partial()) {
             let path = self.full_path(tile);
             match fs::metadata(&path) {
@@ -56,10 +68,10 @@ impl Files {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(io_error("read", &path)(error));
                 }
-                _ => return Ok(false),
+                _ => return Ok(Some(tile)),
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Writes tiles. Narrower partial ones of the same place go: a wider one holds what they held.
@@ -70,6 +82,8 @@ impl Files {
             let partials = partials_of(&self.full_path(*tile));
             if tile.is_partial() {
                 remove_narrower(&partials, tile.width())?;
+                // One that a crash left of records which no checkpoint covers may be torn, and would be read first.
+                remove_file(&self.full_path(*tile))?;
             } else {
                 remove_dir(&partials)?;
             }
@@ -210,6 +224,13 @@ fn remove_narrower(dir: &Path, width: u16) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn remove_dir(dir: &Path) -> Result<(), Error> {

@@ -30,6 +30,11 @@ impl NoteSigner {
     pub fn new(origin: &KeyName, signer: Arc<dyn dsse::Signer>) -> Self {
         Self { key: verifier_key(origin, signer.verifying_key()), signer }
     }
+
+    /// The node's key.
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.signer.verifying_key()
+    }
 }
 
 impl Signer for NoteSigner {

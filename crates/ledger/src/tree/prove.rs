@@ -59,11 +59,6 @@ impl<'a> Prover<'a> {
         Self { history, files, signed }
     }
 
-    /// What everything is proved against.
-    pub fn signed(&self) -> &Signed {
-        &self.signed
-    }
-
     /// The leaf at an index, and the proof that the checkpoint covers it.
     pub fn inclusion(&self, index: u64) -> Result<(bytes::Bytes, TlogProof), Error> {
         let (size, root) = self.covered();

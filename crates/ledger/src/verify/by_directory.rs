@@ -28,6 +28,9 @@ pub struct ByDirectory {
     installed: Arc<Installed>,
     /// What the first directory must be; `None` believes the one that is there.
     first: Option<Digest>,
+    /// A directory that is known from elsewhere, and whether it was installed.
+    known: Option<Digest>,
+    met: bool,
 }
 
 /// The directory that is installed somewhere in a ledger, if any is, and the signing keys in it, ready to verify with.
@@ -50,6 +53,14 @@ pub enum Error {
         found: Digest,
         /// What it must be.
         expected: Digest,
+    },
+    /// The leaf numbers the directory otherwise than that does.
+    #[error("the directory has the version {found}, the leaf says {expected}")]
+    Version {
+        /// Its own.
+        found: u64,
+        /// As the leaf has it.
+        expected: u64,
     },
     /// No signature names a key that could have made it.
     #[error("no signature names a key of {signer} that was valid at {at}; named are {named:?}")]
@@ -93,7 +104,17 @@ impl ByDirectory {
 
     /// Believes no other first directory than the one with this digest.
     pub fn anchored(first: Digest) -> Self {
-        Self { installed: Arc::default(), first: Some(first) }
+        Self { first: Some(first), known: Some(first), ..Self::default() }
+    }
+
+    /// Believes the first directory as the ledger has it, and watches for the one with this digest.
+    pub fn expecting(known: Digest) -> Self {
+        Self { known: Some(known), ..Self::default() }
+    }
+
+    /// Whether the directory that is known from elsewhere was installed: those before and after it are chained to it.
+    pub fn has_met(&self) -> bool {
+        self.met
     }
 }
 
@@ -143,6 +164,10 @@ impl Directories for ByDirectory {
             }
         }
         let directory = directory::verify(&signed, before)?;
+        if directory.version != version {
+            return Err(Error::Version { found: directory.version.version, expected: version.version }.into());
+        }
+        self.met |= self.known == Some(found);
         self.installed = Arc::new(Installed::new(directory));
         Ok(())
     }

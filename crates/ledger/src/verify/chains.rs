@@ -43,11 +43,19 @@ impl Chains {
         let Examined { index, meaning } = examined;
         let begins = self.next_incarnation.filter(|(first, _)| *first == index);
         if let Some((_, expected)) = begins {
-            let Meaning::Incarnation { agency, incarnation } = meaning else {
+            let Meaning::Incarnation { agency, incarnation, previous } = meaning else {
                 return Err(FaultKind::Beginning);
             };
             if incarnation != expected {
                 return Err(FaultKind::Incarnation { found: incarnation, expected });
+            }
+            if let Some((own, before)) = self.own.take() {
+                if agency != own {
+                    return Err(FaultKind::Sender { found: agency });
+                }
+                if previous != Some(before) {
+                    return Err(FaultKind::Previous { found: previous, expected: before });
+                }
             }
             self.own = Some((agency, incarnation));
             self.next_incarnation = self.incarnations.next();

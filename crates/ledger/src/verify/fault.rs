@@ -127,19 +127,13 @@ pub enum FaultKind {
         /// Its size.
         size: u64,
     },
-    /// A stored tile is another one than that of the records.
-    #[error("{tile} of the stored tree is not that of the records")]
-    Tile {
-        /// Its path within the tree's folder.
-        tile: String,
-    },
-    /// A stored tile cannot be read.
-    #[error("{tile} of the stored tree cannot be read")]
-    TileUnreadable {
-        /// Its path within the tree's folder.
-        tile: String,
-        /// Why not.
-        source: std::io::Error,
+    /// A new incarnation names another one before it than there is.
+    #[error("the incarnation before it is {expected}, the record names {}", named(*found))]
+    Previous {
+        /// The one that the record names.
+        found: Option<Incarnation>,
+        /// The one before it.
+        expected: Incarnation,
     },
     /// The first record of an incarnation is another one.
     #[error("an incarnation begins here, but the record does not say so")]
@@ -157,4 +151,15 @@ pub enum FaultKind {
         /// Up to where every number is in the ledger.
         held: u64,
     },
+}
+
+impl FaultKind {
+    /// Whether the record itself is at fault; otherwise a checkpoint over the records up to it is.
+    pub fn is_of_the_record(&self) -> bool {
+        !matches!(self, Self::Root { .. } | Self::Checkpoint { .. } | Self::Shorter { .. })
+    }
+}
+
+fn named(incarnation: Option<Incarnation>) -> String {
+    incarnation.map_or_else(|| "none".to_owned(), |incarnation| incarnation.to_string())
 }

@@ -18,13 +18,14 @@ pub(super) struct Overall<'a> {
     /// By size, those that are still ahead.
     claims: Vec<&'a Claim>,
     stored: &'a Files,
+    wrong_tile: Option<Tile>,
 }
 
 impl<'a> Overall<'a> {
     pub(super) fn new(incarnations: Vec<(u64, Incarnation)>, claims: &'a [Claim], stored: &'a Files) -> Self {
         let mut claims: Vec<_> = claims.iter().collect();
         claims.sort_by_key(|claim| std::cmp::Reverse(claim.signed.checkpoint.size()));
-        Self { chains: Chains::new(incarnations), tree: Tree::new(), claims, stored }
+        Self { chains: Chains::new(incarnations), tree: Tree::new(), claims, stored, wrong_tile: None }
     }
 
     pub(super) fn chains(&self) -> u64 {
@@ -37,7 +38,7 @@ impl<'a> Overall<'a> {
         let (examined, leaf) = outcome?;
         self.chains.place(examined)?;
         let filled = self.tree.append(leaf);
-        self.compare(filled, counts)?;
+        self.compare(filled, counts);
         while let Some(claim) = self.claims.pop_if(|claim| claim.signed.checkpoint.size() <= self.tree.size())
         {
             self.settle(claim, judge.as_ref())?;
@@ -62,17 +63,24 @@ impl<'a> Overall<'a> {
         Err(FaultKind::Root { checkpoint: name.clone(), size, signed: root, found })
     }
 
-    /// The tiles that a record filled, with those that are stored. The stored tree may be behind the records.
-    fn compare(&self, filled: Vec<(Tile, Vec<u8>)>, counts: &mut Counts) -> Result<(), FaultKind> {
+    /// Compares the tiles that a record filled with those that are stored. They are derived: a wrong one says nothing
+    /// about the records. The stored tree may be behind them.
+    fn compare(&mut self, filled: Vec<(Tile, Vec<u8>)>, counts: &mut Counts) {
         for (tile, hashes) in filled {
             match self.stored.tile(tile) {
                 Ok(stored) if stored == hashes => counts.tiles += 1,
-                Ok(_) => return Err(FaultKind::Tile { tile: tile.to_string() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => counts.tiles_missing += 1,
-                Err(source) => return Err(FaultKind::TileUnreadable { tile: tile.to_string(), source }),
+                _ => {
+                    counts.tiles_wrong += 1;
+                    self.wrong_tile.get_or_insert(tile);
+                }
             }
         }
-        Ok(())
+    }
+
+    /// The first stored tile that is not that of the records.
+    pub(super) fn wrong_tile(&self) -> Option<Tile> {
+        self.wrong_tile
     }
 
     /// What is wrong at the end, if anything.

@@ -29,6 +29,8 @@ pub(super) enum Meaning {
     Incarnation {
         agency: AgencyId,
         incarnation: Incarnation,
+        /// The life before, as the record names it.
+        previous: Option<Incarnation>,
     },
     Sent {
         header: Header,
@@ -62,8 +64,9 @@ impl Examined {
         }
         let mut examination = Examination { agency, judge, counts, recorded_at };
         let meaning = match record {
-            Record::Incarnation { agency, incarnation, previous: _ } => {
-                Meaning::Incarnation { agency, incarnation }
+            Record::Incarnation { agency, incarnation, previous } => {
+                let previous = previous.map(|(before, _)| before);
+                Meaning::Incarnation { agency, incarnation, previous }
             }
             Record::Sent(sent) => examination.sent(sent, &body)?,
             Record::Received(received) => examination.received(received, &body)?,

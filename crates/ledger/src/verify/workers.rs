@@ -140,7 +140,7 @@ impl Piece {
             match items.last_mut().filter(|last| last.index == index) {
                 // What is wrong with the record itself says more than what came of it.
                 Some(last) if last.outcome.is_err() => {}
-                Some(last) => last.outcome = Err(fault),
+                Some(last) => (last.outcome, last.counts) = (Err(fault), Counts::default()),
                 None => items.push(Item { index, outcome: Err(fault), counts: Counts::default(), judge }),
             }
         }

@@ -1,7 +1,7 @@
-//! What should not have happened: recorded with its evidence, each thing once, and so often and with so many bytes a
-//! minute at most that nobody can fill the disk with it.
+//! What should not have happened: recorded with its evidence, each thing once, and for each peer so often and with so many
+//! bytes a minute at most that nobody can fill the disk with it, nor crowd out what is recorded of others.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,11 +15,13 @@ use sealpost_wire::ledger::evidence_to_bytes;
 
 use super::{Core, Env, Round};
 
-/// How many are recorded within one [`WINDOW`].
+/// How many are recorded of one peer within one [`WINDOW`].
 const RECORDED_MAX: u32 = 64;
-/// How many bytes of evidence are kept within one [`WINDOW`]; what exceeds them is named by its digest.
+/// How many bytes of evidence against one peer are kept within one [`WINDOW`]; what exceeds them is named by its digest.
 const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 const WINDOW: Duration = Duration::from_mins(1);
+/// How many peers are told apart.
+const PEERS_MAX: usize = 256;
 /// How many are remembered, so that a repeat is not recorded again.
 const REMEMBERED_MAX: usize = 4096;
 
@@ -42,7 +44,8 @@ pub struct Alarm {
 #[derive(Default)]
 pub struct Security {
     known: HashSet<(String, Digest)>,
-    window: Option<Window>,
+    /// Of each peer; what concerns none, or more peers than are told apart, shares one.
+    windows: BTreeMap<Option<AgencyId>, Window>,
 }
 
 /// What was recorded since a moment.
@@ -67,20 +70,34 @@ impl Security {
         if alarm.header.is_some_and(|header| self.known.contains(&(alarm.rule.to_string(), header))) {
             return false;
         }
-        let fresh = Window { begun: now, recorded: 0, bytes: 0 };
-        let running = self.window.filter(|window| now.since(window.begun) < WINDOW);
-        let window = self.window.insert(running.unwrap_or(fresh));
+        let window = self.window(alarm.peer.as_ref(), now);
         window.recorded = window.recorded.saturating_add(1);
         window.recorded <= RECORDED_MAX
     }
 
+    /// The running window of a peer.
+    fn window(&mut self, peer: Option<&AgencyId>, now: Instant) -> &mut Window {
+        self.windows.retain(|_, window| now.since(window.begun) < WINDOW);
+        let peer = peer
+            .cloned()
+            .filter(|peer| self.windows.len() < PEERS_MAX || self.windows.contains_key(&Some(peer.clone())));
+        self.windows.entry(peer).or_insert(Window { begun: now, recorded: 0, bytes: 0 })
+    }
+
     /// What is kept of an alarm that was admitted: an exhibit for which there is no room is named by its digest.
-    fn evidence(&mut self, detail: String, exhibits: Vec<Bytes>) -> Evidence {
+    fn evidence(
+        &mut self,
+        peer: Option<&AgencyId>,
+        now: Instant,
+        detail: String,
+        exhibits: Vec<Bytes>,
+    ) -> Evidence {
+        let window = self.window(peer, now);
         let mut evidence = Evidence { detail, exhibits: Vec::new() };
         for exhibit in exhibits {
-            let bytes = self.window.map_or(0, |window| window.bytes).saturating_add(exhibit.len());
+            let bytes = window.bytes.saturating_add(exhibit.len());
             if bytes <= EVIDENCE_BYTES_MAX {
-                self.window.iter_mut().for_each(|window| window.bytes = bytes);
+                window.bytes = bytes;
                 evidence.exhibits.push(exhibit);
             } else {
                 let (length, digest) = (exhibit.len(), sha256(&exhibit));
@@ -101,7 +118,7 @@ impl Core {
             return false;
         }
         let Alarm { rule, peer, header, detail, exhibits } = alarm;
-        let evidence = self.security.evidence(detail, exhibits);
+        let evidence = self.security.evidence(peer.as_ref(), env.now, detail, exhibits);
         let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
         true
@@ -134,7 +151,7 @@ mod tests {
         for alarm in alarms {
             if security.admits(&alarm, at) {
                 count += 1;
-                let evidence = security.evidence(alarm.detail, alarm.exhibits);
+                let evidence = security.evidence(alarm.peer.as_ref(), at, alarm.detail, alarm.exhibits);
                 bytes += evidence.detail.len() + evidence.exhibits.iter().map(Bytes::len).sum::<usize>();
             }
         }
@@ -154,12 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_floods_does_not_crowd_out_what_is_recorded_of_another() {
+        let mut security = Security::default();
+        let of = |peer: &str, seed| Alarm { peer: Some(peer.parse().unwrap()), ..alarm(seed, 48 << 10) };
+        assert_eq!(recorded(&mut security, (0..=255).map(|seed| of("DE-ZKA", seed)), NOW).0, 64);
+        let (count, bytes) = recorded(&mut security, [Alarm { header: None, ..of("TH-TCD", 1) }], NOW);
+        assert_eq!(count, 1);
+        assert!(bytes > 48 << 10, "its exhibit is kept whole: {bytes} bytes");
+    }
+
+    #[test]
     fn evidence_that_is_not_kept_is_named() {
         let mut security = Security::default();
         assert!(security.admits(&alarm(1, 0), NOW));
         let exhibits = vec![Bytes::from(vec![1; EVIDENCE_BYTES_MAX + 1]), Bytes::from_static(b"small")];
         let digest = sha256(&exhibits[0]);
-        let evidence = security.evidence("a detail".to_owned(), exhibits);
+        let evidence = security.evidence(None, NOW, "a detail".to_owned(), exhibits);
         assert_eq!(evidence.exhibits, ["small"]);
         let told = format!("a detail; not kept, there was too much: 1048577 bytes, SHA-256 {digest}");
         assert_eq!(evidence.detail, told);

@@ -1,6 +1,7 @@
 //! The ledger, for the agency's own auditors (`ledger.proto`): checkpoints, proofs, and the leaves themselves.
 //!
-//! Everything is proved against the latest checkpoint and checked before it leaves. Never here: bodies.
+//! Proofs are made against the latest checkpoint and checked before they leave; an export is what that checkpoint covers, to
+//! be checked by whoever takes it. Never here: bodies.
 
 use std::sync::Arc;
 
@@ -8,10 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sealpost_domain::agency::AgencyId;
-use sealpost_ledger::History;
 use sealpost_ledger::tree::{Files, ProofError, Prover, Signed};
+use sealpost_ledger::{History, ReadError};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::ledger_server::LedgerServer;
+use sealpost_server::program::with_causes;
 use sealpost_wire::status::Failure;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::spawn_blocking;
@@ -91,7 +93,7 @@ impl Audit {
             if matches!(failed, ProofError::Tree(_)) {
                 self.broken.notify_one();
             }
-            not_proved(failed)
+            unread(failed)
         })
     }
 }
@@ -139,25 +141,22 @@ impl pb::ledger_server::Ledger for Audit {
         let (signed, history, stop) = (self.latest()?, self.history.clone(), self.stop.clone());
         let size = signed.checkpoint.size();
         if from >= size {
-            return Err(not_proved(ProofError::Beyond { index: from, size }));
+            return Err(unread(ProofError::Beyond { index: from, size }));
         }
         let turn = Arc::clone(&self.exports).acquire_owned().await.map_err(|_| stopping())?;
         let (messages, taken) = mpsc::channel(EXPORT_AHEAD);
         spawn_blocking(move || {
             let _turn = turn;
-            let mut next = from;
-            while next < size {
-                let message =
-                    if stop.is_cancelled() { Err(stopping()) } else { stretch(&history, next, size) };
-                let ended = message.is_err();
-                let message = message.map(|leaves| {
-                    let checkpoint = if next == from { signed.to_bytes() } else { Bytes::new() };
-                    let first_index = next;
-                    next += leaves.len() as u64;
+            let mut export = Export { leaves: history.leaves(from), next: from, size };
+            while export.next < size {
+                let message = if stop.is_cancelled() { Err(stopping()) } else { export.stretch() };
+                let message = message.map(|(first_index, leaves)| {
+                    let checkpoint = if first_index == from { signed.to_bytes() } else { Bytes::new() };
                     pb::ExportResponse { first_index, leaves, checkpoint }
                 });
+                let failed = message.is_err();
                 // A caller that went away ends the export.
-                if messages.blocking_send(message).is_err() || ended {
+                if messages.blocking_send(message).is_err() || failed {
                     break;
                 }
             }
@@ -166,18 +165,32 @@ impl pb::ledger_server::Ledger for Audit {
     }
 }
 
-/// The leaves from an index on that fit into one message.
-fn stretch(history: &History, from: u64, size: u64) -> Result<Vec<Bytes>, Status> {
-    let (mut leaves, mut bytes) = (Vec::new(), 0);
-    for leaf in history.leaves(from) {
-        let leaf = leaf.map_err(|source| not_proved(source.into()))?;
-        bytes += leaf.len();
-        leaves.push(leaf);
-        if bytes >= EXPORT_BYTES || from + leaves.len() as u64 == size {
-            break;
+/// An export on its way.
+struct Export<L> {
+    leaves: L,
+    next: u64,
+    /// Up to where it goes.
+    size: u64,
+}
+
+impl<L: Iterator<Item = Result<Bytes, ReadError>>> Export<L> {
+    /// The next leaves, at least one and what fits into one message, and the index of the first.
+    fn stretch(&mut self) -> Result<(u64, Vec<Bytes>), Status> {
+        let (first, mut leaves, mut bytes) = (self.next, Vec::new(), 0);
+        while self.next < self.size && bytes < EXPORT_BYTES {
+            let Some(leaf) = self.leaves.next() else {
+                error!(index = self.next, size = self.size, "the ledger ends before its checkpoint");
+                return Err(
+                    Failure::Internal.status(format!("the ledger cannot be read at record {}", self.next))
+                );
+            };
+            let leaf = leaf.map_err(|source| unread(source.into()))?;
+            bytes += leaf.len();
+            leaves.push(leaf);
+            self.next += 1;
         }
+        Ok((first, leaves))
     }
-    Ok(leaves)
 }
 
 fn stopping() -> Status {
@@ -185,16 +198,16 @@ fn stopping() -> Status {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
-fn not_proved(failed: ProofError) -> Status {
+fn unread(failed: ProofError) -> Status {
     match &failed {
         ProofError::Beyond { .. } | ProofError::Older { .. } => Failure::Beyond.status(failed.to_string()),
         ProofError::Nothing => Failure::Malformed.status(failed.to_string()),
         ProofError::Tree(source) => {
-            error!(error = %failed, %source, "the tree cannot be used");
+            error!(error = with_causes(source.as_ref()), "the tree cannot be used");
             Failure::Unavailable.status("the tree is being made anew; try again in a few seconds")
         }
         ProofError::Read(_) | ProofError::Record { .. } => {
-            error!(error = %failed, "the ledger cannot be proved");
+            error!(error = with_causes(&failed), "the ledger cannot be proved");
             Failure::Internal.status(failed.to_string())
         }
     }

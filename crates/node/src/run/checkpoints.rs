@@ -5,51 +5,80 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_crypto::dsse::Signer;
-use sealpost_domain::identity::NetworkName;
+use sealpost_crypto::dsse::{Signer, VerifyingKey};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::{Directory, KeyUse};
 use sealpost_ledger::Ledger;
-use sealpost_ledger::tree::{self, Files, Keeper};
+use sealpost_ledger::tree::{self, Files, Keeper, Signed};
+use sealpost_server::program::with_causes;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Error;
 
 /// The shortest time between two checkpoints: each costs a signature and two syncs.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A ledger that was just made has these: its incarnation and the provisioned directory.
+const NEW_RECORDS: u64 = 2;
+
 /// How many records the stored checkpoint covers: they were durable when it was signed. 0 without one.
 pub(super) fn known_durable(dir: &Path) -> Result<u64, Error> {
     Ok(Files::at(dir).checkpoint()?.map_or(0, |signed| signed.checkpoint.size()))
 }
 
-/// Takes up the tree of an open ledger. Reads the whole ledger only when the stored tree is missing or wrong.
+/// Takes up the tree of an open ledger. Reads the whole ledger only when the stored tree is missing or wrong. A stored
+/// checkpoint must be signed by a key that the directory lists for a node of the agency.
 pub(super) async fn open(
     dir: &Path,
     ledger: &Ledger,
-    network: &NetworkName,
+    directory: &Directory,
     signer: Arc<dyn Signer>,
 ) -> Result<Keeper, Error> {
-    let (files, network) = (Files::at(dir), network.clone());
+    let (files, network) = (Files::at(dir), directory.network.clone());
     let (history, agency) = (ledger.history().clone(), ledger.agency().clone());
+    match files.checkpoint()? {
+        Some(stored) if !is_signed(&stored, directory, &agency) => {
+            return Err(Error::UnsignedCheckpoint { path: files.checkpoint_path() });
+        }
+        None if ledger.durable() > NEW_RECORDS => warn!(
+            records = ledger.durable(),
+            "the ledger has no checkpoint: nothing here shows that none of its records is missing or changed"
+        ),
+        _ => {}
+    }
     let opened = spawn_blocking(move || Keeper::open(files, history, signer, &network, &agency)).await;
-    let keeper = opened.map_err(|_| Error::Interrupted)??;
-    if keeper.was_remade() {
-        info!(dir = %dir.display(), "the tree was missing or wrong, and was made anew from the ledger");
+    let (keeper, remade) = opened.map_err(|_| Error::Interrupted)??;
+    if let Some(reason) = remade {
+        warn!(dir = %dir.display(), reason, "the tree was made anew from the ledger");
     }
     Ok(keeper)
 }
 
-/// Works until `stop`, and then once more, so that a ledger that was closed has a checkpoint over all of it. Whoever finds
-/// a tile missing or wrong says so by `broken`.
+/// Whether a key of the agency's nodes signed it; which one does not matter, since a note does not say when.
+pub(crate) fn is_signed(signed: &Signed, directory: &Directory, agency: &AgencyId) -> bool {
+    signing_key(signed, directory, agency).is_some()
+}
+
+/// The key of the agency's nodes that signed a checkpoint.
+pub(crate) fn signing_key(signed: &Signed, directory: &Directory, agency: &AgencyId) -> Option<VerifyingKey> {
+    let record = directory.agencies.get(agency)?;
+    let keys = record.signing_keys.iter().filter(|key| key.usage == KeyUse::Node);
+    let mut keys = keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok());
+    keys.find(|key| signed.is_signed_by(key))
+}
+
+/// Works until `stop`, and then takes one more step, which for all but a tree far behind ends in a checkpoint over all of a
+/// closed ledger. Whoever finds a tile missing or wrong says so by `broken`.
 pub(super) async fn keep(
     mut keeper: Keeper,
     mut durable: watch::Receiver<u64>,
     broken: Arc<Notify>,
     stop: CancellationToken,
-) -> Result<(), tree::Error> {
+) -> Result<(), Error> {
     loop {
         // Read before it works, so that nothing that comes meanwhile is missed.
         durable.borrow_and_update();
@@ -58,16 +87,15 @@ pub(super) async fn keep(
             let advanced = keeper.advance();
             (keeper, advanced)
         });
-        // A keeper that panicked said so; without checkpoints the ledger is still whole.
-        let Ok((back, advanced)) = advanced.await else { return Ok(()) };
+        let (back, advanced) = advanced.await.map_err(|_| Error::Interrupted)?;
         keeper = back;
         let failed = match advanced {
             Ok(_) => false,
             Err(error @ tree::Error::Io { .. }) => {
-                warn!(%error, "no checkpoint is signed until this is mended");
+                warn!(error = with_causes(&error), "no checkpoint is signed until this is mended");
                 true
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         // A ledger whose tree is far behind is caught up with after the next start.
         if stopping {

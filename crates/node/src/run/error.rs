@@ -1,5 +1,6 @@
 //! Why a node does not run, or ended otherwise than in order.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sealpost_crypto::tls;
@@ -86,6 +87,15 @@ pub enum Error {
     /// The tree over the ledger, and its checkpoint.
     #[error("[node] data: the tree over the ledger cannot be kept up")]
     Tree(#[from] tree::Error),
+    /// Nobody who may has signed the stored checkpoint.
+    #[error(
+        "[node] data: {} is signed by no key that the directory lists for a node of the agency: compare it with the \
+         checkpoints that others keep, then move it away to have a new one signed", path.display()
+    )]
+    UnsignedCheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
     /// The ledger contradicts itself.
     #[error("[node] data: the ledger is not one that this node would have written")]
     Core(#[from] core::Error),
