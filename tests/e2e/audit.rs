@@ -111,7 +111,7 @@ async fn a_ledger_is_proved_and_exported_while_its_node_runs_and_continues_what_
 
     // What was kept of one ledger says nothing of another.
     let foreign = run(&network, DE, &["checkpoint", "--since", &place("kept")]).await;
-    assert!(foreign.code() == Some(1) && foreign.log.contains("is a checkpoint of"), "{}", foreign.log);
+    assert!(foreign.code() == Some(2) && foreign.log.contains("is a checkpoint of"), "{}", foreign.log);
 
     // A last checkpoint covers everything; the next start finds the tree as it was.
     network.terminate(HK).await;

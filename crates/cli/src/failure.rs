@@ -133,9 +133,10 @@ fn of_connection(error: &ConnectionError) -> (Exit, &'static str) {
             Exit::Unreachable,
             "something answers at this address that is no gateway; correct `gateway` in the profile",
         ),
-        ConnectionError::NotServing { .. } => {
-            (Exit::Unreachable, "the node starts, stops or is full; repeat in a moment, its log says more")
-        }
+        ConnectionError::NotServing { .. } => (
+            Exit::Unreachable,
+            "the node starts, stops or has no room; repeat in a moment, and if that does not help tell whoever runs it: its log says whether its disk is full",
+        ),
         ConnectionError::Lost { .. } => (Exit::Unreachable, "repeat; what was sent before is not sent twice"),
         ConnectionError::Refused { .. } => (
             Exit::NotAllowed,

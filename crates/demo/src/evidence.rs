@@ -15,6 +15,7 @@ use sealpost_domain::record::{Record as Recorded, Settlement};
 use sealpost_domain::stats::{Entry, Period, Tally};
 use sealpost_domain::view::{Direction, Statistics};
 use sealpost_ledger::History;
+use sealpost_ledger::tree::Files;
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_wire::envelope::header_from_bytes;
 
@@ -121,6 +122,14 @@ pub async fn name_copies(
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Whether the node's checkpoint covers all that lies in its ledger now.
+pub fn is_covered(data: &Path) -> bool {
+    let disk: Arc<dyn Disk> = Arc::new(Real);
+    let Ok((history, _)) = History::open(&disk, &ledger_folder(data), 0) else { return false };
+    let stored = Files::at(&data.join("tree")).checkpoint();
+    matches!(stored, Ok(Some(signed)) if signed.checkpoint.size() >= history.durable())
 }
 
 /// Where a node keeps its ledger.

@@ -27,6 +27,9 @@ use crate::screen::{Bar, Screen};
 use crate::summary::Summary;
 
 const ROSTER: &str = include_str!("../../../certs/roster.toml");
+/// How long a node's checkpoint may take to cover its ledger, and how often that is looked at.
+const COVERED_PATIENCE: Duration = Duration::from_secs(30);
+const COVERED_LOOK: Duration = Duration::from_millis(50);
 /// How long the hub stays away when it was killed.
 const HUB_AWAY: Duration = Duration::from_secs(2);
 
@@ -101,7 +104,7 @@ impl Show {
         let played = self.play(arguments).await?;
         let states = self.receipts(&played).await?;
         if arguments.sabotage == Some(Sabotage::Flip) {
-            self.flip_a_byte()?;
+            self.flip_a_byte().await?;
         }
         self.check(&played, states).await
     }
@@ -236,10 +239,18 @@ impl Show {
     }
 
     /// Changes one byte in the middle of the lead's ledger, as a bad disk or a bad operator would.
-    fn flip_a_byte(&self) -> anyhow::Result<()> {
+    async fn flip_a_byte(&self) -> anyhow::Result<()> {
         let Some(listed) = self.running.network.agencies.first() else {
             bail!("the network has no agencies")
         };
+        // The node reads its records once more for the tree, and would end by itself on one that is damaged.
+        let begun = Instant::now();
+        while !evidence::is_covered(&listed.data) {
+            if begun.elapsed() > COVERED_PATIENCE {
+                bail!("the checkpoint in {} does not come to cover the ledger", listed.data.display());
+            }
+            time::sleep(COVERED_LOOK).await;
+        }
         let folder = evidence::ledger_folder(&listed.data);
         let mut segments: Vec<PathBuf> = fs::read_dir(&folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))

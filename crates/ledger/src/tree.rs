@@ -88,7 +88,10 @@ pub enum Error {
     #[error("cannot read the ledger")]
     Read(#[from] ReadError),
     /// The stored checkpoint is none.
-    #[error("{} holds no checkpoint", path.display())]
+    #[error(
+        "{} holds no checkpoint: restore that file from a backup; or, once `ledger verify --since` held against one that \
+         was kept elsewhere, move it away to have a new one signed", path.display()
+    )]
     Checkpoint {
         /// The file.
         path: PathBuf,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
 use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed};
@@ -39,6 +40,8 @@ pub struct Verified {
     /// Whether the provisioned directory is among those that the ledger installed. Otherwise its first one was believed
     /// as it is, and with it everything that was signed.
     pub anchored: bool,
+    /// Whether the ledger has a checkpoint of its own. Without one, records that are missing at the end do not show.
+    pub checkpoint_stored: bool,
     /// The first thing that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -72,7 +75,7 @@ pub enum Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not there, or is damaged below what was durable.
-    #[error("the ledger in {} cannot be read", dir.display())]
+    #[error("the ledger in {} cannot be read; has this node ever run?", dir.display())]
     Open {
         /// Where.
         dir: PathBuf,
@@ -92,7 +95,7 @@ pub enum Error {
     Directory(#[from] run::Error),
     /// The stored checkpoint.
     #[error("the stored checkpoint cannot be used")]
-    Checkpoint(#[from] tree::Error),
+    Checkpoint(#[source] Arc<tree::Error>),
     /// There is none yet.
     #[error("there is no checkpoint in {}: the node signs the first one when it starts", path.display())]
     NoCheckpoint {
@@ -167,7 +170,7 @@ pub struct Books {
     history: History,
     files: Files,
     /// As it was before the ledger was opened, so that every record that it covers is there.
-    checkpoint: Option<Signed>,
+    checkpoint: Result<Option<Signed>, Arc<tree::Error>>,
     genesis: Directory,
     agency: AgencyId,
 }
@@ -178,7 +181,7 @@ impl Books {
         let (_, genesis) = directory::read(&config.genesis).map_err(run::Error::from)?;
         let places = Places::of(config);
         let files = Files::at(&places.tree);
-        let checkpoint = files.checkpoint()?;
+        let checkpoint = files.checkpoint().map_err(Arc::new);
         let (disk, dir): (Arc<dyn Disk>, _) = (Arc::new(Real), &places.ledger);
         let opened = History::open(&disk, dir, 0);
         let (history, _) = opened.map_err(|source| Error::Open { dir: dir.clone(), source })?;
@@ -206,27 +209,35 @@ impl Books {
             _ => ByDirectory::expecting(provisioned.digest),
         };
         let mut claims = Vec::new();
-        if let Some(signed) = self.checkpoint.clone() {
+        if let Ok(Some(signed)) = self.checkpoint.clone() {
             claims.push(Claim { name: "the ledger's checkpoint".to_owned(), signed });
         }
         if let Some(path) = since {
-            claims.push(Claim { name: path.display().to_string(), signed: kept(path)? });
+            claims.push(Claim { name: path.display().to_string(), signed: self.kept(path)? });
         }
         let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
-        Ok(Verified::new(report, directories.has_met()))
+        let mut verified = Verified::new(report, directories.has_met());
+        verified.checkpoint_stored = matches!(self.checkpoint, Ok(Some(_)));
+        if let (Err(unusable), None) = (&self.checkpoint, &verified.fault) {
+            let (index, reason) = (verified.counts.records, with_causes(unusable.as_ref()));
+            verified.fault = Some(Fault { index, subject: Subject::Checkpoint, reason });
+            verified.verified = false;
+        }
+        Ok(verified)
     }
 
     /// The stored checkpoint.
     pub fn checkpoint(&self) -> Result<Signed, Error> {
-        self.checkpoint.clone().ok_or_else(|| Error::NoCheckpoint { path: self.files.checkpoint_path() })
+        let stored = self.checkpoint.clone().map_err(Error::Checkpoint)?;
+        stored.ok_or_else(|| Error::NoCheckpoint { path: self.files.checkpoint_path() })
     }
 
-    /// The public key of the agency's node that signed a checkpoint; `None` when the provisioned directory does not list
+    /// The public key of the agency's node that signed a checkpoint, and its id in the directory; `None` when the provisioned directory does not list
     /// it.
-    pub fn verifier_key(&self, signed: &Signed) -> Option<VerifierKey> {
+    pub fn verifier_key(&self, signed: &Signed) -> Option<(VerifierKey, KeyId)> {
         let key = run::signing_key(signed, &self.genesis, &self.agency)?;
         let origin = signed.checkpoint.origin().parse().ok()?;
-        Some(tree::verifier_key(&origin, &key))
+        Some((tree::verifier_key(&origin, &key), key.key_id()))
     }
 
     /// The leaf at an index, and the C2SP tlog-proof that the stored checkpoint covers it.
@@ -239,17 +250,7 @@ impl Books {
     /// The proof that the stored checkpoint continues the one that somebody kept, and the size of that. Both must be
     /// signed by a key of the agency's nodes that the provisioned directory lists.
     pub fn since(&self, path: &Path) -> Result<(u64, Vec<Hash>), Error> {
-        let (signed, kept) = (self.checkpoint()?, kept(path)?);
-        let mut origins = self
-            .history
-            .incarnations()
-            .into_iter()
-            .map(|(_, incarnation)| tree::origin(&self.genesis.network, &self.agency, incarnation));
-        let found = kept.checkpoint.origin();
-        if !origins.any(|known| known.as_str() == found) {
-            let expected = signed.checkpoint.origin().to_owned();
-            return Err(Error::Foreign { path: path.to_owned(), found: found.to_owned(), expected });
-        }
+        let (signed, kept) = (self.checkpoint()?, self.kept(path)?);
         let (size, root) = (kept.checkpoint.size(), kept.checkpoint.root());
         self.verifier_key(&signed).ok_or(Error::UnlistedKey)?;
         self.verifier_key(&kept).ok_or_else(|| Error::Unsigned { path: path.to_owned() })?;
@@ -261,11 +262,32 @@ impl Books {
         }
     }
 
+    /// The checkpoint that somebody kept of this ledger, its signature unchecked.
+    fn kept(&self, path: &Path) -> Result<Signed, Error> {
+        let kept = kept(path)?;
+        let lives = self.history.incarnations();
+        let origins =
+            || lives.iter().map(|(_, life)| tree::origin(&self.genesis.network, &self.agency, *life));
+        let found = kept.checkpoint.origin();
+        if origins().any(|known| known.as_str() == found) {
+            return Ok(kept);
+        }
+        let expected = origins().next_back().map(|origin| origin.to_string()).unwrap_or_default();
+        Err(Error::Foreign { path: path.to_owned(), found: found.to_owned(), expected })
+    }
+
     /// Writes what the stored checkpoint covers as a complete C2SP tlog-tiles folder, and says how many records.
     pub fn export(&self, dir: &Path, mut progress: impl FnMut(u64)) -> Result<u64, Error> {
         let signed = self.checkpoint()?;
         tree::export(&self.history, &signed, dir, &mut progress)?;
         Ok(signed.checkpoint.size())
+    }
+}
+
+impl Error {
+    /// Whether a file that was named is at fault, not the ledger.
+    pub fn is_of_an_argument(&self) -> bool {
+        matches!(self, Self::Kept { .. } | Self::NotKept { .. } | Self::Foreign { .. })
     }
 }
 
@@ -281,6 +303,7 @@ impl Verified {
             verified: fault.is_none() && wrong_tile.is_none() && anchored,
             counts,
             anchored,
+            checkpoint_stored: false,
             fault,
             wrong_tile,
         }

@@ -222,7 +222,9 @@ pub enum PublishError {
     #[error("the message is refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Refusal>),
     /// The node has no room for now, in its queue or on its disk.
-    #[error("the node is full, repeat later")]
+    #[error(
+        "the node has no room to record now, in its queue or on its disk; nothing was taken, repeat later"
+    )]
     Full,
     /// The node is about to end.
     #[error("the node is stopping")]
@@ -239,7 +241,9 @@ pub enum AcknowledgeError {
     #[error(transparent)]
     Ambiguous(#[from] Ambiguous),
     /// The node has no room for now, in its queue or on its disk.
-    #[error("the node is full, repeat later")]
+    #[error(
+        "the node has no room to record now, in its queue or on its disk; nothing was taken, repeat later"
+    )]
     Full,
     /// The node is about to end.
     #[error("the node is stopping")]

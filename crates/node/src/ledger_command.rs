@@ -77,13 +77,19 @@ enum Failure {
     Books(#[from] Error),
     #[error(transparent)]
     Unsaid(#[from] Unsaid),
-    #[error("cannot write {}; an existing file is never overwritten", path.display())]
+    #[error("cannot write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
+    #[error("{} exists; an existing file is never overwritten", path.display())]
+    Exists { path: PathBuf },
 }
 
 impl program::Fault for Failure {
     fn is_configuration(&self) -> bool {
-        matches!(self, Self::Books(Error::Directory(error)) if error.is_configuration())
+        match self {
+            Self::Books(Error::Directory(error)) => error.is_configuration(),
+            Self::Books(error) => error.is_of_an_argument(),
+            Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } => false,
+        }
     }
 }
 
@@ -111,7 +117,7 @@ fn verify(books: &Books, since: Option<&Path>, output: Output) -> Result<ExitCod
     let verified = books.verify(since, |done| progress.tell(done))?;
     progress.end();
     say(&match output {
-        Output::Text => text(&verified),
+        Output::Text => text(&verified, since),
         Output::Json => json(&verified),
     })?;
     Ok(if verified.verified { ExitCode::SUCCESS } else { PROGRAM.end_with_finding() })
@@ -126,6 +132,9 @@ struct Shown {
     root: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     verifier_key: Option<String>,
+    /// The same key, as the directory names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Since>,
 }
@@ -152,7 +161,8 @@ fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(),
             checkpoint: note,
             size: signed.checkpoint.size(),
             root: signed.checkpoint.root().to_string(),
-            verifier_key: books.verifier_key(&signed).map(|key| key.to_string()),
+            verifier_key: books.verifier_key(&signed).map(|(key, _)| key.to_string()),
+            key_id: books.verifier_key(&signed).map(|(_, id)| id.to_string()),
             since: proved
                 .map(|(size, proof)| Since { size, proof: proof.iter().map(ToString::to_string).collect() }),
         }))?,
@@ -161,7 +171,8 @@ fn checkpoint(books: &Books, since: Option<&Path>, output: Output) -> Result<(),
 }
 
 fn print_key(books: &Books) -> Result<(), Failure> {
-    let key = books.verifier_key(&books.checkpoint()?).ok_or(Error::UnlistedKey)?;
+    let (key, id) = books.verifier_key(&books.checkpoint()?).ok_or(Error::UnlistedKey)?;
+    tell(&format!("in the directory this is key {id}"));
     Ok(say(&key.to_string())?)
 }
 
@@ -171,21 +182,36 @@ fn prove(books: &Books, index: u64, out: &Path, leaf_file: Option<&Path>) -> Res
     // Both or none: a command that is given again finds what the first one left.
     for path in [to_file.then_some(out), leaf_file].into_iter().flatten() {
         if path.exists() {
-            return Err(Failure::Unwritten {
-                path: path.to_owned(),
-                source: io::ErrorKind::AlreadyExists.into(),
-            });
+            return Err(Failure::Exists { path: path.to_owned() });
         }
     }
     if let Some(path) = leaf_file {
         write_new(path, &leaf)?;
     }
-    if to_file { write_new(out, proof.as_bytes()) } else { Ok(say(proof.trim_end_matches('\n'))?) }
+    if to_file {
+        write_new(out, proof.as_bytes())?;
+    } else {
+        say(proof.trim_end_matches('\n'))?;
+    }
+    tell_unlisted(books)
+}
+
+/// What is signed by a key that others cannot look up is of no use to them.
+fn tell_unlisted(books: &Books) -> Result<(), Failure> {
+    if books.verifier_key(&books.checkpoint()?).is_none() {
+        tell(&format!("note: {}", Error::UnlistedKey));
+    }
+    Ok(())
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(bytes));
-    written.map_err(|source| Failure::Unwritten { path: path.to_owned(), source })
+    let failed = |source| Failure::Unwritten { path: path.to_owned(), source };
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    file.write_all(bytes).map_err(|source| {
+        // Half of a proof is none; what cannot be removed either is told as not written all the same.
+        drop(std::fs::remove_file(path));
+        failed(source)
+    })
 }
 
 fn export(books: &Books, dir: &Path) -> Result<(), Failure> {
@@ -193,7 +219,7 @@ fn export(books: &Books, dir: &Path) -> Result<(), Failure> {
     let records = books.export(dir, |done| progress.tell(done))?;
     progress.end();
     tell(&format!("{records} records are in {}", dir.display()));
-    Ok(())
+    tell_unlisted(books)
 }
 
 /// A bar on stderr, where that is a terminal, once something takes long.
@@ -229,8 +255,8 @@ fn bar(total: u64) -> ProgressBar {
     bar
 }
 
-fn text(verified: &Verified) -> String {
-    let Verified { verified: is_sound, counts, anchored, fault, wrong_tile } = verified;
+fn text(verified: &Verified, since: Option<&Path>) -> String {
+    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile } = verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
     let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
     let mut lines = vec![
@@ -240,6 +266,13 @@ fn text(verified: &Verified) -> String {
         ),
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
     ];
+    if !checkpoint_stored && fault.is_none() {
+        let unseen = "there is no stored checkpoint: records that are missing at the end would not be seen";
+        lines.push(unseen.to_owned());
+    }
+    if let (Some(path), None) = (since, fault) {
+        lines.push(format!("it continues {}", path.display()));
+    }
     if *tiles_missing > 0 {
         lines.push(format!(
             "{tiles_missing} full tiles are not stored: restart the node, which makes them anew"

@@ -22,6 +22,7 @@ use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
 use sealpost_server::pool::Pool as Workers;
+use sealpost_server::program::with_causes;
 use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
@@ -262,7 +263,12 @@ impl Parts {
         }
         drop(shared);
         if let Some(store) = Arc::into_inner(store) {
-            store.close()?;
+            if let Err(error) = store.close() {
+                warn!(
+                    error = with_causes(&error),
+                    "the index was not closed; it is checked at the next start"
+                );
+            }
         } else {
             info!("the index is in use to the end; it is checked at the next start");
         }

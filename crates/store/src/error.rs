@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-/// What went wrong. None of it concerns the ledger: deleting the directory and starting again rebuilds it.
+/// What went wrong. But for [`Error::Ahead`] none of it concerns the ledger: deleting the directory and starting again
+/// rebuilds it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A batch that would go back in the ledger.
@@ -33,6 +34,19 @@ pub enum Error {
         dir: PathBuf,
         /// What it said.
         source: sled::Error,
+    },
+    /// The ledger ends before what was applied: it never gave up a durable record by itself. Nothing was changed.
+    #[error(
+        "the projections in {} are at ledger index {applied}, but the ledger ends at {ledger_next}: acknowledged records \
+         are missing, or an older copy was put in place; restore a newer one", dir.display()
+    )]
+    Ahead {
+        /// Where the projections lie.
+        dir: PathBuf,
+        /// As the projections have it.
+        applied: u64,
+        /// As the ledger has it.
+        ledger_next: u64,
     },
     /// The embedded store went down while it read its own files.
     #[error("the projections in {} cannot be read; delete that directory, they are rebuilt from the ledger", dir.display())]

@@ -73,14 +73,6 @@ pub enum Reason {
         /// As the projections have it.
         found: u64,
     },
-    /// The ledger ends before what was applied.
-    #[error("they are at ledger index {applied}, but the ledger ends at {ledger_next}")]
-    Ahead {
-        /// As the projections have it.
-        applied: u64,
-        /// As the ledger has it.
-        ledger_next: u64,
-    },
     /// They belong to another ledger.
     #[error("they belong to another incarnation of the ledger")]
     Incarnation,
@@ -253,7 +245,7 @@ fn reuse(dir: &Path, basis: &Basis<'_>) -> Result<Result<(sled::Db, u64), Reason
         return Ok(Err(Reason::Differs { closed: marker.index, found: applied }));
     }
     if applied > basis.ledger_next {
-        return Ok(Err(Reason::Ahead { applied, ledger_next: basis.ledger_next }));
+        return Err(Error::Ahead { dir: dir.to_owned(), applied, ledger_next: basis.ledger_next });
     }
     Ok(Ok((tree, applied)))
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use sealpost_store::{Basis, Batch, Keyspace, Opened, Projections, Reason, Store};
+use sealpost_store::{Basis, Batch, Error, Keyspace, Opened, Projections, Reason, Store};
 
 const INBOX: Keyspace = Keyspace::new("inbox");
 
@@ -74,19 +74,28 @@ fn after_a_killed_program_they_are_believed_while_the_machine_runs() {
 }
 
 #[test]
-fn they_are_rebuilt_for_another_ledger_layout_or_an_older_ledger() {
+fn they_are_rebuilt_for_another_ledger_or_layout() {
     let other = Basis { incarnation: [2; 16], ..basis("first") };
     let layout = Basis { schema: 2, ..basis("first") };
-    let older = Basis { ledger_next: 6, ..basis("first") };
-    for (basis, reason) in [
-        (other, Reason::Incarnation),
-        (layout, Reason::Schema { found: 1, expected: 2 }),
-        (older, Reason::Ahead { applied: 7, ledger_next: 6 }),
-    ] {
+    for (basis, reason) in [(other, Reason::Incarnation), (layout, Reason::Schema { found: 1, expected: 2 })]
+    {
         let dir = tempfile::tempdir().unwrap();
         close_at_seven(dir.path());
         assert_eq!(reopen(dir.path(), &basis), Opened::Rebuild { reason });
     }
+}
+
+#[test]
+fn a_ledger_that_ends_before_them_is_refused_and_they_stay_as_evidence() {
+    let dir = tempfile::tempdir().unwrap();
+    close_at_seven(dir.path());
+    let older = Basis { ledger_next: 6, ..basis("first") };
+    for _ in 0..2 {
+        let refused = Store::open(dir.path(), &older).err().unwrap();
+        assert!(matches!(refused, Error::Ahead { applied: 7, ledger_next: 6, .. }), "{refused}");
+        wait_for_lock(dir.path());
+    }
+    assert_eq!(reopen(dir.path(), &basis("first")), Opened::Reused { applied: 7 });
 }
 
 #[test]

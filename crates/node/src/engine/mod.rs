@@ -21,7 +21,7 @@ use sealpost_ledger::{Ledger, append, tree};
 use sealpost_seglog::append::{Error as LogError, Fatal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::core::{self, Core, Env, Outgoing, Round};
 use crate::projection::Changes;
@@ -36,6 +36,8 @@ const ROUND_BYTES_MAX: usize = 4 << 20;
 const UNRECEIPTED_MAX: u64 = 64;
 /// How long nothing is tried after the disk refused a round.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is told that the disk is still full.
+const FULL_TOLD_EVERY: Duration = Duration::from_mins(1);
 /// The shortest time between two receipts while messages arrive.
 const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
@@ -50,6 +52,8 @@ pub struct Engine {
     signer: Arc<dyn Signer>,
     rng: Box<dyn CryptoRng + Send>,
     receipted_at: Option<Instant>,
+    /// When it was told last that the disk is full, while it is.
+    told_full_at: Option<Instant>,
 }
 
 /// Why the writer ended before it was told to.
@@ -79,7 +83,7 @@ impl Engine {
         signer: Arc<dyn Signer>,
         rng: Box<dyn CryptoRng + Send>,
     ) -> Self {
-        Self { shared, ledger, inputs, outgoing, signer, rng, receipted_at: None }
+        Self { shared, ledger, inputs, outgoing, signer, rng, receipted_at: None, told_full_at: None }
     }
 
     /// Works until every sender of inputs is gone and what they sent is settled.
@@ -129,6 +133,9 @@ impl Engine {
         }
         match self.ledger.append(round.records().to_vec()).await {
             Ok(appended) => {
+                if self.told_full_at.take().is_some() {
+                    info!("there is space again");
+                }
                 self.apply(appended.first, &round)?;
                 answers.settle(Some(appended.first), &self.shared);
                 self.send(&mut round);
@@ -203,7 +210,7 @@ impl Engine {
         }
     }
 
-    fn refused(&self, refused: append::Error, answers: Answers) -> Result<(), Error> {
+    fn refused(&mut self, refused: append::Error, answers: Answers) -> Result<(), Error> {
         match refused {
             append::Error::Log(LogError::Fatal(fatal)) => {
                 answers.fail(&self.shared);
@@ -214,7 +221,10 @@ impl Engine {
                 Err(Error::Closed)
             }
             append::Error::Log(full @ (LogError::NoSpace { .. } | LogError::Full { .. })) => {
-                warn!(error = %full, "nothing is recorded until there is space");
+                if self.told_full_at.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
+                    warn!(error = %full, "nothing is recorded until there is space");
+                    self.told_full_at = Some(Instant::now());
+                }
                 answers.refuse(&self.shared);
                 Ok(())
             }
