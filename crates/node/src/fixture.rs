@@ -35,7 +35,7 @@ use crate::core::outbox::{Answer, Policy, Submission};
 use crate::core::{Core, Env, Outgoing, Round};
 use crate::handle::Publication;
 use crate::prepare::Preparer;
-use crate::verify::statements::{self, Said};
+use crate::verify::statements;
 use crate::verify::{Origin, Verified, Verifier};
 use crate::wraps;
 
@@ -358,11 +358,7 @@ impl Station {
             let me = self.core.agency().clone();
             let said = statements::control(&frame, &me, &self.directory, self.now).unwrap().unwrap();
             let statement = outgoing.statement;
-            self.step(|core, env, round| match said {
-                Said::Receipt(receipt) => core.receipted(env, round, &statement, &receipt),
-                Said::Heads(heads) => core.heads(&heads),
-                Said::Void(void) => core.voided(env, round, &statement, &void),
-            });
+            self.step(|core, env, round| core.hear(env, round, &statement, &said)).unwrap();
         }
     }
 

@@ -18,19 +18,19 @@ pub mod inbox;
 pub mod outbox;
 mod round;
 mod security;
+mod statement;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::CryptoRng;
-use sealpost_crypto::dsse::{PayloadType, Signer, sign_statement};
+use sealpost_crypto::dsse::Signer;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::Signature;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::Record;
-use sealpost_domain::statement::{Heads, Receipt, Signed, Void};
+use sealpost_domain::statement::{Receipt, Void};
 use sealpost_wire::statement::Payload as _;
 
 pub use directories::{Directories, Opener};
@@ -39,6 +39,9 @@ use inbox::Inbox;
 use outbox::Outbox;
 pub use round::{Outgoing, Round};
 pub use security::{Alarm, Security};
+pub use statement::Said;
+pub(crate) use statement::Statement;
+use statement::{sign, signature_of};
 
 /// What the core is given from outside.
 pub struct Env<'a> {
@@ -159,34 +162,6 @@ impl Core {
     pub fn settled(&mut self) {
         self.forget();
     }
-}
-
-/// Signs a statement of this node.
-fn sign<S: Statement>(env: &Env<'_>, statement: &S) -> Result<Signed, Error> {
-    let payload = statement.to_payload();
-    let signature = sign_statement(env.signer, S::TYPE, &payload)?;
-    Ok(Signed { payload, signatures: vec![signature_of(&signature)] })
-}
-
-fn signature_of(signature: &sealpost_crypto::dsse::Signature) -> Signature {
-    Signature { key_id: signature.key_id, bytes: Bytes::copy_from_slice(&signature.bytes) }
-}
-
-/// A statement that a node signs, and the type under which it does.
-trait Statement: sealpost_wire::statement::Payload {
-    const TYPE: PayloadType;
-}
-
-impl Statement for Receipt {
-    const TYPE: PayloadType = PayloadType::Receipt;
-}
-
-impl Statement for Heads {
-    const TYPE: PayloadType = PayloadType::Heads;
-}
-
-impl Statement for Void {
-    const TYPE: PayloadType = PayloadType::Void;
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
 use crate::verify::Verified;
-use crate::verify::statements::Said;
 
 type PublishAnswer = oneshot::Sender<Result<Outcome, PublishError>>;
 
@@ -62,11 +61,7 @@ impl Answers {
                 core.accepted(env, round, &statement, &accepted, headers)?;
                 self.accepted.extend(messages);
             }
-            Input::Said { statement, said } => match said {
-                Said::Receipt(receipt) => core.receipted(env, round, &statement, &receipt),
-                Said::Heads(heads) => core.heads(&heads),
-                Said::Void(void) => core.voided(env, round, &statement, &void),
-            },
+            Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
                 Ok(()) => self.directories.push(answer),
                 Err(refused) => {

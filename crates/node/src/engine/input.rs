@@ -6,11 +6,11 @@ use sealpost_domain::statement::{Accepted, Signed};
 use sealpost_domain::view::Published;
 use tokio::sync::{oneshot, watch};
 
+use crate::core::Said;
 use crate::core::inbox::ReadMessage;
 use crate::core::outbox::Prepared;
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::verify::Verified;
-use crate::verify::statements::Said;
 
 /// Something that happened.
 pub enum Input {

@@ -10,19 +10,11 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Signature;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Accepted, Heads, Receipt, Signed, Void};
+use sealpost_domain::statement::{Accepted, ControlType, Signed};
 use sealpost_wire::hub::Control;
 use sealpost_wire::statement::Payload;
 
-/// What a peer says, verified.
-pub enum Said {
-    /// What it settled of ours.
-    Receipt(Receipt),
-    /// Where its links end.
-    Heads(Heads),
-    /// It filled a number.
-    Void(Void),
-}
+use crate::core::{Said, Statement};
 
 /// Why a statement is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,43 +108,39 @@ pub fn control(
     directory: &Directory,
     now: Instant,
 ) -> Result<Option<Said>, Fault> {
-    use sealpost_domain::statement::ControlType;
-    let kind = match frame.kind {
-        ControlType::Receipt => PayloadType::Receipt,
-        ControlType::Heads => PayloadType::Heads,
-        ControlType::Void => PayloadType::Void,
-        ControlType::Resend
-        | ControlType::NeedWrap
-        | ControlType::Resume
-        | ControlType::ProofRequest
-        | ControlType::Proof => return Ok(None),
-    };
-    let Signed { payload, signatures } = &frame.statement;
-    let (signer, _) = signer(kind, payload, signatures, directory, now)?;
-    let (said, from, to) = match kind {
-        PayloadType::Receipt => {
-            let receipt = parse::<Receipt>(payload)?;
-            let (from, to) = (receipt.recipient.clone(), receipt.sender.clone());
-            (Said::Receipt(receipt), from, to)
+    let to_us = Between { statement: &frame.statement, me, directory, now };
+    Ok(Some(match frame.kind {
+        ControlType::Receipt => Said::Receipt(to_us.verified()?),
+        ControlType::Heads => Said::Heads(to_us.verified()?),
+        ControlType::Void => Said::Void(to_us.verified()?),
+        ControlType::Resend => Said::Resend(to_us.verified()?),
+        ControlType::NeedWrap => Said::NeedWrap(to_us.verified()?),
+        ControlType::Resume => Said::Resume(to_us.verified()?),
+        ControlType::ProofRequest | ControlType::Proof => return Ok(None),
+    }))
+}
+
+/// A statement that a peer should have signed for this node.
+struct Between<'a> {
+    statement: &'a Signed,
+    me: &'a AgencyId,
+    directory: &'a Directory,
+    now: Instant,
+}
+
+impl Between<'_> {
+    fn verified<S: Statement>(&self) -> Result<S, Fault> {
+        let Signed { payload, signatures } = self.statement;
+        let (signer, _) = signer(S::TYPE, payload, signatures, self.directory, self.now)?;
+        let statement = parse::<S>(payload)?;
+        if statement.from() != signer {
+            return Err(Fault::Forged { claimed: statement.from().clone(), signer: signer.clone() });
         }
-        PayloadType::Heads => {
-            let heads = parse::<Heads>(payload)?;
-            let (from, to) = (heads.sender.clone(), heads.recipient.clone());
-            (Said::Heads(heads), from, to)
+        if statement.to() != self.me {
+            return Err(Fault::NotForUs { to: statement.to().clone() });
         }
-        _ => {
-            let void = parse::<Void>(payload)?;
-            let (from, to) = (void.sender.clone(), void.recipient.clone());
-            (Said::Void(void), from, to)
-        }
-    };
-    if from != *signer {
-        return Err(Fault::Forged { claimed: from, signer: signer.clone() });
+        Ok(statement)
     }
-    if to != *me {
-        return Err(Fault::NotForUs { to });
-    }
-    Ok(Some(said))
 }
 
 fn parse<P: Payload>(payload: &Bytes) -> Result<P, Fault> {

@@ -1,0 +1,88 @@
+//! Statements between nodes: which there are, whom each concerns, how ours are signed, and what is done with a peer's.
+
+use bytes::Bytes;
+use sealpost_crypto::dsse::{PayloadType, sign_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::statement::{Heads, NeedWrap, Receipt, Resend, Resume, Signed, Void};
+use sealpost_wire::statement::Payload;
+
+use super::{Core, Env, Error, Round};
+
+/// A statement that one node signs for another.
+pub(crate) trait Statement: Payload {
+    /// The type under which it is signed.
+    const TYPE: PayloadType;
+    /// Who signs.
+    fn from(&self) -> &AgencyId;
+    /// For whom.
+    fn to(&self) -> &AgencyId;
+}
+
+macro_rules! statement {
+    ($name:ident, $from:ident, $to:ident) => {
+        impl Statement for $name {
+            const TYPE: PayloadType = PayloadType::$name;
+
+            fn from(&self) -> &AgencyId {
+                &self.$from
+            }
+
+            fn to(&self) -> &AgencyId {
+                &self.$to
+            }
+        }
+    };
+}
+statement!(Receipt, recipient, sender);
+statement!(Heads, sender, recipient);
+statement!(Void, sender, recipient);
+statement!(Resend, recipient, sender);
+statement!(NeedWrap, recipient, sender);
+statement!(Resume, from, to);
+
+/// What a peer says, verified: its signature holds, and it is for this node.
+pub enum Said {
+    /// What it settled of ours.
+    Receipt(Receipt),
+    /// Where its links end.
+    Heads(Heads),
+    /// It filled a number.
+    Void(Void),
+    /// It misses numbers of ours.
+    Resend(Resend),
+    /// It cannot open wraps of ours.
+    NeedWrap(NeedWrap),
+    /// What it knows of our links, as we meet again.
+    Resume(Resume),
+}
+
+impl Core {
+    /// Does what a peer's statement asks for.
+    pub fn hear(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        statement: &Signed,
+        said: &Said,
+    ) -> Result<(), Error> {
+        match said {
+            Said::Receipt(receipt) => self.receipted(env, round, statement, receipt),
+            Said::Heads(heads) => self.heads(heads),
+            Said::Void(void) => self.voided(env, round, statement, void),
+            Said::Resend(_) | Said::NeedWrap(_) | Said::Resume(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Signs a statement of this node.
+pub(super) fn sign<S: Statement>(env: &Env<'_>, statement: &S) -> Result<Signed, Error> {
+    let payload = statement.to_payload();
+    let signature = sign_statement(env.signer, S::TYPE, &payload)?;
+    Ok(Signed { payload, signatures: vec![signature_of(&signature)] })
+}
+
+pub(super) fn signature_of(signature: &sealpost_crypto::dsse::Signature) -> Signature {
+    Signature { key_id: signature.key_id, bytes: Bytes::copy_from_slice(&signature.bytes) }
+}
