@@ -13,7 +13,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
-use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed};
+use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed, listed};
 use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
 use sealpost_merkle::Hash;
@@ -235,7 +235,7 @@ impl Books {
     /// The public key of the agency's node that signed a checkpoint, and its id in the directory; `None` when the provisioned directory does not list
     /// it.
     pub fn verifier_key(&self, signed: &Signed) -> Option<(VerifierKey, KeyId)> {
-        let key = run::signing_key(signed, &self.genesis, &self.agency)?;
+        let key = listed::signing_key(signed, &self.genesis, &self.agency)?;
         let origin = signed.checkpoint.origin().parse().ok()?;
         Some((tree::verifier_key(&origin, &key), key.key_id()))
     }

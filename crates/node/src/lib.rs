@@ -11,6 +11,7 @@
 //! | [`gateway`] | the door for the own systems and officers; who may do what, by certificate |
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
+//! | [`proofs`] | proofs from the tree over the ledger, for auditors and for peers |
 //! | [`config`], [`run`] | the program |
 //! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
 //!
@@ -27,6 +28,7 @@ pub mod handle;
 pub mod pool;
 pub mod prepare;
 pub mod projection;
+pub mod proofs;
 pub mod publisher;
 pub mod retention;
 pub mod run;

@@ -39,12 +39,12 @@ use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
+use crate::proofs::Proofs;
 use crate::publisher::Publisher;
 use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
-pub(crate) use checkpoints::signing_key;
 pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
@@ -164,14 +164,13 @@ impl Node {
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
         let broken = Arc::new(Notify::new());
-        let audit = Audit::new(
-            config.agency.clone(),
+        let proofs = Proofs::new(
             shared.history.clone(),
             tree::Files::at(&places.tree),
             shared.checkpoint.clone(),
             Arc::clone(&broken),
-            shutdown.token(),
         );
+        let audit = Audit::new(config.agency.clone(), shared.history.clone(), proofs, shutdown.token());
         let server = Server::new(acceptor)
             .add_service(gateway.into_service())
             .add_service(audit.into_service())

@@ -8,9 +8,12 @@ use sealpost_domain::envelope::{Header, OpenedCommitment};
 use sealpost_domain::link::{Arrival, Head, Incarnation, Link, Position, Received, Settled};
 use sealpost_domain::record::Settlement;
 use sealpost_domain::statement::{Receipt, Void};
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::proof::verify_consistency;
 
 use super::FaultKind;
 use super::record::{Examined, Meaning};
+use super::witness::Witnessed;
 
 /// What all records so far come to.
 pub(super) struct Chains {
@@ -20,14 +23,25 @@ pub(super) struct Chains {
     own: Option<(AgencyId, Incarnation)>,
     sent: BTreeMap<(Link, Incarnation), Head>,
     received: BTreeMap<(Link, Incarnation), Received>,
+    /// The last checkpoint kept of each peer's ledger, in each life of it.
+    witnessed: BTreeMap<(AgencyId, Incarnation), Checkpoint>,
+    /// Lives of the ledger so far.
+    lived: Vec<Incarnation>,
 }
 
 impl Chains {
     pub(super) fn new(incarnations: Vec<(u64, Incarnation)>) -> Self {
         let mut incarnations = incarnations.into_iter();
         let next_incarnation = incarnations.next();
-        let (sent, received) = Default::default();
-        Self { incarnations, next_incarnation, own: None, sent, received }
+        Self {
+            incarnations,
+            next_incarnation,
+            own: None,
+            sent: BTreeMap::new(),
+            received: BTreeMap::new(),
+            witnessed: BTreeMap::new(),
+            lived: Vec::new(),
+        }
     }
 
     /// Whose ledger it is, and which life of it, once that is read.
@@ -58,6 +72,7 @@ impl Chains {
                 }
             }
             self.own = Some((agency, incarnation));
+            self.lived.push(incarnation);
             self.next_incarnation = self.incarnations.next();
             return Ok(());
         }
@@ -72,6 +87,9 @@ impl Chains {
             }
             Meaning::Void(void) => self.void(&agency, &void),
             Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
+            Meaning::Witness(witnessed) => self.witness(witnessed),
+            Meaning::Cosigned(of) if self.lived.contains(&of) => Ok(()),
+            Meaning::Cosigned(of) => Err(FaultKind::Incarnation { found: of, expected: incarnation }),
             Meaning::Other => Ok(()),
         }
     }
@@ -164,6 +182,21 @@ impl Chains {
         if let Arrival::Next | Arrival::AfterGap = state.judge(*number, *header, *previous) {
             state.settle(*number, *header, *previous, Settled::Void);
         }
+        Ok(())
+    }
+
+    /// Each checkpoint that is kept of a peer's ledger continues the one before.
+    fn witness(&mut self, witnessed: Witnessed) -> Result<(), FaultKind> {
+        let Witnessed { peer, incarnation, checkpoint, proof } = witnessed;
+        if let Some(before) = self.witnessed.get(&(peer.clone(), incarnation)) {
+            let (old, new) = (before.size(), checkpoint.size());
+            if new <= old {
+                return Err(FaultKind::WitnessSize { peer, found: new, kept: old });
+            }
+            verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof)
+                .map_err(|source| FaultKind::WitnessProof { peer: peer.clone(), old, new, source })?;
+        }
+        self.witnessed.insert((peer, incarnation), checkpoint);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
 use sealpost_wire::statement::Payload;
 
+use super::witness::Witnessed;
 use super::{Counts, FaultKind, Judge, Signer};
 use crate::history::Entry;
 
@@ -45,6 +46,9 @@ pub(super) enum Meaning {
     },
     Void(Void),
     ReceiptSent(Receipt),
+    Witness(Witnessed),
+    /// A checkpoint of this ledger, of this life of it.
+    Cosigned(Incarnation),
     /// Nothing.
     Other,
 }
@@ -97,6 +101,8 @@ impl Examined {
                 examination.counts.signed += 1;
                 Meaning::Other
             }
+            Record::Witness(witness) => Meaning::Witness(examination.witness(witness)?),
+            Record::Cosigned { peer, note } => Meaning::Cosigned(examination.cosigned(&peer, &note)?),
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }
@@ -108,11 +114,11 @@ impl Examined {
 }
 
 /// What it takes to examine one record.
-struct Examination<'a> {
+pub(super) struct Examination<'a> {
     /// Whose ledger it is; unknown before its first record.
-    agency: Option<&'a AgencyId>,
-    judge: &'a dyn Judge,
-    counts: &'a mut Counts,
+    pub(super) agency: Option<&'a AgencyId>,
+    pub(super) judge: &'a dyn Judge,
+    pub(super) counts: &'a mut Counts,
     recorded_at: Instant,
 }
 
@@ -175,7 +181,11 @@ impl Examination<'_> {
         self.believed(what, believed)
     }
 
-    fn believed(&mut self, what: &'static str, outcome: Result<(), super::Refusal>) -> Result<(), FaultKind> {
+    pub(super) fn believed(
+        &mut self,
+        what: &'static str,
+        outcome: Result<(), super::Refusal>,
+    ) -> Result<(), FaultKind> {
         outcome.map_err(|source| FaultKind::Signature { what, source })?;
         self.counts.signed += 1;
         Ok(())

@@ -129,6 +129,10 @@ impl Judge for Nobody {
     fn checkpoint(&self, _: &AgencyId, _: Incarnation, _: &tree::Signed) -> Result<(), Refusal> {
         Err("no directory".into())
     }
+
+    fn cosignature(&self, _: &AgencyId, _: &tree::Signed) -> Result<(), Refusal> {
+        Err("no directory".into())
+    }
 }
 
 #[test]

@@ -5,3 +5,4 @@
 mod checkpoints;
 mod records;
 mod scene;
+mod witness;

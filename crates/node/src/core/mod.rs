@@ -146,7 +146,9 @@ impl Core {
             Record::Incarnation { .. }
             | Record::Access { .. }
             | Record::Erasure { .. }
-            | Record::Loss { .. } => {}
+            | Record::Loss { .. }
+            | Record::Witness(_)
+            | Record::Cosigned { .. } => {}
         }
         self.next = index + 1;
         Ok(())

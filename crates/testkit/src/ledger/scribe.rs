@@ -218,6 +218,7 @@ impl Scribe {
             made_at: at,
             links,
             checkpoint: Bytes::new(),
+            cosigned: Bytes::new(),
             directory: self.network.version,
         };
         sign(&recipient.key, PayloadType::Receipt, receipt.to_payload())

@@ -138,6 +138,7 @@ impl Inbox {
             links: links.map(|(key, link)| link_receipt(key, link, peer, &mut room)).collect(),
             checkpoint,
             directory,
+            cosigned: Bytes::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Heads: where our links to a peer end, said at the end of a burst and while something is not receipted, so that a
 //! lost tail is noticed; and what else has to be repeated until it arrived.
 
+use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
@@ -50,6 +51,7 @@ impl Core {
                 receipt: self.outbox.peers.get(&recipient).and_then(|peer| peer.receipt),
                 checkpoint: env.checkpoint.clone(),
                 directory,
+                cosigned: Bytes::new(),
             };
             let signed = sign(env, &heads)?;
             round.send(recipient.clone(), ControlType::Heads, signed);
