@@ -99,6 +99,22 @@ named! {
         ReceiptAhead = "receipt.ahead",
         /// A receipt names a header that was not sent.
         ReceiptOtherChain = "receipt.other_chain",
+        /// What a peer tells as its checkpoint is none.
+        CheckpointInvalid = "checkpoint.invalid",
+        /// A peer signed two checkpoints of one size.
+        CheckpointFork = "checkpoint.fork",
+        /// A peer's ledger is shorter than it said before.
+        CheckpointRollback = "checkpoint.rollback",
+        /// A peer's later checkpoint does not continue the earlier one.
+        CheckpointInconsistent = "checkpoint.inconsistent",
+        /// A peer does not prove that its ledger only grew.
+        CheckpointUnproven = "checkpoint.unproven",
+        /// A peer tells of too many lives of its ledger.
+        CheckpointTooMany = "checkpoint.too_many",
+        /// A peer tells a checkpoint of ours as cosigned that it is not.
+        CheckpointCosignature = "checkpoint.cosignature",
+        /// A peer has another directory under a version of ours.
+        DirectoryFork = "directory.fork",
         /// A window closed before the receipt came.
         MessageOverdue = "message.overdue",
         /// Bytes are not a directory.

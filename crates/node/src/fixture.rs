@@ -1,5 +1,7 @@
 //! Two invented agencies with a hub between them, without any I/O but the bucket keys: the ledgers are in memory.
 
+mod tree;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,22 +24,25 @@ use sealpost_domain::instant::{Instant, Period};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Priority, SharingMode};
 use sealpost_domain::record::{Leaf, Record};
-use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
+use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed};
 use sealpost_ledger::{Buckets, Entry};
+use sealpost_merkle::hash::leaf_hash;
 use sealpost_wire::envelope::signed_to_bytes;
 use sealpost_wire::hub::{Control, Delivery};
 use sealpost_wire::json::parse_draft;
-use sealpost_wire::statement::Payload as _;
+use sealpost_wire::ledger::leaf_to_bytes;
+use sealpost_wire::statement::Payload;
 use zeroize::Zeroizing;
 
 use crate::core::inbox::Judged;
-use crate::core::outbox::{Answer, Policy, Submission};
-use crate::core::{Core, Env, Outgoing, Round};
+use crate::core::outbox::{Answer, Submission};
+use crate::core::{Core, Env, Outgoing, Policies, Round, Said};
 use crate::handle::Publication;
 use crate::prepare::Preparer;
 use crate::verify::statements;
 use crate::verify::{Origin, Verified, Verifier};
 use crate::wraps;
+use tree::Leaves;
 
 pub(crate) const NOW: Instant = Instant::from_millis(1_790_000_000_000);
 pub(crate) const HUB: Incarnation = Incarnation([7; 16]);
@@ -172,7 +177,11 @@ pub(crate) fn sign(key: &SigningKey, kind: PayloadType, payload: Bytes) -> Signe
 pub(crate) fn empty_core(id: &str, incarnation: Incarnation, directory: &Directory) -> Core {
     let directory = directory.clone();
     let opener = Box::new(move |_: &Signed, _: Option<&Directory>| Ok(directory.clone()));
-    Core::new(agency(id), incarnation, Policy::default(), opener)
+    Core::new(agency(id), incarnation, Policies::default(), opener)
+}
+
+fn life(id: &str) -> Incarnation {
+    Incarnation([id.as_bytes()[0]; 16])
 }
 
 /// The record with which a ledger installs the directory of the fixture.
@@ -190,6 +199,10 @@ pub(crate) struct Station {
     pub(crate) verifier: Verifier,
     pub(crate) directory: Directory,
     pub(crate) records: Vec<(Instant, Record, Bytes)>,
+    /// The tree over them.
+    pub(crate) leaves: Leaves,
+    /// The life in its checkpoints.
+    pub(crate) life: Incarnation,
     /// What it has to say to peers.
     pub(crate) said: Vec<Outgoing>,
     pub(crate) signing: Arc<SigningKey>,
@@ -212,6 +225,8 @@ impl Station {
             verifier: Verifier::new(agency(id), vec![sealing], Arc::clone(&buckets)),
             directory: network.directory.clone(),
             records: Vec::new(),
+            leaves: Leaves::default(),
+            life: life(id),
             said: Vec::new(),
             signing: Arc::clone(&network.signing[Network::place(id)]),
             preparer: Preparer::new(agency(id), Arc::clone(&buckets)),
@@ -225,13 +240,33 @@ impl Station {
     }
 
     fn empty_core(id: &str, directory: &Directory) -> Core {
-        empty_core(id, Incarnation([id.as_bytes()[0]; 16]), directory)
+        empty_core(id, life(id), directory)
     }
 
     fn append(&mut self, at: Instant, record: Record, body: Bytes) {
         let index = self.records.len() as u64;
         self.core.apply(index, at, &record, &body).unwrap();
-        self.records.push((at, record, body));
+        let leaf = Leaf { recorded_at: at, salt: [0; 32], body_digest: None, record };
+        self.leaves.0.push(leaf_hash(&leaf_to_bytes(&leaf)));
+        self.records.push((at, leaf.record, body));
+    }
+
+    /// Somebody reads something, so that the ledger grows.
+    pub(crate) fn grow(&mut self) {
+        let key = KeyId::new([9; 32]);
+        let record = Record::Access { key, action: "search".to_owned(), message: None, refused_by: None };
+        self.append(self.now, record, Bytes::new());
+    }
+
+    /// The signed checkpoint over its first records.
+    pub(crate) fn checkpoint_over(&self, records: usize) -> Bytes {
+        let origin = sealpost_ledger::tree::origin(&self.directory.network, self.core.agency(), self.life);
+        self.leaves.checkpoint(records, &origin, &self.signing)
+    }
+
+    /// Signs a checkpoint over all its records, which statements carry from now on.
+    pub(crate) fn sign_checkpoint(&mut self) {
+        self.checkpoint = self.checkpoint_over(self.records.len());
     }
 
     /// Another core from the same ledger, as after a restart.
@@ -356,10 +391,24 @@ impl Station {
                 statement: outgoing.statement.clone(),
             };
             let me = self.core.agency().clone();
-            let said = statements::control(&frame, &me, &self.directory, self.now).unwrap().unwrap();
+            let said = statements::control(&frame, &me, &self.directory, self.now).unwrap();
             let statement = outgoing.statement;
+            if let Said::ProofRequest(request) = &said {
+                self.said.push(self.leaves.answer(request, &self.signing));
+            }
             self.step(|core, env, round| core.hear(env, round, &statement, &said)).unwrap();
         }
+    }
+
+    /// Says something to a peer that it would not say by itself.
+    pub(crate) fn says<P: Payload>(&self, to: &str, kind: ControlType, statement: &P) -> Outgoing {
+        let types = match kind {
+            ControlType::Heads => PayloadType::Heads,
+            ControlType::Proof => PayloadType::Proof,
+            other => panic!("{other:?}"),
+        };
+        let statement = sign(&self.signing, types, statement.to_payload());
+        Outgoing { to: agency(to), kind, statement }
     }
 
     /// How many records of some kind there are.

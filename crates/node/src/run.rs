@@ -129,8 +129,14 @@ impl Node {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
         let pool = Pool::new(Workers::of_cores(), random);
-        let engine =
-            Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());
+        let engine = Engine::new(
+            Arc::clone(&shared),
+            opened.ledger.clone(),
+            taken,
+            outgoing,
+            Arc::clone(&signer),
+            pool.random(),
+        );
         let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));
         let publisher = Publisher::new(
             Arc::clone(&shared),
@@ -139,6 +145,14 @@ impl Node {
             pool.clone(),
             inputs.clone(),
         );
+        let broken = Arc::new(Notify::new());
+        let proofs = Proofs::new(
+            shared.history.clone(),
+            tree::Files::at(&places.tree),
+            shared.checkpoint.clone(),
+            Arc::clone(&broken),
+        );
+        let prover = session::Prover::new(proofs.apart(), Arc::clone(&signer), clock.clone());
         let to_hub = Endpoint::new(
             files.credentials.clone(),
             roots.trust().clone(),
@@ -149,6 +163,7 @@ impl Node {
             Arc::clone(&shared),
             inputs,
             Verifier::new(config.agency.clone(), files.sealing, buckets),
+            prover,
             pool,
             to_hub,
             Arc::clone(&roots),
@@ -163,13 +178,6 @@ impl Node {
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
-        let broken = Arc::new(Notify::new());
-        let proofs = Proofs::new(
-            shared.history.clone(),
-            tree::Files::at(&places.tree),
-            shared.checkpoint.clone(),
-            Arc::clone(&broken),
-        );
         let audit = Audit::new(config.agency.clone(), shared.history.clone(), proofs, shutdown.token());
         let server = Server::new(acceptor)
             .add_service(gateway.into_service())

@@ -1,5 +1,6 @@
 //! Who waits for a round, and what each is told when it is durable or was refused.
 
+use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::view::Published;
 use tokio::sync::oneshot;
@@ -61,7 +62,15 @@ impl Answers {
                 core.accepted(env, round, &statement, &accepted, headers)?;
                 self.accepted.extend(messages);
             }
-            Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
+            Input::Said { statement, said } => {
+                let before = round.records().len();
+                core.hear(env, round, &statement, &said)?;
+                for draft in round.records().iter().skip(before) {
+                    if let Record::Security { rule, peer, .. } = &draft.record {
+                        warn!(rule, ?peer, "what a peer says contradicts what is known of it");
+                    }
+                }
+            }
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
                 Ok(()) => self.directories.push(answer),
                 Err(refused) => {

@@ -165,6 +165,7 @@ impl Engine {
             self.receipted_at = Some(Instant::now());
         }
         core.tell_heads(&mut env, &mut round)?;
+        core.demand_proofs(&mut env, &mut round)?;
         for input in inputs {
             answers.decide(input, &mut core, &mut env, &mut round)?;
         }

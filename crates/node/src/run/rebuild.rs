@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
-use crate::core::{Core, Opener};
+use crate::core::{Core, Opener, Policies};
 use crate::projection::{self, Changes};
 use sealpost_server::clock::Clock;
 
@@ -52,7 +52,8 @@ pub(super) fn open(
     if let Some(torn) = &recovery.torn {
         warn!(?torn, "the end of the ledger was torn and is cut: it was never acknowledged");
     }
-    let core = Core::new(config.agency.clone(), ledger.incarnation(), config.outbox.policy, opener());
+    let policies = Policies { outbox: config.outbox.policy, witness: config.witness };
+    let core = Core::new(config.agency.clone(), ledger.incarnation(), policies, opener());
     let (store, opened) = Store::open(
         &places.index,
         &Basis {
