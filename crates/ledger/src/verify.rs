@@ -209,7 +209,7 @@ pub fn verify(
     report.counts.chains = overall.chains();
     report.wrong_tile = overall.wrong_tile();
     if report.fault.is_none() {
-        report.fault = overall.end().map(|kind| Fault { index: report.counts.records, kind });
+        report.fault = overall.end(claims).map(|kind| Fault { index: report.counts.records, kind });
     }
     report
 }

@@ -25,6 +25,8 @@ pub(super) struct Chains {
     received: BTreeMap<(Link, Incarnation), Received>,
     /// The last checkpoint kept of each peer's ledger, in each life of it.
     witnessed: BTreeMap<(AgencyId, Incarnation), Checkpoint>,
+    /// The last checkpoint of this ledger that each peer cosigned.
+    cosigned: BTreeMap<AgencyId, Checkpoint>,
     /// Lives of the ledger so far.
     lived: Vec<Incarnation>,
 }
@@ -40,6 +42,7 @@ impl Chains {
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             witnessed: BTreeMap::new(),
+            cosigned: BTreeMap::new(),
             lived: Vec::new(),
         }
     }
@@ -47,6 +50,11 @@ impl Chains {
     /// Whose ledger it is, and which life of it, once that is read.
     pub(super) fn own(&self) -> Option<(&AgencyId, Incarnation)> {
         self.own.as_ref().map(|(agency, incarnation)| (agency, *incarnation))
+    }
+
+    /// What each peer cosigned last of this ledger.
+    pub(super) fn cosigned(&self) -> impl Iterator<Item = (&AgencyId, &Checkpoint)> {
+        self.cosigned.iter()
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -88,8 +96,13 @@ impl Chains {
             Meaning::Void(void) => self.void(&agency, &void),
             Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
             Meaning::Witness(witnessed) => self.witness(witnessed),
-            Meaning::Cosigned(of) if self.lived.contains(&of) => Ok(()),
-            Meaning::Cosigned(of) => Err(FaultKind::Incarnation { found: of, expected: incarnation }),
+            Meaning::Cosigned(peer, life, checkpoint) => {
+                if !self.lived.contains(&life) {
+                    return Err(FaultKind::Incarnation { found: life, expected: incarnation });
+                }
+                self.cosigned.insert(peer, checkpoint);
+                Ok(())
+            }
             Meaning::Other => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use sealpost_merkle::read::Tiles as _;
 use sealpost_merkle::{Tile, Tree};
 
 use super::chains::Chains;
+use super::witness::contradicting;
 use super::workers::Item;
 use super::{Claim, Counts, FaultKind, Judge};
 use crate::tree::Files;
@@ -83,11 +84,12 @@ impl<'a> Overall<'a> {
         self.wrong_tile
     }
 
-    /// What is wrong at the end, if anything.
-    pub(super) fn end(&mut self) -> Option<FaultKind> {
-        self.claims.pop().map(|claim| FaultKind::Shorter {
-            checkpoint: claim.name.clone(),
-            size: claim.signed.checkpoint.size(),
-        })
+    /// What is wrong at the end, if anything; `claims` are those of the beginning.
+    pub(super) fn end(&mut self, claims: &[Claim]) -> Option<FaultKind> {
+        if let Some(claim) = self.claims.pop() {
+            let (checkpoint, size) = (claim.name.clone(), claim.signed.checkpoint.size());
+            return Some(FaultKind::Shorter { checkpoint, size });
+        }
+        contradicting(self.chains.cosigned(), self.tree.size(), claims, self.stored)
     }
 }

@@ -10,6 +10,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation};
 use sealpost_domain::record::{Leaf, Received, Record, Sent, Settlement};
 use sealpost_domain::statement::{Accepted, Receipt, Signed, Void};
+use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_wire::Error as Malformed;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
@@ -47,8 +48,8 @@ pub(super) enum Meaning {
     Void(Void),
     ReceiptSent(Receipt),
     Witness(Witnessed),
-    /// A checkpoint of this ledger, of this life of it.
-    Cosigned(Incarnation),
+    /// A checkpoint of this ledger, by whom it is cosigned, and of which life it is.
+    Cosigned(AgencyId, Incarnation, Checkpoint),
     /// Nothing.
     Other,
 }
@@ -102,7 +103,10 @@ impl Examined {
                 Meaning::Other
             }
             Record::Witness(witness) => Meaning::Witness(examination.witness(witness)?),
-            Record::Cosigned { peer, note } => Meaning::Cosigned(examination.cosigned(&peer, &note)?),
+            Record::Cosigned { peer, note } => {
+                let (life, checkpoint) = examination.cosigned(&peer, &note)?;
+                Meaning::Cosigned(peer, life, checkpoint)
+            }
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::Witness;
-use sealpost_merkle::Hash;
 use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::{Hash, Trusted, prove};
 
-use super::FaultKind;
 use super::record::Examination;
-use crate::tree::{self, listed};
+use super::{Claim, FaultKind};
+use crate::tree::{self, Files, listed};
 
 /// A checkpoint of a peer whose signatures hold: what is left is that it continues the one before.
 pub(super) struct Witnessed {
@@ -31,13 +31,17 @@ impl Examination<'_> {
         Ok(Witnessed { peer, incarnation, checkpoint: signed.checkpoint, proof })
     }
 
-    pub(super) fn cosigned(&mut self, peer: &AgencyId, note: &Bytes) -> Result<Incarnation, FaultKind> {
+    pub(super) fn cosigned(
+        &mut self,
+        peer: &AgencyId,
+        note: &Bytes,
+    ) -> Result<(Incarnation, Checkpoint), FaultKind> {
         const WHAT: &str = "checkpoint that a peer cosigned";
         let own = self.agency.ok_or(FaultKind::Beginning)?;
         let (incarnation, signed) = self.checkpoint(WHAT, own, note)?;
         self.believed("cosignature of a peer", self.judge.cosignature(peer, &signed))?;
         self.counts.cosigned += 1;
-        Ok(incarnation)
+        Ok((incarnation, signed.checkpoint))
     }
 
     /// A checkpoint that an agency has signed, of the life of its ledger that it names.
@@ -53,4 +57,32 @@ impl Examination<'_> {
         self.believed(what, self.judge.checkpoint(agency, incarnation, &signed))?;
         Ok((incarnation, signed))
     }
+}
+
+/// Compares what peers cosigned last with the tree that leads to the largest of the claims, all of which hold. `None` when
+/// nothing contradicts; what cannot be read of the stored tree is told elsewhere, and not compared.
+pub(super) fn contradicting<'a>(
+    cosigned: impl Iterator<Item = (&'a AgencyId, &'a Checkpoint)>,
+    records: u64,
+    claims: &[Claim],
+    stored: &Files,
+) -> Option<FaultKind> {
+    let largest = claims.iter().map(|claim| &claim.signed.checkpoint).max_by_key(|claim| claim.size());
+    let trusted = largest
+        .and_then(|claim| Some((claim.size(), Trusted::new(stored, claim.size(), claim.root()).ok()?)));
+    for (peer, checkpoint) in cosigned {
+        let (size, signed) = (checkpoint.size(), checkpoint.root());
+        let name = || format!("the checkpoint that {peer} cosigned");
+        if size > records {
+            return Some(FaultKind::Shorter { checkpoint: name(), size });
+        }
+        let covered = trusted.as_ref().filter(|(covered, _)| size <= *covered);
+        match covered.map(|(_, tiles)| prove::root(size, tiles)) {
+            Some(Ok(found)) if found != signed => {
+                return Some(FaultKind::Root { checkpoint: name(), size, signed, found });
+            }
+            _ => {}
+        }
+    }
+    None
 }

@@ -7,12 +7,14 @@ use sealpost_crypto::dsse;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::{Record, Witness};
-use sealpost_ledger::tree::{self, NoteSigner, listed};
-use sealpost_ledger::verify::FaultKind;
+use sealpost_ledger::tree::{self, Files, NoteSigner, listed};
+use sealpost_ledger::verify::{Claim, FaultKind};
 use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::{Hash, Tree};
+use sealpost_seglog::disk::sim::Sim;
 
+use crate::checkpoints::checkpointed;
 use crate::scene::*;
 
 /// Who signs with the key of an agency.
@@ -40,9 +42,12 @@ fn note(scene: &Arc<Scene>, whose: &'static str, life: Incarnation, size: u64, b
     let origin = tree::origin(&network(), &agency(whose), life);
     let checkpoint = Checkpoint::new(origin.as_str(), size, root(size)).unwrap();
     let signer = NoteSigner::new(&origin, Arc::new(KeyOf(whose, Arc::clone(scene))));
-    let signed = tree::Signed { note: checkpoint.sign(&signer).unwrap(), checkpoint };
+    cosigned(scene, &tree::Signed { note: checkpoint.sign(&signer).unwrap(), checkpoint }, by)
+}
+
+fn cosigned(scene: &Arc<Scene>, signed: &tree::Signed, by: &'static str) -> Bytes {
     let cosigner = KeyOf(by, Arc::clone(scene));
-    listed::cosign(&signed, &network(), &agency(by), &cosigner, NOW).unwrap().to_bytes()
+    listed::cosign(signed, &network(), &agency(by), &cosigner, NOW).unwrap().to_bytes()
 }
 
 fn witness(note: Bytes, proof: Vec<Digest>) -> Record {
@@ -110,4 +115,26 @@ fn checkpoints_that_somebody_else_signed_or_cosigned_are_named() {
     let strange = Record::Cosigned { peer: agency(PEER), note: note(&scene, OWN, PEER_LIFE, 2, PEER) };
     let kind = fault(&scene, |_| vec![strange]);
     assert!(matches!(kind, FaultKind::Incarnation { found: PEER_LIFE, .. }), "{kind}");
+}
+
+#[test]
+fn what_a_peer_cosigned_must_be_the_tree_of_the_records() {
+    let (scene, folder) = (Scene::new(), tempfile::tempdir().unwrap());
+    let ledger = ledger(&Sim::new());
+    let early = checkpointed(&scene, &ledger, 300, folder.path());
+    let late = checkpointed(&scene, &ledger, 300, folder.path());
+    let claims = [Claim { name: "the ledger's".into(), signed: late }];
+    let fault_with = |note| {
+        let record = Record::Cosigned { peer: agency(PEER), note };
+        drop(ledger.enqueue(vec![draft(record)]).unwrap());
+        looked_at(&scene, &ledger, &claims, &Files::at(folder.path())).fault.map(|fault| fault.kind)
+    };
+    let found = fault_with(cosigned(&scene, &early, PEER));
+    assert!(found.is_none(), "{found:?}");
+    let life = ledger.incarnation();
+    let found = fault_with(note(&scene, OWN, life, 299, PEER)).unwrap();
+    assert!(matches!(&found, FaultKind::Root { size: 299, .. }), "{found}");
+    assert_eq!(found.to_string().split(" was signed").next(), Some("the checkpoint that DE-ZKA cosigned"));
+    let found = fault_with(note(&scene, OWN, life, 9999, PEER)).unwrap();
+    assert!(matches!(&found, FaultKind::Shorter { size: 9999, .. }), "{found}");
 }
