@@ -1,7 +1,7 @@
 //! `sealpost status`: how the node is.
 
 use sealpost_client::gateway::Gateway;
-use sealpost_domain::view::{PeerStatus, Status};
+use sealpost_domain::view::{Covered, PeerStatus, Status};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -39,21 +39,40 @@ pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failu
     if status.peers.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(["AGENCY", "SENT", "RECEIVED", "OUTSTANDING"]);
-    for PeerStatus { agency, outstanding, sent, received } in &status.peers {
-        table.add_row([agency.to_string(), sent.to_string(), received.to_string(), outstanding.to_string()]);
+    let mut table =
+        output::table(["AGENCY", "SENT", "RECEIVED", "OUTSTANDING", "THEIR LEDGER KEPT", "OURS COSIGNED"]);
+    for peer in &status.peers {
+        let PeerStatus { agency, outstanding, sent, received, kept, cosigned, directory_version: _ } = peer;
+        table.add_row([
+            agency.to_string(),
+            sent.to_string(),
+            received.to_string(),
+            outstanding.to_string(),
+            up_to(*kept),
+            up_to(*cosigned),
+        ]);
     }
     out.line("")?;
     out.table(&mut table)
 }
 
+fn up_to(covered: Option<Covered>) -> String {
+    covered.map_or_else(|| "-".to_owned(), |Covered { records, at }| format!("{records} ({})", time(at)))
+}
+
 fn document(status: &Status) -> Value {
+    let covered = |covered: Option<Covered>| {
+        covered.map(|Covered { records, at }| json!({ "records": records, "at": at.to_string() }))
+    };
     let peer = |peer: &PeerStatus| {
         json!({
             "agency": peer.agency.to_string(),
             "sent": peer.sent,
             "received": peer.received,
             "outstanding": peer.outstanding,
+            "kept": covered(peer.kept),
+            "cosigned": covered(peer.cosigned),
+            "directory_version": peer.directory_version,
         })
     };
     json!({

@@ -13,7 +13,7 @@ pub use delivery::{DeliveryState, RecipientState, Tracked};
 pub use filter::{AGENCIES_MAX, Filter};
 pub use publication::{IdempotencyKey, IdempotencyKeyError, Published, Refusal};
 pub use statistics::{Group, Statistics};
-pub use status::{HubStatus, PeerStatus, Status};
+pub use status::{Covered, HubStatus, PeerStatus, Status};
 
 use crate::agency::AgencyId;
 use crate::alert::Alert;

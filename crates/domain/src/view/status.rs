@@ -52,4 +52,19 @@ pub struct PeerStatus {
     pub sent: u64,
     /// Received from it.
     pub received: u64,
+    /// What is kept of its ledger: up to where, and when it said so, by its clock.
+    pub kept: Option<Covered>,
+    /// What it has cosigned of this ledger: up to where, and when that was recorded.
+    pub cosigned: Option<Covered>,
+    /// The version of the directory that it has installed.
+    pub directory_version: Option<u64>,
+}
+
+/// How much of a ledger a checkpoint covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// How many records.
+    pub records: u64,
+    /// Since when that is known.
+    pub at: Instant,
 }

@@ -13,7 +13,8 @@ use sealpost_domain::alert::Draft;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    DeliveryState, Filter, Page, PeerStatus, Published, Query, RecipientState, Shown, Status, Tracked,
+    Covered, DeliveryState, Filter, Page, PeerStatus, Published, Query, RecipientState, Shown, Status,
+    Tracked,
 };
 use sealpost_ledger::ReadError;
 
@@ -222,7 +223,17 @@ impl Views for LedgerViews {
         }
         let peer = |(agency, received)| {
             let traffic = sent.get(&agency).copied().unwrap_or_default();
-            PeerStatus { agency, outstanding: traffic.outstanding, sent: traffic.sent, received }
+            let standing = core.witness.standing(&agency).unwrap_or_default();
+            let covered = |(records, at)| Covered { records, at };
+            PeerStatus {
+                agency,
+                outstanding: traffic.outstanding,
+                sent: traffic.sent,
+                received,
+                kept: standing.kept.map(covered),
+                cosigned: standing.cosigned.map(covered),
+                directory_version: standing.directory,
+            }
         };
         Status {
             agency: core.agency().clone(),

@@ -2,7 +2,7 @@
 
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::view::{HubStatus, PeerStatus, RecipientState, Status, Tracked};
+use sealpost_domain::view::{Covered, HubStatus, PeerStatus, RecipientState, Status, Tracked};
 use sealpost_proto::v1 as pb;
 
 use super::id_bytes;
@@ -111,8 +111,26 @@ pub fn status_message(status: &Status) -> pb::StatusResponse {
 }
 
 fn peer(message: pb::PeerStatus) -> Result<PeerStatus, Error> {
-    let pb::PeerStatus { agency, outstanding, sent, received } = message;
-    Ok(PeerStatus { agency: In("PeerStatus").agency("agency", &agency)?, outstanding, sent, received })
+    let pb::PeerStatus {
+        agency,
+        outstanding,
+        sent,
+        received,
+        kept_size,
+        kept_at_ms,
+        cosigned_size,
+        cosigned_at_ms,
+        directory_version,
+    } = message;
+    Ok(PeerStatus {
+        agency: In("PeerStatus").agency("agency", &agency)?,
+        outstanding,
+        sent,
+        received,
+        kept: covered(kept_size, kept_at_ms),
+        cosigned: covered(cosigned_size, cosigned_at_ms),
+        directory_version: (directory_version > 0).then_some(directory_version),
+    })
 }
 
 fn peer_message(peer: &PeerStatus) -> pb::PeerStatus {
@@ -121,5 +139,14 @@ fn peer_message(peer: &PeerStatus) -> pb::PeerStatus {
         outstanding: peer.outstanding,
         sent: peer.sent,
         received: peer.received,
+        kept_size: peer.kept.map_or(0, |kept| kept.records),
+        kept_at_ms: peer.kept.map_or(0, |kept| kept.at.as_millis()),
+        cosigned_size: peer.cosigned.map_or(0, |cosigned| cosigned.records),
+        cosigned_at_ms: peer.cosigned.map_or(0, |cosigned| cosigned.at.as_millis()),
+        directory_version: peer.directory_version.unwrap_or(0),
     }
+}
+
+fn covered(records: u64, at_ms: i64) -> Option<Covered> {
+    (records > 0).then(|| Covered { records, at: instant(at_ms) })
 }

@@ -8,8 +8,8 @@ use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
-    DeliveryState, Direction, Event, Filter, Group, HubStatus, PeerStatus, Published, Query, RecipientState,
-    Refusal, Shown, Statistics, Status, Tracked, Verification,
+    Covered, DeliveryState, Direction, Event, Filter, Group, HubStatus, PeerStatus, Published, Query,
+    RecipientState, Refusal, Shown, Statistics, Status, Tracked, Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -234,7 +234,15 @@ fn states_and_the_node_are_read_as_they_were_told() {
         directory_version: 2,
         directory_valid_until: Instant::from_millis(9),
         outstanding: 5,
-        peers: vec![PeerStatus { agency: agency("DE-ZKA"), outstanding: 5, sent: 8, received: 2 }],
+        peers: vec![PeerStatus {
+            agency: agency("DE-ZKA"),
+            outstanding: 5,
+            sent: 8,
+            received: 2,
+            kept: Some(Covered { records: 30, at: Instant::from_millis(7) }),
+            cosigned: None,
+            directory_version: Some(2),
+        }],
     };
     assert_eq!(status(status_message(&told)).unwrap(), told);
 }

@@ -107,7 +107,7 @@ struct Cosigned {
 }
 
 /// What is known of one peer, for those who ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// How many records of its ledger our kept checkpoint covers, and when the peer said so, by its clock.
     pub kept: Option<(u64, Instant)>,
