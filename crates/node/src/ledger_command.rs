@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sealpost_ledger::verify::Counts;
 use sealpost_node::check::{Books, Error, Fault, Subject, Verified};
 use sealpost_node::config::NodeConfig;
+use sealpost_node::run::begin_anew;
 use sealpost_server::program::{self, Unsaid, say};
 use serde::Serialize;
 
@@ -55,6 +56,10 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         leaf: Option<PathBuf>,
     },
+    /// Let the next start begin a new life of the ledger, in which no number of the present one is given out again.
+    /// Needed where a ledger was set back in a way that the node cannot see, and where a peer that is away must not
+    /// hold up what is sent to it. The ledger stays as it is.
+    Anew,
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -101,13 +106,17 @@ pub(crate) fn run(config: &NodeConfig, command: LedgerCommand) -> ExitCode {
 }
 
 fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure> {
-    let books = Books::open(config)?;
+    let books = || Books::open(config);
     match command {
-        LedgerCommand::Verify { since, output } => return verify(&books, since.as_deref(), output),
-        LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books)?,
-        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books, since.as_deref(), output)?,
-        LedgerCommand::Prove { index, out, leaf } => prove(&books, index, &out, leaf.as_deref())?,
-        LedgerCommand::Export { dir } => export(&books, &dir)?,
+        LedgerCommand::Verify { since, output } => return verify(&books()?, since.as_deref(), output),
+        LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books()?)?,
+        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books()?, since.as_deref(), output)?,
+        LedgerCommand::Prove { index, out, leaf } => prove(&books()?, index, &out, leaf.as_deref())?,
+        LedgerCommand::Export { dir } => export(&books()?, &dir)?,
+        LedgerCommand::Anew => {
+            let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
+            say(&format!("the next start begins a new life of the ledger ({})", asked.display()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

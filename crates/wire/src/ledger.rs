@@ -225,7 +225,7 @@ fn received_message(received: &Received) -> pb::ReceivedRecord {
     }
 }
 
-fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> {
+pub(crate) fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> {
     let at = In("OpenedCommitment");
     let pb::OpenedCommitment { incarnation, number, previous_digest, salt } = message;
     Ok(OpenedCommitment {
@@ -235,7 +235,7 @@ fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> 
     })
 }
 
-fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
+pub(crate) fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
     let OpenedCommitment { position: Position { incarnation, number }, previous, salt } = commitment;
     pb::OpenedCommitment {
         incarnation: incarnation_bytes(*incarnation),

@@ -15,6 +15,7 @@ pub struct Round {
     records: Vec<Draft>,
     bytes: usize,
     outgoing: Vec<Outgoing>,
+    alarms: Vec<String>,
 }
 
 /// A statement for a peer, to be handed to the hub.
@@ -52,6 +53,16 @@ impl Round {
     /// Adds a statement that is sent once the records are durable.
     pub(super) fn send(&mut self, to: AgencyId, kind: ControlType, statement: Signed) {
         self.outgoing.push(Outgoing { to, kind, statement });
+    }
+
+    /// Notes, for the log, what an alarm in it says.
+    pub(super) fn alarmed(&mut self, told: String) {
+        self.alarms.push(told);
+    }
+
+    /// What its alarms say.
+    pub fn alarms(&self) -> &[String] {
+        &self.alarms
     }
 
     /// The records, in the order in which they have to be appended.

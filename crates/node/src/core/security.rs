@@ -119,6 +119,8 @@ impl Core {
         }
         let Alarm { rule, peer, header, detail, exhibits } = alarm;
         let evidence = self.security.evidence(peer.as_ref(), env.now, detail, exhibits);
+        let of = peer.as_ref().map_or_else(String::new, |peer| format!(" of {peer}"));
+        round.alarmed(format!("{rule}{of}: {}", evidence.detail));
         let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
         true

@@ -68,9 +68,11 @@ impl Core {
     ) -> Result<(), Error> {
         match said {
             Said::Receipt(receipt) => self.receipted(env, round, statement, receipt),
-            Said::Heads(heads) => self.heads(heads),
+            Said::Heads(heads) => self.heads(env, round, statement, heads),
             Said::Void(void) => self.voided(env, round, statement, void),
-            Said::Resend(_) | Said::NeedWrap(_) | Said::Resume(_) => {}
+            Said::Resend(resend) => self.resend(env, round, statement, resend),
+            Said::NeedWrap(need) => self.need_wrap(need, env.now),
+            Said::Resume(resume) => self.resumed(env, round, statement, resume),
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ use tracing::{info, warn};
 
 use super::Error;
 use super::input::{Input, Mark, Outcome};
-use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Placed};
 use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
@@ -62,6 +61,7 @@ impl Answers {
                 self.accepted.extend(messages);
             }
             Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
+            Input::HubReset { hub } => core.hub_reset(env, round, hub),
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
                 Ok(()) => self.directories.push(answer),
                 Err(refused) => {
@@ -142,13 +142,9 @@ fn published(placed: Placed, first: u64) -> Outcome {
 fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) {
     match verified {
         Verified::Arrived(arrived) => {
-            let (sender, number) = (arrived.sender.clone(), arrived.commitment.position.number);
-            if core.arrived(env, round, *arrived) == Judged::Alarmed {
-                warn!(%sender, number, "an envelope contradicts its link, or lies too far ahead");
-            }
+            core.arrived(env, round, *arrived);
         }
         Verified::Unproven(alarm) => {
-            warn!(rule = %alarm.rule, peer = ?alarm.peer, detail = alarm.detail, "an envelope is not verified");
             core.alarm(env, round, *alarm);
         }
         // Whoever verifies does not hand these on.

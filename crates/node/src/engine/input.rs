@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::{Accepted, Signed};
 use sealpost_domain::view::Published;
 use tokio::sync::{oneshot, watch};
@@ -56,6 +57,11 @@ pub enum Input {
         statement: Signed,
         /// What that says.
         said: Said,
+    },
+    /// The hub does not know our place in its journal.
+    HubReset {
+        /// The life of that journal.
+        hub: Incarnation,
     },
     /// A version of the directory; not verified.
     Directory {
@@ -123,7 +129,7 @@ impl Input {
             Self::Accepted { statement, .. } | Self::Said { statement, .. } => {
                 STATEMENT_BYTES + statement.payload.len()
             }
-            Self::Acknowledge { .. } => STATEMENT_BYTES,
+            Self::Acknowledge { .. } | Self::HubReset { .. } => STATEMENT_BYTES,
         }
     }
 }

@@ -244,6 +244,7 @@ impl Outbox {
             targets,
             progress: Progress::Ready,
             accepted: 0,
+            promise: None,
         };
         self.lanes.insert(index, open.priority, open.progress);
         self.by_header.insert(digest, index);
