@@ -47,9 +47,29 @@ fn an_export_is_complete_and_overwrites_nothing() {
     assert!(rest.is_empty());
     let again = tree::export(ledger.history(), &signed, &target, &mut |_| {});
     assert!(matches!(again, Err(ExportError::Occupied { .. })));
+}
 
+#[test]
+fn an_export_that_fails_leaves_no_folder_or_says_that_one_is_incomplete() {
+    let (_, ledger, folder, signed) = kept(600);
     let other = of_another_tree(&signed);
-    let refused = tree::export(ledger.history(), &other, &folder.path().join("other"), &mut |_| {});
+    let (new, left) = (folder.path().join("new"), folder.path().join("new.incomplete"));
+    let refused = tree::export(ledger.history(), &other, &new, &mut |_| {});
     assert!(matches!(refused, Err(ExportError::Rewritten { .. })));
-    assert!(!folder.path().join("other/checkpoint").exists(), "an export that failed has no checkpoint");
+    assert!(!new.exists() && !left.exists());
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let incomplete = tree::export(ledger.history(), &other, &empty, &mut |_| {}).unwrap_err();
+    let ExportError::Incomplete { dir, source } = &incomplete else { panic!("{incomplete}") };
+    assert!(*dir == empty && matches!(**source, ExportError::Rewritten { .. }), "{source}");
+    assert!(!empty.join("checkpoint").exists());
+
+    // As a kill leaves it.
+    fs::create_dir(&left).unwrap();
+    let found = tree::export(ledger.history(), &signed, &new, &mut |_| {}).unwrap_err();
+    assert!(matches!(&found, ExportError::Left { dir } if *dir == left), "{found}");
+    fs::remove_dir(&left).unwrap();
+    tree::export(ledger.history(), &signed, &new, &mut |_| {}).unwrap();
+    assert!(new.join("checkpoint").exists() && !left.exists());
 }

@@ -66,3 +66,34 @@ fn a_new_incarnation_continues_the_tree_under_its_own_name() {
     assert_eq!(root, old.checkpoint.root());
     verify_consistency(300, &root, 301, &new.checkpoint.root(), &proof).unwrap();
 }
+
+#[test]
+fn a_step_ends_after_so_many_bytes() {
+    let (_, ledger, folder, _) = kept(10);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    for index in 0..25 {
+        drop(ledger.enqueue(vec![draft(format!("large.{index}"), vec![7; 7 << 20].into())]).unwrap());
+    }
+    let mut sizes = Vec::new();
+    while keeper.is_behind() {
+        assert!(keeper.advance().unwrap());
+        sizes.push(latest(&keeper).checkpoint.size());
+    }
+    assert_eq!(sizes, [20, 30, 35], "each ends once it has read 64 MiB");
+}
+
+#[test]
+fn no_file_is_written_through_a_link_that_lies_in_its_place() {
+    let (_, ledger, folder, _) = kept(10);
+    let victim = folder.path().join("victim");
+    fs::write(&victim, b"untouched").unwrap();
+    for name in ["checkpoint.new", "tile/0/000.p/11.new"] {
+        std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+    }
+    append(&ledger, 1);
+    let mut keeper = keeper(&ledger, folder.path()).unwrap();
+    assert!(keeper.advance().unwrap());
+    assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+    assert_eq!(fs::read(folder.path().join("checkpoint")).unwrap(), latest(&keeper).to_bytes());
+    assert!(!fs::symlink_metadata(folder.path().join("checkpoint")).unwrap().is_symlink());
+}

@@ -54,14 +54,23 @@ fn seeded(disk: &Sim, start: Start, seed: u64) -> Ledger {
 }
 
 fn append(ledger: &Ledger, records: u64) {
-    let draft = |index: u64| Draft {
+    append_ruled(ledger, records, "rule");
+}
+
+/// Records that are told from others of the same index by this.
+fn append_ruled(ledger: &Ledger, records: u64, rule: &str) {
+    let first = ledger.next();
+    let drafts = (first..first + records).map(|index| draft(format!("{rule}.{index}"), Bytes::new()));
+    drop(ledger.enqueue(drafts.collect()).unwrap());
+}
+
+fn draft(rule: String, body: Bytes) -> Draft {
+    Draft {
         recorded_at: NOW,
         salt: [7; 32],
-        record: Record::Security { rule: format!("rule.{index}"), peer: None, header: None },
-        body: Bytes::new(),
-    };
-    let first = ledger.next();
-    drop(ledger.enqueue((first..first + records).map(draft).collect()).unwrap());
+        record: Record::Security { rule, peer: None, header: None },
+        body,
+    }
 }
 
 fn keeper(ledger: &Ledger, folder: &Path) -> Result<Keeper, Error> {
@@ -91,6 +100,14 @@ fn kept(records: u64) -> (Sim, Ledger, tempfile::TempDir, Signed) {
     assert!(keeper.advance().unwrap());
     let signed = latest(&keeper);
     (disk, ledger, folder, signed)
+}
+
+/// Goes on until nothing is left to do.
+fn catch_up(keeper: &mut Keeper) -> Result<(), Error> {
+    while keeper.is_behind() {
+        keeper.advance()?;
+    }
+    Ok(())
 }
 
 /// Another root, signed with the ledger's own key.
