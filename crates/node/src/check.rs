@@ -42,6 +42,9 @@ pub struct Verified {
     pub anchored: bool,
     /// Whether the ledger has a checkpoint of its own. Without one, records that are missing at the end do not show.
     pub checkpoint_stored: bool,
+    /// Whether a checkpoint, the ledger's own or one that was kept, covers records. Without one, nothing says that these
+    /// records are those that there were: a ledger that is not new is not verified then.
+    pub covered: bool,
     /// The first thing that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -216,7 +219,7 @@ impl Books {
             claims.push(Claim { name: path.display().to_string(), signed: self.kept(path)? });
         }
         let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
-        let mut verified = Verified::new(report, directories.has_met());
+        let mut verified = Verified::new(report, directories.has_met(), !claims.is_empty());
         verified.checkpoint_stored = matches!(self.checkpoint, Ok(Some(_)));
         if let (Err(unusable), None) = (&self.checkpoint, &verified.fault) {
             let (index, reason) = (verified.counts.records, with_causes(unusable.as_ref()));
@@ -292,7 +295,7 @@ impl Error {
 }
 
 impl Verified {
-    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
+    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool, covered: bool) -> Self {
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -300,10 +303,14 @@ impl Verified {
         });
         let wrong_tile = wrong_tile.map(|tile| tile.to_string());
         Self {
-            verified: fault.is_none() && wrong_tile.is_none() && anchored,
+            verified: fault.is_none()
+                && wrong_tile.is_none()
+                && anchored
+                && (covered || counts.records <= run::NEW_RECORDS),
             counts,
             anchored,
             checkpoint_stored: false,
+            covered,
             fault,
             wrong_tile,
         }

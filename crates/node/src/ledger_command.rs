@@ -256,7 +256,8 @@ fn bar(total: u64) -> ProgressBar {
 }
 
 fn text(verified: &Verified, since: Option<&Path>) -> String {
-    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile } = verified;
+    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, covered, fault, wrong_tile } =
+        verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
     let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
     let mut lines = vec![
@@ -266,7 +267,11 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         ),
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
     ];
-    if !checkpoint_stored && fault.is_none() {
+    if fault.is_none() && !covered {
+        let unknown = "there is no checkpoint, neither stored nor given with --since: the tree was compared with nothing, and \
+                       nothing shows whether records were changed or are missing";
+        lines.push(unknown.to_owned());
+    } else if fault.is_none() && !checkpoint_stored {
         let unseen = "there is no stored checkpoint: records that are missing at the end would not be seen";
         lines.push(unseen.to_owned());
     }
@@ -290,9 +295,11 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         lines.push(unknown.to_owned());
     }
     lines.push(match fault {
-        None if *is_sound => "the ledger holds".to_owned(),
+        None if *is_sound && *covered => "the ledger holds".to_owned(),
+        None if *is_sound => "the ledger is new: nothing contradicts itself".to_owned(),
         None if wrong_tile.is_some() => "the records hold, the stored tree does not".to_owned(),
-        None => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None if !anchored => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None => "nothing contradicts itself, but no checkpoint vouches for the records".to_owned(),
         Some(Fault { index, subject: Subject::Record, reason }) => {
             format!("record {index} is wrong: {reason}")
         }
