@@ -42,9 +42,6 @@ pub struct Verified {
     pub anchored: bool,
     /// Whether the ledger has a checkpoint of its own. Without one, records that are missing at the end do not show.
     pub checkpoint_stored: bool,
-    /// Whether a checkpoint, the ledger's own or one that was kept, covers records. Without one, nothing says that these
-    /// records are those that there were: a ledger that is not new is not verified then.
-    pub covered: bool,
     /// The first thing that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -219,7 +216,7 @@ impl Books {
             claims.push(Claim { name: path.display().to_string(), signed: self.kept(path)? });
         }
         let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
-        let mut verified = Verified::new(report, directories.has_met(), !claims.is_empty());
+        let mut verified = Verified::new(report, directories.has_met());
         verified.checkpoint_stored = matches!(self.checkpoint, Ok(Some(_)));
         if let (Err(unusable), None) = (&self.checkpoint, &verified.fault) {
             let (index, reason) = (verified.counts.records, with_causes(unusable.as_ref()));
@@ -295,7 +292,13 @@ impl Error {
 }
 
 impl Verified {
-    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool, covered: bool) -> Self {
+    /// Whether the records were compared with a checkpoint, the ledger's own or one that was kept. Without one, nothing
+    /// says that they are those that there were: a ledger that is not new is not verified then.
+    pub fn is_covered(&self) -> bool {
+        is_covered(&self.counts)
+    }
+
+    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -306,15 +309,18 @@ impl Verified {
             verified: fault.is_none()
                 && wrong_tile.is_none()
                 && anchored
-                && (covered || counts.records <= run::NEW_RECORDS),
+                && (is_covered(&counts) || counts.records <= run::NEW_RECORDS),
             counts,
             anchored,
             checkpoint_stored: false,
-            covered,
             fault,
             wrong_tile,
         }
     }
+}
+
+fn is_covered(counts: &Counts) -> bool {
+    counts.checkpoints > 0
 }
 
 /// The checkpoint in a file.
