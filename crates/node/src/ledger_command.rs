@@ -275,7 +275,11 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         ),
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
     ];
-    if !checkpoint_stored && fault.is_none() {
+    if fault.is_none() && !verified.is_covered() {
+        let unknown = "there is no checkpoint, neither stored nor given with --since: the tree was compared with nothing, and \
+                       nothing shows whether records were changed or are missing";
+        lines.push(unknown.to_owned());
+    } else if fault.is_none() && !checkpoint_stored {
         let unseen = "there is no stored checkpoint: records that are missing at the end would not be seen";
         lines.push(unseen.to_owned());
     }
@@ -288,9 +292,14 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         ));
     }
     if let Some(tile) = wrong_tile {
+        // Where no checkpoint says which of both is wrong, the tiles may be all that tells of a change.
+        let remedy = if verified.is_covered() {
+            "delete the folder tree/tile and restart the node, which makes them anew"
+        } else {
+            "keep both as evidence"
+        };
         lines.push(format!(
-            "{tiles_wrong} stored tiles, the first {tile}, are not those of the records: delete the folder tree/tile and \
-             restart the node, which makes them anew"
+            "{tiles_wrong} stored tiles, the first {tile}, are not those of the records: {remedy}"
         ));
     }
     if !anchored && fault.is_none() {
@@ -299,9 +308,14 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         lines.push(unknown.to_owned());
     }
     lines.push(match fault {
-        None if *is_sound => "the ledger holds".to_owned(),
+        None if *is_sound && verified.is_covered() => "the ledger holds".to_owned(),
+        None if *is_sound => "the ledger is new: nothing contradicts itself".to_owned(),
+        None if wrong_tile.is_some() && !verified.is_covered() => {
+            "the records and the stored tree contradict each other".to_owned()
+        }
         None if wrong_tile.is_some() => "the records hold, the stored tree does not".to_owned(),
-        None => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None if !anchored => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None => "nothing contradicts itself, but no checkpoint vouches for the records".to_owned(),
         Some(Fault { index, subject: Subject::Record, reason }) => {
             format!("record {index} is wrong: {reason}")
         }

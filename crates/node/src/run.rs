@@ -46,7 +46,7 @@ use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
-pub(crate) use checkpoints::signing_key;
+pub(crate) use checkpoints::{NEW_RECORDS, signing_key};
 pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;

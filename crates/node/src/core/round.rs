@@ -34,17 +34,6 @@ impl Round {
     pub(super) fn record(&mut self, env: &mut Env<'_>, record: Record, body: Bytes) -> usize {
         let mut salt = [0; 32];
         env.rng.fill_bytes(&mut salt);
-        self.record_salted(env, salt, record, body)
-    }
-
-    /// Adds a record whose salt enters its leaf; its place within the round.
-    pub(super) fn record_salted(
-        &mut self,
-        env: &Env<'_>,
-        salt: [u8; 32],
-        record: Record,
-        body: Bytes,
-    ) -> usize {
         self.bytes += body.len();
         self.records.push(Draft { recorded_at: env.now, salt, record, body });
         self.records.len() - 1

@@ -96,7 +96,7 @@ impl Verifier {
         let proven = self.prove(delivery, origin, digest, directory, now);
         let Proven { header, wrapped, signature } = match proven {
             Ok(proven) => proven,
-            Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven))),
+            Err(unproven) => return Verified::Unproven(Box::new(alarm(delivery, digest, &unproven))),
         };
         let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
         let arrived = |settlement, body| Arrived {
@@ -191,18 +191,21 @@ impl Verifier {
             .map_err(|error| refuse(error.to_string()))?;
         WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
     }
+}
 
-    fn alarm(&self, delivery: &Delivery, digest: Digest, unproven: &Unproven) -> Alarm {
-        let peer = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
-        let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
-        exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));
-        Alarm {
-            rule: unproven.rule,
-            peer: peer.filter(|peer| *peer != self.me),
-            header: Some(digest),
-            detail: format!("{} (sealed content {})", unproven.detail, sha256(&delivery.sealed)),
-            exhibits,
-        }
+/// Names no peer: whom the header names has not done anything yet, and what is kept of others must not be counted
+/// against him.
+fn alarm(delivery: &Delivery, digest: Digest, unproven: &Unproven) -> Alarm {
+    let claimed = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
+    let claimed = claimed.map(|sender| format!("claims to be from {sender}, ")).unwrap_or_default();
+    let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
+    exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));
+    Alarm {
+        rule: unproven.rule,
+        peer: None,
+        header: Some(digest),
+        detail: format!("{} ({claimed}sealed content {})", unproven.detail, sha256(&delivery.sealed)),
+        exhibits,
     }
 }
 

@@ -114,6 +114,16 @@ fn what_was_changed_on_the_way_settles_nothing() {
 }
 
 #[test]
+fn what_is_not_proven_is_held_against_nobody_whom_it_names() {
+    let (_, [_, mut germany], mut delivery) = sent(|_, _| {});
+    delivery.signatures.clear();
+    let Verified::Unproven(alarm) = germany.verify(&delivery, LANE) else { panic!("nobody signed it") };
+    assert_eq!(alarm.peer, None);
+    assert!(alarm.detail.contains("claims to be from HK-CED"), "{}", alarm.detail);
+    assert_eq!(alarm.exhibits, [delivery.header]);
+}
+
+#[test]
 fn a_message_in_another_lane_or_for_others_is_not_taken() {
     let (_, [mut hong_kong, mut germany], delivery) = sent(|_, _| {});
     let rule_at = |station: &mut Station, lane| match station.verify(&delivery, lane) {
