@@ -399,6 +399,7 @@ impl Station {
         match self.verify(delivery, lane) {
             Verified::Arrived(arrived) => self.step(|core, env, round| core.arrived(env, round, *arrived)),
             Verified::Unproven(alarm) => panic!("{}: {}", alarm.rule, alarm.detail),
+            Verified::Unopened(unopened) => panic!("{}: {}", unopened.alarm.rule, unopened.alarm.detail),
             Verified::Failed(error) => panic!("{error}"),
         }
     }

@@ -11,7 +11,7 @@ use crate::core::outbox::{Answer, Placed};
 use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
-use crate::verify::Verified;
+use crate::verify::{Unopened, Verified};
 
 type PublishAnswer = oneshot::Sender<Result<Outcome, PublishError>>;
 
@@ -146,6 +146,11 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
         }
         Verified::Unproven(alarm) => {
             core.alarm(env, round, *alarm);
+        }
+        Verified::Unopened(unopened) => {
+            let Unopened { sender, header, alarm } = *unopened;
+            core.unopened(env.now, &sender, header);
+            core.alarm(env, round, alarm);
         }
         // Whoever verifies does not hand these on.
         Verified::Failed(_) => {}

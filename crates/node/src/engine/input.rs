@@ -123,6 +123,7 @@ impl Input {
             Self::Delivered { verified, .. } => match verified.as_ref() {
                 Verified::Arrived(arrived) => arrived.body.as_ref().map_or(0, |body| body.sealed.len()),
                 Verified::Unproven(alarm) => alarm.exhibits.iter().map(Bytes::len).sum(),
+                Verified::Unopened(unopened) => unopened.alarm.exhibits.iter().map(Bytes::len).sum(),
                 Verified::Failed(_) => 0,
             },
             Self::Directory { signed, .. } => signed.payload.len(),
