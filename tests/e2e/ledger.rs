@@ -78,6 +78,25 @@ async fn a_ledger_that_was_cut_or_replaced_by_an_older_copy_is_noticed_by_its_ow
     hk.are_delivered(&ids(&later)).await;
     network.terminate(HK).await;
 
+    // Without any checkpoint nothing is compared with anything: that is no success.
+    let (stored, kept) = (data.join("tree/checkpoint"), data.join("kept"));
+    fs::rename(&stored, &kept).unwrap();
+    let config = network.agency(HK).config.to_str().unwrap();
+    let verify = ["ledger", "--config", config, "verify"];
+    let verified = network.command("sealpost-node", &verify).await;
+    assert_eq!(verified.code(), Some(1), "{}{}", verified.stdout, verified.log);
+    assert!(
+        verified.stdout.contains("there is no checkpoint, neither stored nor given"),
+        "{}",
+        verified.stdout
+    );
+    assert!(verified.stdout.contains("no checkpoint vouches for the records"), "{}", verified.stdout);
+    let since = [&verify[..], &["--since", kept.to_str().unwrap()]].concat();
+    let verified = network.command("sealpost-node", &since).await;
+    assert_eq!(verified.code(), Some(0), "{}{}", verified.stdout, verified.log);
+    assert!(verified.stdout.contains("the ledger holds"), "{}", verified.stdout);
+    fs::rename(&kept, &stored).unwrap();
+
     // What was written last is gone, as after an operator put an older copy in its place.
     fs::write(&segment, older).unwrap();
     let verified = network.verify_ledger(HK).await;

@@ -223,6 +223,27 @@ impl Received {
         number > self.contiguous
     }
 
+    /// The highest settled number, and the digest of the header there.
+    pub fn highest(&self) -> Head {
+        self.digests
+            .last_key_value()
+            .map_or(Head::EMPTY, |(number, digest)| Head { number: *number, digest: *digest })
+    }
+
+    /// Whether a number was filled without a message.
+    pub fn is_void(&self, number: u64) -> bool {
+        self.voids.contains(&number)
+    }
+
+    /// The first ranges of numbers up to `last` that are not settled, within [`WINDOW`] of what is contiguous.
+    pub fn missing(&self, last: u64, ranges_max: usize) -> Vec<Range> {
+        let last = last.min(self.contiguous.saturating_add(WINDOW));
+        let missing = (self.contiguous + 1..=last).filter(|number| !self.digests.contains_key(number));
+        let mut missing = ranges(missing);
+        missing.truncate(ranges_max);
+        missing
+    }
+
     /// The delivered numbers beyond the contiguous ones.
     pub fn delivered_beyond(&self) -> Vec<Range> {
         let beyond = self.digests.range(self.contiguous + 1..).map(|(number, _)| *number);
@@ -253,6 +274,16 @@ impl Range {
     /// Whether a number lies in it.
     pub fn contains(&self, number: u64) -> bool {
         (self.first..=self.last).contains(&number)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{} to {}", self.first, self.last)
+        }
     }
 }
 
@@ -338,6 +369,17 @@ mod tests {
         assert_eq!(link.contiguous(), 2);
         assert_eq!(link.delivered_beyond(), []);
         assert_eq!(link.exceptions().collect::<Vec<_>>(), [(2, Disposition::Refused, "agreement.none")]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_ranges_within_the_window() {
+        let link = received(&[1, 4, 6]);
+        let ranges = [Range { first: 2, last: 3 }, Range { first: 5, last: 5 }, Range { first: 7, last: 9 }];
+        assert_eq!(link.missing(9, 64), ranges);
+        assert_eq!(link.missing(9, 2), ranges[..2]);
+        assert_eq!(link.missing(1, 64), []);
+        assert_eq!(link.missing(u64::MAX, 64).last(), Some(&Range { first: 7, last: 1 + WINDOW }));
+        assert_eq!(link.highest(), Head { number: 6, digest: digest(6) });
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub struct Sent {
     pub signatures: Vec<Signature>,
     /// What the header's commitments hide, in the order of its recipients.
     pub commitments: Vec<OpenedCommitment>,
-    /// A salted digest of the publisher's own key for the message.
+    /// A digest of the publisher's own key for the message, salted by what lies in the body.
     pub idempotency_digest: Option<Digest>,
     /// Who handed it in, pseudonymous.
     pub publisher: KeyId,
@@ -193,6 +193,8 @@ pub struct StoredBody {
     pub wrapped_key: Bytes,
     /// The publisher's own key for the message; empty without one.
     pub idempotency_key: String,
+    /// What keeps that key from being guessed by its digest in the leaf; never in the leaf itself.
+    pub idempotency_salt: Option<[u8; 32]>,
 }
 
 /// What a security event leaves behind.

@@ -75,6 +75,26 @@ named! {
         LinkBrokenChain = "link.broken_chain",
         /// A sender began too many links.
         LinkTooMany = "link.too_many",
+        /// Numbers of a link are missing, and do not come though they are asked for.
+        LinkMissing = "link.missing",
+        /// A number that its sender filled without a message came all the same.
+        LinkVoidDelivered = "link.void_delivered",
+        /// A sender fell silent in the middle of a burst.
+        HeadsMissing = "heads.missing",
+        /// A recipient sends no receipt.
+        ReceiptMissing = "receipt.missing",
+        /// The hub promised to deliver a message, and its recipient says that it did not come.
+        HubUndelivered = "hub.undelivered",
+        /// The hub's journal is an older copy of itself.
+        HubRolledBack = "hub.rolled_back",
+        /// A peer's ledger has less than it receipted.
+        PeerLostRecords = "peer.lost_records",
+        /// This ledger is an older copy of itself: a peer showed a later message of its own.
+        LedgerRolledBack = "ledger.rolled_back",
+        /// A peer claims to have more of ours than was sent, and does not show it.
+        ResumeAhead = "resume.ahead",
+        /// A peer has another header than the one that was sent.
+        ResumeOtherChain = "resume.other_chain",
         /// A content key is not the one that the header commits to.
         KeyCommitment = "key.commitment",
         /// The content does not open with its key.

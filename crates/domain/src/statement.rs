@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::agency::AgencyId;
 use crate::digest::Digest;
-use crate::envelope::{DirectoryVersion, Signature};
+use crate::envelope::{DirectoryVersion, OpenedCommitment, Signature};
 use crate::handling::Handling;
 use crate::instant::Instant;
 use crate::link::{Disposition, Head, Incarnation, Range};
@@ -271,10 +271,31 @@ pub struct Resume {
     pub incarnation: Incarnation,
     /// Where the speaker sends.
     pub sent: Vec<LinkHead>,
-    /// Where the speaker receives.
+    /// Where the speaker receives: what is settled without a gap.
     pub received: Vec<LinkHead>,
     /// When.
     pub made_at: Instant,
+    /// Asks for an answer that names this.
+    pub greeting: Option<Greeting>,
+    /// The greeting that is answered.
+    pub answers: Option<Greeting>,
+    /// The last headers of the addressee, where it names others: it may have lost records.
+    pub returned: Vec<ReturnedHeader>,
+}
+
+/// What an answer names, so that an old one is not taken for it: 8 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Greeting(pub [u8; 8]);
+
+/// A header shown to the agency that signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnedHeader {
+    /// The exact bytes.
+    pub header: Bytes,
+    /// Over those bytes.
+    pub signatures: Vec<Signature>,
+    /// The position that its commitment hides.
+    pub commitment: OpenedCommitment,
 }
 
 /// A node asks a peer to prove that its ledger only grew.

@@ -161,6 +161,7 @@ impl Buckets {
             key_nonce: std::array::from_fn(|i| nonce[i]),
             wrapped_key: Bytes::copy_from_slice(wrapped),
             idempotency_key: String::new(),
+            idempotency_salt: None,
         })
     }
 

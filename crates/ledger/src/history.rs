@@ -78,7 +78,15 @@ impl History {
 
     /// The exact bytes of the leaves from `index` on, in order, not taken apart: what the tree hashes.
     pub fn leaves(&self, index: u64) -> impl Iterator<Item = Result<Bytes, ReadError>> + use<> {
-        self.reader.scan(index).map(|entry| Ok(entry?.record.leaf))
+        self.records(index).map(|record| Ok(record?.leaf))
+    }
+
+    /// The records from `index` on, in order, not taken apart.
+    pub(crate) fn records(
+        &self,
+        index: u64,
+    ) -> impl Iterator<Item = Result<seglog::Record, ReadError>> + use<> {
+        self.reader.scan(index).map(|entry| Ok(entry?.record))
     }
 
     /// Reads the records from `index` on, in order, in bounded memory. Ends at what is durable, and goes on when asked

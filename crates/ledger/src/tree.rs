@@ -6,9 +6,9 @@
 //! * A checkpoint is signed only over records that are durable: the keeper reads nothing else.
 //! * A checkpoint that was handed out is on the disk first, so that none is ever forgotten in a crash.
 //! * Tiles are derived and never synced. They are believed only where they lead to the root of a checkpoint; what is
-//!   missing or wrong is made anew from the records ([`Keeper::open`]).
+//!   missing or wrong is made anew from the records ([`Keeper::open`]). What merely cannot be read is not wrong.
 //! * Records that do not lead to the root that was signed over them are a fault that nothing here repairs:
-//!   [`Error::Rewritten`].
+//!   [`Error::Rewritten`]. No tile is made from such records, and every later start finds the same.
 //!
 //! Never here: when a checkpoint is due, and who gets it.
 
@@ -31,7 +31,7 @@ use sealpost_merkle::checkpoint::{self, Checkpoint, SignCheckpointError};
 use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::key::KeyName;
 use sealpost_merkle::note::{Note, Signer as _};
-use sealpost_merkle::{Hash, Tile, Tree};
+use sealpost_merkle::{Hash, Tile, Tree, read};
 use tokio::sync::watch;
 
 use crate::history::{History, ReadError};
@@ -40,8 +40,10 @@ pub use files::Files;
 pub use keys::{CosignatureVerifier, Cosigner, NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
 
-/// How many records one step takes over: a second or two of work, after which a keeper can be told to stop.
+/// How many records one step takes over, and after how many bytes of them it ends: a second or two of work, after which a
+/// keeper can be told to stop.
 const STRETCH_RECORDS: u64 = 1 << 18;
+const STRETCH_BYTES: usize = 64 << 20;
 
 /// A checkpoint as it was signed, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,8 +159,27 @@ pub struct Keeper {
     filled: Vec<(Tile, Vec<u8>)>,
     signer: NoteSigner,
     latest: watch::Sender<Option<Signed>>,
-    /// Up to where every tile is made anew, and the root that was signed there.
-    remaking: Option<(u64, Hash)>,
+    remaking: Option<Remaking>,
+}
+
+/// Every tile is to be made anew.
+#[derive(Clone, Copy)]
+struct Remaking {
+    /// Up to where.
+    size: u64,
+    /// The root that was signed there.
+    signed: Hash,
+    pass: Pass,
+}
+
+/// What becomes of the tiles while the tree grows over the records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// None is written. Tiles of records that were rewritten would agree with those, and hide from the next start what
+    /// this one found.
+    Compare,
+    /// The disk takes them.
+    Write,
 }
 
 impl Keeper {
@@ -190,13 +211,7 @@ impl Keeper {
         if size > keeper.history.durable() {
             return Err(Error::Shorter { size, records: keeper.history.durable() });
         }
-        let remade = match Tree::resume(size, root, &keeper.files) {
-            Ok(tree) => {
-                keeper.tree = tree;
-                keeper.files.missing_tile(size)?.map(|tile| format!("{tile} is missing"))
-            }
-            Err(error) => Some(error.to_string()),
-        };
+        let remade = keeper.resume(size, root)?;
         if remade.is_some() {
             keeper.remake(size, root);
             while !keeper.has_remade()? {}
@@ -210,6 +225,23 @@ impl Keeper {
         Ok((keeper, remade))
     }
 
+    /// Goes on with the stored tree, or says why it must be made anew.
+    fn resume(&mut self, size: u64, root: Hash) -> Result<Option<String>, Error> {
+        if self.files.are_distrusted()? {
+            return Ok(Some("an earlier remaking of the tree did not come to its end".to_owned()));
+        }
+        match Tree::resume(size, root, &self.files) {
+            Ok(tree) => {
+                self.tree = tree;
+                Ok(self.files.missing_tile(size)?.map(|tile| format!("{tile} is missing")))
+            }
+            Err(read::Error::Read { tile, source }) if !files::is_of_the_tile(&source) => {
+                Err(self.files.unread(tile, source))
+            }
+            Err(error) => Ok(Some(error.to_string())),
+        }
+    }
+
     /// The latest checkpoint, whenever there is a new one.
     pub fn watch(&self) -> watch::Receiver<Option<Signed>> {
         self.latest.subscribe()
@@ -221,6 +253,11 @@ impl Keeper {
         self.remaking.is_some() || signed < self.history.durable()
     }
 
+    /// Whether tiles are being made anew.
+    pub fn is_remaking(&self) -> bool {
+        self.remaking.is_some()
+    }
+
     /// A tile was found missing or wrong: the next steps of [`Keeper::advance`] make all of them anew.
     pub fn distrust(&mut self) {
         let latest = self.latest.borrow().as_ref().map(|signed| signed.checkpoint.clone());
@@ -229,14 +266,13 @@ impl Keeper {
         }
     }
 
-    /// Takes a step: over what became durable, up to a number at once, and signs a checkpoint over it; whether
-    /// it did.
+    /// Takes a step: over what became durable, up to a number of records or bytes at once, and signs a checkpoint over it;
+    /// whether it did.
     pub fn advance(&mut self) -> Result<bool, Error> {
         if !self.has_remade()? || !self.is_behind() {
             return Ok(false);
         }
-        let stretch = self.tree.size().saturating_add(STRETCH_RECORDS);
-        self.grow(self.history.durable().min(stretch))?;
+        self.grow(self.history.durable(), Pass::Write)?;
         self.files.write_tiles(&self.tree.partial())?;
         let origin = self.signer.key().name().as_str();
         let checkpoint =
@@ -251,13 +287,18 @@ impl Keeper {
     fn remake(&mut self, size: u64, signed: Hash) {
         self.tree = Tree::new();
         self.filled.clear();
-        self.remaking = Some((size, signed));
+        self.remaking = Some(Remaking { size, signed, pass: Pass::Compare });
     }
 
-    /// Makes some of the tiles that are to be made anew; whether none is left.
+    /// Takes a step of making the tiles anew: the records are compared with the root first, and tiles are made of them
+    /// after that. Whether nothing is left to do.
     fn has_remade(&mut self) -> Result<bool, Error> {
-        let Some((size, signed)) = self.remaking else { return Ok(true) };
-        self.grow(size.min(self.tree.size().saturating_add(STRETCH_RECORDS)))?;
+        let Some(Remaking { size, signed, pass }) = self.remaking else { return Ok(true) };
+        if pass == Pass::Compare {
+            // Before anything is found, so that whatever ends this program has the next start look again.
+            self.files.distrust()?;
+        }
+        self.grow(size, pass)?;
         if self.tree.size() < size {
             return Ok(false);
         }
@@ -265,21 +306,35 @@ impl Keeper {
         if found != signed {
             return Err(Error::Rewritten { size, signed, found });
         }
+        if pass == Pass::Compare {
+            self.tree = Tree::new();
+            self.remaking = Some(Remaking { size, signed, pass: Pass::Write });
+            return Ok(false);
+        }
         self.files.write_tiles(&self.tree.partial())?;
+        self.files.trust()?;
         self.remaking = None;
         Ok(true)
     }
 
-    fn grow(&mut self, size: u64) -> Result<(), Error> {
+    /// Grows the tree over the records up to `size`, or over as many as one step takes.
+    fn grow(&mut self, size: u64, pass: Pass) -> Result<(), Error> {
         // What the disk refused last time comes first.
         self.write_filled()?;
-        let mut leaves = self.history.leaves(self.tree.size());
-        while self.tree.size() < size {
-            let Some(leaf) = leaves.next() else {
+        let end = size.min(self.tree.size().saturating_add(STRETCH_RECORDS));
+        let mut records = self.history.records(self.tree.size());
+        let mut bytes = 0;
+        while self.tree.size() < end && bytes < STRETCH_BYTES {
+            let Some(record) = records.next() else {
                 return Err(Error::Shorter { size, records: self.tree.size() });
             };
-            self.filled = self.tree.append(leaf_hash(&leaf?));
-            self.write_filled()?;
+            let record = record?;
+            bytes += record.leaf.len() + record.body.len();
+            let filled = self.tree.append(leaf_hash(&record.leaf));
+            if pass == Pass::Write {
+                self.filled = filled;
+                self.write_filled()?;
+            }
         }
         Ok(())
     }

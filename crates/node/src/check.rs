@@ -311,6 +311,12 @@ impl Error {
 }
 
 impl Verified {
+    /// Whether the records were compared with a checkpoint, the ledger's own or one that was kept. Without one, nothing
+    /// says that they are those that there were: a ledger that is not new is not verified then.
+    pub fn is_covered(&self) -> bool {
+        is_covered(&self.counts)
+    }
+
     fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
         let fault = fault.map(|fault| Fault {
             index: fault.index,
@@ -319,7 +325,10 @@ impl Verified {
         });
         let wrong_tile = wrong_tile.map(|tile| tile.to_string());
         Self {
-            verified: fault.is_none() && wrong_tile.is_none() && anchored,
+            verified: fault.is_none()
+                && wrong_tile.is_none()
+                && anchored
+                && (is_covered(&counts) || counts.records <= run::NEW_RECORDS),
             counts,
             anchored,
             checkpoint_stored: false,
@@ -327,6 +336,10 @@ impl Verified {
             wrong_tile,
         }
     }
+}
+
+fn is_covered(counts: &Counts) -> bool {
+    counts.checkpoints > 0
 }
 
 /// The checkpoint in a file.

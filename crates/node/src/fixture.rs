@@ -2,7 +2,10 @@
 
 mod tree;
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::SeedableRng as _;
@@ -23,26 +26,26 @@ use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::{Instant, Period};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Priority, SharingMode};
-use sealpost_domain::record::{Leaf, Record};
+use sealpost_domain::record::{Evidence, Leaf, Record};
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed};
 use sealpost_ledger::{Buckets, Entry};
-use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::Hash;
 use sealpost_wire::envelope::signed_to_bytes;
 use sealpost_wire::hub::{Control, Delivery};
 use sealpost_wire::json::parse_draft;
-use sealpost_wire::ledger::leaf_to_bytes;
+use sealpost_wire::ledger::evidence_from_bytes;
 use sealpost_wire::statement::Payload;
 use zeroize::Zeroizing;
 
 use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Submission};
-use crate::core::{Core, Env, Outgoing, Policies, Round, Said};
+use crate::core::{Core, Env, Outgoing, Past, Policies, Round, Said};
 use crate::handle::Publication;
 use crate::prepare::Preparer;
 use crate::verify::statements;
 use crate::verify::{Origin, Verified, Verifier};
 use crate::wraps;
-use tree::Leaves;
 
 pub(crate) const NOW: Instant = Instant::from_millis(1_790_000_000_000);
 pub(crate) const HUB: Incarnation = Incarnation([7; 16]);
@@ -68,6 +71,8 @@ pub(crate) fn draft(priority: Priority) -> AlertDraft {
 pub(crate) struct Network {
     pub(crate) hub: SigningKey,
     pub(crate) directory: Directory,
+    /// The index of the hub's next promise.
+    pub(crate) promises: Cell<u64>,
     signing: [Arc<SigningKey>; 2],
 }
 
@@ -86,7 +91,7 @@ impl Network {
             version: DirectoryVersion { version: 1, digest: sha256(b"a directory") },
             previous: Digest::ZERO,
             issued_at: NOW,
-            valid_until: NOW.plus(std::time::Duration::from_hours(24)),
+            valid_until: NOW.plus(Duration::from_hours(24)),
             authority_keys: Vec::new(),
             threshold: 1,
             hub: HubRecord { operator_root: Vec::new(), signing_keys: vec![public(&hub)] },
@@ -96,7 +101,7 @@ impl Network {
             operations: [].into(),
             revocations: [].into(),
         };
-        Self { hub, directory, signing }
+        Self { hub, directory, promises: Cell::new(1), signing }
     }
 
     /// The node of Hong Kong, and the node of Germany.
@@ -115,7 +120,7 @@ impl Network {
         let digests: Vec<u8> = headers.iter().flat_map(Digest::as_bytes).copied().collect();
         let accepted = Accepted {
             hub_incarnation: hub,
-            index: 1,
+            index: self.promises.replace(self.promises.get() + 1),
             accepted_at: NOW,
             sender: sender.clone(),
             batch_digest: sha256(&digests),
@@ -162,7 +167,7 @@ fn agreement() -> Agreement {
         modes: SharingMode::ALL.iter().copied().collect(),
         strictest_tlp: Tlp::Red,
         handling_codes: HandlingCode::ALL.iter().copied().collect(),
-        retention_max: std::time::Duration::from_hours(24 * 3650),
+        retention_max: Duration::from_hours(24 * 3650),
         period: ALWAYS,
     }
 }
@@ -180,14 +185,20 @@ pub(crate) fn empty_core(id: &str, incarnation: Incarnation, directory: &Directo
     Core::new(agency(id), incarnation, Policies::default(), opener)
 }
 
-fn life(id: &str) -> Incarnation {
-    Incarnation([id.as_bytes()[0]; 16])
-}
-
 /// The record with which a ledger installs the directory of the fixture.
 pub(crate) fn directory_record(directory: &Directory) -> (Record, Bytes) {
     let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
     (Record::Directory(directory.version), signed_to_bytes(&signed).into())
+}
+
+/// The ledger of a [`Station`].
+struct Records<'a>(&'a [(Instant, Record, Bytes)]);
+
+impl Past for Records<'_> {
+    fn record(&self, index: u64) -> Option<(Record, usize)> {
+        let (_, record, body) = self.0.get(usize::try_from(index).ok()?)?;
+        Some((record.clone(), body.len()))
+    }
 }
 
 /// A node without disk and network: its ledger is a list.
@@ -199,10 +210,10 @@ pub(crate) struct Station {
     pub(crate) verifier: Verifier,
     pub(crate) directory: Directory,
     pub(crate) records: Vec<(Instant, Record, Bytes)>,
-    /// The tree over them.
-    pub(crate) leaves: Leaves,
-    /// The life in its checkpoints.
-    pub(crate) life: Incarnation,
+    /// Leaves that somebody put in the place of those of the records.
+    pub(crate) rewritten: BTreeMap<usize, Hash>,
+    /// The life that its checkpoints name, where it is not that of the core.
+    pub(crate) other_life: Option<Incarnation>,
     /// What it has to say to peers.
     pub(crate) said: Vec<Outgoing>,
     pub(crate) signing: Arc<SigningKey>,
@@ -213,20 +224,25 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    fn new(network: &Network, id: &str) -> Self {
+    pub(crate) fn new(network: &Network, id: &str) -> Self {
+        Self::living_as(network, id, id.as_bytes()[0])
+    }
+
+    /// A node with a new ledger, in a life of that name.
+    pub(crate) fn living_as(network: &Network, id: &str, life: u8) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let buckets = Arc::new(Buckets::open(folder.path()).unwrap());
         let rng = ChaCha20Rng::seed_from_u64(11 + Network::place(id) as u64);
         let sealing = sealing_key(id);
         let mut station = Self {
-            core: Self::empty_core(id, &network.directory),
+            core: empty_core(id, Incarnation([life; 16]), &network.directory),
             now: NOW,
             checkpoint: Bytes::new(),
             verifier: Verifier::new(agency(id), vec![sealing], Arc::clone(&buckets)),
             directory: network.directory.clone(),
             records: Vec::new(),
-            leaves: Leaves::default(),
-            life: life(id),
+            rewritten: BTreeMap::new(),
+            other_life: None,
             said: Vec::new(),
             signing: Arc::clone(&network.signing[Network::place(id)]),
             preparer: Preparer::new(agency(id), Arc::clone(&buckets)),
@@ -239,43 +255,63 @@ impl Station {
         station
     }
 
-    fn empty_core(id: &str, directory: &Directory) -> Core {
-        empty_core(id, life(id), directory)
-    }
-
     fn append(&mut self, at: Instant, record: Record, body: Bytes) {
         let index = self.records.len() as u64;
         self.core.apply(index, at, &record, &body).unwrap();
-        let leaf = Leaf { recorded_at: at, salt: [0; 32], body_digest: None, record };
-        self.leaves.0.push(leaf_hash(&leaf_to_bytes(&leaf)));
-        self.records.push((at, leaf.record, body));
-    }
-
-    /// Somebody reads something, so that the ledger grows.
-    pub(crate) fn grow(&mut self) {
-        let key = KeyId::new([9; 32]);
-        let record = Record::Access { key, action: "search".to_owned(), message: None, refused_by: None };
-        self.append(self.now, record, Bytes::new());
-    }
-
-    /// The signed checkpoint over its first records.
-    pub(crate) fn checkpoint_over(&self, records: usize) -> Bytes {
-        let origin = sealpost_ledger::tree::origin(&self.directory.network, self.core.agency(), self.life);
-        self.leaves.checkpoint(records, &origin, &self.signing)
-    }
-
-    /// Signs a checkpoint over all its records, which statements carry from now on.
-    pub(crate) fn sign_checkpoint(&mut self) {
-        self.checkpoint = self.checkpoint_over(self.records.len());
+        self.records.push((at, record, body));
     }
 
     /// Another core from the same ledger, as after a restart.
     pub(crate) fn restarted(&self) -> Core {
-        let mut core = Self::empty_core(self.core.agency().as_str(), &self.directory);
+        self.restarted_as(self.core.incarnation())
+    }
+
+    fn restarted_as(&self, life: Incarnation) -> Core {
+        let mut core = empty_core(self.core.agency().as_str(), life, &self.directory);
         for (index, (at, record, body)) in (0..).zip(&self.records) {
             core.apply(index, *at, record, body).unwrap();
         }
         core
+    }
+
+    /// The same node on an older copy of its ledger, of so many records.
+    pub(crate) fn older_copy(&self, network: &Network, records: usize) -> Self {
+        let mut copy = Self::new(network, self.core.agency().as_str());
+        copy.records = self.records[..records].to_vec();
+        copy.buckets = Arc::clone(&self.buckets);
+        copy.preparer = Preparer::new(self.core.agency().clone(), Arc::clone(&self.buckets));
+        copy.rng = ChaCha20Rng::seed_from_u64(97);
+        copy.now = self.now;
+        copy.core = copy.restarted();
+        copy
+    }
+
+    /// Its ledger goes on as another life.
+    pub(crate) fn begin_life(&mut self, life: u8) {
+        let previous = Some((self.core.incarnation(), Bytes::new()));
+        let incarnation = Incarnation([life; 16]);
+        let record = Record::Incarnation { agency: self.core.agency().clone(), incarnation, previous };
+        self.records.push((self.now, record, Bytes::new()));
+        self.core = self.restarted_as(incarnation);
+    }
+
+    /// A moment passes, and what is due by then is done.
+    pub(crate) fn wait(&mut self, duration: Duration) {
+        self.now = self.now.plus(duration);
+        self.step(Core::calendar).unwrap();
+    }
+
+    /// What it has to say of one kind.
+    pub(crate) fn says(&self, kind: ControlType) -> Vec<&Signed> {
+        self.said.iter().filter(|said| said.kind == kind).map(|said| &said.statement).collect()
+    }
+
+    /// The evidence of its security records under a rule.
+    pub(crate) fn evidence(&self, rule: Rule) -> Vec<Evidence> {
+        let of_rule =
+            |record: &Record| matches!(record, Record::Security { rule: of, .. } if rule == of.as_str());
+        let records = self.records.iter().filter(|(_, record, _)| of_rule(record));
+        records.map(|(_, _, body)| evidence_from_bytes(body).unwrap()).collect()
     }
 
     /// Decides something, without any consequence yet.
@@ -289,6 +325,7 @@ impl Station {
             rng: &mut self.rng,
             signer: self.signing.as_ref(),
             checkpoint: self.checkpoint.clone(),
+            past: &Records(&self.records),
         };
         let decided = decide(&mut self.core, &mut env, &mut round);
         (decided, round)
@@ -372,6 +409,7 @@ impl Station {
         match self.verify(delivery, lane) {
             Verified::Arrived(arrived) => self.step(|core, env, round| core.arrived(env, round, *arrived)),
             Verified::Unproven(alarm) => panic!("{}: {}", alarm.rule, alarm.detail),
+            Verified::Unopened(unopened) => panic!("{}: {}", unopened.alarm.rule, unopened.alarm.detail),
             Verified::Failed(error) => panic!("{error}"),
         }
     }
@@ -394,21 +432,10 @@ impl Station {
             let said = statements::control(&frame, &me, &self.directory, self.now).unwrap();
             let statement = outgoing.statement;
             if let Said::ProofRequest(request) = &said {
-                self.said.push(self.leaves.answer(request, &self.signing));
+                self.said.push(self.answer(request));
             }
             self.step(|core, env, round| core.hear(env, round, &statement, &said)).unwrap();
         }
-    }
-
-    /// Says something to a peer that it would not say by itself.
-    pub(crate) fn says<P: Payload>(&self, to: &str, kind: ControlType, statement: &P) -> Outgoing {
-        let types = match kind {
-            ControlType::Heads => PayloadType::Heads,
-            ControlType::Proof => PayloadType::Proof,
-            other => panic!("{other:?}"),
-        };
-        let statement = sign(&self.signing, types, statement.to_payload());
-        Outgoing { to: agency(to), kind, statement }
     }
 
     /// How many records of some kind there are.

@@ -13,6 +13,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_ledger::verify::Counts;
 use sealpost_node::check::{Books, Error, Fault, Subject, Verified};
 use sealpost_node::config::NodeConfig;
+use sealpost_node::run::begin_anew;
 use sealpost_server::program::{self, Unsaid, say};
 use serde::Serialize;
 
@@ -72,6 +73,10 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         leaf: Option<PathBuf>,
     },
+    /// Let the next start begin a new life of the ledger, in which no number of the present one is given out again.
+    /// Needed where a ledger was set back in a way that the node cannot see, and where a peer that is away must not
+    /// hold up what is sent to it. The ledger stays as it is.
+    Anew,
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -122,16 +127,20 @@ pub(crate) fn run(config: &NodeConfig, command: LedgerCommand) -> ExitCode {
 }
 
 fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure> {
-    let books = Books::open(config)?;
+    let books = || Books::open(config);
     match command {
-        LedgerCommand::Verify { since, output } => return verify(&books, since.as_deref(), output),
-        LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books)?,
-        LedgerCommand::Checkpoint { cosigned: true, output, .. } => witness::cosigned(&books, output)?,
-        LedgerCommand::Witness { note: Some(agency), .. } => witness::note(&books, &agency)?,
-        LedgerCommand::Witness { note: None, output } => witness::tell_all(&books, output)?,
-        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books, since.as_deref(), output)?,
-        LedgerCommand::Prove { index, out, leaf } => prove(&books, index, &out, leaf.as_deref())?,
-        LedgerCommand::Export { dir } => export(&books, &dir)?,
+        LedgerCommand::Verify { since, output } => return verify(&books()?, since.as_deref(), output),
+        LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books()?)?,
+        LedgerCommand::Checkpoint { cosigned: true, output, .. } => witness::cosigned(&books()?, output)?,
+        LedgerCommand::Witness { note: Some(agency), .. } => witness::note(&books()?, &agency)?,
+        LedgerCommand::Witness { note: None, output } => witness::tell_all(&books()?, output)?,
+        LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books()?, since.as_deref(), output)?,
+        LedgerCommand::Prove { index, out, leaf } => prove(&books()?, index, &out, leaf.as_deref())?,
+        LedgerCommand::Export { dir } => export(&books()?, &dir)?,
+        LedgerCommand::Anew => {
+            let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
+            say(&format!("the next start begins a new life of the ledger ({})", asked.display()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -292,7 +301,11 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
         format!("{witnessed} checkpoints of peers kept, {cosigned} of this ledger cosigned by peers"),
     ];
-    if !checkpoint_stored && fault.is_none() {
+    if fault.is_none() && !verified.is_covered() {
+        let unknown = "there is no checkpoint, neither stored nor given with --since: the tree was compared with nothing, and \
+                       nothing shows whether records were changed or are missing";
+        lines.push(unknown.to_owned());
+    } else if fault.is_none() && !checkpoint_stored {
         let unseen = "there is no stored checkpoint: records that are missing at the end would not be seen";
         lines.push(unseen.to_owned());
     }
@@ -305,9 +318,14 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         ));
     }
     if let Some(tile) = wrong_tile {
+        // Where no checkpoint says which of both is wrong, the tiles may be all that tells of a change.
+        let remedy = if verified.is_covered() {
+            "delete the folder tree/tile and restart the node, which makes them anew"
+        } else {
+            "keep both as evidence"
+        };
         lines.push(format!(
-            "{tiles_wrong} stored tiles, the first {tile}, are not those of the records: delete the folder tree/tile and \
-             restart the node, which makes them anew"
+            "{tiles_wrong} stored tiles, the first {tile}, are not those of the records: {remedy}"
         ));
     }
     if !anchored && fault.is_none() {
@@ -316,9 +334,14 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         lines.push(unknown.to_owned());
     }
     lines.push(match fault {
-        None if *is_sound => "the ledger holds".to_owned(),
+        None if *is_sound && verified.is_covered() => "the ledger holds".to_owned(),
+        None if *is_sound => "the ledger is new: nothing contradicts itself".to_owned(),
+        None if wrong_tile.is_some() && !verified.is_covered() => {
+            "the records and the stored tree contradict each other".to_owned()
+        }
         None if wrong_tile.is_some() => "the records hold, the stored tree does not".to_owned(),
-        None => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None if !anchored => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
+        None => "nothing contradicts itself, but no checkpoint vouches for the records".to_owned(),
         Some(Fault { index, subject: Subject::Record, reason }) => {
             format!("record {index} is wrong: {reason}")
         }

@@ -6,11 +6,13 @@
 //! was answered is on the disk at any moment, so that no end loses anything.
 
 mod checkpoints;
+mod continuity;
 mod error;
 mod files;
 mod rebuild;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
+pub(crate) use checkpoints::NEW_RECORDS;
 pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
@@ -86,6 +89,15 @@ pub fn check(config: &NodeConfig) -> Result<(), Error> {
     let files = Files::read(config, &Clock::system())?;
     files.listed(&files.directory, &Clock::system())?;
     Ok(())
+}
+
+/// Lets the next start begin a new life of the ledger; the file that asks for it. On failure, which file and why.
+pub fn begin_anew(config: &NodeConfig) -> Result<PathBuf, (PathBuf, std::io::Error)> {
+    let places = Places::of(config);
+    match continuity::ask_anew(&places) {
+        Ok(()) => Ok(places.life),
+        Err(error) => Err((places.life, error)),
+    }
 }
 
 /// Runs a node until SIGTERM or SIGINT.

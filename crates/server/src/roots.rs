@@ -6,7 +6,7 @@
 //!
 //! Never here: which roots there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,9 +20,16 @@ use tokio::sync::watch;
 pub struct Roots {
     trust: Trust,
     kept: PathBuf,
-    lists: Mutex<BTreeMap<RootHolder, Bytes>>,
+    lists: Mutex<Lists>,
     /// Counts the changes.
     changes: watch::Sender<u64>,
+}
+
+/// The revocation lists that are in force, DER.
+struct Lists {
+    of: BTreeMap<RootHolder, Bytes>,
+    /// Those that the disk did not take yet.
+    unkept: BTreeSet<RootHolder>,
 }
 
 /// Why the revocation lists are not as they must be.
@@ -76,7 +83,7 @@ impl Roots {
         Ok(Self {
             trust: Trust::new(set),
             kept: kept.to_owned(),
-            lists: Mutex::new(lists),
+            lists: Mutex::new(Lists { of: lists, unkept: BTreeSet::new() }),
             changes: watch::Sender::new(0),
         })
     }
@@ -98,48 +105,65 @@ impl Roots {
 
     /// The current list of every root, DER.
     pub fn lists(&self) -> Vec<Bytes> {
-        self.lock().values().cloned().collect()
+        self.lock().of.values().cloned().collect()
     }
 
     /// Believes these roots from now on, with the lists that are known of them.
     pub fn follow(&self, mut set: TrustSet) {
         let mut lists = self.lock();
-        lists.retain(|holder, der| set.install_crl(*holder, der).is_ok());
-        for holder in set.holders().filter(|holder| !lists.contains_key(holder)) {
+        let Lists { of, unkept } = &mut *lists;
+        of.retain(|holder, der| set.install_crl(*holder, der).is_ok());
+        unkept.retain(|holder| of.contains_key(holder));
+        for holder in set.holders().filter(|holder| !of.contains_key(holder)) {
             tracing::warn!(%holder, "no revocation list is known: nobody whom this root vouches for can connect");
         }
         self.trust.replace(set);
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    /// Takes new lists: all of them, verified and kept on the disk, or none.
+    /// Takes new lists: all of them, verified, or none. They hold at once; when the disk does not take one, that is told,
+    /// and every later call tries again to keep it.
     pub fn take(&self, crls: &[Bytes], older: Older) -> Result<(), Error> {
         let mut lists = self.lock();
         let mut set = TrustSet::clone(&self.trust.current());
         let mut taken = Vec::new();
         for der in crls {
             match install(&mut set, der) {
-                Ok(holder) if lists.get(&holder) == Some(der) => {}
+                Ok(holder) if lists.of.get(&holder) == Some(der) => {}
                 Ok(holder) => taken.push((holder, der.clone())),
                 Err(trust::Error::OlderCrl { .. }) if older == Older::PassedOver => {}
                 Err(error) => return Err(Error::List(error)),
             }
         }
-        if taken.is_empty() {
-            return Ok(());
+        if !taken.is_empty() {
+            // Whoever was revoked is refused from here on, whatever the disk says to it.
+            lists.unkept.extend(taken.iter().map(|(holder, _)| *holder));
+            lists.of.extend(taken);
+            self.trust.replace(set);
+            self.changes.send_modify(|changes| *changes += 1);
         }
-        // A list that is on the disk when a later one fails is found there by the next start.
-        for (holder, der) in &taken {
-            write(&self.kept, &file_name(*holder), der)?;
-        }
-        lists.extend(taken);
-        self.trust.replace(set);
-        self.changes.send_modify(|changes| *changes += 1);
-        Ok(())
+        lists.keep(&self.kept)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RootHolder, Bytes>> {
+    fn lock(&self) -> MutexGuard<'_, Lists> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lists {
+    /// Writes what the disk has not taken yet: all that can be written, and then the first fault.
+    fn keep(&mut self, folder: &Path) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        self.unkept.retain(|holder| {
+            let Some(der) = self.of.get(holder) else { return false };
+            let written = write(folder, &file_name(*holder), der);
+            let is_unkept = written.is_err();
+            if outcome.is_ok() {
+                outcome = written;
+            }
+            is_unkept
+        });
+        outcome
     }
 }
 
@@ -218,6 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use sealpost_crypto::chains::{NETWORK, NOW, Root};
+    use sealpost_crypto::trust::Usage;
     use sealpost_domain::identity::NetworkName;
 
     use super::*;
@@ -279,6 +304,38 @@ mod tests {
         roots.take(&[older, newer.clone()], Older::PassedOver).unwrap();
         assert_eq!(*roots.changes().borrow(), changes, "nothing is new");
         assert_eq!(open(&[&hk], folder.path()).unwrap().lists(), [newer]);
+    }
+
+    #[test]
+    fn a_list_that_the_disk_does_not_take_holds_all_the_same_and_is_kept_later() {
+        let (hk, th, folder) = (Root::new("HK"), Root::new("TH"), tempfile::tempdir().unwrap());
+        provision(&[&hk, &th], &["HK", "TH"], folder.path());
+        let roots = open(&[&hk, &th], folder.path()).unwrap();
+        let later = NOW.plus(Duration::from_mins(1));
+        let revoked = hk.issue("spiffe://test.sealpost/HK/CED/node/main");
+        let judged =
+            |roots: &Roots| roots.trust().current().judge(&revoked.certificate, Usage::Client, NOW).is_ok();
+        let crl = hk.crl_between(&[&revoked], later, later.plus(Duration::from_hours(1)));
+        let (of_hk, of_th) = (Bytes::from(crl), newer(&th));
+
+        // A folder in the place of the file keeps it from being written.
+        let in_the_way = folder.path().join("kept/HK.crl.new");
+        fs::create_dir(&in_the_way).unwrap();
+        let changes = *roots.changes().borrow();
+        assert!(judged(&roots));
+        let unkept = roots.take(&[of_hk.clone(), of_th.clone()], Older::Refused);
+        assert!(matches!(unkept, Err(Error::Io { operation: "write", .. })));
+        assert!(!judged(&roots), "whoever was revoked is refused at once");
+        assert_eq!(*roots.changes().borrow(), changes + 1);
+        roots.follow(set(&[&hk, &th]));
+        assert!(!judged(&roots), "also under another directory");
+        assert_eq!(fs::read(folder.path().join("kept/TH.crl")).unwrap(), of_th, "the others are kept");
+        assert!(roots.take(std::slice::from_ref(&of_hk), Older::Refused).is_err(), "it is not forgotten");
+
+        fs::remove_dir(&in_the_way).unwrap();
+        roots.take(std::slice::from_ref(&of_hk), Older::Refused).unwrap();
+        assert_eq!(fs::read(folder.path().join("kept/HK.crl")).unwrap(), of_hk);
+        assert_eq!(open(&[&hk, &th], folder.path()).unwrap().lists(), [of_hk, of_th]);
     }
 
     #[test]

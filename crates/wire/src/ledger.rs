@@ -254,7 +254,7 @@ fn witness_message(witness: &Witness) -> pb::WitnessRecord {
     }
 }
 
-fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> {
+pub(crate) fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> {
     let at = In("OpenedCommitment");
     let pb::OpenedCommitment { incarnation, number, previous_digest, salt } = message;
     Ok(OpenedCommitment {
@@ -264,7 +264,7 @@ fn commitment(message: pb::OpenedCommitment) -> Result<OpenedCommitment, Error> 
     })
 }
 
-fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
+pub(crate) fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
     let OpenedCommitment { position: Position { incarnation, number }, previous, salt } = commitment;
     pb::OpenedCommitment {
         incarnation: incarnation_bytes(*incarnation),
@@ -277,14 +277,16 @@ fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCommitment {
 /// Parses a message's body at rest.
 pub fn stored_body_from_bytes(bytes: &Bytes) -> Result<StoredBody, Error> {
     let at = In("StoredBody");
-    let pb::StoredBody { sealed, bucket, key_nonce, wrapped_key, idempotency_key } =
+    let pb::StoredBody { sealed, bucket, key_nonce, wrapped_key, idempotency_key, idempotency_salt } =
         at.decode(bytes, RECORD_BODY_BYTES_MAX)?;
+    let has_salt = !idempotency_salt.is_empty();
     Ok(StoredBody {
         sealed,
         bucket,
         key_nonce: at.array("key_nonce", &key_nonce)?,
         wrapped_key,
         idempotency_key,
+        idempotency_salt: has_salt.then(|| at.array("idempotency_salt", &idempotency_salt)).transpose()?,
     })
 }
 
@@ -296,6 +298,7 @@ pub fn stored_body_to_bytes(body: &StoredBody) -> Bytes {
         key_nonce: Bytes::copy_from_slice(&body.key_nonce),
         wrapped_key: body.wrapped_key.clone(),
         idempotency_key: body.idempotency_key.clone(),
+        idempotency_salt: body.idempotency_salt.map_or_else(Bytes::new, |salt| Bytes::copy_from_slice(&salt)),
     };
     message.encode_to_vec().into()
 }

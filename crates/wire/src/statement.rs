@@ -3,6 +3,7 @@
 mod heads;
 mod receipt;
 mod repair;
+mod resume;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -16,12 +17,14 @@ use sealpost_proto::v1 as pb;
 use crate::Error;
 use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
-use heads::{heads, heads_message, resume, resume_message};
+use heads::{heads, heads_message};
 use receipt::{receipt, receipt_message};
 use repair::{
     need_wrap, need_wrap_message, proof, proof_message, proof_request, proof_request_message, resend,
     resend_message, void, void_message,
 };
+pub use resume::RETURNED_MAX;
+use resume::{resume, resume_message};
 
 /// The largest payload of a statement of one signer, in bytes: it becomes a leaf of a ledger, with its signatures.
 pub const STATEMENT_BYTES_MAX: usize = 48 * 1024;

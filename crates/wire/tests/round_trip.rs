@@ -13,11 +13,11 @@ use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation, Position, Range};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
-use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, Witness};
+use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
 use sealpost_domain::statement::{Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
 use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
-use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes};
+use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes, stored_body_from_bytes, stored_body_to_bytes};
 use sealpost_wire::statement::Payload;
 
 fn digest() -> impl Strategy<Value = Digest> {
@@ -173,6 +173,16 @@ proptest! {
     ) {
         let leaf = Leaf { recorded_at, salt, body_digest, record };
         prop_assert_eq!(leaf_from_bytes(&leaf_to_bytes(&leaf)).unwrap(), leaf);
+    }
+
+    #[test]
+    fn bodies_at_rest_are_read_back(
+        (sealed, bucket, wrapped_key) in (bytes(200), bytes(20), bytes(60)),
+        (key_nonce, idempotency_key) in (any::<[u8; 12]>(), "[a-z]{0,8}"),
+        idempotency_salt in prop::option::of(any::<[u8; 32]>()),
+    ) {
+        let body = StoredBody { sealed, bucket, key_nonce, wrapped_key, idempotency_key, idempotency_salt };
+        prop_assert!(stored_body_from_bytes(&stored_body_to_bytes(&body)).unwrap() == body);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sealpost_crypto::directory::{self, Error};
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 use sealpost_server::pool::Lane;
-use sealpost_server::roots::Older;
+use sealpost_server::roots::{self, Older};
 use sealpost_wire::envelope::{signed, signed_message};
 use sealpost_wire::hub::Event;
 use sealpost_wire::status::Failure;
@@ -118,7 +118,13 @@ async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
     let roots = Arc::clone(&parts.roots);
     let taken = parts.pool.run(Lane::Ordinary, move || roots.take(&crls, Older::Refused));
     let taken = taken.await.map_err(given_up)?;
-    taken.map_err(|error| Failure::Malformed.status(chain(&error)))
+    taken.map_err(|error| match &error {
+        roots::Error::Io { .. } => Failure::Unavailable.status(format!(
+            "{}: the lists hold, but only until the hub ends; publish them again",
+            chain(&error)
+        )),
+        _ => Failure::Malformed.status(chain(&error)),
+    })
 }
 
 fn refusal(error: &PublishError) -> Status {

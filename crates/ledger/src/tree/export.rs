@@ -1,9 +1,9 @@
 //! A ledger as a complete folder of C2SP tlog-tiles: checkpoint, tiles, and the leaves in entry bundles.
 //!
 //! Everything in it is made from the records and compared with the checkpoint, not copied from the stored tree. Bodies
-//! are never exported.
+//! are never exported. A folder that is not there yet gets its name when it is whole.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,30 @@ pub enum Error {
         /// The folder.
         dir: PathBuf,
         /// Why.
+        source: io::Error,
+    },
+    /// An export that was ended left its folder.
+    #[error("{} was left by an export that did not end: delete it", dir.display())]
+    Left {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Part of it lies in a folder that was there before.
+    #[error("the export in {} is incomplete and has no checkpoint: empty that folder before the next one", dir.display())]
+    Incomplete {
+        /// The folder.
+        dir: PathBuf,
+        /// Why it did not end.
+        source: Box<Self>,
+    },
+    /// All of it lies beside the folder that was named.
+    #[error("the export is whole, but could not be moved from {} to {}: move it", from.display(), to.display())]
+    Unmoved {
+        /// Where it lies.
+        from: PathBuf,
+        /// Where it belongs.
+        to: PathBuf,
+        /// Why it stays.
         source: io::Error,
     },
     /// A file was not written.
@@ -65,23 +89,57 @@ pub enum Error {
 }
 
 /// Exports what the checkpoint covers into a new or empty folder. `progress` is told how many records are done. After
-/// an error the folder has no checkpoint.
+/// an error a new folder is not there; one that was there has no checkpoint.
 pub fn export(
     history: &History,
     signed: &Signed,
     dir: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
-    let folder = |source| Error::Folder { dir: dir.to_owned(), source };
+    let Some(beside) = place(dir)? else {
+        return write_all(history, signed, dir, progress)
+            .map_err(|error| Error::Incomplete { dir: dir.to_owned(), source: Box::new(error) });
+    };
+    if let Err(error) = write_all(history, signed, &beside, progress) {
+        // What cannot be removed keeps a name that says what it is, and the next export asks for it to be deleted.
+        drop(fs::remove_dir_all(&beside));
+        return Err(error);
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let moved = fs::rename(&beside, dir).and_then(|()| File::open(parent)?.sync_all());
+    moved.map_err(|source| Error::Unmoved { from: beside, to: dir.to_owned(), source })
+}
+
+/// Where a new folder is written before it gets its name; `None` for an empty one, which keeps its own.
+fn place(dir: &Path) -> Result<Option<PathBuf>, Error> {
+    let folder = |dir: &Path, source| Error::Folder { dir: dir.to_owned(), source };
     match fs::read_dir(dir) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(Error::Occupied { dir: dir.to_owned() });
+        Ok(mut entries) => match entries.next() {
+            Some(_) => Err(Error::Occupied { dir: dir.to_owned() }),
+            None => Ok(None),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A path that names nothing cannot be made either.
+            let Some(name) = dir.file_name() else { return Err(folder(dir, error)) };
+            let mut name = name.to_owned();
+            name.push(".incomplete");
+            let beside = dir.with_file_name(name);
+            match beside.try_exists() {
+                Ok(false) => Ok(Some(beside)),
+                Ok(true) => Err(Error::Left { dir: beside }),
+                Err(error) => Err(folder(&beside, error)),
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(folder(error)),
+        Err(error) => Err(folder(dir, error)),
     }
+}
+
+fn write_all(
+    history: &History,
+    signed: &Signed,
+    dir: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
     let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
     let (files, mut tree, mut bundle) = (Files::at(dir), Tree::new(), Vec::new());
     let mut leaves = history.leaves(0);

@@ -1,7 +1,7 @@
 //! The folder of a ledger's tree: `tile/<level>/<n>[.p/<w>]` and `checkpoint`, as C2SP tlog-tiles names them.
 //!
 //! A file gets its name when it is whole. Tiles are not synced: whoever reads one checks it against a root. The
-//! checkpoint is synced before it has its name.
+//! checkpoint is synced before it has its name. While all tiles are made anew, a file `distrusted` says so.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -17,6 +17,7 @@ use sealpost_seglog::disk::{Disk as _, Real};
 use super::{Error, Signed};
 
 const CHECKPOINT: &str = "checkpoint";
+const DISTRUSTED: &str = "distrusted";
 /// A checkpoint with a handful of signatures has less than a kilobyte.
 const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 const TILE_BYTES_MAX: u64 = WIDTH as u64 * LENGTH as u64;
@@ -74,6 +75,28 @@ impl Files {
         Ok(None)
     }
 
+    /// Whether the tiles were distrusted and not made anew since.
+    pub(super) fn are_distrusted(&self) -> Result<bool, Error> {
+        let path = self.dir.join(DISTRUSTED);
+        path.try_exists().map_err(io_error("read", &path))
+    }
+
+    /// No tile is to be believed until all were made anew; durable when this returns.
+    pub(super) fn distrust(&self) -> Result<(), Error> {
+        self.write(&self.dir.join(DISTRUSTED), b"", Sync::Before)?;
+        self.sync_dir()
+    }
+
+    /// All tiles were made anew.
+    pub(super) fn trust(&self) -> Result<(), Error> {
+        remove_file(&self.dir.join(DISTRUSTED))
+    }
+
+    /// The disk did not give a tile.
+    pub(super) fn unread(&self, tile: Tile, source: io::Error) -> Error {
+        io_error("read", &self.dir.join(tile.to_string()))(source)
+    }
+
     /// Writes tiles. Narrower partial ones of the same place go: a wider one holds what they held.
     pub(super) fn write_tiles(&self, tiles: &[(Tile, Vec<u8>)]) -> Result<(), Error> {
         for (tile, hashes) in tiles {
@@ -98,6 +121,10 @@ impl Files {
 
     pub(super) fn write_checkpoint(&self, note: &[u8]) -> Result<(), Error> {
         self.write(&self.checkpoint_path(), note, Sync::Before)?;
+        self.sync_dir()
+    }
+
+    fn sync_dir(&self) -> Result<(), Error> {
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(io_error("sync", &self.dir))
     }
@@ -137,6 +164,11 @@ impl Files {
                 made.map_err(io_error("make", parent))?;
                 create(&new)
             }
+            // What a crash left, or a link that somebody laid: it goes, and nothing is written through it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                remove_file(&new)?;
+                create(&new)
+            }
             outcome => outcome,
         }
         .map_err(io_error("make", &new))?;
@@ -169,7 +201,13 @@ enum Sync {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether a tile that was not read is itself at fault: missing, or of a length that it cannot have. Whatever else the
+/// disk or the system says passes, and making the tile anew would mend nothing.
+pub(super) fn is_of_the_tile(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
 }
 
 /// The file's bytes; `None` when there is no file. A longer one than `limit` is none of ours.

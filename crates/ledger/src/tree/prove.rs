@@ -1,10 +1,14 @@
 //! Proofs from the stored tree, each checked before it is handed out.
 
+use std::io;
+use std::iter::successors;
+
 use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::proof::{verify_consistency, verify_inclusion};
 use sealpost_merkle::tlog_proof::TlogProof;
 use sealpost_merkle::{Hash, Trusted, prove};
 
+use super::files::is_of_the_tile;
 use super::{Files, Signed};
 use crate::history::{History, ReadError};
 
@@ -50,6 +54,9 @@ pub enum Error {
         "the stored tree is incomplete or wrong; a node makes it anew when it starts without its folder `tile`"
     )]
     Tree(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk did not give a tile, which says nothing about what is in it.
+    #[error("the stored tree cannot be read at the moment")]
+    Unread(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The record cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -117,5 +124,11 @@ impl<'a> Prover<'a> {
 }
 
 fn tree(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Tree(Box::new(error))
+    let mut causes = successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let unread = causes.find_map(|error| error.downcast_ref::<io::Error>());
+    if unread.is_none_or(is_of_the_tile) {
+        Error::Tree(Box::new(error))
+    } else {
+        Error::Unread(Box::new(error))
+    }
 }

@@ -257,6 +257,7 @@ pub(crate) fn sealed_body(sealed: &'static [u8]) -> Bytes {
         key_nonce: [0; 12],
         wrapped_key: Bytes::from_static(&[0; 48]),
         idempotency_key: String::new(),
+        idempotency_salt: None,
     })
 }
 

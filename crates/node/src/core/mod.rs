@@ -12,10 +12,13 @@
 //!
 //! Never here: awaiting, files, sockets, the content of a message.
 
+mod calendar;
 mod directories;
 mod error;
 pub mod inbox;
 pub mod outbox;
+mod past;
+mod resume;
 mod round;
 mod security;
 mod statement;
@@ -38,6 +41,8 @@ pub use directories::{Directories, Opener};
 pub use error::Error;
 use inbox::Inbox;
 use outbox::Outbox;
+pub use past::Past;
+use resume::Meetings;
 pub use round::{Outgoing, Round};
 pub use security::{Alarm, Security};
 pub use statement::Said;
@@ -56,6 +61,8 @@ pub struct Env<'a> {
     pub signer: &'a dyn Signer,
     /// The ledger's latest checkpoint, a signed note; empty before the first.
     pub checkpoint: Bytes,
+    /// The durable records.
+    pub past: &'a dyn Past,
 }
 
 /// When the node tries and asks again.
@@ -82,6 +89,7 @@ pub struct Core {
     pub security: Security,
     /// What is known of peers' ledgers.
     pub witness: Witnessing,
+    meetings: Meetings,
 }
 
 impl Core {
@@ -93,6 +101,7 @@ impl Core {
             directories: Directories::new(opener),
             security: Security::default(),
             witness: Witnessing::new(policies.witness),
+            meetings: Meetings::default(),
             me,
             incarnation,
             next: 0,
@@ -107,6 +116,11 @@ impl Core {
     /// This life of its ledger.
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    /// Nothing proves that this ledger is not an older copy of itself: no peer is sent to before it said what it has.
+    pub fn await_peers(&mut self) {
+        self.outbox.close_all();
     }
 
     /// The index of the record that is applied next.
@@ -157,17 +171,22 @@ impl Core {
                 if void.sender == self.me {
                     self.outbox.apply_void(recorded_at, &void, statement);
                 } else {
-                    self.inbox.apply_void(&void);
+                    self.inbox.apply_void(index, &void);
                 }
             }
-            Record::Security { rule, header, .. } => self.security.apply(rule, *header),
+            Record::Security { rule, header, .. } => {
+                self.security.apply(rule, *header);
+                self.meetings.apply_security(rule);
+            }
+            Record::Incarnation { previous, .. } => {
+                if self.meetings.begin_life() && previous.is_some() {
+                    self.outbox.withdraw_unsent(recorded_at);
+                }
+            }
             Record::Witness(_) | Record::Cosigned { .. } => {
                 self.apply_witnessing(index, recorded_at, record)?;
             }
-            Record::Incarnation { .. }
-            | Record::Access { .. }
-            | Record::Erasure { .. }
-            | Record::Loss { .. } => {}
+            Record::Access { .. } | Record::Erasure { .. } | Record::Loss { .. } => {}
         }
         self.next = index + 1;
         Ok(())

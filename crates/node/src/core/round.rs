@@ -15,6 +15,7 @@ pub struct Round {
     records: Vec<Draft>,
     bytes: usize,
     outgoing: Vec<Outgoing>,
+    alarms: Vec<String>,
 }
 
 /// A statement for a peer, to be handed to the hub.
@@ -33,17 +34,6 @@ impl Round {
     pub(super) fn record(&mut self, env: &mut Env<'_>, record: Record, body: Bytes) -> usize {
         let mut salt = [0; 32];
         env.rng.fill_bytes(&mut salt);
-        self.record_salted(env, salt, record, body)
-    }
-
-    /// Adds a record whose salt enters its leaf; its place within the round.
-    pub(super) fn record_salted(
-        &mut self,
-        env: &Env<'_>,
-        salt: [u8; 32],
-        record: Record,
-        body: Bytes,
-    ) -> usize {
         self.bytes += body.len();
         self.records.push(Draft { recorded_at: env.now, salt, record, body });
         self.records.len() - 1
@@ -52,6 +42,16 @@ impl Round {
     /// Adds a statement that is sent once the records are durable.
     pub(super) fn send(&mut self, to: AgencyId, kind: ControlType, statement: Signed) {
         self.outgoing.push(Outgoing { to, kind, statement });
+    }
+
+    /// Notes, for the log, what an alarm in it says.
+    pub(super) fn alarmed(&mut self, told: String) {
+        self.alarms.push(told);
+    }
+
+    /// What its alarms say.
+    pub fn alarms(&self) -> &[String] {
+        &self.alarms
     }
 
     /// The records, in the order in which they have to be appended.

@@ -1,5 +1,6 @@
 //! What should not have happened: recorded with its evidence, each thing once, and for each peer so often and with so many
-//! bytes a minute at most that nobody can fill the disk with it, nor crowd out what is recorded of others.
+//! bytes a minute at most that nobody can fill the disk with it, nor crowd out what is recorded of others. What is not proven
+//! against anybody has a share of its own. All of it together is bounded in bytes, however many peers there are.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use super::{Core, Env, Round};
 const RECORDED_MAX: u32 = 64;
 /// How many bytes of evidence against one peer are kept within one [`WINDOW`]; what exceeds them is named by its digest.
 const EVIDENCE_BYTES_MAX: usize = 1 << 20;
+/// How many bytes of evidence are kept within one [`WINDOW`], whomever it concerns.
+const EVIDENCE_BYTES_IN_ALL_MAX: usize = 8 << 20;
 const WINDOW: Duration = Duration::from_mins(1);
 /// How many peers are told apart.
 const PEERS_MAX: usize = 256;
@@ -30,7 +33,7 @@ const REMEMBERED_MAX: usize = 4096;
 pub struct Alarm {
     /// The rule.
     pub rule: Rule,
-    /// Who is concerned.
+    /// Against whom it is proven; a name that nobody signed for is none.
     pub peer: Option<AgencyId>,
     /// The header concerned.
     pub header: Option<Digest>,
@@ -46,6 +49,8 @@ pub struct Security {
     known: HashSet<(String, Digest)>,
     /// Of each peer; what concerns none, or more peers than are told apart, shares one.
     windows: BTreeMap<Option<AgencyId>, Window>,
+    /// Of all evidence together: when its window begun, and how many bytes there are.
+    in_all: Option<(Instant, usize)>,
 }
 
 /// What was recorded since a moment.
@@ -92,12 +97,15 @@ impl Security {
         detail: String,
         exhibits: Vec<Bytes>,
     ) -> Evidence {
+        let running = self.in_all.filter(|(begun, _)| now.since(*begun) < WINDOW);
+        let (begun, mut in_all) = running.unwrap_or((now, 0));
         let window = self.window(peer, now);
         let mut evidence = Evidence { detail, exhibits: Vec::new() };
         for exhibit in exhibits {
             let bytes = window.bytes.saturating_add(exhibit.len());
-            if bytes <= EVIDENCE_BYTES_MAX {
-                window.bytes = bytes;
+            let bytes_in_all = in_all.saturating_add(exhibit.len());
+            if bytes <= EVIDENCE_BYTES_MAX && bytes_in_all <= EVIDENCE_BYTES_IN_ALL_MAX {
+                (window.bytes, in_all) = (bytes, bytes_in_all);
                 evidence.exhibits.push(exhibit);
             } else {
                 let (length, digest) = (exhibit.len(), sha256(&exhibit));
@@ -107,6 +115,7 @@ impl Security {
                 );
             }
         }
+        self.in_all = Some((begun, in_all));
         evidence
     }
 }
@@ -119,6 +128,8 @@ impl Core {
         }
         let Alarm { rule, peer, header, detail, exhibits } = alarm;
         let evidence = self.security.evidence(peer.as_ref(), env.now, detail, exhibits);
+        let of = peer.as_ref().map_or_else(String::new, |peer| format!(" of {peer}"));
+        round.alarmed(format!("{rule}{of}: {}", evidence.detail));
         let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
         true
@@ -178,6 +189,22 @@ mod tests {
         let (count, bytes) = recorded(&mut security, [Alarm { header: None, ..of("TH-TCD", 1) }], NOW);
         assert_eq!(count, 1);
         assert!(bytes > 48 << 10, "its exhibit is kept whole: {bytes} bytes");
+    }
+
+    #[test]
+    fn the_evidence_against_all_peers_together_is_bounded() {
+        let mut security = Security::default();
+        let peer = |number: u8| format!("DE-Z{}", char::from(b'A' + number)).parse().unwrap();
+        let flood = || {
+            let of = move |number, seed| Alarm { peer: Some(peer(number)), ..alarm(seed, 48 << 10) };
+            (0..20)
+                .flat_map(move |number| (0..20).map(move |seed| Alarm { header: None, ..of(number, seed) }))
+        };
+        let (count, bytes) = recorded(&mut security, flood(), NOW);
+        assert_eq!(count, 400, "all are recorded");
+        assert!((7 << 20..=(8 << 20) + 400 * 256).contains(&bytes), "{bytes} bytes");
+        let (_, bytes_later) = recorded(&mut security, flood(), NOW.plus(WINDOW));
+        assert_eq!(bytes_later, bytes, "it begins anew after a while");
     }
 
     #[test]

@@ -76,14 +76,18 @@ impl Core {
         said: &Said,
     ) -> Result<(), Error> {
         if let Some(told) = Told::of(said) {
-            self.compare(env, round, statement, &told)?;
+            self.witness_told(env, round, statement, &told)?;
         }
         match said {
             Said::Receipt(receipt) => self.receipted(env, round, statement, receipt),
-            Said::Heads(heads) => self.heads(heads),
+            Said::Heads(heads) => self.heads(env, round, statement, heads),
             Said::Void(void) => self.voided(env, round, statement, void),
+            Said::Resend(resend) => self.resend(env, round, statement, resend),
+            Said::NeedWrap(need) => self.need_wrap(need, env.now),
+            Said::Resume(resume) => self.resumed(env, round, statement, resume),
             Said::Proof(proof) => self.proved(env, round, statement, proof)?,
-            Said::Resend(_) | Said::NeedWrap(_) | Said::Resume(_) | Said::ProofRequest(_) => {}
+            // Answered where the tree is.
+            Said::ProofRequest(_) => {}
         }
         Ok(())
     }

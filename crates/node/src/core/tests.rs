@@ -1,3 +1,6 @@
+mod missing;
+mod resume;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,6 +1,5 @@
 //! Who waits for a round, and what each is told when it is durable or was refused.
 
-use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::view::Published;
 use tokio::sync::oneshot;
@@ -8,12 +7,11 @@ use tracing::{info, warn};
 
 use super::Error;
 use super::input::{Input, Mark, Outcome};
-use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Placed};
 use crate::core::{Core, Env, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
-use crate::verify::Verified;
+use crate::verify::{Unopened, Verified};
 
 type PublishAnswer = oneshot::Sender<Result<Outcome, PublishError>>;
 
@@ -62,15 +60,8 @@ impl Answers {
                 core.accepted(env, round, &statement, &accepted, headers)?;
                 self.accepted.extend(messages);
             }
-            Input::Said { statement, said } => {
-                let before = round.records().len();
-                core.hear(env, round, &statement, &said)?;
-                for draft in round.records().iter().skip(before) {
-                    if let Record::Security { rule, peer, .. } = &draft.record {
-                        warn!(rule, ?peer, "what a peer says contradicts what is known of it");
-                    }
-                }
-            }
+            Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
+            Input::HubReset { hub } => core.hub_reset(env, round, hub),
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
                 Ok(()) => self.directories.push(answer),
                 Err(refused) => {
@@ -151,14 +142,15 @@ fn published(placed: Placed, first: u64) -> Outcome {
 fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) {
     match verified {
         Verified::Arrived(arrived) => {
-            let (sender, number) = (arrived.sender.clone(), arrived.commitment.position.number);
-            if core.arrived(env, round, *arrived) == Judged::Alarmed {
-                warn!(%sender, number, "an envelope contradicts its link, or lies too far ahead");
-            }
+            core.arrived(env, round, *arrived);
         }
         Verified::Unproven(alarm) => {
-            warn!(rule = %alarm.rule, peer = ?alarm.peer, detail = alarm.detail, "an envelope is not verified");
             core.alarm(env, round, *alarm);
+        }
+        Verified::Unopened(unopened) => {
+            let Unopened { sender, header, alarm } = *unopened;
+            core.unopened(env.now, &sender, header);
+            core.alarm(env, round, alarm);
         }
         // Whoever verifies does not hand these on.
         Verified::Failed(_) => {}

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::{Accepted, Signed};
 use sealpost_domain::view::Published;
 use tokio::sync::{oneshot, watch};
@@ -56,6 +57,11 @@ pub enum Input {
         statement: Signed,
         /// What that says.
         said: Said,
+    },
+    /// The hub does not know our place in its journal.
+    HubReset {
+        /// The life of that journal.
+        hub: Incarnation,
     },
     /// A version of the directory; not verified.
     Directory {
@@ -117,13 +123,14 @@ impl Input {
             Self::Delivered { verified, .. } => match verified.as_ref() {
                 Verified::Arrived(arrived) => arrived.body.as_ref().map_or(0, |body| body.sealed.len()),
                 Verified::Unproven(alarm) => alarm.exhibits.iter().map(Bytes::len).sum(),
+                Verified::Unopened(unopened) => unopened.alarm.exhibits.iter().map(Bytes::len).sum(),
                 Verified::Failed(_) => 0,
             },
             Self::Directory { signed, .. } => signed.payload.len(),
             Self::Accepted { statement, .. } | Self::Said { statement, .. } => {
                 STATEMENT_BYTES + statement.payload.len()
             }
-            Self::Acknowledge { .. } => STATEMENT_BYTES,
+            Self::Acknowledge { .. } | Self::HubReset { .. } => STATEMENT_BYTES,
         }
     }
 }

@@ -7,14 +7,12 @@
 mod answers;
 mod input;
 
-use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rand::CryptoRng;
 use sealpost_crypto::dsse::Signer;
-use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_ledger::{Ledger, append, tree};
@@ -23,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use crate::core::{self, Core, Env, Outgoing, Round};
+use crate::core::{self, Env, Outgoing, Round};
 use crate::projection::Changes;
 use crate::shared::Shared;
 use answers::Answers;
@@ -68,6 +66,12 @@ pub enum Error {
     /// The index over the ledger failed.
     #[error(transparent)]
     Index(#[from] sealpost_store::Error),
+    /// A peer proved that the ledger lost its end.
+    #[error(
+        "a peer showed a later message of this node than its ledger holds: the ledger is an older copy of itself. \
+         Nothing more is sent in this life of it; the next start begins a new one"
+    )]
+    RolledBack,
     /// Somebody closed the ledger.
     #[error("the ledger was closed while the node was running")]
     Closed,
@@ -156,7 +160,7 @@ impl Engine {
         let mut core = shared.core_mut();
         let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
         let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
-        let mut env = Env { now: shared.now(), rng, signer, checkpoint };
+        let mut env = Env { now: shared.now(), rng, signer, checkpoint, past: &shared.history };
         let (mut round, mut answers) = (Round::default(), Answers::default());
         // Computed from what is durable, so before anything of this round.
         let due = drained && core.inbox.owes_receipts() && receipts_due <= Instant::now();
@@ -164,12 +168,13 @@ impl Engine {
             core.receipts(&mut env, &mut round)?;
             self.receipted_at = Some(Instant::now());
         }
-        core.tell_heads(&mut env, &mut round)?;
-        core.demand_proofs(&mut env, &mut round)?;
         for input in inputs {
             answers.decide(input, &mut core, &mut env, &mut round)?;
         }
-        calendar(&mut core, env.now);
+        let again = core.calendar(&mut env, &mut round)?;
+        if again > 0 {
+            debug!(messages = again, "messages without receipt are sent again");
+        }
         let lanes = [Priority::Flash, Priority::Urgent, Priority::Routine];
         if core.outbox.has_ready(&lanes) {
             shared.notify_lanes();
@@ -189,6 +194,7 @@ impl Engine {
         }
         core.settled();
         let directory = core.directory().cloned();
+        let rolled_back = core.is_rolled_back();
         drop(core);
         let mut changes = Changes::new(self.shared.projections.as_ref(), index);
         for (index, draft) in (first..).zip(round.records()) {
@@ -200,7 +206,10 @@ impl Engine {
         }
         self.shared.next_index.send_replace(index);
         self.shared.notify_lanes();
-        Ok(())
+        for alarm in round.alarms() {
+            warn!(%alarm, "recorded as a security matter");
+        }
+        if rolled_back { Err(Error::RolledBack) } else { Ok(()) }
     }
 
     fn send(&self, round: &mut Round) {
@@ -235,18 +244,6 @@ impl Engine {
                 Ok(())
             }
         }
-    }
-}
-
-/// What time alone brings about.
-fn calendar(core: &mut Core, now: sealpost_domain::instant::Instant) {
-    let again = core.outbox.send_due_again(now);
-    if again > 0 {
-        debug!(messages = again, "messages without receipt are sent again");
-    }
-    for overdue in core.outbox.newly_overdue(now) {
-        let recipients: Vec<&str> = overdue.recipients.iter().map(AgencyId::as_str).collect();
-        warn!(rule = %Rule::MessageOverdue, ledger_index = overdue.index, ?recipients, "not delivered in time");
     }
 }
 

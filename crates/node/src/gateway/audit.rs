@@ -3,35 +3,37 @@
 //! Proofs are made against the latest checkpoint and checked before they leave; an export is what that checkpoint covers, to
 //! be checked by whoever takes it. Never here: bodies.
 
+mod export;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sealpost_domain::agency::AgencyId;
+use sealpost_ledger::History;
 use sealpost_ledger::tree::{ProofError, Prover, Signed};
-use sealpost_ledger::{History, ReadError};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::ledger_server::LedgerServer;
 use sealpost_server::program::with_causes;
 use sealpost_wire::status::Failure;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::error;
 
+use self::export::Export;
 use super::caller::{Action, Caller};
 use crate::proofs::{Proofs, Unproved};
 
 /// How many exports run at a time; others wait for their turn. An export lasts as long as its caller takes, and must not hold
 /// up proofs.
 const EXPORTS_MAX: usize = 2;
-/// A message of an export with this many bytes takes no further leaf.
-const EXPORT_BYTES: usize = (1 << 20) - (64 << 10);
-/// Messages of an export that are read ahead of the caller.
-const EXPORT_AHEAD: usize = 2;
 
 /// The service on one node.
 #[derive(Clone)]
@@ -62,7 +64,8 @@ impl Audit {
         self.proofs.latest().ok_or_else(none_yet)
     }
 
-    /// Proves something against the latest checkpoint, where blocking is allowed.
+    /// Proves something against the latest checkpoint, where blocking is allowed. A caller that goes away does not stop the
+    /// work, which therefore keeps its turn to its end.
     async fn prove<T: Send + 'static>(
         &self,
         prove: impl FnOnce(&Prover<'_>) -> Result<T, ProofError> + Send + 'static,
@@ -121,52 +124,13 @@ impl pb::ledger_server::Ledger for Audit {
             return Err(unread(ProofError::Beyond { index: from, size }));
         }
         let turn = Arc::clone(&self.exports).acquire_owned().await.map_err(|_| stopping())?;
-        let (messages, taken) = mpsc::channel(EXPORT_AHEAD);
+        let (outlet, taken) = export::outlet(stop, export::PATIENCE);
+        let runtime = Handle::current();
         spawn_blocking(move || {
             let _turn = turn;
-            let mut export = Export { leaves: history.leaves(from), next: from, size };
-            while export.next < size {
-                let message = if stop.is_cancelled() { Err(stopping()) } else { export.stretch() };
-                let message = message.map(|(first_index, leaves)| {
-                    let checkpoint = if first_index == from { signed.to_bytes() } else { Bytes::new() };
-                    pb::ExportResponse { first_index, leaves, checkpoint }
-                });
-                let failed = message.is_err();
-                // A caller that went away ends the export.
-                if messages.blocking_send(message).is_err() || failed {
-                    break;
-                }
-            }
+            outlet.send_all(Export::new(history.leaves(from), from, &signed), &runtime);
         });
         Ok(Response::new(ReceiverStream::new(taken).boxed()))
-    }
-}
-
-/// An export on its way.
-struct Export<L> {
-    leaves: L,
-    next: u64,
-    /// Up to where it goes.
-    size: u64,
-}
-
-impl<L: Iterator<Item = Result<Bytes, ReadError>>> Export<L> {
-    /// The next leaves, at least one and what fits into one message, and the index of the first.
-    fn stretch(&mut self) -> Result<(u64, Vec<Bytes>), Status> {
-        let (first, mut leaves, mut bytes) = (self.next, Vec::new(), 0);
-        while self.next < self.size && bytes < EXPORT_BYTES {
-            let Some(leaf) = self.leaves.next() else {
-                error!(index = self.next, size = self.size, "the ledger ends before its checkpoint");
-                return Err(
-                    Failure::Internal.status(format!("the ledger cannot be read at record {}", self.next))
-                );
-            };
-            let leaf = leaf.map_err(|source| unread(source.into()))?;
-            bytes += leaf.len();
-            leaves.push(leaf);
-            self.next += 1;
-        }
-        Ok((first, leaves))
     }
 }
 
@@ -188,6 +152,10 @@ fn unread(failed: ProofError) -> Status {
         ProofError::Tree(source) => {
             error!(error = with_causes(source.as_ref()), "the tree cannot be used");
             Failure::Unavailable.status("the tree is being made anew; try again in a few seconds")
+        }
+        ProofError::Unread(source) => {
+            error!(error = with_causes(source.as_ref()), "the tree cannot be read");
+            Failure::Unavailable.status("the tree cannot be read at the moment; try again in a few seconds")
         }
         ProofError::Read(_) | ProofError::Record { .. } => {
             error!(error = with_causes(&failed), "the ledger cannot be proved");

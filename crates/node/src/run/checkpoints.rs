@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::directory::Directory;
 use sealpost_ledger::Ledger;
@@ -22,7 +23,7 @@ use super::Error;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A ledger that was just made has these: its incarnation and the provisioned directory.
-const NEW_RECORDS: u64 = 2;
+pub(crate) const NEW_RECORDS: u64 = 2;
 
 /// How many records the stored checkpoint covers: they were durable when it was signed. 0 without one.
 pub(super) fn known_durable(dir: &Path) -> Result<u64, Error> {
@@ -68,7 +69,7 @@ pub(super) async fn keep(
     loop {
         // Read before it works, so that nothing that comes meanwhile is missed.
         durable.borrow_and_update();
-        let stopping = stop.is_cancelled();
+        let (stopping, remaking) = (stop.is_cancelled(), keeper.is_remaking());
         let advanced = spawn_blocking(move || {
             let advanced = keeper.advance();
             (keeper, advanced)
@@ -83,6 +84,10 @@ pub(super) async fn keep(
             }
             Err(error) => return Err(error.into()),
         };
+        if remaking && !keeper.is_remaking() {
+            // Whatever was found meanwhile was found in the tree as it was before.
+            let _ = broken.notified().now_or_never();
+        }
         // A ledger whose tree is far behind is caught up with after the next start.
         if stopping {
             return Ok(());
@@ -107,5 +112,68 @@ pub(super) async fn keep(
                 keeper.distrust();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha20Rng;
+    use sealpost_crypto::dsse::SigningKey;
+    use sealpost_domain::record::Record;
+    use sealpost_ledger::{Commits, Draft, Options};
+    use sealpost_seglog::disk::sim::Sim;
+
+    use super::*;
+    use crate::fixture::{NOW, Network, agency};
+
+    /// The ledger of Hong Kong with its tree kept up to its end.
+    fn kept(records: u64, dir: &Path) -> (Ledger, Keeper) {
+        let (hong_kong, mut rng) = (agency("HK-CED"), ChaCha20Rng::seed_from_u64(5));
+        let options = Options { commits: Commits::Inline, ..Options::default() };
+        let disk = Arc::new(Sim::new());
+        let (ledger, _) =
+            Ledger::open(disk, Path::new("ledger"), &hong_kong, NOW, &mut rng, options).unwrap();
+        let security = |index| Record::Security { rule: format!("rule.{index}"), peer: None, header: None };
+        let draft = |index| Draft {
+            recorded_at: NOW,
+            salt: [7; 32],
+            record: security(index),
+            body: bytes::Bytes::new(),
+        };
+        drop(ledger.enqueue((1..records).map(draft).collect()).unwrap());
+        let signer = Arc::new(SigningKey::generate(&mut rng));
+        let network = Network::new().directory.network;
+        let opened = Keeper::open(Files::at(dir), ledger.history().clone(), signer, &network, &hong_kong);
+        let (mut keeper, _) = opened.unwrap();
+        assert!(keeper.advance().unwrap());
+        (ledger, keeper)
+    }
+
+    /// Time stands still while anything works, and passes at once when nothing does.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_found_while_the_tree_is_made_anew_does_not_have_it_made_anew_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, mut keeper) = kept(300, dir.path());
+        let tile = dir.path().join("tile/0/000");
+        let genuine = fs::read(&tile).unwrap();
+        fs::write(&tile, b"forged").unwrap();
+        keeper.distrust();
+        let (broken, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        broken.notify_one();
+        let keeping = tokio::spawn(keep(keeper, ledger.watch(), Arc::clone(&broken), stop.clone()));
+        sleep(PAUSE / 2).await;
+        assert_eq!(fs::read(&tile).unwrap(), genuine, "it is made anew");
+        // Whether it is made anew once more shows by this.
+        fs::write(&tile, b"forged").unwrap();
+        sleep(PAUSE * 10).await;
+        assert_eq!(fs::read(&tile).unwrap(), b"forged");
+        broken.notify_one();
+        sleep(PAUSE * 10).await;
+        assert_eq!(fs::read(&tile).unwrap(), genuine, "what is found later counts");
+        stop.cancel();
+        keeping.await.unwrap().unwrap();
     }
 }

@@ -30,6 +30,8 @@ pub struct Places {
     pub index: PathBuf,
     /// Revocation lists that the hub relayed.
     pub crls: PathBuf,
+    /// How the ledger is known again: not to be backed up.
+    pub life: PathBuf,
 }
 
 impl Places {
@@ -42,6 +44,7 @@ impl Places {
             tree: place("tree"),
             index: place("index"),
             crls: place("crls"),
+            life: place("life"),
         }
     }
 }

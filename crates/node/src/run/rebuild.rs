@@ -3,17 +3,20 @@
 use std::fs;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rand::CryptoRng;
 use sealpost_crypto::directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
-use sealpost_ledger::{Draft, Ledger, Options};
+use sealpost_ledger::tree::Files;
+use sealpost_ledger::{Draft, Ledger, Options, Start};
 use sealpost_seglog::disk::Real;
 use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
 use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
 
+use super::continuity::{self, Continuity};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies};
@@ -22,8 +25,6 @@ use sealpost_server::clock::Clock;
 
 /// How many records one change of the index covers.
 const BATCH: u64 = 1024;
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
 /// What a node begins with.
 pub(super) struct Opened {
     pub(super) ledger: Ledger,
@@ -44,41 +45,103 @@ pub(super) fn open(
     genesis: &Signed,
     random: &(dyn Fn() -> Box<dyn CryptoRng + Send> + Send + Sync),
 ) -> Result<Opened, Error> {
+    let boot_id = continuity::boot_id().map_err(Error::System)?;
+    let found = continuity::examine(places, &boot_id).map_err(Error::System)?;
+    let opening = Opening { config, places, boot_id: &boot_id, now: clock.now() };
     let mut rng = random();
-    let now = clock.now();
-    let options = Options { known_durable: checkpoints::known_durable(&places.tree)?, ..Options::default() };
-    let (ledger, recovery) =
-        Ledger::open(Arc::new(Real), &places.ledger, &config.agency, now, rng.as_mut(), options)?;
-    if let Some(torn) = &recovery.torn {
-        warn!(?torn, "the end of the ledger was torn and is cut: it was never acknowledged");
+    let mut opened = match found {
+        Continuity::Copied => opening.anew(rng.as_mut())?,
+        _ => opening.as_it_is(rng.as_mut())?,
+    };
+    if opened.core.is_rolled_back() {
+        opened.close()?;
+        opened = opening.anew(rng.as_mut())?;
+    } else if found == Continuity::Unproven {
+        info!(
+            "the machine was started since, or the ledger is not known: each peer is asked what it has of ours first"
+        );
+        opened.core.await_peers();
     }
-    let policies = Policies { outbox: config.outbox.policy, witness: config.witness };
-    let core = Core::new(config.agency.clone(), ledger.incarnation(), policies, opener());
-    let (store, opened) = Store::open(
-        &places.index,
-        &Basis {
-            boot_id: fs::read_to_string(BOOT_ID).map_err(Error::System)?.trim(),
+    continuity::note(places, &boot_id).map_err(Error::System)?;
+    opened.provision(genesis, opening.now, rng.as_mut())?;
+    info!(
+        records = opened.core.next_index(),
+        incarnation = %opened.core.incarnation(),
+        outstanding = opened.core.outbox.outstanding(),
+        "ledger open"
+    );
+    Ok(opened)
+}
+
+/// How a ledger is opened.
+struct Opening<'a> {
+    config: &'a NodeConfig,
+    places: &'a Places,
+    boot_id: &'a str,
+    now: Instant,
+}
+
+impl Opening<'_> {
+    /// Goes on with the ledger as it is.
+    fn as_it_is(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
+        let known_durable = checkpoints::known_durable(&self.places.tree)?;
+        self.open(rng, Options { known_durable, ..Options::default() })
+    }
+
+    /// Begins a new life of the ledger: it is an older copy of itself. The checkpoint that is known of the life before
+    /// stays in its first record; the tree beside it may be of records that are not here, and is put aside.
+    fn anew(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
+        let known = Files::at(&self.places.tree).checkpoint()?;
+        let checkpoint = known.map_or_else(Bytes::new, |signed| signed.to_bytes());
+        let opened = self.open(rng, Options { start: Start::Anew { checkpoint }, ..Options::default() })?;
+        let incarnation = opened.ledger.incarnation();
+        let aside = self.places.tree.with_extension(format!("before-{incarnation}"));
+        if self.places.tree.exists() {
+            fs::rename(&self.places.tree, &aside).map_err(Error::System)?;
+        }
+        warn!(
+            %incarnation,
+            tree_before = %aside.display(),
+            "the ledger was put there from elsewhere or lost its end: a new life of it begins"
+        );
+        Ok(opened)
+    }
+
+    fn open(&self, rng: &mut dyn CryptoRng, options: Options) -> Result<Opened, Error> {
+        let Self { config, places, boot_id, now } = self;
+        let (ledger, recovery) =
+            Ledger::open(Arc::new(Real), &places.ledger, &config.agency, *now, rng, options)?;
+        if let Some(torn) = &recovery.torn {
+            warn!(?torn, "the end of the ledger was torn and is cut: it was never acknowledged");
+        }
+        let policies = Policies { outbox: config.outbox.policy, witness: config.witness };
+        let core = Core::new(config.agency.clone(), ledger.incarnation(), policies, opener());
+        let basis = Basis {
+            boot_id,
             incarnation: ledger.incarnation().0,
             ledger_next: ledger.next(),
             schema: projection::SCHEMA,
-        },
-    )?;
-    if let OpenedStore::Rebuild { reason } = opened {
-        info!(?reason, "the index is made anew from the ledger");
+        };
+        let (store, opened) = Store::open(&places.index, &basis)?;
+        if let OpenedStore::Rebuild { reason } = opened {
+            info!(?reason, "the index is made anew from the ledger");
+        }
+        let mut opened = Opened { ledger, core, store: Arc::new(store) };
+        opened.take_over(0)?;
+        Ok(opened)
     }
-    let mut rebuilding = Opened { ledger, core, store: Arc::new(store) };
-    rebuilding.take_over(0)?;
-    rebuilding.provision(genesis, now, rng.as_mut())?;
-    info!(
-        records = rebuilding.core.next_index(),
-        incarnation = %rebuilding.core.incarnation(),
-        outstanding = rebuilding.core.outbox.outstanding(),
-        "ledger open"
-    );
-    Ok(rebuilding)
 }
 
 impl Opened {
+    fn close(self) -> Result<(), Error> {
+        let Self { ledger, core: _, store } = self;
+        tokio::runtime::Handle::current()
+            .block_on(ledger.close())
+            .map_err(|fatal| Error::Writer(fatal.into()))?;
+        drop(store);
+        Ok(())
+    }
+
     /// Applies the records from an index on, to the core and where it lacks them to the index.
     fn take_over(&mut self, first: u64) -> Result<(), Error> {
         let (applied, end) = (self.store.applied(), self.ledger.durable());

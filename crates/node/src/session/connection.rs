@@ -74,8 +74,6 @@ impl Session {
     /// Everything that may not have arrived is said again.
     fn begin(&self) {
         let now = self.shared.now();
-        let mut core = self.shared.core_mut();
-        core.outbox.tell_everyone(now);
-        core.inbox.repeat_unconfirmed();
+        self.shared.core_mut().connected(now);
     }
 }

@@ -157,6 +157,14 @@ impl Session {
         tokio::join!(session.keep(Lanes::Flash, &stop), session.keep(Lanes::Bulk, &stop));
     }
 
+    fn left(&self, lanes: Lanes) {
+        let mut core = self.shared.core_mut();
+        core.outbox.requeue_lanes(lanes.priorities());
+        if lanes == Lanes::Flash {
+            core.disconnected();
+        }
+    }
+
     async fn keep(self: &Arc<Self>, lanes: Lanes, stop: &CancellationToken) {
         let mut backoff = Backoff::new(self.settings.retry_first, self.settings.retry_max);
         for address in self.settings.addresses.iter().cycle() {
@@ -165,7 +173,7 @@ impl Session {
                 () = stop.cancelled() => return,
                 ended = self.connect_and_serve(lanes, address, &mut backoff) => ended,
             };
-            self.shared.core_mut().outbox.requeue_lanes(lanes.priorities());
+            self.left(lanes);
             self.state.lost(lanes, &ended);
             let mut random = self.pool.random();
             let pause = match ended {

@@ -84,7 +84,9 @@ pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> R
                     }
                     Some(Told::Reset(pb::CursorReset { hub_incarnation })) => {
                         info!(%priority, "the hub does not know our cursor: it delivers everything that is unsettled");
-                        know(session, incarnation(&hub_incarnation)?);
+                        let hub = incarnation(&hub_incarnation)?;
+                        know(session, hub);
+                        session.engine.send(Input::HubReset { hub }).await.map_err(|_| Ended::Stopping)?;
                     }
                     Some(Told::Drain(pb::Drain { reconnect_after_ms })) => {
                         return Err(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));

@@ -59,8 +59,20 @@ pub enum Verified {
     Arrived(Box<Arrived>),
     /// Nothing is proven.
     Unproven(Box<Alarm>),
+    /// Its header and content are its sender's, and its position cannot be read: another wrap is needed.
+    Unopened(Box<Unopened>),
     /// The node's own keys could not be read or written: to be tried again.
     Failed(sealpost_ledger::bucket::Error),
+}
+
+/// An envelope whose wrap does not open.
+pub struct Unopened {
+    /// Who signed it.
+    pub sender: AgencyId,
+    /// The digest of its header.
+    pub header: Digest,
+    /// What is recorded of it.
+    pub alarm: Alarm,
 }
 
 /// An envelope whose sender and position are proven.
@@ -75,6 +87,8 @@ struct Proven {
 struct Unproven {
     rule: Rule,
     detail: String,
+    /// Whose wrap it is that does not open, where the rest is proven.
+    wrap_of: Option<AgencyId>,
 }
 
 impl Verifier {
@@ -96,7 +110,13 @@ impl Verifier {
         let proven = self.prove(delivery, origin, digest, directory, now);
         let Proven { header, wrapped, signature } = match proven {
             Ok(proven) => proven,
-            Err(unproven) => return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven))),
+            Err(unproven) => {
+                let alarm = alarm(delivery, digest, &unproven);
+                return match unproven.wrap_of {
+                    Some(sender) => Verified::Unopened(Box::new(Unopened { sender, header: digest, alarm })),
+                    None => Verified::Unproven(Box::new(alarm)),
+                };
+            }
         };
         let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
         let arrived = |settlement, body| Arrived {
@@ -142,7 +162,7 @@ impl Verifier {
         directory: &Directory,
         now: Instant,
     ) -> Result<Proven, Unproven> {
-        let refuse = |rule, detail: String| Unproven { rule, detail };
+        let refuse = |rule, detail: String| Unproven { rule, detail, wrap_of: None };
         let (signer, signature) =
             statements::signer(PayloadType::Header, &delivery.header, &delivery.signatures, directory, now)
                 .map_err(|fault| refuse(fault.rule(), fault.to_string()))?;
@@ -167,17 +187,18 @@ impl Verifier {
             wrapped.commitment;
         if link_commitment(&salt, &incarnation.0, number, &previous) != recipient.link_commitment {
             let detail = "the wrap names another position than the signed header commits to".to_owned();
-            return Err(refuse(Rule::LinkCommitment, detail));
+            return Err(Unproven { wrap_of: Some(header.sender), ..refuse(Rule::LinkCommitment, detail) });
         }
         Ok(Proven { header, wrapped, signature: signature.clone() })
     }
 
     fn unwrap(&self, delivery: &Delivery, header: &Header, digest: &Digest) -> Result<WrapContent, Unproven> {
-        let refuse = |detail: String| Unproven { rule: Rule::WrapUnopened, detail };
+        let wrap_of = Some(header.sender.clone());
+        let refuse = |detail: String| Unproven { rule: Rule::WrapUnopened, detail, wrap_of: wrap_of.clone() };
         let sealed = &delivery.wrap;
         if sealed.recipient != self.me {
             let detail = format!("the wrap is for {}", sealed.recipient);
-            return Err(Unproven { rule: Rule::WrapRecipient, detail });
+            return Err(Unproven { rule: Rule::WrapRecipient, ..refuse(detail) });
         }
         let key = self.keys.iter().find(|key| key.public_key().key_id() == sealed.key_id);
         let key = key.ok_or_else(|| refuse(format!("this node has no sealing key {}", sealed.key_id)))?;
@@ -191,18 +212,21 @@ impl Verifier {
             .map_err(|error| refuse(error.to_string()))?;
         WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
     }
+}
 
-    fn alarm(&self, delivery: &Delivery, digest: Digest, unproven: &Unproven) -> Alarm {
-        let peer = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
-        let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
-        exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));
-        Alarm {
-            rule: unproven.rule,
-            peer: peer.filter(|peer| *peer != self.me),
-            header: Some(digest),
-            detail: format!("{} (sealed content {})", unproven.detail, sha256(&delivery.sealed)),
-            exhibits,
-        }
+/// Names no peer: whom the header names has not done anything yet, and what is kept of others must not be counted
+/// against him.
+fn alarm(delivery: &Delivery, digest: Digest, unproven: &Unproven) -> Alarm {
+    let claimed = header_from_bytes(&delivery.header).ok().map(|header| header.sender);
+    let claimed = claimed.map(|sender| format!("claims to be from {sender}, ")).unwrap_or_default();
+    let mut exhibits: Vec<Bytes> = vec![delivery.header.clone()];
+    exhibits.extend(delivery.signatures.iter().map(|signature| signature.bytes.clone()));
+    Alarm {
+        rule: unproven.rule,
+        peer: None,
+        header: Some(digest),
+        detail: format!("{} ({claimed}sealed content {})", unproven.detail, sha256(&delivery.sealed)),
+        exhibits,
     }
 }
 

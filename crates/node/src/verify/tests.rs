@@ -35,6 +35,7 @@ fn unproven(change: impl FnOnce(&mut Delivery, &Network)) -> &'static str {
     change(&mut delivery, &network);
     match germany.verify(&delivery, LANE) {
         Verified::Unproven(alarm) => alarm.rule.as_str(),
+        Verified::Unopened(unopened) => unopened.alarm.rule.as_str(),
         _ => "proven",
     }
 }
@@ -77,6 +78,7 @@ fn every_flipped_byte_of_header_signature_and_wrap_is_noticed() {
     let (_, [_, mut germany], delivery) = sent(|_, _| {});
     let mut rule_of = |changed: Delivery| match germany.verify(&changed, LANE) {
         Verified::Unproven(alarm) => alarm.rule.as_str(),
+        Verified::Unopened(unopened) => unopened.alarm.rule.as_str(),
         _ => "proven",
     };
     for index in 0..delivery.header.len() {
@@ -114,10 +116,21 @@ fn what_was_changed_on_the_way_settles_nothing() {
 }
 
 #[test]
+fn what_is_not_proven_is_held_against_nobody_whom_it_names() {
+    let (_, [_, mut germany], mut delivery) = sent(|_, _| {});
+    delivery.signatures.clear();
+    let Verified::Unproven(alarm) = germany.verify(&delivery, LANE) else { panic!("nobody signed it") };
+    assert_eq!(alarm.peer, None);
+    assert!(alarm.detail.contains("claims to be from HK-CED"), "{}", alarm.detail);
+    assert_eq!(alarm.exhibits, [delivery.header]);
+}
+
+#[test]
 fn a_message_in_another_lane_or_for_others_is_not_taken() {
     let (_, [mut hong_kong, mut germany], delivery) = sent(|_, _| {});
     let rule_at = |station: &mut Station, lane| match station.verify(&delivery, lane) {
         Verified::Unproven(alarm) => alarm.rule.as_str(),
+        Verified::Unopened(unopened) => unopened.alarm.rule.as_str(),
         _ => "proven",
     };
     assert_eq!(rule_at(&mut germany, Priority::Flash), "lane.wrong");
@@ -144,8 +157,11 @@ fn a_wrap_that_names_another_position_than_the_header_proves_none() {
     let wrapped = wrap::wrap(&mut hong_kong.rng, &key, &context, &content.to_bytes()).unwrap();
     delivery.wrap.encapsulated_key = wrapped.encapsulated.into();
     delivery.wrap.ciphertext = wrapped.ciphertext.into();
-    let Verified::Unproven(alarm) = germany.verify(&delivery, LANE) else { panic!("nothing is proven") };
-    assert_eq!(alarm.rule, "link.commitment");
+    let Verified::Unopened(unopened) = germany.verify(&delivery, LANE) else {
+        panic!("no position is proven")
+    };
+    assert_eq!(unopened.alarm.rule, "link.commitment");
+    assert_eq!((unopened.sender, unopened.header), (agency("HK-CED"), sha256(&delivery.header)));
 }
 
 #[test]

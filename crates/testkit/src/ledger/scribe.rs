@@ -168,6 +168,7 @@ impl Scribe {
             key_nonce: self.random(),
             wrapped_key: Bytes::copy_from_slice(&wrapped_key),
             idempotency_key: String::new(),
+            idempotency_salt: None,
         });
         Letter { digest: sha256(&exact), exact, commitments, body }
     }

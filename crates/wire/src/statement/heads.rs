@@ -1,7 +1,7 @@
-//! Heads and resumptions: where links stand.
+//! Heads: where links stand.
 
 use sealpost_domain::link::Head;
-use sealpost_domain::statement::{Activity, Heads, LinkHead, Resume};
+use sealpost_domain::statement::{Activity, Heads, LinkHead};
 use sealpost_proto::v1 as pb;
 
 use super::ENTRIES_MAX;
@@ -52,7 +52,11 @@ pub(super) fn heads_message(heads: &Heads) -> pb::Heads {
     }
 }
 
-fn link_heads(at: In, field: &'static str, messages: Vec<pb::LinkHead>) -> Result<Vec<LinkHead>, Error> {
+pub(super) fn link_heads(
+    at: In,
+    field: &'static str,
+    messages: Vec<pb::LinkHead>,
+) -> Result<Vec<LinkHead>, Error> {
     at.count(field, messages.len(), ENTRIES_MAX)?;
     let read = |message: pb::LinkHead| {
         let at = In("LinkHead");
@@ -67,7 +71,7 @@ fn link_heads(at: In, field: &'static str, messages: Vec<pb::LinkHead>) -> Resul
     messages.into_iter().map(read).collect()
 }
 
-fn link_head_messages(links: &[LinkHead]) -> Vec<pb::LinkHead> {
+pub(super) fn link_head_messages(links: &[LinkHead]) -> Vec<pb::LinkHead> {
     let write = |link: &LinkHead| pb::LinkHead {
         priority: names::priority_number(link.priority),
         sender_incarnation: incarnation_bytes(link.incarnation),
@@ -76,27 +80,4 @@ fn link_head_messages(links: &[LinkHead]) -> Vec<pb::LinkHead> {
         last: link.activity == Activity::Last,
     };
     links.iter().map(write).collect()
-}
-
-pub(super) fn resume(at: In, message: pb::Resume) -> Result<Resume, Error> {
-    let pb::Resume { from, to, incarnation, sent, received, made_at_ms } = message;
-    Ok(Resume {
-        from: at.agency("from", &from)?,
-        to: at.agency("to", &to)?,
-        incarnation: at.bytes("incarnation", &incarnation)?,
-        sent: link_heads(at, "sent", sent)?,
-        received: link_heads(at, "received", received)?,
-        made_at: instant(made_at_ms),
-    })
-}
-
-pub(super) fn resume_message(resume: &Resume) -> pb::Resume {
-    pb::Resume {
-        from: resume.from.to_string(),
-        to: resume.to.to_string(),
-        incarnation: incarnation_bytes(resume.incarnation),
-        sent: link_head_messages(&resume.sent),
-        received: link_head_messages(&resume.received),
-        made_at_ms: resume.made_at.as_millis(),
-    }
 }

@@ -12,7 +12,8 @@ use sealpost_domain::rule::Rule;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
 
-use super::{Inbox, LinkKey};
+use super::{Inbox, LinkKey, Tentative};
+use crate::core::past::exhibits_of;
 use crate::core::{Alarm, Core, Env, Error, Round};
 
 /// An envelope whose signature and position are verified.
@@ -47,6 +48,8 @@ pub enum Judged {
     Duplicate,
     /// It is not taken; an alarm says why.
     Alarmed,
+    /// It lies too far ahead, as others before it on its link: it is asked for again when its turn comes.
+    Postponed,
 }
 
 impl Core {
@@ -65,7 +68,6 @@ impl Core {
                 format!("{} begins one more link, in incarnation {}", arrived.sender, position.incarnation),
             ),
             Arrival::Next | Arrival::AfterGap => {
-                self.inbox.hold(key, position.number, arrived.digest, previous);
                 let body = arrived.body.as_ref().map_or_else(Bytes::new, stored_body_to_bytes);
                 let received = record::Received {
                     header: arrived.header,
@@ -74,9 +76,20 @@ impl Core {
                     cursor: arrived.cursor,
                     settlement: arrived.settlement,
                 };
-                round.record(env, Record::Received(received), body);
+                let place = round.record(env, Record::Received(received), body);
+                self.inbox.expect_before(&key, position.number, env.now);
+                self.inbox.got(&arrived.sender, arrived.priority, arrived.digest, env.now);
+                let tentative = Tentative { digest: arrived.digest, previous, place };
+                self.inbox.hold(key, position.number, tentative);
                 return Judged::Recorded;
             }
+            Arrival::Duplicate if self.inbox.is_void(&key, position.number) => (
+                Rule::LinkVoidDelivered,
+                format!(
+                    "number {} was filled without a message by its sender, and came all the same",
+                    position.number
+                ),
+            ),
             Arrival::Duplicate => {
                 self.inbox.repeat_receipt(&arrived.sender);
                 return Judged::Duplicate;
@@ -88,25 +101,52 @@ impl Core {
                 Rule::LinkBrokenChain,
                 format!("number {} names another predecessor than {settled}", position.number),
             ),
-            Arrival::TooFarAhead { contiguous } => (
-                Rule::LinkTooFarAhead,
-                format!("number {} came while everything is settled up to {contiguous}", position.number),
-            ),
+            Arrival::TooFarAhead { contiguous } => {
+                if !self.inbox.expect_far(&key, position.number, env.now) {
+                    return Judged::Postponed;
+                }
+                (
+                    Rule::LinkTooFarAhead,
+                    format!("number {} came while everything is settled up to {contiguous}", position.number),
+                )
+            }
         };
-        let signatures = arrived.signatures.iter().map(|signature| signature.bytes.clone());
-        let alarm = Alarm {
-            rule,
-            peer: Some(arrived.sender),
-            header: Some(arrived.digest),
-            detail,
-            exhibits: std::iter::once(arrived.header).chain(signatures).collect(),
-        };
+        let mut exhibits: Vec<Bytes> = vec![arrived.header];
+        exhibits.extend(arrived.signatures.into_iter().map(|signature| signature.bytes));
+        exhibits.extend(self.contradicted(env, round, &key, position.number, rule));
+        let alarm =
+            Alarm { rule, peer: Some(arrived.sender), header: Some(arrived.digest), detail, exhibits };
         self.alarm(env, round, alarm);
         Judged::Alarmed
     }
 }
 
+impl Core {
+    /// What the record says that another one contradicts: the second piece of evidence.
+    pub(super) fn contradicted(
+        &self,
+        env: &Env<'_>,
+        round: &Round,
+        key: &LinkKey,
+        number: u64,
+        rule: Rule,
+    ) -> Vec<Bytes> {
+        let numbers: &[u64] = match rule {
+            Rule::LinkEquivocation | Rule::LinkVoidDelivered => &[number],
+            // Its predecessor and its successor: one of them was settled before.
+            Rule::LinkBrokenChain => &[number.saturating_sub(1), number.saturating_add(1)],
+            _ => &[],
+        };
+        let settled = numbers.iter().filter_map(|number| self.inbox.settled_at(key, *number));
+        settled.flat_map(|place| exhibits_of(env.past, round, place)).collect()
+    }
+}
+
 impl Inbox {
+    fn is_void(&self, key: &LinkKey, number: u64) -> bool {
+        self.links.get(key).is_some_and(|link| link.received.is_void(number))
+    }
+
     pub(in crate::core) fn apply_received(
         &mut self,
         index: u64,
@@ -127,8 +167,8 @@ impl Inbox {
             priority: header.priority,
             incarnation: commitment.position.incarnation,
         };
-        let link = self.links.entry(key).or_default();
-        link.settle(commitment.position.number, sha256(&received.header), commitment.previous, settled);
+        let digests = (sha256(&received.header), commitment.previous);
+        self.settle(key, commitment.position.number, digests, settled, index);
         Ok(())
     }
 }

@@ -7,20 +7,27 @@
 //! is durable.
 
 mod arrivals;
+mod gaps;
+mod heads;
 mod receipts;
+mod resume;
 mod voids;
 
 use std::collections::BTreeMap;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
-use sealpost_domain::link::{Arrival, Incarnation, Position, Received};
+use sealpost_domain::link::{Arrival, Incarnation, Position, Received, Settled};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
 
 pub use arrivals::{Arrived, Judged};
+use gaps::Wanted;
+use heads::Listening;
 use receipts::Peer;
 pub use voids::ReadMessage;
+
+use super::past::Place;
 
 /// A link towards this node, in one life of its sender's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,11 +44,30 @@ const LINKS_MAX: usize = 96;
 pub struct Inbox {
     me: AgencyId,
     incarnation: Incarnation,
-    links: BTreeMap<LinkKey, Received>,
+    links: BTreeMap<LinkKey, InLink>,
     peers: BTreeMap<AgencyId, Peer>,
     cursors: BTreeMap<Priority, Cursor>,
-    /// Decided in this round, not durable yet: header and predecessor, by number.
-    tentative: BTreeMap<LinkKey, BTreeMap<u64, (Digest, Digest)>>,
+    /// What is known to exist and has not come.
+    wanted: Wanted,
+    /// Of whom heads were heard in this connection.
+    listening: BTreeMap<AgencyId, Listening>,
+    /// Decided in this round, not durable yet, by number.
+    tentative: BTreeMap<LinkKey, BTreeMap<u64, Tentative>>,
+}
+
+/// A link, and where what settled its numbers lies in the ledger.
+#[derive(Default)]
+struct InLink {
+    received: Received,
+    records: BTreeMap<u64, u64>,
+}
+
+/// How a number is settled once the round is durable.
+struct Tentative {
+    digest: Digest,
+    previous: Digest,
+    /// The record's place within the round.
+    place: usize,
 }
 
 impl Inbox {
@@ -52,6 +78,8 @@ impl Inbox {
             links: BTreeMap::new(),
             peers: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            wanted: Wanted::default(),
+            listening: BTreeMap::new(),
             tentative: BTreeMap::new(),
         }
     }
@@ -82,21 +110,23 @@ impl Inbox {
     }
 
     fn link(&self, sender: &AgencyId, priority: Priority, position: Position) -> Option<&Received> {
-        self.links.get(&LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation })
+        let key = LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation };
+        self.links.get(&key).map(|link| &link.received)
     }
 
     /// Whether a link is known, or its sender may begin another one.
     fn admits(&self, key: &LinkKey) -> bool {
         let of_sender = |other: &&LinkKey| other.sender == key.sender;
         let new = self.tentative.keys().filter(|other| !self.links.contains_key(*other));
-        self.links.contains_key(key) || self.links.keys().chain(new).filter(of_sender).count() < LINKS_MAX
+        let begun = self.links.keys().chain(new).filter(of_sender).count();
+        self.links.contains_key(key) || begun + self.expected_beside(key) < LINKS_MAX
     }
 
     /// Judges a position, with what was decided in this round.
     fn judge(&self, key: &LinkKey, number: u64, digest: Digest, previous: Digest) -> Arrival {
         let pending = self.tentative.get(key);
         let at = |number: u64| pending.and_then(|pending| pending.get(&number));
-        if let Some((first, _)) = at(number) {
+        if let Some(Tentative { digest: first, .. }) = at(number) {
             return if *first == digest {
                 Arrival::Duplicate
             } else {
@@ -104,24 +134,45 @@ impl Inbox {
             };
         }
         let durable = match self.links.get(key) {
-            Some(link) => link.judge(number, digest, previous),
+            Some(link) => link.received.judge(number, digest, previous),
             None => Received::default().judge(number, digest, previous),
         };
         if !matches!(durable, Arrival::Next | Arrival::AfterGap) {
             return durable;
         }
-        if let Some((before, _)) = number.checked_sub(1).and_then(at)
-            && *before != previous
+        if let Some(before) = number.checked_sub(1).and_then(at)
+            && before.digest != previous
         {
-            return Arrival::BrokenChain { settled: *before };
+            return Arrival::BrokenChain { settled: before.digest };
         }
         match number.checked_add(1).and_then(at) {
-            Some((_, named)) if *named != digest => Arrival::BrokenChain { settled: *named },
+            Some(next) if next.previous != digest => Arrival::BrokenChain { settled: next.previous },
             _ => durable,
         }
     }
 
-    fn hold(&mut self, key: LinkKey, number: u64, digest: Digest, previous: Digest) {
-        self.tentative.entry(key).or_default().insert(number, (digest, previous));
+    fn hold(&mut self, key: LinkKey, number: u64, tentative: Tentative) {
+        self.tentative.entry(key).or_default().insert(number, tentative);
+    }
+
+    /// Where the record is that settled a number.
+    fn settled_at(&self, key: &LinkKey, number: u64) -> Option<Place> {
+        if let Some(pending) = self.tentative.get(key).and_then(|pending| pending.get(&number)) {
+            return Some(Place::Round(pending.place));
+        }
+        self.links.get(key)?.records.get(&number).copied().map(Place::Ledger)
+    }
+
+    fn settle(
+        &mut self,
+        key: LinkKey,
+        number: u64,
+        (digest, previous): (Digest, Digest),
+        settled: Settled,
+        index: u64,
+    ) {
+        let link = self.links.entry(key).or_default();
+        link.received.settle(number, digest, previous, settled);
+        link.records.insert(number, index);
     }
 }

@@ -61,12 +61,6 @@ impl Core {
         }
         Ok(())
     }
-
-    /// A sender says where its links end, and which receipt it holds. The caller has verified the signature, and that
-    /// the heads are for this node.
-    pub fn heads(&mut self, heads: &Heads) {
-        self.inbox.hear(heads);
-    }
 }
 
 impl Inbox {
@@ -93,7 +87,8 @@ impl Inbox {
         }
     }
 
-    fn hear(&mut self, heads: &Heads) {
+    /// Which of our receipts a sender says it holds.
+    pub(super) fn confirm_receipt(&mut self, heads: &Heads) {
         let incarnation = self.incarnation;
         let Some(peer) = self.peers.get_mut(&heads.sender) else { return };
         let named = match heads.receipt {
@@ -136,7 +131,7 @@ impl Inbox {
             recipient_incarnation: self.incarnation,
             number: peer.map_or(0, |peer| peer.number) + 1,
             made_at: now,
-            links: links.map(|(key, link)| link_receipt(key, link, peer, &mut room)).collect(),
+            links: links.map(|(key, link)| link_receipt(key, &link.received, peer, &mut room)).collect(),
             checkpoint,
             directory,
             cosigned: Bytes::new(),

@@ -9,7 +9,8 @@ use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Signed, Void};
 
-use super::{Inbox, LinkKey};
+use super::{Inbox, LinkKey, Tentative};
+use crate::core::past::exhibits;
 use crate::core::{Alarm, Core, Env, Round};
 
 /// A received message that somebody read.
@@ -34,22 +35,29 @@ impl Core {
         let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
             Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => Rule::LinkTooMany,
             Arrival::Next | Arrival::AfterGap => {
-                self.inbox.hold(key, void.number, void.header, void.previous);
-                round.record(env, Record::Voided(statement.clone()), Bytes::new());
+                let place = round.record(env, Record::Voided(statement.clone()), Bytes::new());
+                self.inbox.expect_before(&key, void.number, env.now);
+                let (digest, previous) = (void.header, void.previous);
+                self.inbox.hold(key, void.number, Tentative { digest, previous, place });
                 return;
             }
             // What was delivered stays delivered: the receipt tells the sender.
             Arrival::Duplicate => return self.inbox.repeat_receipt(&void.sender),
-            Arrival::TooFarAhead { .. } => return,
+            Arrival::TooFarAhead { .. } => {
+                self.inbox.expect(&key, void.number, env.now);
+                return;
+            }
             Arrival::Equivocation { .. } => Rule::LinkEquivocation,
             Arrival::BrokenChain { .. } => Rule::LinkBrokenChain,
         };
+        let mut evidence = exhibits(statement);
+        evidence.extend(self.contradicted(env, round, &key, void.number, rule));
         let alarm = Alarm {
             rule,
             peer: Some(void.sender.clone()),
             header: Some(void.header),
             detail: format!("the void of number {} is not taken", void.number),
-            exhibits: vec![statement.payload.clone()],
+            exhibits: evidence,
         };
         self.alarm(env, round, alarm);
     }
@@ -67,17 +75,16 @@ impl Core {
 }
 
 impl Inbox {
-    pub(in crate::core) fn apply_void(&mut self, void: &Void) {
+    pub(in crate::core) fn apply_void(&mut self, index: u64, void: &Void) {
         let key =
             LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
-        let link = self.links.entry(key).or_default();
-        link.settle(void.number, void.header, void.previous, Settled::Void);
+        self.settle(key, void.number, (void.header, void.previous), Settled::Void, index);
         self.peers.entry(void.sender.clone()).or_default().settle();
     }
 
     pub(in crate::core) fn apply_read(&mut self, sender: &AgencyId, priority: Priority, position: Position) {
         let key = LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation };
-        let marked = self.links.get_mut(&key).is_some_and(|link| link.mark_read(position.number));
+        let marked = self.links.get_mut(&key).is_some_and(|link| link.received.mark_read(position.number));
         if marked {
             self.peers.entry(sender.clone()).or_default().settle();
         }

@@ -11,8 +11,9 @@ use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed, Void
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::statement::Payload as _;
 
-use super::{LinkKey, Outbox, Progress};
-use crate::core::{Core, Env, Error, Round, sign};
+use super::{LinkKey, Outbox, Progress, Promise, Stream};
+use crate::core::past::{Place, exhibits, exhibits_of};
+use crate::core::{Alarm, Core, Env, Error, Round, sign};
 
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
@@ -34,7 +35,18 @@ impl Core {
         for refusal in &accepted.refusals {
             voids.extend(self.outbox.refused(refusal, &headers, env.now));
         }
+        let before = self.outbox.promised_before(accepted, &headers);
         round.record(env, Record::Accepted { statement: statement.clone(), headers }, bytes::Bytes::new());
+        if let Some(before) = before {
+            let detail = format!(
+                "the hub promises index {} of its journal after index {} of the same life: it is an older copy",
+                accepted.index, before.index
+            );
+            let mut evidence = exhibits(statement);
+            evidence.extend(exhibits_of(env.past, round, Place::Ledger(before.record)));
+            let (rule, header) = (Rule::HubRolledBack, Some(accepted.batch_digest));
+            self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits: evidence });
+        }
         for void in voids {
             let signed = sign(env, &void)?;
             round.record(env, Record::Voided(signed.clone()), bytes::Bytes::new());
@@ -75,6 +87,18 @@ impl Outbox {
         open.targets.iter().filter(|(agency, _)| concerned(agency)).filter_map(void).collect()
     }
 
+    /// On which stream a batch was promised; `None` where nobody waits for any of it.
+    fn stream_of(&self, headers: &[Digest]) -> Option<Stream> {
+        let open = headers.iter().find_map(|header| self.open.get(self.by_header.get(header)?))?;
+        Some(if open.priority == Priority::Flash { Stream::Flash } else { Stream::Bulk })
+    }
+
+    /// The promise of the same life of the hub that this one should have followed.
+    fn promised_before(&self, accepted: &Accepted, headers: &[Digest]) -> Option<Promise> {
+        let before = self.promised.get(&self.stream_of(headers)?)?;
+        (before.hub == accepted.hub_incarnation && before.index >= accepted.index).then_some(*before)
+    }
+
     pub(in crate::core) fn apply_accepted(
         &mut self,
         index: u64,
@@ -84,10 +108,18 @@ impl Outbox {
     ) -> Result<(), Error> {
         let accepted =
             Accepted::from_payload(&statement.payload).map_err(|source| Error::Record { index, source })?;
+        if self.promised_before(&accepted, headers).is_some() {
+            self.hub_forgot();
+        }
+        if let Some(stream) = self.stream_of(headers) {
+            let promise = Promise { hub: accepted.hub_incarnation, index: accepted.index, record: index };
+            self.promised.insert(stream, promise);
+        }
         for (position, header) in headers.iter().enumerate() {
             let Some(message) = self.by_header.get(header).copied() else { continue };
             let Some(open) = self.open.get_mut(&message) else { continue };
             open.accepted += 1;
+            open.promise = Some(index);
             let full = accepted.refusals.iter().any(|refusal| {
                 usize::try_from(refusal.position) == Ok(position) && Rule::RecipientFull == *refusal.rule
             });

@@ -3,13 +3,15 @@
 
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead};
 
 use super::Outbox;
-use crate::core::{Core, Env, Error, Round, sign};
+use crate::core::{Alarm, Core, Env, Error, Round, sign};
 
 /// The most overdue messages that are told at a time.
 const OVERDUE_MAX: usize = 100;
@@ -22,21 +24,34 @@ pub(super) struct Peer {
     /// Something happened since the last heads, the last time then.
     touched_at: Option<Instant>,
     told_at: Option<Instant>,
+    /// Since when heads that wait for a receipt have got none, and whether that was told.
+    unanswered: Option<Unanswered>,
+}
+
+#[derive(Clone, Copy)]
+struct Unanswered {
+    since: Instant,
+    told: bool,
 }
 
 impl Peer {
     pub(super) fn touch(&mut self, at: Instant) {
         self.touched_at = Some(self.touched_at.map_or(at, |before| before.max(at)));
     }
+
+    /// A receipt came.
+    pub(super) fn answered(&mut self) {
+        self.unanswered = None;
+    }
 }
 
 /// A message whose window closed before it was delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overdue {
+struct Overdue {
     /// Where it lies in the ledger.
-    pub index: u64,
+    index: u64,
+    header: Digest,
     /// Those that have not settled it.
-    pub recipients: Vec<AgencyId>,
+    recipients: Vec<AgencyId>,
 }
 
 impl Core {
@@ -78,6 +93,27 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Alarms of peers that receipt nothing, and of messages whose window closed before they were delivered.
+    pub fn notice_delays(&mut self, env: &mut Env<'_>, round: &mut Round) {
+        for peer in self.outbox.newly_unanswered(env.now) {
+            let detail =
+                format!("{peer} has sent no receipt since it was told three times where our links to it end");
+            let (rule, peer) = (Rule::ReceiptMissing, Some(peer));
+            self.alarm(env, round, Alarm { rule, peer, header: None, detail, exhibits: Vec::new() });
+        }
+        for Overdue { index, header, recipients } in self.outbox.newly_overdue(env.now) {
+            let recipients: Vec<&str> = recipients.iter().map(AgencyId::as_str).collect();
+            let detail = format!(
+                "the message in record {index} was not delivered in time to {}",
+                recipients.join(", ")
+            );
+            let (rule, header) = (Rule::MessageOverdue, Some(header));
+            self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits: Vec::new() });
+        }
+    }
+}
+
 impl Outbox {
     pub(super) fn touch(&mut self, recipient: &AgencyId, at: Instant) {
         match self.peers.get_mut(recipient) {
@@ -98,14 +134,15 @@ impl Outbox {
             (Some(touched), None) => now.since(touched) >= self.policy.heads_every,
             (None, None) => false,
         };
-        self.peers.iter().filter(due).map(|(agency, _)| agency.clone()).collect()
+        let open = |(agency, _): &(&AgencyId, &Peer)| self.is_open_to(agency);
+        self.peers.iter().filter(open).filter(due).map(|(agency, _)| agency.clone()).collect()
     }
 
     /// Whether something on a link to a peer is not receipted.
     fn is_active(&self, recipient: &AgencyId) -> bool {
         self.links
             .iter()
-            .any(|(key, link)| key.recipient == *recipient && link.receipted() < link.head().number)
+            .any(|(key, link)| key.recipient == *recipient && link.receipted() < link.told_head().number)
     }
 
     fn link_heads(&self, recipient: &AgencyId, now: Instant) -> Vec<LinkHead> {
@@ -119,7 +156,7 @@ impl Outbox {
             .map(|(key, link)| LinkHead {
                 priority: key.priority,
                 incarnation: key.incarnation,
-                head: link.head(),
+                head: link.told_head(),
                 activity,
             })
             .collect()
@@ -127,18 +164,43 @@ impl Outbox {
 
     fn unconfirmed_voids(&self, recipient: &AgencyId) -> Vec<sealpost_domain::statement::Signed> {
         let links = self.links.iter().filter(|(key, _)| key.recipient == *recipient);
-        links.flat_map(|(_, link)| link.voids().cloned()).collect()
+        links.flat_map(|(_, link)| link.unconfirmed_voids().cloned()).collect()
     }
 
     fn heads_told(&mut self, recipient: &AgencyId, now: Instant) {
+        let active = self.is_active(recipient);
         if let Some(peer) = self.peers.get_mut(recipient) {
             peer.touched_at = None;
             peer.told_at = Some(now);
+            if active {
+                peer.unanswered.get_or_insert(Unanswered { since: now, told: false });
+            }
         }
     }
 
+    /// There is no connection: that no receipt comes says nothing.
+    pub(in crate::core) fn expect_no_receipts(&mut self) {
+        self.peers.values_mut().for_each(Peer::answered);
+    }
+
+    /// Peers that sent no receipt after three heads, and of whom that was not said yet.
+    fn newly_unanswered(&mut self, now: Instant) -> Vec<AgencyId> {
+        let after = self.policy.heads_every * 3;
+        let mut silent = Vec::new();
+        for (agency, peer) in &mut self.peers {
+            if let Some(unanswered) = &mut peer.unanswered
+                && !unanswered.told
+                && now.since(unanswered.since) >= after
+            {
+                unanswered.told = true;
+                silent.push(agency.clone());
+            }
+        }
+        silent
+    }
+
     /// The messages whose window closed before they were delivered and of which that was not said yet.
-    pub fn newly_overdue(&mut self, now: Instant) -> Vec<Overdue> {
+    fn newly_overdue(&mut self, now: Instant) -> Vec<Overdue> {
         let passed = self.open.iter_mut().filter(|(_, open)| {
             !open.overdue_told && open.act_before.is_some_and(|act_before| act_before < now)
         });
@@ -147,7 +209,7 @@ impl Outbox {
             .map(|(index, open)| {
                 open.overdue_told = true;
                 let recipients = open.targets.iter().map(|(agency, _)| agency.clone()).collect();
-                Overdue { index: *index, recipients }
+                Overdue { index: *index, header: open.header, recipients }
             })
             .collect()
     }

@@ -7,7 +7,9 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 
-use super::{Outbox, Progress};
+use sealpost_domain::view::DeliveryState;
+
+use super::{LinkKey, Open, OpenTo, Outbox, Progress};
 
 /// What a wrap adds to an envelope on the wire, in bytes, at least.
 const WRAP_BYTES: usize = 1400;
@@ -34,7 +36,7 @@ impl Lanes {
             Progress::Ready => {
                 self.lane(priority).insert(index);
             }
-            Progress::Submitted => {}
+            Progress::Submitted | Progress::Held => {}
             Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
                 self.again.insert((again_at, index));
             }
@@ -46,7 +48,7 @@ impl Lanes {
             Progress::Ready => {
                 self.lane(priority).remove(&index);
             }
-            Progress::Submitted => {}
+            Progress::Submitted | Progress::Held => {}
             Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
                 self.again.remove(&(again_at, index));
             }
@@ -63,6 +65,20 @@ impl Lanes {
     }
 }
 
+impl OpenTo {
+    fn contains(&self, agency: &AgencyId) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Only { peers, .. } => peers.contains(agency),
+        }
+    }
+
+    fn among(&self, targets: &[(AgencyId, u64)]) -> Vec<AgencyId> {
+        let agencies = targets.iter().map(|(agency, _)| agency);
+        agencies.filter(|agency| self.contains(agency)).cloned().collect()
+    }
+}
+
 impl Outbox {
     /// Takes the next batch out of these lanes, the first lane first: at most `bytes_max` on the wire, or one message.
     /// Each message in it is answered by [`Outbox::requeue`] or by the hub's promise.
@@ -75,11 +91,15 @@ impl Outbox {
                     self.lanes.lane(*priority).remove(&index);
                     continue;
                 };
-                bytes += open.size + open.targets.len() * WRAP_BYTES;
+                let (size, recipients) = (open.size, self.open_to.among(&open.targets));
+                if recipients.is_empty() {
+                    self.move_to(index, Progress::Held);
+                    continue;
+                }
+                bytes += size + recipients.len() * WRAP_BYTES;
                 if bytes > bytes_max && !batch.is_empty() {
                     return batch;
                 }
-                let recipients = open.targets.iter().map(|(agency, _)| agency.clone()).collect();
                 batch.push(Submission { index, recipients });
                 self.move_to(index, Progress::Submitted);
             }
@@ -135,20 +155,61 @@ impl Outbox {
         due.len()
     }
 
+    /// Nothing is sent to a peer before it said what it has of ours.
+    pub(in crate::core) fn close_all(&mut self) {
+        let heads = self.links.iter().map(|(key, link)| (key.clone(), link.head())).collect();
+        self.open_to = OpenTo::Only { peers: BTreeSet::new(), heads };
+    }
+
+    /// Whether a peer's links are open.
+    pub fn is_open_to(&self, agency: &AgencyId) -> bool {
+        self.open_to.contains(agency)
+    }
+
+    /// A peer may be sent to: what waited for that goes out.
+    pub(in crate::core) fn open_to(&mut self, agency: &AgencyId) {
+        let OpenTo::Only { peers, .. } = &mut self.open_to else { return };
+        if !peers.insert(agency.clone()) {
+            return;
+        }
+        let waits = |open: &&Open| {
+            let never_sent = |number: u64| {
+                let key = LinkKey {
+                    recipient: agency.clone(),
+                    priority: open.priority,
+                    incarnation: open.incarnation,
+                };
+                let entry = self.links.get(&key).and_then(|link| link.entry(number));
+                entry.is_some_and(|entry| entry.state() == DeliveryState::Published)
+            };
+            let target = open.targets.iter().find(|(target, _)| target == agency);
+            open.progress != Progress::Submitted && target.is_some_and(|(_, number)| never_sent(*number))
+        };
+        let waiting: Vec<u64> =
+            self.open.iter().filter(|(_, open)| waits(open)).map(|(index, _)| *index).collect();
+        for index in waiting {
+            self.move_to(index, Progress::Ready);
+        }
+    }
+
     /// The hub's journal lives under this incarnation. What another life of it promised is sent again at once: it may
     /// be lost. How many messages that concerns.
     pub fn hub_lives_as(&mut self, hub: Incarnation) -> usize {
         if self.hub.replace(hub) == Some(hub) {
             return 0;
         }
-        let promised_by_another =
-            |progress: &Progress| matches!(progress, Progress::Accepted { hub: by, .. } if *by != hub);
-        let lost: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, open)| promised_by_another(&open.progress))
-            .map(|(index, _)| *index)
-            .collect();
+        self.promised_again(|by| by != hub)
+    }
+
+    /// The hub forgot what it promised, though its journal lives under the same incarnation: it is sent again at once.
+    pub(in crate::core) fn hub_forgot(&mut self) -> usize {
+        self.promised_again(|_| true)
+    }
+
+    fn promised_again(&mut self, lost: impl Fn(Incarnation) -> bool) -> usize {
+        let promised = |progress: &Progress| matches!(progress, Progress::Accepted { hub, .. } if lost(*hub));
+        let lost = self.open.iter().filter(|(_, open)| promised(&open.progress));
+        let lost: Vec<u64> = lost.map(|(index, _)| *index).collect();
         for index in &lost {
             self.move_to(*index, Progress::Ready);
         }

@@ -16,6 +16,8 @@ use super::Standing;
 pub(super) struct OutLink {
     entries: Vec<Entry>,
     head: Option<Head>,
+    /// The end that is told to the recipient, where what lies beyond was withdrawn before anybody saw it.
+    told: Option<Head>,
     open: u64,
     /// The recipient has settled every number up to and with this one.
     receipted: u64,
@@ -23,7 +25,7 @@ pub(super) struct OutLink {
     read: u64,
     /// The header digests from the last receipted number on.
     digests: BTreeMap<u64, Digest>,
-    /// Numbers that the node filled without a message, until the recipient has settled them.
+    /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
     voids: BTreeMap<u64, Signed>,
 }
 
@@ -44,12 +46,31 @@ impl Entry {
     pub(super) fn state(&self) -> DeliveryState {
         self.state
     }
+
+    /// When that was recorded.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
 }
 
 impl OutLink {
     /// The end of the link.
     pub(super) fn head(&self) -> Head {
         self.head.unwrap_or(Head::EMPTY)
+    }
+
+    /// The end of the link as its recipient may know it.
+    pub(super) fn told_head(&self) -> Head {
+        self.told.unwrap_or_else(|| self.head())
+    }
+
+    /// Nobody has seen this number, nor any later one.
+    pub(super) fn withdraw_from(&mut self, number: u64) {
+        if number <= self.told_head().number
+            && let Some(digest) = self.digest(number - 1)
+        {
+            self.told = Some(Head { number: number - 1, digest });
+        }
     }
 
     /// Messages that are not settled.
@@ -103,24 +124,26 @@ impl OutLink {
     }
 
     pub(super) fn keep_void(&mut self, number: u64, statement: Signed) {
-        if number > self.receipted {
-            self.voids.insert(number, statement);
-        }
+        self.voids.insert(number, statement);
     }
 
     /// The voids of which it is not known that the recipient has them.
-    pub(super) fn voids(&self) -> impl Iterator<Item = &Signed> {
-        self.voids.values()
+    pub(super) fn unconfirmed_voids(&self) -> impl Iterator<Item = &Signed> {
+        self.voids.range(self.receipted + 1..).map(|(_, void)| void)
+    }
+
+    /// How a number was filled without a message.
+    pub(super) fn void(&self, number: u64) -> Option<&Signed> {
+        self.voids.get(&number)
     }
 
     /// The recipient has settled everything up to a number: the numbers that this is news about.
     pub(super) fn receipt_up_to(&mut self, contiguous: u64) -> RangeInclusive<u64> {
-        let contiguous = contiguous.min(self.head().number);
+        let contiguous = contiguous.min(self.told_head().number);
         let news = self.receipted + 1..=contiguous;
         if contiguous > self.receipted {
             self.receipted = contiguous;
             self.digests = self.digests.split_off(&contiguous);
-            self.voids = self.voids.split_off(&(contiguous + 1));
         }
         news
     }
@@ -130,7 +153,7 @@ impl OutLink {
         let moves =
             |number: u64, state| self.entry(number).is_some_and(|entry| may_follow(entry.state, state));
         let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
-        let last = self.head().number;
+        let last = self.told_head().number;
         let delivered = |range: &Range| {
             (range.first.max(self.receipted + 1)..=range.last.min(last))
                 .any(|number| moves(number, DeliveryState::Delivered))
@@ -138,7 +161,7 @@ impl OutLink {
         let read = |range: &Range| {
             self.unread_in(range.first, range.last).any(|number| moves(number, DeliveryState::Read))
         };
-        receipt.contiguous > self.receipted
+        receipt.contiguous.min(last) > self.receipted
             || receipt.exceptions.iter().any(excepted)
             || receipt.delivered.iter().any(delivered)
             || receipt.read.iter().any(read)
@@ -146,7 +169,7 @@ impl OutLink {
 
     /// The numbers in a range that are not known to be read.
     pub(super) fn unread_in(&self, first: u64, last: u64) -> RangeInclusive<u64> {
-        first.max(self.read + 1)..=last.min(self.head().number)
+        first.max(self.read + 1)..=last.min(self.told_head().number)
     }
 
     /// Everything up to and with the last message that was read without a gap is known to be read.

@@ -11,8 +11,10 @@ mod lanes;
 mod link;
 mod publish;
 mod receipts;
+mod resend;
+mod resume;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
@@ -20,6 +22,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::message::Priority;
+use sealpost_domain::rule::Rule;
 use sealpost_domain::view::DeliveryState;
 
 use heads::Peer;
@@ -27,6 +30,7 @@ use lanes::Lanes;
 pub use lanes::Submission;
 use link::OutLink;
 pub use publish::{Answer, HeaderParts, Keep, Placed, Prepared};
+use resend::Again;
 
 /// When the node tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +80,12 @@ pub struct Outbox {
     peers: BTreeMap<AgencyId, Peer>,
     /// The life of the hub's journal that was last heard of.
     hub: Option<Incarnation>,
+    /// The last promise on each of its streams.
+    promised: BTreeMap<Stream, Promise>,
+    /// To whom may be sent.
+    open_to: OpenTo,
+    /// What recipients asked for again.
+    again: Again,
     /// Decided in this round, not durable yet.
     tentative: Tentative,
 }
@@ -105,6 +115,8 @@ struct Open {
     progress: Progress,
     /// How often the hub has answered it.
     accepted: u32,
+    /// The record of its last promise.
+    promise: Option<u64>,
 }
 
 /// Where a message is on its way to the hub.
@@ -118,6 +130,38 @@ enum Progress {
     Accepted { hub: Incarnation, again_at: Instant },
     /// It could not be sent; tried again at that time.
     Deferred { again_at: Instant },
+    /// Every link that it waits for is closed.
+    Held,
+}
+
+/// To whom may be sent. A ledger that may have lost its end gives out no number to a peer that might know more of it.
+enum OpenTo {
+    /// No position can have been given out before.
+    Everyone,
+    /// Those that said, since the node began, what they have of ours.
+    Only {
+        /// Who did.
+        peers: BTreeSet<AgencyId>,
+        /// Where the links ended when the node began: the others are told of nothing later.
+        heads: BTreeMap<LinkKey, Head>,
+    },
+}
+
+/// One of the two streams on which the hub promises, each in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stream {
+    Flash,
+    Bulk,
+}
+
+/// What the hub promised last on a stream.
+#[derive(Clone, Copy)]
+struct Promise {
+    hub: Incarnation,
+    /// In its journal.
+    index: u64,
+    /// The record of it.
+    record: u64,
 }
 
 /// Where a message stands at one recipient.
@@ -153,6 +197,9 @@ impl Outbox {
             lanes: Lanes::default(),
             peers: BTreeMap::new(),
             hub: None,
+            promised: BTreeMap::new(),
+            open_to: OpenTo::Everyone,
+            again: Again::default(),
             tentative: Tentative::default(),
         }
     }
@@ -172,6 +219,36 @@ impl Outbox {
     ) -> Option<Standing> {
         let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
         self.links.get(&key)?.entry(number).map(link::Entry::standing)
+    }
+
+    /// How often heads are told on links that are not receipted.
+    pub(in crate::core) fn heads_every(&self) -> Duration {
+        self.policy.heads_every
+    }
+
+    /// What was published and never promised by a hub is given up: its numbers may be in use already.
+    pub(in crate::core) fn withdraw_unsent(&mut self, at: Instant) {
+        let mut unsent = Vec::new();
+        for open in self.open.values() {
+            for (recipient, number) in &open.targets {
+                let key = LinkKey {
+                    recipient: recipient.clone(),
+                    priority: open.priority,
+                    incarnation: open.incarnation,
+                };
+                let state = self.links.get(&key).and_then(|link| link.entry(*number)).map(link::Entry::state);
+                if state == Some(DeliveryState::Published) {
+                    unsent.push((key, *number));
+                }
+            }
+        }
+        for (key, number) in unsent {
+            if let Some(link) = self.links.get_mut(&key) {
+                link.withdraw_from(number);
+            }
+            let of = (&key.recipient, key.priority, key.incarnation);
+            self.settle(of, number, DeliveryState::Withdrawn, Some(Rule::LedgerRolledBack.as_str()), at);
+        }
     }
 
     /// Recipients that have not settled a message, over all messages.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::CryptoRng;
-use sealpost_crypto::digest::{link_commitment, sha256};
+use sealpost_crypto::digest::{idempotency_digest, link_commitment, sha256};
 use sealpost_crypto::dsse::{PayloadType, sign_statement};
 use sealpost_crypto::seal::ContentKey;
 use sealpost_domain::agency::AgencyId;
@@ -140,19 +140,21 @@ impl Core {
         let Some(mut body) = prepared.bucket.keep(env.rng, &prepared.content_key, &digest, sealed) else {
             return Ok(Answer::Stale);
         };
-        body.idempotency_key =
-            prepared.idempotency_key.as_ref().map_or_else(String::new, ToString::to_string);
-        let mut salt = [0; 32];
-        env.rng.fill_bytes(&mut salt);
-        let salted = |key: &IdempotencyKey| sha256(&[key.as_str().as_bytes(), &salt].concat());
+        let idempotency_digest = prepared.idempotency_key.as_ref().map(|key| {
+            let mut salt = [0; 32];
+            env.rng.fill_bytes(&mut salt);
+            body.idempotency_key = key.to_string();
+            body.idempotency_salt = Some(salt);
+            idempotency_digest(&salt, key.as_str())
+        });
         let sent = Sent {
             header: header_bytes,
             signatures: vec![signature_of(&signature)],
             commitments: positions.iter().map(|(_, commitment)| *commitment).collect(),
-            idempotency_digest: prepared.idempotency_key.as_ref().map(salted),
+            idempotency_digest,
             publisher: prepared.publisher,
         };
-        let place = round.record_salted(env, salt, Record::Sent(sent), stored_body_to_bytes(&body));
+        let place = round.record(env, Record::Sent(sent), stored_body_to_bytes(&body));
         self.outbox.hold(prepared.parts.priority, &positions, digest, key_digest, place);
         let recipients = prepared.recipients.iter().map(|(agency, _)| agency.clone()).collect();
         Ok(Answer::Recorded(Placed { place, id, sent_at: env.now, recipients }))
@@ -244,6 +246,7 @@ impl Outbox {
             targets,
             progress: Progress::Ready,
             accepted: 0,
+            promise: None,
         };
         self.lanes.insert(index, open.priority, open.progress);
         self.by_header.insert(digest, index);
@@ -289,4 +292,43 @@ fn header(
         plaintext_digest: prepared.plaintext_digest,
         approval_digest: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_wire::ledger::leaf_to_bytes;
+
+    use super::*;
+    use crate::fixture::{Network, draft};
+
+    #[test]
+    fn nothing_in_a_leaf_lets_the_publishers_key_be_guessed() {
+        let [mut hong_kong, _] = Network::new().nodes();
+        let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
+        let (_, round) = hong_kong.decide(|core, env, round| core.publish(env, round, &prepared).unwrap());
+        let draft = &round.records()[0];
+        let Record::Sent(sent) = &draft.record else { panic!("a message was recorded") };
+        let body = stored_body_from_bytes(&draft.body).unwrap();
+        let (salt, digest) = (body.idempotency_salt.unwrap(), sent.idempotency_digest.unwrap());
+        assert_eq!(digest, idempotency_digest(&salt, "case-1"));
+        assert_ne!(digest, sha256(&[&b"case-1"[..], &draft.salt].concat()));
+        assert_ne!(salt, draft.salt);
+        let leaf = sealpost_domain::record::Leaf {
+            recorded_at: draft.recorded_at,
+            salt: draft.salt,
+            body_digest: None,
+            record: draft.record.clone(),
+        };
+        assert!(!leaf_to_bytes(&leaf).windows(salt.len()).any(|bytes| bytes == salt));
+    }
+
+    #[test]
+    fn a_message_without_a_key_has_neither_salt_nor_digest() {
+        let [mut hong_kong, _] = Network::new().nodes();
+        let prepared = hong_kong.prepared(draft(Priority::Urgent), None);
+        let (_, round) = hong_kong.decide(|core, env, round| core.publish(env, round, &prepared).unwrap());
+        let Record::Sent(sent) = &round.records()[0].record else { panic!("a message was recorded") };
+        let body = stored_body_from_bytes(&round.records()[0].body).unwrap();
+        assert_eq!((sent.idempotency_digest, body.idempotency_salt), (None, None));
+    }
 }

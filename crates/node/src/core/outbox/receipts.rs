@@ -83,17 +83,18 @@ impl Outbox {
             return Judgement::Old;
         }
         for link in &receipt.links {
-            let Some(own) = self.links.get(&key_of(receipt, link)) else {
-                if link.contiguous == 0 && link.delivered.is_empty() {
-                    continue;
-                }
-                return Judgement::Ahead;
-            };
-            if link.contiguous > own.head().number {
+            let own = self.links.get(&key_of(receipt, link));
+            let sent = own.map_or(0, |own| own.told_head().number);
+            let beyond =
+                link.delivered.last().map_or(link.contiguous, |range| range.last.max(link.contiguous));
+            // Of an earlier life that lost its end more may have been delivered than this ledger knows.
+            if beyond > sent && link.sender_incarnation == self.incarnation {
                 return Judgement::Ahead;
             }
+            let Some(own) = own else { continue };
             // Below what was receipted before, the digest was compared then.
-            if own.digest(link.contiguous).is_some_and(|digest| digest != link.chain_digest) {
+            let known = own.digest(link.contiguous).filter(|_| link.contiguous <= own.told_head().number);
+            if known.is_some_and(|digest| digest != link.chain_digest) {
                 return Judgement::OtherChain;
             }
         }
@@ -116,6 +117,8 @@ impl Outbox {
         let peer = self.peers.entry(receipt.recipient.clone()).or_default();
         peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
         peer.touch(at);
+        peer.answered();
+        self.close_reopened(receipt);
     }
 
     pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
@@ -133,7 +136,7 @@ impl Outbox {
             self.settle(of, exception.number, state, Some(&exception.rule), at);
         }
         let Some(own) = self.links.get_mut(&key) else { return };
-        let last = own.head().number;
+        let last = own.told_head().number;
         let counted = own.receipt_up_to(link.contiguous);
         let own_receipted = own.receipted();
         for number in counted {
@@ -163,7 +166,7 @@ impl Outbox {
     }
 }
 
-fn key_of(receipt: &Receipt, link: &LinkReceipt) -> LinkKey {
+pub(super) fn key_of(receipt: &Receipt, link: &LinkReceipt) -> LinkKey {
     LinkKey {
         recipient: receipt.recipient.clone(),
         priority: link.priority,

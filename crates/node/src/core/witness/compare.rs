@@ -103,7 +103,7 @@ impl Peer {
 impl Core {
     /// Compares what a peer's statement says with what is kept. The caller has verified its signature, and that it is for
     /// this node.
-    pub(in crate::core) fn compare(
+    pub(in crate::core) fn witness_told(
         &mut self,
         env: &mut Env<'_>,
         round: &mut Round,
@@ -196,7 +196,7 @@ impl Core {
             Judgement::Fork(other) => {
                 let exhibits = vec![other, note.clone(), signed_to_bytes(statement).into()];
                 let detail = "the peer has signed two checkpoints of one size with two roots";
-                self.contradicted(env, round, Rule::CheckpointFork, peer, life, detail, exhibits);
+                self.caught(env, round, Rule::CheckpointFork, peer, life, detail, exhibits);
             }
             Judgement::Rollback => {
                 let ledger = self.witness.peers.get(peer).and_then(|peer| peer.ledgers.get(&life));
@@ -211,7 +211,7 @@ impl Core {
                     "the peer said at {at} that its ledger has {size} records, and at {made_at} that it has {}",
                     later.signed.checkpoint.size()
                 );
-                self.contradicted(env, round, Rule::CheckpointRollback, peer, life, &detail, exhibits);
+                self.caught(env, round, Rule::CheckpointRollback, peer, life, &detail, exhibits);
             }
         }
         Ok(())
@@ -284,7 +284,7 @@ impl Core {
 
     /// A peer contradicts what is kept of its ledger. Told once for each checkpoint that is kept, which stays.
     #[expect(clippy::too_many_arguments, reason = "what an alarm of this kind is made of")]
-    pub(super) fn contradicted(
+    pub(super) fn caught(
         &mut self,
         env: &mut Env<'_>,
         round: &mut Round,

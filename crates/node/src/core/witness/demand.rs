@@ -128,7 +128,7 @@ impl Core {
         let kept = self.witness.peers.get(peer).and_then(|peer| peer.ledgers.get(&life));
         let kept = kept.map(|ledger| ledger.kept.to_bytes());
         let exhibits = kept.into_iter().chain([target.to_bytes()]).collect();
-        self.contradicted(env, round, Rule::CheckpointUnproven, peer, life, &detail, exhibits);
+        self.caught(env, round, Rule::CheckpointUnproven, peer, life, &detail, exhibits);
     }
 
     /// A peer answers: what it proves is kept. What was not demanded is passed over.
@@ -156,7 +156,7 @@ impl Core {
                 let exhibits =
                     vec![kept.to_bytes(), target.signed.to_bytes(), signed_to_bytes(statement).into()];
                 let rule = Rule::CheckpointInconsistent;
-                self.contradicted(env, round, rule, &proof.from, life, &detail, exhibits);
+                self.caught(env, round, rule, &proof.from, life, &detail, exhibits);
                 Ok(())
             }
         }

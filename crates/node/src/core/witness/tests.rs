@@ -34,7 +34,7 @@ fn heads(germany: &Station, checkpoint: Bytes, made_at: Instant) -> Heads {
 /// Hong Kong hears heads of Germany's node with its checkpoint over so many records.
 fn hears(hong_kong: &mut Station, germany: &Station, records: usize) {
     let heads = heads(germany, germany.checkpoint_over(records), germany.now);
-    hong_kong.hear(vec![germany.says(HK, ControlType::Heads, &heads)], DE);
+    hong_kong.hear(vec![germany.claims(HK, ControlType::Heads, &heads)], DE);
 }
 
 fn grows(station: &mut Station, records: usize) {
@@ -98,7 +98,7 @@ fn acquainted() -> [Station; 2] {
 
 /// Somebody changes a record of a station and signs all of it again.
 fn rewrite(station: &mut Station, record: usize) {
-    station.leaves.0[record] = leaf_hash(b"something else");
+    station.rewritten.insert(record, leaf_hash(b"something else"));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_node_that_is_away_is_not_asked_for_ever_and_not_told() {
 #[test]
 fn proofs_that_were_not_demanded_are_passed_over_and_those_of_garbage_are_told() {
     let [mut hong_kong, germany] = acquainted();
-    let life = tree::origin(&germany.directory.network, &agency(DE), germany.life);
+    let life = tree::origin(&germany.directory.network, &agency(DE), germany.life());
     let proof = |first_size, second_size, hashes| Proof {
         from: agency(DE),
         to: agency(HK),
@@ -283,7 +283,7 @@ fn proofs_that_were_not_demanded_are_passed_over_and_those_of_garbage_are_told()
         made_at: germany.now,
     };
     let hear = |hong_kong: &mut Station, proof: &Proof| {
-        hong_kong.hear(vec![germany.says(HK, ControlType::Proof, proof)], DE);
+        hong_kong.hear(vec![germany.claims(HK, ControlType::Proof, proof)], DE);
     };
     hear(&mut hong_kong, &proof(3, 5, Vec::new()));
     hears(&mut hong_kong, &germany, 5);
@@ -301,7 +301,7 @@ fn proofs_that_were_not_demanded_are_passed_over_and_those_of_garbage_are_told()
 fn old_heads_that_are_replayed_change_nothing_and_a_ledger_that_shrinks_is_told() {
     let [mut hong_kong, mut germany] = acquainted();
     let old = heads(&germany, germany.checkpoint_over(2), NOW);
-    let old = germany.says(HK, ControlType::Heads, &old);
+    let old = germany.claims(HK, ControlType::Heads, &old);
     hears(&mut hong_kong, &germany, 5);
     for _ in 0..3 {
         hong_kong.hear(vec![old.clone()], DE);
@@ -323,7 +323,7 @@ fn a_peer_that_was_restored_into_a_new_life_is_kept_beside_the_old_one() {
     assert_eq!(demands(&mut hong_kong).len(), 1);
     let before = germany.checkpoint_over(3);
     // From a backup of two records, and one that says so.
-    germany.life = Incarnation([1; 16]);
+    germany.other_life = Some(Incarnation([1; 16]));
     rewrite(&mut germany, 2);
     for _ in 0..4 {
         advance([&mut hong_kong, &mut germany], MINUTE);
@@ -342,14 +342,14 @@ fn a_peer_that_was_restored_into_a_new_life_is_kept_beside_the_old_one() {
 }
 
 fn origin(station: &Station) -> String {
-    tree::origin(&station.directory.network, station.core.agency(), station.life).to_string()
+    tree::origin(&station.directory.network, station.core.agency(), station.life()).to_string()
 }
 
 #[test]
 fn lives_of_a_peers_ledger_are_kept_up_to_a_number() {
     let [mut hong_kong, mut germany] = acquainted();
     for life in 1..=40 {
-        germany.life = Incarnation([life; 16]);
+        germany.other_life = Some(Incarnation([life; 16]));
         advance([&mut hong_kong, &mut germany], MINUTE);
         hears(&mut hong_kong, &germany, 1);
     }
@@ -370,7 +370,7 @@ fn what_is_no_checkpoint_of_the_peer_is_told_and_not_kept() {
     let notes = [b"no note".to_vec(), hong_kong.checkpoint_over(2).to_vec(), flipped, long];
     for (count, note) in (1..).zip(notes) {
         let heads = heads(&germany, note.into(), germany.now);
-        hong_kong.hear(vec![germany.says(HK, ControlType::Heads, &heads)], DE);
+        hong_kong.hear(vec![germany.claims(HK, ControlType::Heads, &heads)], DE);
         assert_eq!((rules(&hong_kong).len(), kept(&hong_kong)), (count, 0));
     }
     assert!(rules(&hong_kong).iter().all(|rule| rule == "checkpoint.invalid"));
@@ -388,7 +388,7 @@ fn a_cosignature_that_is_none_is_told() {
     twisted[last] = if twisted[last] == b'A' { b'B' } else { b'A' };
     for (count, note) in (1..).zip([unsigned, twisted.into(), hong_kong.checkpoint_over(2)]) {
         let heads = Heads { cosigned: note, ..honest.clone() };
-        germany.hear(vec![hong_kong.says(DE, ControlType::Heads, &heads)], HK);
+        germany.hear(vec![hong_kong.claims(DE, ControlType::Heads, &heads)], HK);
         assert_eq!((rules(&germany).len(), cosigned(&germany)), (count, 0));
     }
     assert!(rules(&germany).iter().all(|rule| rule == "checkpoint.cosignature"));
@@ -411,7 +411,7 @@ fn cosignatures_are_recorded_once_a_while() {
             cosigned: note.clone(),
             ..heads(&germany, Bytes::new(), NOW)
         };
-        germany.hear(vec![hong_kong.says(DE, ControlType::Heads, &heads)], HK);
+        germany.hear(vec![hong_kong.claims(DE, ControlType::Heads, &heads)], HK);
     }
     assert_eq!((cosigned(&germany), rules(&germany).len()), (1, 0));
     advance([&mut hong_kong, &mut germany], MINUTE);
@@ -421,7 +421,7 @@ fn cosignatures_are_recorded_once_a_while() {
         cosigned: notes[2].clone(),
         ..heads(&germany, Bytes::new(), NOW)
     };
-    germany.hear(vec![hong_kong.says(DE, ControlType::Heads, &heads)], HK);
+    germany.hear(vec![hong_kong.claims(DE, ControlType::Heads, &heads)], HK);
     assert_eq!(cosigned(&germany), 2);
 }
 
@@ -437,7 +437,7 @@ fn another_directory_under_the_same_version_is_told_with_both_digests() {
         DirectoryVersion { version: ours.version, digest: theirs },
     ] {
         heads.directory = directory;
-        hong_kong.hear(vec![germany.says(HK, ControlType::Heads, &heads)], DE);
+        hong_kong.hear(vec![germany.claims(HK, ControlType::Heads, &heads)], DE);
     }
     let alarms = alarms(&hong_kong);
     assert_eq!((alarms.len(), alarms[0].0.as_str()), (1, "directory.fork"));
@@ -496,7 +496,7 @@ fn a_receipt_tells_a_cosignature_once() {
         recipient: agency(DE),
         ..heads(hong_kong, hong_kong.checkpoint_over(1), NOW)
     };
-    let said = hong_kong.says(DE, ControlType::Heads, &hong_kongs(&hong_kong));
+    let said = hong_kong.claims(DE, ControlType::Heads, &hong_kongs(&hong_kong));
     germany.hear(vec![said], HK);
     let told = |germany: &mut Station| {
         germany.said.clear();

@@ -18,7 +18,7 @@ async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
     let (disk, options) = (Arc::new(Sim::new()), Options { commits: Commits::Inline, ..Options::default() });
     let folder = std::path::Path::new("/ledger");
     let (ledger, _) = Ledger::open(disk, folder, &agency("HK-CED"), NOW, &mut rng, options).unwrap();
-    let draft = |(recorded_at, record, body): &(Instant, Record, bytes::Bytes)| Draft {
+    let draft = |(recorded_at, record, body): &(Instant, Record, Bytes)| Draft {
         recorded_at: *recorded_at,
         salt: [0; 32],
         record: record.clone(),

@@ -1,0 +1,236 @@
+//! What is known to exist and has not come: numbers that later numbers or heads name, and messages whose wraps do not
+//! open. It delays nothing that came; it is asked for under signature when nothing arrives by itself for a moment, and
+//! again at growing distances until it is there.
+//!
+//! Nothing of this is recorded but the alarms: after a restart the same gaps are seen again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::{Range, Received};
+use sealpost_domain::message::Priority;
+use sealpost_domain::rule::Rule;
+use sealpost_domain::statement::{ControlType, NeedWrap, Resend};
+
+use super::{Inbox, LinkKey};
+use crate::core::{Alarm, Core, Env, Error, Round, sign};
+
+/// How long a lane is idle before what is missing on its links is asked for: the hub may still be delivering it.
+const ASK_AFTER: Duration = Duration::from_secs(2);
+/// How long after that it is asked for again; doubled with every time.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// The longest such distance.
+const ASK_AGAIN_MAX: Duration = Duration::from_mins(10);
+/// After how many times in vain it is an alarm.
+const IN_VAIN: u32 = 3;
+/// How often a wrap is asked for at most.
+const WRAP_ASKS_MAX: u32 = 12;
+/// What one statement asks for at most.
+const RANGES_MAX: usize = 64;
+const WRAPS_MAX: usize = 256;
+
+/// What is known to exist and has not come.
+#[derive(Default)]
+pub(super) struct Wanted {
+    gaps: BTreeMap<LinkKey, Gap>,
+    wraps: BTreeMap<AgencyId, BTreeMap<Digest, Asked>>,
+    /// When something new came last.
+    arrived_at: BTreeMap<Priority, Instant>,
+}
+
+/// A hole in a link, or its lost end.
+struct Gap {
+    /// The last number that is known to exist.
+    last: u64,
+    /// The last contiguous number when this was looked at.
+    contiguous: u64,
+    asked: Asked,
+    /// It was told that the sender writes beyond the window.
+    far_told: bool,
+}
+
+/// When something was asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    since: Instant,
+    times: u32,
+}
+
+impl Asked {
+    fn begin(now: Instant) -> Self {
+        Self { since: now, times: 0 }
+    }
+
+    fn is_due(self, now: Instant) -> bool {
+        let pause = match self.times.checked_sub(1) {
+            None => ASK_AFTER,
+            Some(doublings) => (ASK_AGAIN * 2_u32.pow(doublings.min(16))).min(ASK_AGAIN_MAX),
+        };
+        now.since(self.since) >= pause
+    }
+
+    fn ask(&mut self, now: Instant) {
+        *self = Self { since: now, times: self.times.saturating_add(1) };
+    }
+}
+
+impl Core {
+    /// Asks peers for what is missing, where that is due.
+    pub fn ask_for_missing(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
+        for (key, numbers, times) in self.inbox.due_gaps(env.now) {
+            if times == IN_VAIN {
+                self.alarm_of_gap(env, round, &key, &numbers);
+            }
+            let LinkKey { sender, priority, incarnation } = key;
+            let recipient = self.me.clone();
+            let resend = Resend {
+                recipient,
+                sender: sender.clone(),
+                priority,
+                incarnation,
+                numbers,
+                made_at: env.now,
+            };
+            let signed = sign(env, &resend)?;
+            round.send(sender, ControlType::Resend, signed);
+        }
+        for (sender, headers) in self.inbox.due_wraps(env.now) {
+            let recipient = self.me.clone();
+            let need = NeedWrap { recipient, sender: sender.clone(), headers, made_at: env.now };
+            let signed = sign(env, &need)?;
+            round.send(sender, ControlType::NeedWrap, signed);
+        }
+        Ok(())
+    }
+
+    fn alarm_of_gap(&mut self, env: &mut Env<'_>, round: &mut Round, key: &LinkKey, numbers: &[Range]) {
+        let LinkKey { sender, priority, incarnation } = key;
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let numbers = numbers.join(", ");
+        let detail = format!(
+            "numbers {numbers} of the {priority} link from {sender} in its life {incarnation} are missing, and were \
+             asked for {IN_VAIN} times"
+        );
+        let peer = Some(sender.clone());
+        let alarm = Alarm { rule: Rule::LinkMissing, peer, header: None, detail, exhibits: Vec::new() };
+        self.alarm(env, round, alarm);
+    }
+
+    /// An envelope whose signature holds and whose wrap does not open: its sender is asked for another wrap.
+    pub fn unopened(&mut self, now: Instant, sender: &AgencyId, header: Digest) {
+        let wraps = self.inbox.wanted.wraps.entry(sender.clone()).or_default();
+        if wraps.len() < WRAPS_MAX {
+            wraps.entry(header).or_insert_with(|| Asked::begin(now));
+        }
+    }
+}
+
+impl Inbox {
+    /// Notes that a number exists.
+    pub(super) fn expect(&mut self, key: &LinkKey, number: u64, now: Instant) {
+        let contiguous = self.links.get(key).map_or(0, |link| link.received.contiguous());
+        if number <= contiguous || !(self.wanted.gaps.contains_key(key) || self.admits(key)) {
+            return;
+        }
+        let begin = || Gap { last: number, contiguous, asked: Asked::begin(now), far_told: false };
+        let gap = self.wanted.gaps.entry(key.clone()).or_insert_with(begin);
+        gap.last = gap.last.max(number);
+    }
+
+    /// Notes that everything before a number exists.
+    pub(super) fn expect_before(&mut self, key: &LinkKey, number: u64, now: Instant) {
+        self.expect(key, number - 1, now);
+    }
+
+    /// Notes that a number beyond the window exists; whether that is news of its link.
+    pub(super) fn expect_far(&mut self, key: &LinkKey, number: u64, now: Instant) -> bool {
+        self.expect(key, number, now);
+        self.wanted.gaps.get_mut(key).is_some_and(|gap| !std::mem::replace(&mut gap.far_told, true))
+    }
+
+    /// Something new came.
+    pub(super) fn got(&mut self, sender: &AgencyId, priority: Priority, header: Digest, now: Instant) {
+        self.wanted.arrived_at.insert(priority, now);
+        if let Some(wraps) = self.wanted.wraps.get_mut(sender) {
+            wraps.remove(&header);
+        }
+    }
+
+    /// A connection begins: what lies behind a gap shows what is missing.
+    pub fn look_for_gaps(&mut self, now: Instant) {
+        let gapped = |(key, link): (&LinkKey, &super::InLink)| {
+            let highest = link.received.highest().number;
+            (highest > link.received.contiguous()).then(|| (key.clone(), highest))
+        };
+        let gaps: Vec<(LinkKey, u64)> = self.links.iter().filter_map(gapped).collect();
+        for (key, highest) in gaps {
+            self.expect(&key, highest, now);
+        }
+    }
+
+    /// How many numbers of each agency are known to be missing.
+    pub fn missing(&self) -> BTreeMap<AgencyId, u64> {
+        let mut missing = BTreeMap::<AgencyId, u64>::new();
+        for (key, gap) in &self.wanted.gaps {
+            let none = Received::default();
+            let received = self.links.get(key).map_or(&none, |link| &link.received);
+            let numbers = received.missing(gap.last, usize::MAX);
+            let count: u64 = numbers.iter().map(|range| range.last - range.first + 1).sum();
+            if count > 0 {
+                *missing.entry(key.sender.clone()).or_default() += count;
+            }
+        }
+        missing
+    }
+
+    /// How many links of its sender beside this one are expected and not begun.
+    pub(super) fn expected_beside(&self, key: &LinkKey) -> usize {
+        let other = |other: &&LinkKey| {
+            other.sender == key.sender && *other != key && !self.links.contains_key(*other)
+        };
+        self.wanted.gaps.keys().filter(other).count()
+    }
+
+    fn due_gaps(&mut self, now: Instant) -> Vec<(LinkKey, Vec<Range>, u32)> {
+        let mut due = Vec::new();
+        let Wanted { gaps, arrived_at, .. } = &mut self.wanted;
+        let none = Received::default();
+        gaps.retain(|key, gap| {
+            let received = self.links.get(key).map_or(&none, |link| &link.received);
+            if received.contiguous() >= gap.last {
+                return false;
+            }
+            if received.contiguous() > gap.contiguous {
+                gap.contiguous = received.contiguous();
+                gap.asked = Asked::begin(now);
+            }
+            let idle = arrived_at.get(&key.priority).is_none_or(|at| now.since(*at) >= ASK_AFTER);
+            if idle && gap.asked.is_due(now) {
+                gap.asked.ask(now);
+                due.push((key.clone(), received.missing(gap.last, RANGES_MAX), gap.asked.times));
+            }
+            true
+        });
+        due
+    }
+
+    fn due_wraps(&mut self, now: Instant) -> Vec<(AgencyId, Vec<Digest>)> {
+        let mut due = Vec::new();
+        for (sender, wraps) in &mut self.wanted.wraps {
+            wraps.retain(|_, asked| asked.times < WRAP_ASKS_MAX);
+            let mut headers = Vec::new();
+            for (header, asked) in wraps.iter_mut().filter(|(_, asked)| asked.is_due(now)) {
+                asked.ask(now);
+                headers.push(*header);
+            }
+            if !headers.is_empty() {
+                due.push((sender.clone(), headers));
+            }
+        }
+        self.wanted.wraps.retain(|_, wraps| !wraps.is_empty());
+        due
+    }
+}

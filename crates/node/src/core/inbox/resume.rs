@@ -1,0 +1,65 @@
+//! What we have of a peer's links, and what we show it where it seems to have lost its own.
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::link::Head;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::{Activity, LinkHead, Resume, ReturnedHeader};
+
+use super::{InLink, Inbox, LinkKey};
+use crate::core::Past;
+
+/// How many records are looked at to find a header.
+const LOOKED_AT_MAX: usize = 8;
+/// The most bytes of headers that are shown at a time.
+const RETURNED_BYTES_MAX: usize = 32 << 10;
+
+impl Inbox {
+    /// What is settled without a gap of a peer's links.
+    pub(in crate::core) fn heads_from(&self, peer: &AgencyId) -> Vec<LinkHead> {
+        let links = self.links.iter().filter(|(key, _)| key.sender == *peer);
+        let head = |(key, link): (&LinkKey, &InLink)| LinkHead {
+            priority: key.priority,
+            incarnation: key.incarnation,
+            head: Head { number: link.received.contiguous(), digest: link.received.chain_digest() },
+            activity: Activity::Active,
+        };
+        links.map(head).collect()
+    }
+
+    /// The last headers that came from a peer's present life, where it names others as its own last ones.
+    pub(in crate::core) fn returned(&self, past: &dyn Past, resume: &Resume) -> Vec<ReturnedHeader> {
+        let of_peer = |key: &&LinkKey| key.sender == resume.from && key.incarnation == resume.incarnation;
+        let mut returned = Vec::new();
+        let mut bytes = 0;
+        for key in self.links.keys().filter(of_peer) {
+            let says =
+                |head: &&LinkHead| head.priority == key.priority && head.incarnation == key.incarnation;
+            let said = resume.sent.iter().find(says).map_or(Head::EMPTY, |head| head.head);
+            if let Some(shown) = self.last(past, key, said) {
+                bytes += shown.header.len();
+                if bytes > RETURNED_BYTES_MAX || returned.len() == sealpost_wire::statement::RETURNED_MAX {
+                    break;
+                }
+                returned.push(shown);
+            }
+        }
+        returned
+    }
+
+    /// The last header of a link, which is not a number that was filled without a message, unless it is the one that
+    /// its sender names.
+    fn last(&self, past: &dyn Past, key: &LinkKey, said: Head) -> Option<ReturnedHeader> {
+        let link = self.links.get(key)?;
+        if link.received.highest() == said {
+            return None;
+        }
+        link.records.values().rev().take(LOOKED_AT_MAX).find_map(|index| match past.record(*index)?.0 {
+            Record::Received(received) => Some(ReturnedHeader {
+                commitment: received.commitment?,
+                header: received.header,
+                signatures: received.signatures,
+            }),
+            _ => None,
+        })
+    }
+}

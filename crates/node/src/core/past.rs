@@ -1,0 +1,55 @@
+//! What the ledger holds, read again where a decision needs the bytes of an earlier one.
+
+use bytes::Bytes;
+use sealpost_domain::record::Record;
+use sealpost_domain::statement::Signed;
+use sealpost_ledger::History;
+
+use super::Round;
+
+/// The durable records.
+pub trait Past {
+    /// The record at an index and its body's size; `None` where it cannot be read.
+    fn record(&self, index: u64) -> Option<(Record, usize)>;
+}
+
+impl Past for History {
+    fn record(&self, index: u64) -> Option<(Record, usize)> {
+        self.get(index).ok().map(|entry| (entry.leaf.record, entry.body.len()))
+    }
+}
+
+/// Where a record is: durable, or still in the round that is being decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At this index of the ledger.
+    Ledger(u64),
+    /// At this place of the round.
+    Round(usize),
+}
+
+/// The bytes that somebody signed, as evidence: payload and signatures.
+pub(super) fn exhibits_of(past: &dyn Past, round: &Round, place: Place) -> Vec<Bytes> {
+    let record = match place {
+        Place::Ledger(index) => past.record(index).map(|(record, _)| record),
+        Place::Round(place) => round.records().get(place).map(|draft| draft.record.clone()),
+    };
+    match record {
+        Some(Record::Received(received)) => {
+            let signatures = received.signatures.into_iter().map(|signature| signature.bytes);
+            std::iter::once(received.header).chain(signatures).collect()
+        }
+        Some(
+            Record::Voided(statement)
+            | Record::ReceiptReceived(statement)
+            | Record::Accepted { statement, .. },
+        ) => exhibits(&statement),
+        _ => Vec::new(),
+    }
+}
+
+/// A statement as evidence: its payload and its signatures.
+pub(super) fn exhibits(statement: &Signed) -> Vec<Bytes> {
+    let signatures = statement.signatures.iter().map(|signature| signature.bytes.clone());
+    std::iter::once(statement.payload.clone()).chain(signatures).collect()
+}
