@@ -12,6 +12,7 @@
 //! | [`flipped`] | a changed byte in any part of an envelope |
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
+//! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
 //! | [`ending`] | SIGTERM |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
@@ -34,3 +35,4 @@ mod ledger;
 mod node_killed;
 mod officer;
 mod refused;
+mod witness;

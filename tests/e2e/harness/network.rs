@@ -69,6 +69,8 @@ impl Network {
         // So that mail whose receipt is lost goes again while the story still listens.
         for agency in &made.agencies {
             set(&agency.config, "# resend_after = \"30s\"", "resend_after = \"2s\"");
+            // And so that nodes prove their ledgers to one another meanwhile.
+            set(&agency.config, "# demand_every = \"1m\"", "demand_every = \"1s\"");
         }
         fs::create_dir(folder.path().join("logs")).unwrap();
         Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
@@ -234,7 +236,8 @@ impl Network {
         connect(address, &endpoint, CONNECT_TIMEOUT).await
     }
 
-    fn launch(&mut self, name: &str) {
+    /// Starts one of its programs and does not wait: it may end by itself.
+    pub(crate) fn launch(&mut self, name: &str) {
         let (binary, config) = match name {
             HUB => ("sealpost-hub", &self.made.hub.config),
             agency => ("sealpost-node", &self.agency(agency).config),
