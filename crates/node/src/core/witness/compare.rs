@@ -183,6 +183,8 @@ impl Core {
         }
         let later = Later { signed, made_at };
         match judgement {
+            // Repeated by a peer whose clock was set back meanwhile.
+            Judgement::Rollback if !fresh => {}
             Judgement::Old => {}
             Judgement::First => self.keep(env, round, peer, &later, Vec::new())?,
             Judgement::TooMany => self.disbelieved(env, round, Rule::CheckpointTooMany, statement, told),

@@ -121,6 +121,18 @@ fn old_heads_that_are_replayed_change_nothing_and_a_ledger_that_shrinks_is_told(
 }
 
 #[test]
+fn a_statement_that_is_repeated_after_the_peers_clock_was_set_back_is_no_rollback() {
+    let [mut hong_kong, mut germany] = acquainted();
+    let early = heads(&germany, germany.checkpoint_over(4), germany.now);
+    let early = germany.claims(HK, ControlType::Heads, &early);
+    hong_kong.hear(vec![early.clone()], DE);
+    germany.now = NOW.minus(MINUTE);
+    hears(&mut hong_kong, &germany, 5);
+    hong_kong.hear(vec![early], DE);
+    assert_eq!(rules(&hong_kong), [""; 0]);
+}
+
+#[test]
 fn a_peer_that_was_restored_into_a_new_life_is_kept_beside_the_old_one() {
     let [mut hong_kong, mut germany] = acquainted();
     hears(&mut hong_kong, &germany, 5);
