@@ -250,6 +250,9 @@ mod tests {
     use sealpost_domain::directory::{AgencyRecord, HubRecord, KeyUse, PublicKey, SigningKeyRecord};
     use sealpost_domain::identity::NetworkName;
     use sealpost_domain::instant::Period;
+    use sealpost_merkle::Hash;
+    use sealpost_merkle::checkpoint::Checkpoint;
+    use sealpost_merkle::note::Note;
 
     use super::*;
 
@@ -321,6 +324,29 @@ mod tests {
         let changed = Signed { payload: Bytes::from_static(b"changed"), ..added };
         let refused = judged(Signer::Agency(&agency), &changed, NOW).unwrap_err();
         assert!(matches!(refused, Error::Signature { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_cosignature_is_believed_of_a_listed_key_under_the_name_of_its_agency_alone() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let [node, hub] = [(); 2].map(|()| SigningKey::generate(&mut rng));
+        let judge = installed(&node, &hub);
+        let (network, agency) = (NetworkName::parse("test.sealpost").unwrap(), "HK-CED".parse().unwrap());
+        let other: AgencyId = "DE-ZKA".parse().unwrap();
+        let checkpoint = Checkpoint::new("any log", 1, Hash::EMPTY_ROOT).unwrap();
+        let note = Note::unsigned(&checkpoint.to_string()).unwrap();
+        let unsigned = tree::Signed { note, checkpoint };
+        let by = |agency, key: &SigningKey| listed::cosign(&unsigned, &network, agency, key, NOW).unwrap();
+        judge.cosignature(&agency, &by(&agency, &node)).unwrap();
+        for (cosigner, cosigned) in [
+            (&agency, by(&agency, &hub)),
+            (&agency, by(&other, &node)),
+            (&other, by(&other, &node)),
+            (&agency, unsigned.clone()),
+        ] {
+            let refused = judge.cosignature(cosigner, &cosigned).unwrap_err();
+            assert!(refused.to_string().contains("no listed key"), "{refused}");
+        }
     }
 
     #[test]

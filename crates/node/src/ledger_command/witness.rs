@@ -9,7 +9,7 @@ use super::{Failure, Output, Progress, json, tell};
 
 /// What `checkpoint --cosigned --output json` says.
 #[derive(Serialize)]
-struct Cosigned<'a> {
+struct LargestCosigned<'a> {
     /// The signed note, with the cosignatures.
     checkpoint: String,
     size: u64,
@@ -30,7 +30,7 @@ pub(super) fn cosigned(books: &Books, output: Output) -> Result<(), Failure> {
             say(note.trim_end_matches('\n'))?;
             vouched.cosigned.iter().for_each(|vouch| tell(&has_cosigned(vouch)));
         }
-        Output::Json => say(&json(&Cosigned {
+        Output::Json => say(&json(&LargestCosigned {
             size: signed.checkpoint.size(),
             root: signed.checkpoint.root().to_string(),
             verifier_key: books.verifier_key(&signed).map(|(key, _)| key.to_string()),

@@ -95,8 +95,13 @@ impl Witnessing {
 impl Peer {
     /// The peer says that its ledger lives so. What was demanded of an earlier life is not answered any more.
     fn lives_as(&mut self, life: Incarnation) {
-        self.current = Some(life);
+        if self.current.replace(life) == Some(life) {
+            return;
+        }
         self.demand = self.demand.take().filter(|demand| demand.life == life);
+        for (_, ledger) in self.ledgers.iter_mut().filter(|(other, _)| **other != life) {
+            (ledger.later, ledger.shown) = (None, None);
+        }
     }
 }
 
