@@ -102,6 +102,11 @@ impl Network {
         self.take(program).terminate().await
     }
 
+    /// Waits until one of its programs ends by itself.
+    pub(crate) async fn ends(&mut self, program: &str) -> Ended {
+        self.take(program).end().await
+    }
+
     /// Ends all that runs, in order, and fails if a program says that it did not end well.
     pub(crate) async fn end(mut self) {
         let programs: Vec<String> = self.running.keys().cloned().collect();

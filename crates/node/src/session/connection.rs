@@ -49,7 +49,9 @@ impl Session {
         let wire = Wire { connection };
         let ended = match lanes {
             Lanes::Flash => {
-                self.begin();
+                if lanes == Lanes::Flash {
+                    self.begin();
+                }
                 tokio::try_join!(
                     submit::run(self, &wire, lanes),
                     receive::run(self, &wire, Priority::Flash),
@@ -71,7 +73,7 @@ impl Session {
         }
     }
 
-    /// Everything that may not have arrived is said again.
+    /// What nodes say to each other goes by this connection: everything that may not have arrived is said again.
     fn begin(&self) {
         let now = self.shared.now();
         self.shared.core_mut().connected(now);

@@ -157,7 +157,9 @@ fn a_wrap_that_names_another_position_than_the_header_proves_none() {
     let wrapped = wrap::wrap(&mut hong_kong.rng, &key, &context, &content.to_bytes()).unwrap();
     delivery.wrap.encapsulated_key = wrapped.encapsulated.into();
     delivery.wrap.ciphertext = wrapped.ciphertext.into();
-    let Verified::Unopened(unopened) = germany.verify(&delivery, LANE) else { panic!("no position is proven") };
+    let Verified::Unopened(unopened) = germany.verify(&delivery, LANE) else {
+        panic!("no position is proven")
+    };
     assert_eq!(unopened.alarm.rule, "link.commitment");
     assert_eq!((unopened.sender, unopened.header), (agency("HK-CED"), sha256(&delivery.header)));
 }
