@@ -10,6 +10,7 @@
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
 //! | [`forged`] | an envelope in another agency's name |
 //! | [`flipped`] | a changed byte in any part of an envelope |
+//! | [`later`] | a header of a later version, with a field that nobody here knows |
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`ending`] | SIGTERM |
@@ -30,6 +31,7 @@ mod forged;
 mod harness;
 mod hub_away;
 mod hub_killed;
+mod later;
 mod ledger;
 mod node_killed;
 mod officer;
