@@ -2,6 +2,7 @@
 //!
 //! | story | tells |
 //! |---|---|
+//! | [`canary`] | markers in every text of every kind: not seen by the hub, nowhere in clear on a disk |
 //! | [`delivered`] | every state of a message, in order; every priority, each message once |
 //! | [`hub_away`] | a hub that is down when messages are published |
 //! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages, or loses its disk |
@@ -23,6 +24,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod audit;
+mod canary;
 mod certificate;
 mod delivered;
 mod ending;
