@@ -2,7 +2,7 @@
 //!
 //! | module | attacks |
 //! |---|---|
-//! | [`flips`] | every bit of an envelope |
+//! | [`flips`] | every bit of an envelope, and of what the hub delivers |
 //! | [`two_keys`] | two texts for two recipients in one ciphertext, under one signature |
 //! | [`signatures`] | Ed25519 at its edges: low order, second encodings, scalars beyond the order |
 //! | [`misdelivered`] | somebody else's wrap, swapped wraps, another lane, a cut body: refused, and in the ledger |
