@@ -74,6 +74,14 @@ impl Network {
         Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
     }
 
+    /// Lets every program that starts from now on tell all that it can tell.
+    pub(crate) fn tell_everything(&self) {
+        let configs = self.made.agencies.iter().map(|agency| &agency.config);
+        for config in configs.chain([&self.made.hub.config]) {
+            set(config, "# level = \"info\"", "level = \"trace\"");
+        }
+    }
+
     /// Makes a network and starts all of it.
     pub(crate) async fn start(story: &str) -> Self {
         let mut network = Self::make(story);
@@ -114,6 +122,11 @@ impl Network {
             let ended = self.terminate(&program).await;
             assert_eq!(ended.code(), Some(0), "{program} after SIGTERM:\n{}", ended.log);
         }
+    }
+
+    /// The process of a program.
+    pub(crate) fn pid(&self, program: &str) -> u32 {
+        self.running[program].pid()
     }
 
     /// What a program has told so far.
@@ -271,7 +284,8 @@ impl Network {
         self.running.remove(program).unwrap_or_else(|| panic!("{program} does not run"))
     }
 
-    fn logs(&self) -> PathBuf {
+    /// Where the logs of all programs are.
+    pub(crate) fn logs(&self) -> PathBuf {
         self.folder.as_ref().expect("it goes with the network").path().join("logs")
     }
 }
