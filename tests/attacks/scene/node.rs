@@ -24,7 +24,7 @@ use sealpost_ledger::verify::{ByDirectory, verify};
 use sealpost_ledger::{Buckets, Commits, Ledger, Options};
 use sealpost_node::core::inbox::{Arrived, Judged};
 use sealpost_node::core::outbox::{Answer, Policy, Prepared};
-use sealpost_node::core::{Core, Env, Round};
+use sealpost_node::core::{Alarm, Core, Env, Round};
 use sealpost_node::handle::Publication;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::verify::{Origin, Verified, Verifier};
@@ -113,8 +113,14 @@ impl Node {
     /// Decides something and makes it durable.
     fn step<T>(&mut self, decide: impl FnOnce(&mut Core, &mut Env<'_>, &mut Round) -> T) -> T {
         let mut round = Round::default();
-        let checkpoint = Bytes::new();
-        let mut env = Env { now: NOW, rng: &mut self.rng, signer: &self.signing, checkpoint };
+        let past = self.ledger.history().clone();
+        let mut env = Env {
+            now: NOW,
+            rng: &mut self.rng,
+            signer: &self.signing,
+            checkpoint: Bytes::new(),
+            past: &past,
+        };
         let decided = decide(&mut self.core, &mut env, &mut round);
         drop(self.ledger.enqueue(round.records().to_vec()).unwrap());
         self.catch_up();
@@ -169,6 +175,7 @@ impl Node {
         match self.verify(&delivery, LANE, rng) {
             Verified::Arrived(arrived) => self.said(&arrived),
             Verified::Unproven(alarm) => Said::Unproven(alarm.rule.to_string()),
+            Verified::Unopened(unopened) => Said::Unproven(unopened.alarm.rule.to_string()),
             Verified::Failed(error) => panic!("{error}"),
         }
     }
@@ -203,13 +210,19 @@ impl Node {
                 assert_eq!(judged, Judged::Recorded);
                 said
             }
-            Verified::Unproven(alarm) => {
-                let rule = alarm.rule.to_string();
-                assert!(self.step(|core, env, round| core.alarm(env, round, *alarm)));
-                Said::Unproven(rule)
+            Verified::Unproven(alarm) => self.alarmed(*alarm),
+            Verified::Unopened(unopened) => {
+                self.core.unopened(NOW, &unopened.sender, unopened.header);
+                self.alarmed(unopened.alarm)
             }
             Verified::Failed(error) => panic!("{error}"),
         }
+    }
+
+    fn alarmed(&mut self, alarm: Alarm) -> Said {
+        let rule = alarm.rule.to_string();
+        assert!(self.step(|core, env, round| core.alarm(env, round, alarm)));
+        Said::Unproven(rule)
     }
 
     /// What the ledger records.
