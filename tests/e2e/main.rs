@@ -2,14 +2,17 @@
 //!
 //! | story | tells |
 //! |---|---|
+//! | [`canary`] | markers in every text of every kind: not seen by the hub, nowhere in clear on a disk |
 //! | [`delivered`] | every state of a message, in order; every priority, each message once |
 //! | [`hub_away`] | a hub that is down when messages are published |
 //! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages, or loses its disk |
 //! | [`node_killed`] | the sender's or the recipient's node ends so |
+//! | [`restored`] | lost disks, and older copies of a node or of the hub |
 //! | [`refused`] | an unknown agency, a missing agreement; at the sender's node, and at the hub where a node lies |
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
 //! | [`forged`] | an envelope in another agency's name |
 //! | [`flipped`] | a changed byte in any part of an envelope |
+//! | [`later`] | a header of a later version, with a field that nobody here knows |
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
@@ -23,6 +26,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod audit;
+mod canary;
 mod certificate;
 mod delivered;
 mod ending;
@@ -31,8 +35,10 @@ mod forged;
 mod harness;
 mod hub_away;
 mod hub_killed;
+mod later;
 mod ledger;
 mod node_killed;
 mod officer;
 mod refused;
+mod restored;
 mod witness;

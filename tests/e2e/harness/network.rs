@@ -76,6 +76,14 @@ impl Network {
         Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
     }
 
+    /// Lets every program that starts from now on tell all that it can tell.
+    pub(crate) fn tell_everything(&self) {
+        let configs = self.made.agencies.iter().map(|agency| &agency.config);
+        for config in configs.chain([&self.made.hub.config]) {
+            set(config, "# level = \"info\"", "level = \"trace\"");
+        }
+    }
+
     /// Makes a network and starts all of it.
     pub(crate) async fn start(story: &str) -> Self {
         let mut network = Self::make(story);
@@ -104,6 +112,11 @@ impl Network {
         self.take(program).terminate().await
     }
 
+    /// Waits until one of its programs ends by itself.
+    pub(crate) async fn ends(&mut self, program: &str) -> Ended {
+        self.take(program).end().await
+    }
+
     /// Ends all that runs, in order, and fails if a program says that it did not end well.
     pub(crate) async fn end(mut self) {
         let programs: Vec<String> = self.running.keys().cloned().collect();
@@ -111,6 +124,11 @@ impl Network {
             let ended = self.terminate(&program).await;
             assert_eq!(ended.code(), Some(0), "{program} after SIGTERM:\n{}", ended.log);
         }
+    }
+
+    /// The process of a program.
+    pub(crate) fn pid(&self, program: &str) -> u32 {
+        self.running[program].pid()
     }
 
     /// What a program has told so far.
@@ -269,7 +287,8 @@ impl Network {
         self.running.remove(program).unwrap_or_else(|| panic!("{program} does not run"))
     }
 
-    fn logs(&self) -> PathBuf {
+    /// Where the logs of all programs are.
+    pub(crate) fn logs(&self) -> PathBuf {
         self.folder.as_ref().expect("it goes with the network").path().join("logs")
     }
 }

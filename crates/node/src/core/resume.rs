@@ -127,6 +127,10 @@ impl Core {
         let peer = &resume.from;
         if resume.greeting.is_some() {
             self.meetings.to_answer.insert(peer.clone(), resume.clone());
+            // Something happened to it since it was heard last.
+            if resume.answers.is_none() && !self.meetings.greeted.contains_key(peer) {
+                self.meetings.due.insert(peer.clone());
+            }
         }
         let asked = self.meetings.greeted.get(peer).map(|greeted| greeted.greeting);
         if asked.is_none() || resume.answers != asked {

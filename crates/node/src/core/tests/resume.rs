@@ -7,11 +7,17 @@ use super::*;
 
 /// Both nodes connect, and say to each other what is due until neither has more to say.
 fn meet(hong_kong: &mut Station, germany: &mut Station) {
-    for station in [&mut *hong_kong, &mut *germany] {
-        let now = station.now;
-        station.core.connected(now);
-        station.wait(Duration::from_secs(1));
-    }
+    let now = hong_kong.now;
+    hong_kong.core.connected(now);
+    hong_kong.wait(Duration::from_secs(1));
+    meet_again(hong_kong, germany);
+}
+
+/// Germany connects, while Hong Kong was connected all the time.
+fn meet_again(hong_kong: &mut Station, germany: &mut Station) {
+    let now = germany.now;
+    germany.core.connected(now);
+    germany.wait(Duration::from_secs(1));
     for _ in 0..8 {
         let (from_hong_kong, from_germany) =
             (std::mem::take(&mut hong_kong.said), std::mem::take(&mut germany.said));
@@ -74,7 +80,7 @@ fn a_recipient_that_lost_its_disk_gets_all_again() {
     let (network, mut hong_kong, before) = delivered(600);
     let mut germany = Station::living_as(&network, "DE-ZKA", 2);
     germany.now = before.now;
-    meet(&mut hong_kong, &mut germany);
+    meet_again(&mut hong_kong, &mut germany);
     assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 600);
     assert_eq!(hong_kong.evidence(Rule::PeerLostRecords).len(), 1);
     for number in [1, 300, 600] {

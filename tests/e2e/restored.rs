@@ -1,0 +1,173 @@
+//! Disks that are lost, and copies that are restored: nothing is lost for good, nothing comes twice, and no number is
+//! given out a second time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealpost_domain::message::MessageId;
+use sealpost_domain::view::DeliveryState;
+
+use crate::harness::{DE, HK, HUB, Network, TH, eventually, ids, shipments};
+
+/// Copies a folder: files of their own, as a backup's are.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// Puts a copy in the place of a folder.
+fn restore(backup: &Path, folder: &Path) {
+    fs::remove_dir_all(folder).unwrap();
+    copy(backup, folder);
+}
+
+/// Where an agency's node keeps its ledger and what belongs to it.
+fn data(network: &Network, agency: &str) -> PathBuf {
+    network.node_folder(agency).join("data")
+}
+
+/// Nobody was caught with two messages at one number.
+fn assert_no_equivocation(network: &Network, programs: &[&str]) {
+    for program in programs {
+        let log = network.log(program);
+        assert!(
+            !log.contains("link.equivocation") && !log.contains("link.broken_chain"),
+            "{program}:\n{log}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_that_lost_its_disk_gets_everything_again() {
+    let mut network = Network::start("disk-lost").await;
+    let hk = network.desk(HK).await;
+    let before = ids(&hk.send_all("before", shipments(&[DE, TH], 0..20)).await);
+    hk.are_delivered(&before).await;
+    assert_eq!(network.terminate(DE).await.code(), Some(0));
+    fs::remove_dir_all(data(&network, DE)).unwrap();
+    let meanwhile = ids(&hk.send_all("meanwhile", shipments(&[DE], 20..25)).await);
+
+    network.run(DE).await;
+    let de = network.desk(DE).await;
+    let all = [before, meanwhile].concat();
+    de.receives_exactly(&all).await;
+    hk.are_delivered(&all).await;
+    eventually("the loss is recorded", async || {
+        network.log(HK).contains("peer.lost_records").then_some(()).ok_or("it is not told")
+    })
+    .await;
+    assert_no_equivocation(&network, &[HK, DE, TH]);
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_restored_from_an_older_copy_goes_on_as_a_new_life() {
+    let mut network = Network::start("restored").await;
+    let (hk, th) = (network.desk(HK).await, network.desk(TH).await);
+    let first = ids(&hk.send_all("first", shipments(&[DE, TH], 0..10)).await);
+    hk.are_delivered(&first).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let (folder, backup) = (data(&network, HK), network.node_folder(HK).join("backup"));
+    copy(&folder, &backup);
+    network.run(HK).await;
+    let forgotten = ids(&hk.send_all("forgotten", shipments(&[DE, TH], 10..20)).await);
+    let told = ids(&th.send_all("told", shipments(&[HK], 20..24)).await);
+    hk.are_delivered(&forgotten).await;
+    th.are_delivered(&told).await;
+
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    restore(&backup, &folder);
+    network.run(HK).await;
+    let after = ids(&hk.send_all("after", shipments(&[DE, TH], 24..30)).await);
+    hk.are_delivered(&after).await;
+    let all = [first, forgotten, after].concat();
+    network.desk(DE).await.receives_exactly(&all).await;
+    th.receives_exactly(&all).await;
+    // What it had received and lost came again.
+    network.desk(HK).await.receives_exactly(&told).await;
+    assert_no_equivocation(&network, &[HK, DE, TH]);
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_set_back_unseen_is_shown_it_before_it_sends_anything() {
+    let mut network = Network::start("set-back").await;
+    let hk = network.desk(HK).await;
+    let first = ids(&hk.send_all("first", shipments(&[DE], 0..3)).await);
+    hk.are_delivered(&first).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let (folder, backup) = (data(&network, HK), network.node_folder(HK).join("backup"));
+    copy(&folder, &backup);
+    network.run(HK).await;
+    let forgotten = ids(&hk.send_all("forgotten", shipments(&[DE], 3..6)).await);
+    hk.are_delivered(&forgotten).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    assert_eq!(network.terminate(DE).await.code(), Some(0));
+
+    // As a machine that is set back with its disk: nothing tells the files from those that were there.
+    restore(&backup, &folder);
+    fs::remove_file(folder.join("life")).unwrap();
+    network.run(HK).await;
+    let unsent = ids(&hk.send_all("unsent", shipments(&[DE], 6..7)).await);
+    network.run(DE).await;
+    let ended = network.ends(HK).await;
+    assert_eq!(ended.code(), Some(1), "{}", ended.log);
+    assert!(ended.log.contains("ledger.rolled_back"), "{}", ended.log);
+
+    network.run(HK).await;
+    hk.reaches(unsent[0], DE, DeliveryState::Withdrawn).await;
+    let again = ids(&hk.send_all("again", shipments(&[DE], 6..7)).await);
+    hk.are_delivered(&again).await;
+    let all: Vec<MessageId> = [first, forgotten, again].concat();
+    network.desk(DE).await.receives_exactly(&all).await;
+    assert_no_equivocation(&network, &[HK, DE]);
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_restored_from_an_older_copy_loses_no_message() {
+    let mut network = Network::start("hub-restored").await;
+    let hk = network.desk(HK).await;
+    let first = ids(&hk.send_all("first", shipments(&[DE, TH], 0..5)).await);
+    hk.are_delivered(&first).await;
+    network.terminate(HUB).await;
+    let backup = network.node_folder(HK).join("hub-backup");
+    copy(network.hub_data(), &backup);
+    network.run(HUB).await;
+    let second = ids(&hk.send_all("second", shipments(&[DE, TH], 5..10)).await);
+    hk.are_delivered(&second).await;
+    // Promised for Thailand alone, and forgotten with the copy.
+    assert_eq!(network.terminate(TH).await.code(), Some(0));
+    let third = ids(&hk.send_all("third", shipments(&[DE, TH], 10..15)).await);
+    for message in &third {
+        hk.reaches(*message, TH, DeliveryState::Accepted).await;
+        hk.reaches(*message, DE, DeliveryState::Delivered).await;
+    }
+    network.terminate(HUB).await;
+    restore(&backup, network.hub_data());
+    network.run(HUB).await;
+    network.run(TH).await;
+    let fourth = ids(&hk.send_all("fourth", shipments(&[DE, TH], 15..20)).await);
+    let all = [first, second, third, fourth].concat();
+    network.desk(TH).await.receives_exactly(&all).await;
+    network.desk(DE).await.receives_exactly(&all).await;
+    hk.are_delivered(&all).await;
+    eventually("the hub's step back is recorded", async || {
+        let told = [HK, DE, TH].iter().any(|node| network.log(node).contains("hub.rolled_back"));
+        told.then_some(()).ok_or("it is not told")
+    })
+    .await;
+    assert_no_equivocation(&network, &[HK, DE, TH]);
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
