@@ -126,7 +126,7 @@ pub struct Witness {
     pub note: Bytes,
     /// The consistency proof from the one before; empty for the first.
     pub proof: Vec<Digest>,
-    /// When the peer said it, by the peer's clock.
+    /// When the peer said it, by the peer's clock, but never far ahead of ours.
     pub made_at: Instant,
 }
 

@@ -1,5 +1,7 @@
 //! What a peer's statement says of its ledger, of ours and of the directory, compared with what is kept.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
@@ -16,6 +18,9 @@ use sealpost_wire::envelope::signed_to_bytes;
 
 use super::{Kind, LEDGERS_MAX, Later, NOTE_BYTES_MAX, Peer, Witnessing};
 use crate::core::{Alarm, Core, Env, Error, Round, Said};
+
+/// How far the clocks of two nodes may be apart.
+const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 /// What a statement says beside its links.
 pub(in crate::core) struct Told<'a> {
@@ -116,6 +121,8 @@ impl Core {
         told: &Told<'_>,
     ) -> Result<(), Error> {
         let Some(directory) = self.directory().cloned() else { return Ok(()) };
+        // A peer that dates a statement far ahead must not make all that it says later look old.
+        let told = &Told { made_at: told.made_at.min(env.now.plus(CLOCKS_APART)), ..*told };
         let peer = self.witness.peers.entry(told.peer.clone()).or_default();
         let fresh = peer.heard_at.is_none_or(|before| told.made_at > before);
         if fresh {
@@ -130,9 +137,7 @@ impl Core {
             self.compare_cosigned(env, round, told, &directory);
         }
         // After the checkpoint: of an earlier life nothing is owed any more.
-        if fresh {
-            self.count_unanswered(env, round, told.peer);
-        }
+        self.count_unanswered(env, round, told.peer);
         Ok(())
     }
 
@@ -255,6 +260,22 @@ impl Core {
             self.alarm(env, round, alarm);
             return;
         };
+        if life == self.incarnation && signed.checkpoint.size() > self.next {
+            let alarm = Alarm {
+                rule: Rule::LedgerRolledBack,
+                peer: None,
+                header: Some(sha256(note)),
+                detail: format!(
+                    "{peer} has cosigned a checkpoint over {} records that this node signed; its ledger has {}: it is an \
+                     older copy of itself",
+                    signed.checkpoint.size(),
+                    self.next
+                ),
+                exhibits: vec![note.clone()],
+            };
+            self.alarm(env, round, alarm);
+            return;
+        }
         // A peer repeats the latest, and cosigns no oftener than it demands proofs.
         let pause = self.witness.policy.demand_every / 2;
         let is_news = before.is_none_or(|before| {

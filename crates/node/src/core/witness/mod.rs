@@ -85,7 +85,7 @@ struct Peer {
 /// One life of a peer's ledger.
 struct Ledger {
     kept: tree::Signed,
-    /// When the peer said it, by its own clock.
+    /// When the peer said it, by its own clock; never far ahead of ours.
     kept_at: Instant,
     /// A larger one, signed by the peer and not proved.
     later: Option<Later>,

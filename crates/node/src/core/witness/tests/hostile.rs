@@ -121,6 +121,37 @@ fn old_heads_that_are_replayed_change_nothing_and_a_ledger_that_shrinks_is_told(
 }
 
 #[test]
+fn a_peer_that_dates_its_statements_far_ahead_is_caught_all_the_same() {
+    let [mut hong_kong, mut germany] = acquainted();
+    let hear = |hong_kong: &mut Station, germany: &Station, records| {
+        let ahead = heads(germany, germany.checkpoint_over(records), Instant::from_millis(i64::MAX));
+        hong_kong.hear(vec![germany.claims(HK, ControlType::Heads, &ahead)], DE);
+    };
+    for _ in 0..4 {
+        hear(&mut hong_kong, &germany, 5);
+        demands(&mut hong_kong);
+        advance([&mut hong_kong, &mut germany], MINUTE);
+    }
+    assert_eq!(rules(&hong_kong), ["checkpoint.unproven"]);
+    hear(&mut hong_kong, &germany, 4);
+    assert_eq!(rules(&hong_kong)[1..], ["checkpoint.rollback"]);
+}
+
+#[test]
+fn an_older_copy_of_our_own_ledger_is_shown_by_what_a_peer_cosigned_of_it() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    grows(&mut germany, 4);
+    hears(&mut hong_kong, &germany, 5);
+    let told = std::mem::take(&mut hong_kong.said);
+    let mut copy = germany.older_copy(&network, 4);
+    copy.hear(told.clone(), HK);
+    assert_eq!((rules(&copy), copy.core.is_rolled_back()), (vec!["ledger.rolled_back".to_owned()], true));
+    germany.hear(told, HK);
+    assert_eq!((cosigned(&germany), germany.core.is_rolled_back()), (1, false));
+}
+
+#[test]
 fn a_statement_that_is_repeated_after_the_peers_clock_was_set_back_is_no_rollback() {
     let [mut hong_kong, mut germany] = acquainted();
     let early = heads(&germany, germany.checkpoint_over(4), germany.now);
