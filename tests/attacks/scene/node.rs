@@ -23,8 +23,8 @@ use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{ByDirectory, verify};
 use sealpost_ledger::{Buckets, Commits, Ledger, Options};
 use sealpost_node::core::inbox::{Arrived, Judged};
-use sealpost_node::core::outbox::{Answer, Policy, Prepared};
-use sealpost_node::core::{Alarm, Core, Env, Round};
+use sealpost_node::core::outbox::{Answer, Prepared};
+use sealpost_node::core::{Alarm, Core, Env, Policies, Round};
 use sealpost_node::handle::Publication;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::verify::{Origin, Verified, Verifier};
@@ -89,7 +89,7 @@ impl Node {
         let opener = |signed: &_, previous: Option<&_>| {
             sealpost_crypto::directory::verify(signed, previous).map_err(|error| error.to_string())
         };
-        let core = Core::new(me.clone(), ledger.incarnation(), Policy::default(), Box::new(opener));
+        let core = Core::new(me.clone(), ledger.incarnation(), Policies::default(), Box::new(opener));
         let mut node = Self {
             core,
             ledger,

@@ -7,8 +7,8 @@
 //!   not: after a restart it is heard and demanded again.
 //! * Two nodes without traffic fall silent. A cosignature is told once, in heads without a checkpoint; recording one grows the
 //!   ledger, which by itself is told to nobody.
-//! * Memory is bounded by the agencies of the directory: [`LEDGERS_MAX`] notes of at most [`NOTE_BYTES_MAX`] bytes of each, and
-//!   one statement.
+//! * Memory is bounded by the agencies of the directory: of each a few notes of bounded size for each life of its ledger, of
+//!   which so many are kept, and one statement.
 
 mod compare;
 mod demand;
