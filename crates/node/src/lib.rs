@@ -12,6 +12,7 @@
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`config`], [`run`] | the program |
+//! | [`known`] | what the own ledger knows of a message that another one names |
 //! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
@@ -24,6 +25,7 @@ pub mod engine;
 mod fixture;
 pub mod gateway;
 pub mod handle;
+pub mod known;
 pub mod pool;
 pub mod prepare;
 pub mod projection;

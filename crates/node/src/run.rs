@@ -37,6 +37,7 @@ use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
 use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
+use crate::known::Known;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
 use crate::publisher::Publisher;
@@ -135,7 +136,7 @@ impl Node {
         let publisher = Publisher::new(
             Arc::clone(&shared),
             Arc::clone(&views),
-            Preparer::new(config.agency.clone(), Arc::clone(&buckets)),
+            Preparer::new(config.agency.clone(), Arc::clone(&buckets), Arc::clone(&views) as Arc<dyn Known>),
             pool.clone(),
             inputs.clone(),
         );
@@ -148,7 +149,12 @@ impl Node {
         let session = Session::new(
             Arc::clone(&shared),
             inputs,
-            Verifier::new(config.agency.clone(), files.sealing, buckets),
+            Verifier::new(
+                config.agency.clone(),
+                files.sealing,
+                buckets,
+                Arc::clone(&views) as Arc<dyn Known>,
+            ),
             pool,
             to_hub,
             Arc::clone(&roots),

@@ -1,11 +1,12 @@
-//! To whom one envelope goes: every recipient is judged by itself, and what is not allowed is denied.
+//! To whom one envelope goes, by what its header shows: first the message is judged, then every recipient by itself,
+//! and what is not allowed is denied.
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::decision::{self, Outline};
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Header;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
-use sealpost_domain::permission::{Question, judge_agreement};
 use sealpost_domain::rule::Rule;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::SubmittedEnvelope;
@@ -54,7 +55,11 @@ fn judge_recipients(
     directory: &Directory,
     at: Instant,
 ) -> Admission {
-    let question = Question::of_header(header, at);
+    let listed: Vec<AgencyId> = header.recipients.agencies().cloned().collect();
+    let outline = Outline::of_header(header, &listed, at);
+    if let Err(denial) = decision::hub(&outline, directory) {
+        return Admission::Refused(denial.rule());
+    }
     let (mut recipients, mut refusals) = (Vec::new(), Vec::new());
     for (position, recipient) in header.recipients.as_slice().iter().enumerate() {
         let agency = recipient.agency.clone();
@@ -62,7 +67,7 @@ fn judge_recipients(
             refusals.push((agency, Rule::WrapMissing));
             continue;
         }
-        match judge_agreement(&question, &agency, recipient.agreement, directory) {
+        match decision::cited(&outline, &agency, recipient.agreement, directory) {
             Ok(_) => recipients.push(agency),
             Err(denial) => refusals.push((agency, denial.rule())),
         }

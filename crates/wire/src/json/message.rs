@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Alert, Line, Text};
+use sealpost_domain::answer::Effect;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
@@ -10,6 +11,7 @@ use sealpost_domain::time::{Date, OffsetTime};
 use sealpost_domain::view::{self, DeliveryState, Direction};
 use serde::Serialize;
 
+use super::answers::Enclosed;
 use super::content::Content;
 use super::form::{Absent, Form, Value};
 use super::parts::Grading;
@@ -76,10 +78,50 @@ pub struct Message {
     late: bool,
     /// Whether a number before it on its link is still missing.
     gap_before: bool,
+    /// What its sender did to it later; left out while it stands as it is.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    changed: Option<Changed>,
+    /// The message as it can be shown to others, where that was asked for.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    enclosed: Option<Enclosed>,
     /// Where it stands at each recipient; empty for messages that were received.
     states: Vec<RecipientState>,
     /// What the node verified before it showed the message.
     verification: Verification,
+}
+
+/// What a later message of its sender did to a message.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Changed {
+    /// Amended or recalled.
+    effect: Value<Effect>,
+    /// By which message.
+    by: Value<MessageId>,
+    /// When its sender's node took that over, in UTC.
+    sent_at: Value<OffsetTime>,
+    /// When the node that shows it recorded it, in UTC.
+    recorded_at: Value<OffsetTime>,
+    /// Why.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    reason: Option<Value<Text>>,
+    /// What the message says now, for an amendment.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    replacement: Option<Content>,
+}
+
+impl From<&view::Changed> for Changed {
+    fn from(changed: &view::Changed) -> Self {
+        let view::Changed { effect, by, sent_at, recorded_at, reason, replacement } = changed;
+        Self {
+            effect: Value::write(effect),
+            by: Value::write(by),
+            sent_at: Value::shown(sent_at),
+            recorded_at: Value::shown(recorded_at),
+            reason: Form::write(reason),
+            replacement: Form::write(replacement),
+        }
+    }
 }
 
 /// Where a message stands at one recipient.
@@ -146,6 +188,8 @@ impl From<&view::Shown> for Message {
             late,
             gap_before,
             states,
+            changed,
+            enclosed,
         } = shown;
         let alert = alert.as_ref();
         Self {
@@ -173,6 +217,8 @@ impl From<&view::Shown> for Message {
             read: *read,
             late: *late,
             gap_before: *gap_before,
+            changed: changed.as_ref().map(Changed::from),
+            enclosed: Form::write(enclosed),
             states: states.iter().map(RecipientState::from).collect(),
             verification: verification.into(),
         }
@@ -266,6 +312,8 @@ mod tests {
             late: false,
             gap_before: true,
             states: vec![state],
+            changed: None,
+            enclosed: None,
         }
     }
 

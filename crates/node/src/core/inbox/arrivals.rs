@@ -36,6 +36,8 @@ pub struct Arrived {
     pub settlement: Settlement,
     /// Its content as it is kept; `None` where there is no key that opens it.
     pub body: Option<StoredBody>,
+    /// What is a security matter about it, though its position is proven.
+    pub alarm: Option<Alarm>,
 }
 
 /// What became of an envelope.
@@ -75,6 +77,9 @@ impl Core {
                     settlement: arrived.settlement,
                 };
                 round.record(env, Record::Received(received), body);
+                if let Some(alarm) = arrived.alarm {
+                    self.alarm(env, round, alarm);
+                }
                 return Judged::Recorded;
             }
             Arrival::Duplicate => {
