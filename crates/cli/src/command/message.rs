@@ -3,6 +3,7 @@
 use comfy_table::{Cell, Table};
 use sealpost_domain::view::{DeliveryState, Direction, Shown};
 
+use super::change;
 use crate::output::{self, priority, time};
 use crate::text;
 
@@ -52,6 +53,11 @@ fn other_side(shown: &Shown) -> String {
 }
 
 fn state(shown: &Shown) -> String {
+    let changed = shown.changed.as_ref().map(|changed| format!("{}, ", change::mark(changed)));
+    changed.unwrap_or_default() + &progress(shown)
+}
+
+fn progress(shown: &Shown) -> String {
     match shown.direction {
         Direction::Sent => {
             let total = shown.states.len();
@@ -78,7 +84,9 @@ fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
         return "(erased)".to_owned();
     };
-    let identifiers = alert.content().identifiers();
+    // What holds now, where it was amended.
+    let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());
+    let identifiers = replacement.unwrap_or_else(|| alert.content()).identifiers();
     if identifiers.is_empty() {
         return text::line(alert.purpose().as_str());
     }
