@@ -1,3 +1,5 @@
+mod handling;
+
 use std::time::Duration;
 
 use bytes::Bytes;

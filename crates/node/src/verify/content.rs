@@ -14,6 +14,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Disposition;
 use sealpost_domain::record::Settlement;
 use sealpost_domain::rule::Rule;
+use sealpost_domain::sharing::Withdrawn;
 use sealpost_domain::time::Date;
 use sealpost_wire::alert::alert_from_bytes;
 use sealpost_wire::envelope::content_from_bytes;
@@ -99,7 +100,7 @@ impl Bench<'_> {
         };
         let withdrawn = match &opened {
             Some(opened) => opened.withdrawn(known)?,
-            None => Default::default(),
+            None => Withdrawn::default(),
         };
         let way = (header.category, &header.handling);
         let recipients: Vec<AgencyId> = header.recipients.agencies().cloned().collect();
