@@ -148,6 +148,9 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
     match verified {
         Verified::Arrived(arrived) => {
             let (sender, number) = (arrived.sender.clone(), arrived.commitment.position.number);
+            if let Some(alarm) = &arrived.alarm {
+                warn!(rule = %alarm.rule, %sender, number, "an agency sent what its own node should have refused");
+            }
             if core.arrived(env, round, *arrived) == Judged::Alarmed {
                 warn!(%sender, number, "an envelope contradicts its link, or lies too far ahead");
             }
