@@ -165,6 +165,10 @@ async fn a_message_goes_on_with_its_originators_permission_and_is_refused_withou
     let shown = th.gateway().get(sent, None).await.unwrap();
     let Content::Forward(came) = shown.alert.unwrap().into_parts().content else { panic!("it is a forward") };
     assert_eq!((came.enclosed(), came.grant), (message.clone(), Some(granted)));
+    let opened = shown.forwarded.unwrap();
+    assert_eq!((opened.id, &opened.sender), (first, &id(DE)));
+    let read = Officer::of(&network, TH).run(&["show", &sent.to_string()]).await.stdout;
+    assert!(read.contains("as DE-ZKA signed it") && read.contains("a parcel bound for Bangkok"), "{read}");
 
     // Once the permission is recalled, nothing goes on under it.
     let recall = json!({ "recall": { "reason": "an invented change of mind" } });

@@ -53,8 +53,10 @@ fn other_side(shown: &Shown) -> String {
 }
 
 fn state(shown: &Shown) -> String {
-    let changed = shown.changed.as_ref().map(|changed| format!("{}, ", change::mark(changed)));
-    changed.unwrap_or_default() + &progress(shown)
+    let of_enclosed = || shown.forwarded.as_ref().and_then(|forwarded| forwarded.changed.as_ref());
+    let changed = shown.changed.as_ref().or_else(of_enclosed);
+    let mark = changed.map(|changed| format!("{}, ", change::mark(changed)));
+    mark.unwrap_or_default() + &progress(shown)
 }
 
 fn progress(shown: &Shown) -> String {
@@ -86,7 +88,8 @@ fn about(shown: &Shown) -> String {
     };
     // What holds now, where it was amended.
     let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());
-    let identifiers = replacement.unwrap_or_else(|| alert.content()).identifiers();
+    let forwarded = shown.forwarded.as_ref().map(|forwarded| forwarded.alert.content());
+    let identifiers = replacement.or(forwarded).unwrap_or_else(|| alert.content()).identifiers();
     if identifiers.is_empty() {
         return text::line(alert.purpose().as_str());
     }

@@ -31,6 +31,9 @@ const TOLD_ABOVE: [&str; 14] = [
     "category",
 ];
 
+/// What of a forward is for programs: the bytes that were signed.
+const AS_SIGNED: [&str; 5] = ["header", "signatures", "salt", "body", "grant"];
+
 /// Shows the message.
 pub(super) async fn run(gateway: &Gateway, asked: &Show, out: &mut Output) -> Result<(), Failure> {
     let sender = asked.sender.as_ref();
@@ -51,7 +54,16 @@ pub(super) async fn run(gateway: &Gateway, asked: &Show, out: &mut Output) -> Re
         replacement = changed.take("replacement");
         out.line("\nas it was sent, which no longer holds:")?;
     }
+    let forwarded = tree.take("forwarded");
+    if forwarded.is_some() {
+        tree.without_within(&["content", "forward"], &AS_SIGNED);
+    }
     out.line(&format!("\n{tree}"))?;
+    if let (Some(within), Some(forwarded)) = (forwarded, &shown.forwarded) {
+        let mark = forwarded.changed.as_ref().map(|changed| format!("{} ", change::mark(changed)));
+        let sender = &forwarded.sender;
+        out.line(&format!("\n{}forwarded, as {sender} signed it:\n\n{within}", mark.unwrap_or_default()))?;
+    }
     if let (Some(replacement), Some(changed)) = (replacement, &shown.changed) {
         out.line(&format!(
             "\n{}, what holds now by message {}:\n\n{replacement}",

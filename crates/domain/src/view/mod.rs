@@ -6,6 +6,7 @@
 mod change;
 mod delivery;
 mod filter;
+mod forwarded;
 mod publication;
 mod statistics;
 mod status;
@@ -13,6 +14,7 @@ mod status;
 pub use change::{Answered, Changed, RecipientAnswer};
 pub use delivery::{DeliveryState, RecipientState, Tracked};
 pub use filter::{AGENCIES_MAX, Filter};
+pub use forwarded::Forwarded;
 pub use publication::{IdempotencyKey, IdempotencyKeyError, Published, Refusal};
 pub use statistics::{Group, Statistics};
 pub use status::{HubStatus, PeerStatus, Status};
@@ -98,6 +100,8 @@ pub struct Shown {
     pub changed: Option<Changed>,
     /// The message as it can be shown to others, where that was asked for.
     pub enclosed: Option<Enclosed>,
+    /// What a forward encloses, opened; `None` for all else, and once its body was erased.
+    pub forwarded: Option<Box<Forwarded>>,
 }
 
 /// What a node verified before it showed a message.

@@ -255,5 +255,6 @@ fn shown(index: u64, priority: Priority) -> Shown {
         states: Vec::new(),
         changed: None,
         enclosed: None,
+        forwarded: None,
     }
 }

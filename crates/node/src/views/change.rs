@@ -1,9 +1,12 @@
 //! What became of a message later, and what the recipients of a change answered.
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::Content;
+use sealpost_domain::alert::{Alert, Content};
 use sealpost_domain::answer::is_change;
-use sealpost_domain::view::{Answered, Changed, RecipientAnswer};
+use sealpost_domain::envelope::Header;
+use sealpost_domain::view::{Answered, Changed, Forwarded, RecipientAnswer};
+use sealpost_wire::alert::alert_from_bytes;
+use sealpost_wire::envelope::header_from_bytes;
 
 use super::open::Message;
 use super::{LedgerViews, index_fault};
@@ -21,8 +24,8 @@ pub(super) enum Depth {
 
 impl LedgerViews {
     /// What the sender of a message did to it later.
-    pub(super) fn changed(&self, message: &Message, depth: Depth) -> Result<Option<Changed>, ViewError> {
-        let (sender, id) = (&message.header.sender, message.header.id);
+    pub(super) fn changed(&self, header: &Header, depth: Depth) -> Result<Option<Changed>, ViewError> {
+        let (sender, id) = (&header.sender, header.id);
         let noted = projection::change_of(self.shared.projections.as_ref(), sender, id);
         let Some(Noted { change, index }) = noted.map_err(index_fault)? else { return Ok(None) };
         let absent = || ViewError::Record { index, fault: "the index takes it for a change".to_owned() };
@@ -44,6 +47,29 @@ impl LedgerViews {
             reason,
             replacement,
         }))
+    }
+
+    /// What a forward encloses, opened. It was proven when the forward was recorded.
+    pub(super) fn forwarded(&self, alert: &Alert) -> Result<Option<Box<Forwarded>>, ViewError> {
+        let Content::Forward(forward) = alert.content() else { return Ok(None) };
+        let opened = header_from_bytes(&forward.header).ok().zip(alert_from_bytes(&forward.body).ok());
+        let Some((header, alert)) = opened else { return Ok(None) };
+        let changed = self.changed(&header, Depth::Content)?;
+        let Header { id, sender, recipients, sent_at, kind, category, handling, in_reply_to, .. } = header;
+        let recipients = recipients.agencies().cloned().collect();
+        let forwarded = Forwarded {
+            id,
+            sender,
+            recipients,
+            sent_at,
+            kind,
+            category,
+            handling,
+            in_reply_to,
+            alert,
+            changed,
+        };
+        Ok(Some(Box::new(forwarded)))
     }
 
     /// What each recipient answered to an amendment or a recall of ours; empty for all else.

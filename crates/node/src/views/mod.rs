@@ -63,8 +63,10 @@ impl LedgerViews {
     fn show(&self, message: &Message) -> Result<Shown, ViewError> {
         let fault = |fault| ViewError::Record { index: message.index, fault };
         let alert = message.open(&self.shared.buckets).map_err(fault)?;
-        let (states, changed) = (self.states(message), self.changed(message, Depth::Content)?);
-        Ok(message.show(&self.shared.core(), alert, states, changed))
+        let states = self.states(message);
+        let changed = self.changed(&message.header, Depth::Content)?;
+        let forwarded = alert.as_ref().map(|alert| self.forwarded(alert)).transpose()?.flatten();
+        Ok(Shown { forwarded, ..message.show(&self.shared.core(), alert, states, changed) })
     }
 
     /// The message as it can be shown to others; `None` once its body was erased.
@@ -227,7 +229,7 @@ impl Views for LedgerViews {
         let Some(message) = own else { return Ok(None) };
         Ok(Some(Tracked {
             states: self.states(&message),
-            changed: self.changed(&message, Depth::Fact)?,
+            changed: self.changed(&message.header, Depth::Fact)?,
             answers: self.answers(&message)?,
             id,
             kind: message.header.kind,

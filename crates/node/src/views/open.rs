@@ -212,6 +212,7 @@ impl Message {
             states,
             changed,
             enclosed: None,
+            forwarded: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! and every fault is told with its path; everything else is refused at the first fault.
 
 mod change;
+mod forwarded;
 mod message;
 mod names;
 mod publish;

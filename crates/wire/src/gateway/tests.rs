@@ -15,8 +15,9 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::statement::Signed;
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
-    Answered, Changed, DeliveryState, Direction, Event, Filter, Group, HubStatus, PeerStatus, Published,
-    Query, RecipientAnswer, RecipientState, Refusal, Shown, Statistics, Status, Tracked, Verification,
+    Answered, Changed, DeliveryState, Direction, Event, Filter, Forwarded, Group, HubStatus, PeerStatus,
+    Published, Query, RecipientAnswer, RecipientState, Refusal, Shown, Statistics, Status, Tracked,
+    Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -107,6 +108,22 @@ fn sample() -> Shown {
         states: states(),
         changed: Some(changed()),
         enclosed: Some(enclosed()),
+        forwarded: Some(Box::new(forwarded())),
+    }
+}
+
+fn forwarded() -> Forwarded {
+    Forwarded {
+        id: id(10),
+        sender: agency("TH-TCD"),
+        recipients: vec![agency("HK-CED")],
+        sent_at: Instant::from_millis(50),
+        kind: Kind::Recall,
+        category: Category::Wildlife,
+        handling: Handling::new(Tlp::Red, [HandlingCode::H2]),
+        in_reply_to: Some(id(11)),
+        alert: alert(),
+        changed: Some(changed()),
     }
 }
 

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Alert, Line, Text};
-use sealpost_domain::answer::Effect;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
@@ -12,6 +11,7 @@ use sealpost_domain::view::{self, DeliveryState, Direction};
 use serde::Serialize;
 
 use super::answers::Enclosed;
+use super::change::{Changed, Forwarded};
 use super::content::Content;
 use super::form::{Absent, Form, Value};
 use super::parts::Grading;
@@ -84,44 +84,13 @@ pub struct Message {
     /// The message as it can be shown to others, where that was asked for.
     #[serde(skip_serializing_if = "Absent::is_absent")]
     enclosed: Option<Enclosed>,
+    /// What a forward encloses, opened.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    forwarded: Option<Forwarded>,
     /// Where it stands at each recipient; empty for messages that were received.
     states: Vec<RecipientState>,
     /// What the node verified before it showed the message.
     verification: Verification,
-}
-
-/// What a later message of its sender did to a message.
-#[derive(Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Changed {
-    /// Amended or recalled.
-    effect: Value<Effect>,
-    /// By which message.
-    by: Value<MessageId>,
-    /// When its sender's node took that over, in UTC.
-    sent_at: Value<OffsetTime>,
-    /// When the node that shows it recorded it, in UTC.
-    recorded_at: Value<OffsetTime>,
-    /// Why.
-    #[serde(skip_serializing_if = "Absent::is_absent")]
-    reason: Option<Value<Text>>,
-    /// What the message says now, for an amendment.
-    #[serde(skip_serializing_if = "Absent::is_absent")]
-    replacement: Option<Content>,
-}
-
-impl From<&view::Changed> for Changed {
-    fn from(changed: &view::Changed) -> Self {
-        let view::Changed { effect, by, sent_at, recorded_at, reason, replacement } = changed;
-        Self {
-            effect: Value::write(effect),
-            by: Value::write(by),
-            sent_at: Value::shown(sent_at),
-            recorded_at: Value::shown(recorded_at),
-            reason: Form::write(reason),
-            replacement: Form::write(replacement),
-        }
-    }
 }
 
 /// Where a message stands at one recipient.
@@ -190,6 +159,7 @@ impl From<&view::Shown> for Message {
             states,
             changed,
             enclosed,
+            forwarded,
         } = shown;
         let alert = alert.as_ref();
         Self {
@@ -219,6 +189,7 @@ impl From<&view::Shown> for Message {
             gap_before: *gap_before,
             changed: changed.as_ref().map(Changed::from),
             enclosed: Form::write(enclosed),
+            forwarded: forwarded.as_deref().map(Forwarded::from),
             states: states.iter().map(RecipientState::from).collect(),
             verification: verification.into(),
         }
@@ -314,6 +285,7 @@ mod tests {
             states: vec![state],
             changed: None,
             enclosed: None,
+            forwarded: None,
         }
     }
 
