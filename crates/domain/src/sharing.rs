@@ -157,6 +157,11 @@ pub enum Mismatch {
 }
 
 impl Denial {
+    /// Whether it may be another one for another recipient.
+    pub fn is_of_a_recipient(&self) -> bool {
+        matches!(self, Self::NoGrant { .. } | Self::Grant { .. })
+    }
+
     /// The rule's name, as docs/rules.md lists it.
     pub fn rule(&self) -> Rule {
         match self {

@@ -139,7 +139,12 @@ impl Preparer {
                 recipients.iter().cloned().zip(agreements.iter().map(|agreement| agreement.digest)).collect()
             }
             Err(denials) => {
-                refusals.extend(denials.iter().map(|denied| refusal(denied, &paths)));
+                for told in denials.iter().map(|denied| refusal(denied, &paths)) {
+                    // What is wrong with the message itself is found for every recipient, and told once.
+                    if !refusals.contains(&told) {
+                        refusals.push(told);
+                    }
+                }
                 Vec::new()
             }
         };
@@ -241,13 +246,14 @@ fn content(publication: &Publication, rng: &mut dyn CryptoRng) -> Result<Content
     Ok(Content { salt, body: body.into(), approvals: Vec::new() })
 }
 
-/// A refusal as the publisher is told it.
+/// A refusal as the publisher is told it, with the field at fault.
 fn refusal(denied: &decision::Refused, paths: &[String]) -> Refusal {
-    let whole = || match &denied.denial {
+    let recipient = || denied.recipient.and_then(|place| paths.get(place).cloned()).unwrap_or_default();
+    let path = match &denied.denial {
         Denial::Answer(_) => "in_reply_to".to_owned(),
-        Denial::Permission(_) | Denial::Sharing(_) | Denial::Approval(_) => String::new(),
+        Denial::Sharing(denial) if !denial.is_of_a_recipient() => "content.forward".to_owned(),
+        Denial::Permission(_) | Denial::Sharing(_) | Denial::Approval(_) => recipient(),
     };
-    let path = denied.recipient.and_then(|place| paths.get(place).cloned()).unwrap_or_else(whole);
     Refusal { path, rule: denied.denial.rule().to_string(), detail: denied.denial.to_string() }
 }
 

@@ -123,11 +123,10 @@ fn members_are_those_of_the_agencies_that_take_part() {
 #[test]
 fn approvals_are_demanded_of_as_many_officers_as_there_are() {
     let with = |rule: &str| {
-        let two = TWO.replace(
+        TWO.replace(
             r#"{ id = "HK-CED", name = "One" }"#,
             &format!(r#"{{ id = "HK-CED", name = "One", officers = ["a", "b"], approvals = [{rule}] }}"#),
-        );
-        two
+        )
     };
     let roster = parse(&with(r#"{ kinds = ["transit_case"], tlp = ["RED"], officers = 2 }, {}"#)).unwrap();
     let [rule, left_out] = roster.agencies[0].approvals.as_slice() else { panic!("{roster:?}") };

@@ -142,3 +142,127 @@ fn read(value: &[u8]) -> Option<Noted> {
     let change = Change { effect, sent_at: Instant::from_millis(sent_at), by };
     Some(Noted { change, index: number(rest.get(24..)?)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use sealpost_domain::digest::Digest;
+    use sealpost_domain::envelope::{DirectoryVersion, Recipient, Recipients};
+    use sealpost_domain::handling::{Handling, Tlp};
+    use sealpost_domain::message::{Category, Priority, SharingMode};
+    use sealpost_store::Memory;
+
+    use super::*;
+    use crate::fixture::agency;
+
+    fn id(seed: u8) -> MessageId {
+        MessageId::new(1, [seed; 10])
+    }
+
+    /// A message about another one, sent at a time that its own id tells.
+    fn about(sender: &str, kind: Kind, own: u8, target: u8) -> Header {
+        let recipient =
+            Recipient { agency: agency("DE-ZKA"), agreement: Digest::ZERO, link_commitment: Digest::ZERO };
+        Header {
+            id: id(own),
+            sender: agency(sender),
+            sent_at: Instant::from_millis(own.into()),
+            kind,
+            priority: Priority::Routine,
+            act_before: None,
+            category: Category::Narcotics,
+            mode: SharingMode::Spontaneous,
+            handling: Handling::new(Tlp::Amber, []),
+            operation: None,
+            in_reply_to: Some(id(target)),
+            directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
+            recipients: Recipients::new(vec![recipient]).unwrap(),
+            sealed_digest: Digest::ZERO,
+            key_commitment: Digest::ZERO,
+            plaintext_digest: Digest::ZERO,
+            approval_digest: None,
+        }
+    }
+
+    fn noted<'h>(headers: impl IntoIterator<Item = &'h Header>) -> Memory {
+        let index = Memory::new();
+        for (place, header) in (0..).zip(headers) {
+            let mut changes = Changes::new(&index, place + 1);
+            changes.note_change(place, header, Direction::Received).unwrap();
+            changes.apply().unwrap();
+        }
+        index
+    }
+
+    fn holds(index: &Memory, sender: &str, of: u8) -> Option<(Effect, MessageId)> {
+        let noted = change_of(index, &agency(sender), id(of)).unwrap();
+        noted.map(|noted| (noted.change.effect, noted.change.by))
+    }
+
+    /// Every order of some messages.
+    fn orders(headers: &[Header]) -> Vec<Vec<&Header>> {
+        let Some((first, rest)) = headers.split_first() else { return vec![Vec::new()] };
+        let mut all = Vec::new();
+        for order in orders(rest) {
+            for place in 0..=order.len() {
+                let mut longer = order.clone();
+                longer.insert(place, first);
+                all.push(longer);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_same_change_holds_in_whatever_order_they_come() {
+        // Of message 1: amended by 2, that by 3, that by 4; and once more itself by 5.
+        let chain = [
+            about("HK-CED", Kind::Amendment, 2, 1),
+            about("HK-CED", Kind::Amendment, 3, 2),
+            about("HK-CED", Kind::Amendment, 4, 3),
+            about("HK-CED", Kind::Amendment, 5, 1),
+        ];
+        let mut with_recall = chain.to_vec();
+        with_recall.push(about("HK-CED", Kind::Recall, 0, 3));
+        assert_eq!(orders(&with_recall).len(), 120);
+        for order in orders(&chain) {
+            let index = noted(order);
+            let found = [1, 2, 3, 4, 5].map(|of| holds(&index, "HK-CED", of));
+            let amended = Some((Effect::Amended, id(5)));
+            assert_eq!(found, [amended, amended, amended, amended, None]);
+        }
+        for order in orders(&with_recall) {
+            let index = noted(order);
+            for of in 1..=5 {
+                assert_eq!(holds(&index, "HK-CED", of), Some((Effect::Recalled, id(0))), "message {of}");
+            }
+            assert_eq!(holds(&index, "DE-ZKA", 2), None, "of another sender");
+        }
+    }
+
+    #[test]
+    fn a_circle_of_amendments_ends() {
+        let circle = [
+            about("HK-CED", Kind::Amendment, 1, 2),
+            about("HK-CED", Kind::Amendment, 2, 1),
+            about("HK-CED", Kind::Amendment, 3, 3),
+        ];
+        for order in orders(&circle) {
+            let index = noted(order);
+            for of in 1..=3 {
+                holds(&index, "HK-CED", of);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_answer_of_an_agency_counts() {
+        let answers = [about("DE-ZKA", Kind::Compliance, 4, 1), about("DE-ZKA", Kind::Compliance, 6, 1)];
+        for order in orders(&answers) {
+            let last = order.iter().position(|header| header.id == id(6)).unwrap();
+            let index = noted(order);
+            let found = answer_of(&index, id(1), &agency("DE-ZKA")).unwrap();
+            assert_eq!(found, Some(last as u64));
+            assert_eq!(answer_of(&index, id(1), &agency("TH-TCD")).unwrap(), None);
+        }
+    }
+}
