@@ -17,6 +17,7 @@
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
 //! | [`ending`] | SIGTERM |
+//! | [`handling`] | amendments and recalls with their answers, onward sharing, approvals, operations |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
 //! The [`harness`] makes each story's network in a temporary folder on free loopback ports, starts and ends the
@@ -32,6 +33,7 @@ mod delivered;
 mod ending;
 mod flipped;
 mod forged;
+mod handling;
 mod harness;
 mod hub_away;
 mod hub_killed;

@@ -1,4 +1,6 @@
-//! Two invented agencies with a hub between them, without any I/O but the bucket keys: the ledgers are in memory.
+//! Invented agencies with a hub between them, without any I/O but the bucket keys: the ledgers are in memory.
+
+mod shelf;
 
 mod tree;
 
@@ -16,6 +18,7 @@ use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::{Agreement, Parties};
 use sealpost_domain::alert::Draft as AlertDraft;
+use sealpost_domain::approval::Release;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::{
     AgencyRecord, Directory, HubRecord, KeyUse, PublicKey, SealingKeyRecord, SigningKeyRecord,
@@ -38,11 +41,14 @@ use sealpost_wire::ledger::evidence_from_bytes;
 use sealpost_wire::statement::Payload;
 use zeroize::Zeroizing;
 
+pub(crate) use shelf::Shelf;
+
 use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Submission};
 use crate::core::{Core, Env, Outgoing, Past, Policies, Round, Said};
 use crate::handle::Publication;
-use crate::prepare::Preparer;
+use crate::known::Known;
+use crate::prepare::{self, Preparer};
 use crate::verify::statements;
 use crate::verify::{Origin, Verified, Verifier};
 use crate::wraps;
@@ -73,20 +79,26 @@ pub(crate) struct Network {
     pub(crate) directory: Directory,
     /// The index of the hub's next promise.
     pub(crate) promises: Cell<u64>,
-    signing: [Arc<SigningKey>; 2],
+    signing: [Arc<SigningKey>; 3],
+    /// Officers of Hong Kong, whom its record lists.
+    pub(crate) officers: [SigningKey; 2],
 }
+
+/// Their agencies; most stories are of the first two.
+const AGENCIES: [&str; 3] = ["HK-CED", "DE-ZKA", "TH-TCD"];
 
 impl Network {
     pub(crate) fn new() -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let hub = SigningKey::generate(&mut rng);
-        let signing = [(); 2].map(|()| Arc::new(SigningKey::generate(&mut rng)));
-        let sealing = ["HK-CED", "DE-ZKA"].map(sealing_key);
-        let agencies = ["HK-CED", "DE-ZKA"].into_iter().zip(signing.iter().zip(&sealing));
+        let signing = [(); 3].map(|()| Arc::new(SigningKey::generate(&mut rng)));
+        let officers = [(); 2].map(|()| SigningKey::generate(&mut rng));
+        let sealing = AGENCIES.map(sealing_key);
+        let agencies = AGENCIES.into_iter().zip(signing.iter().zip(&sealing));
         let record = |(id, (signing, sealing)): (&str, (&Arc<SigningKey>, &SealingPrivateKey))| {
             (agency(id), record(signing, sealing))
         };
-        let directory = Directory {
+        let mut directory = Directory {
             network: NetworkName::parse("sample.sealpost").unwrap(),
             version: DirectoryVersion { version: 1, digest: sha256(b"a directory") },
             previous: Digest::ZERO,
@@ -101,12 +113,25 @@ impl Network {
             operations: [].into(),
             revocations: [].into(),
         };
-        Self { hub, directory, promises: Cell::new(1), signing }
+        let listed = officers.iter().map(|officer| SigningKeyRecord {
+            key: public(officer),
+            usage: KeyUse::Officer,
+            period: ALWAYS,
+        });
+        if let Some(record) = directory.agencies.get_mut(&agency("HK-CED")) {
+            record.signing_keys.extend(listed);
+        }
+        Self { hub, directory, promises: Cell::new(1), signing, officers }
     }
 
     /// The node of Hong Kong, and the node of Germany.
     pub(crate) fn nodes(&self) -> [Station; 2] {
         ["HK-CED", "DE-ZKA"].map(|id| Station::new(self, id))
+    }
+
+    /// Those, and the node of Thailand.
+    pub(crate) fn three_nodes(&self) -> [Station; 3] {
+        AGENCIES.map(|id| Station::new(self, id))
     }
 
     /// What the hub signs about a batch.
@@ -131,7 +156,7 @@ impl Network {
     }
 
     fn place(id: &str) -> usize {
-        usize::from(id != "HK-CED")
+        AGENCIES.iter().position(|agency| *agency == id).unwrap()
     }
 }
 
@@ -162,7 +187,7 @@ fn agreement() -> Agreement {
         id: "SAMPLE-1".parse().unwrap(),
         digest: sha256(b"an agreement"),
         title: "Invented".into(),
-        parties: Parties::new(vec![agency("DE-ZKA"), agency("HK-CED")]).unwrap(),
+        parties: Parties::new(vec![agency("DE-ZKA"), agency("HK-CED"), agency("TH-TCD")]).unwrap(),
         categories: Category::ALL.iter().copied().collect(),
         modes: SharingMode::ALL.iter().copied().collect(),
         strictest_tlp: Tlp::Red,
@@ -218,6 +243,8 @@ pub(crate) struct Station {
     pub(crate) said: Vec<Outgoing>,
     pub(crate) signing: Arc<SigningKey>,
     preparer: Preparer,
+    /// Its index.
+    pub(crate) shelf: Arc<Shelf>,
     pub(crate) buckets: Arc<Buckets>,
     pub(crate) rng: ChaCha20Rng,
     _folder: tempfile::TempDir,
@@ -234,18 +261,25 @@ impl Station {
         let buckets = Arc::new(Buckets::open(folder.path()).unwrap());
         let rng = ChaCha20Rng::seed_from_u64(11 + Network::place(id) as u64);
         let sealing = sealing_key(id);
+        let shelf = Arc::new(Shelf::default());
         let mut station = Self {
             core: empty_core(id, Incarnation([life; 16]), &network.directory),
             now: NOW,
             checkpoint: Bytes::new(),
-            verifier: Verifier::new(agency(id), vec![sealing], Arc::clone(&buckets)),
+            verifier: Verifier::new(
+                agency(id),
+                vec![sealing],
+                Arc::clone(&buckets),
+                Arc::clone(&shelf) as Arc<dyn Known>,
+            ),
             directory: network.directory.clone(),
             records: Vec::new(),
             rewritten: BTreeMap::new(),
             other_life: None,
             said: Vec::new(),
             signing: Arc::clone(&network.signing[Network::place(id)]),
-            preparer: Preparer::new(agency(id), Arc::clone(&buckets)),
+            preparer: Preparer::new(agency(id), Arc::clone(&buckets), Arc::clone(&shelf) as Arc<dyn Known>),
+            shelf,
             buckets,
             rng,
             _folder: folder,
@@ -258,6 +292,7 @@ impl Station {
     fn append(&mut self, at: Instant, record: Record, body: Bytes) {
         let index = self.records.len() as u64;
         self.core.apply(index, at, &record, &body).unwrap();
+        self.shelf.note(index, &record);
         self.records.push((at, record, body));
     }
 
@@ -279,7 +314,9 @@ impl Station {
         let mut copy = Self::new(network, self.core.agency().as_str());
         copy.records = self.records[..records].to_vec();
         copy.buckets = Arc::clone(&self.buckets);
-        copy.preparer = Preparer::new(self.core.agency().clone(), Arc::clone(&self.buckets));
+        copy.shelf = Arc::clone(&self.shelf);
+        let known = Arc::clone(&self.shelf) as Arc<dyn Known>;
+        copy.preparer = Preparer::new(self.core.agency().clone(), Arc::clone(&self.buckets), known);
         copy.rng = ChaCha20Rng::seed_from_u64(97);
         copy.now = self.now;
         copy.core = copy.restarted();
@@ -349,12 +386,23 @@ impl Station {
     }
 
     pub(crate) fn prepared(&mut self, draft: AlertDraft, key: Option<&str>) -> crate::core::outbox::Prepared {
+        self.prepare(draft, None, key).unwrap()
+    }
+
+    /// Prepares a message that may be refused.
+    pub(crate) fn prepare(
+        &mut self,
+        draft: AlertDraft,
+        release: Option<Release>,
+        key: Option<&str>,
+    ) -> Result<crate::core::outbox::Prepared, prepare::Error> {
         let publication = Publication {
             draft,
+            release,
             idempotency_key: key.map(|key| key.parse().unwrap()),
             publisher: KeyId::new([9; 32]),
         };
-        self.preparer.prepare(&publication, &self.directory, self.now, &mut self.rng).unwrap()
+        self.preparer.prepare(&publication, &self.directory, self.now, &mut self.rng)
     }
 
     pub(crate) fn publish(&mut self, priority: Priority) {

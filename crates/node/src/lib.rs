@@ -13,6 +13,7 @@
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`proofs`] | proofs from the tree over the ledger, for auditors and for peers |
 //! | [`config`], [`run`] | the program |
+//! | [`known`] | what the own ledger knows of a message that another one names |
 //! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
@@ -25,6 +26,7 @@ pub mod engine;
 mod fixture;
 pub mod gateway;
 pub mod handle;
+pub mod known;
 pub mod pool;
 pub mod prepare;
 pub mod projection;

@@ -39,6 +39,7 @@ use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
 use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
+use crate::known::Known;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
 use crate::proofs::Proofs;
@@ -112,15 +113,7 @@ impl Node {
         let files = Files::read(config, &clock)?;
         let places = Places::of(config);
         let random = system_random();
-        let opened = {
-            let (config, places, clock) = (config.clone(), places.clone(), clock.clone());
-            let (random, genesis) = (Arc::clone(&random), files.genesis.clone());
-            tokio::task::spawn_blocking(move || {
-                rebuild::open(&config, &places, &clock, &genesis, random.as_ref())
-            })
-            .await
-            .map_err(|_| Error::Interrupted)??
-        };
+        let opened = rebuild::open_apart(config, &places, &clock, &files.genesis, &random).await?;
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
@@ -153,7 +146,7 @@ impl Node {
         let publisher = Publisher::new(
             Arc::clone(&shared),
             Arc::clone(&views),
-            Preparer::new(config.agency.clone(), Arc::clone(&buckets)),
+            Preparer::new(config.agency.clone(), Arc::clone(&buckets), Arc::clone(&views) as Arc<dyn Known>),
             pool.clone(),
             inputs.clone(),
         );
@@ -174,7 +167,12 @@ impl Node {
         let session = Session::new(
             Arc::clone(&shared),
             inputs,
-            Verifier::new(config.agency.clone(), files.sealing, buckets),
+            Verifier::new(
+                config.agency.clone(),
+                files.sealing,
+                buckets,
+                Arc::clone(&views) as Arc<dyn Known>,
+            ),
             prover,
             pool,
             to_hub,
@@ -183,8 +181,7 @@ impl Node {
             session_settings(config),
         );
 
-        let own = |role| Admitted::Agency(config.agency.clone(), role);
-        let admission = Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)]);
+        let admission = admitted_at_the_door(config);
         let door = Endpoint::new(files.credentials, roots.trust().clone(), admission, Arc::new(clock));
         let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
@@ -315,6 +312,12 @@ fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) 
 
 fn keeper_end(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     ended.map_err(|_| Error::Interrupted)?
+}
+
+/// The agency's own systems, officers and auditors.
+fn admitted_at_the_door(config: &NodeConfig) -> Admission {
+    let own = |role| Admitted::Agency(config.agency.clone(), role);
+    Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)])
 }
 
 fn session_settings(config: &NodeConfig) -> session::Settings {

@@ -13,11 +13,12 @@ use sealpost_crypto::seal::open_content;
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Draft;
+use sealpost_domain::answer::Named;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Envelope;
 use sealpost_domain::link::Incarnation;
-use sealpost_domain::message::Priority;
+use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::record::{Record, Sent, Settlement};
 use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{ByDirectory, verify};
@@ -25,7 +26,8 @@ use sealpost_ledger::{Buckets, Commits, Ledger, Options};
 use sealpost_node::core::inbox::{Arrived, Judged};
 use sealpost_node::core::outbox::{Answer, Prepared};
 use sealpost_node::core::{Alarm, Core, Env, Policies, Round};
-use sealpost_node::handle::Publication;
+use sealpost_node::handle::{Publication, ViewError};
+use sealpost_node::known::Known;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::verify::{Origin, Verified, Verifier};
 use sealpost_node::wraps;
@@ -76,6 +78,19 @@ pub(crate) struct Shown {
     pub(crate) plaintext: Vec<u8>,
 }
 
+/// The attacks name no earlier message.
+struct Nothing;
+
+impl Known for Nothing {
+    fn named(&self, _: MessageId, _: &[&AgencyId]) -> Result<Vec<Named>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn is_recalled(&self, _: &AgencyId, _: MessageId) -> Result<bool, ViewError> {
+        Ok(false)
+    }
+}
+
 impl Node {
     pub(super) fn new(network: &Network, id: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -93,8 +108,8 @@ impl Node {
         let mut node = Self {
             core,
             ledger,
-            verifier: Verifier::new(me.clone(), vec![sealing], Arc::clone(&buckets)),
-            preparer: Preparer::new(me, Arc::clone(&buckets)),
+            verifier: Verifier::new(me.clone(), vec![sealing], Arc::clone(&buckets), Arc::new(Nothing)),
+            preparer: Preparer::new(me, Arc::clone(&buckets), Arc::new(Nothing)),
             buckets,
             signing: SigningKey::read(&keys.join("signing.pem")).unwrap(),
             directory: network.directory.clone(),
@@ -138,7 +153,8 @@ impl Node {
 
     /// A message, sealed and not yet signed: its sender may still change it.
     pub(crate) fn prepare(&mut self, draft: Draft) -> Prepared {
-        let publication = Publication { draft, idempotency_key: None, publisher: KeyId::new([9; 32]) };
+        let publication =
+            Publication { draft, idempotency_key: None, publisher: KeyId::new([9; 32]), release: None };
         self.preparer.prepare(&publication, &self.directory, NOW, &mut self.rng).unwrap()
     }
 

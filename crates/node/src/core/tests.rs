@@ -1,3 +1,4 @@
+mod handling;
 mod missing;
 mod resume;
 

@@ -20,6 +20,7 @@ use super::continuity::{self, Continuity};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies};
+use crate::pool::Random;
 use crate::projection::{self, Changes};
 use sealpost_server::clock::Clock;
 
@@ -37,8 +38,22 @@ fn opener() -> Opener {
     Box::new(|signed, previous| directory::verify(signed, previous).map_err(|error| error.to_string()))
 }
 
+/// [`open`] on a thread that may block.
+pub(super) async fn open_apart(
+    config: &NodeConfig,
+    places: &Places,
+    clock: &Clock,
+    genesis: &Signed,
+    random: &Random,
+) -> Result<Opened, Error> {
+    let (config, places, clock) = (config.clone(), places.clone(), clock.clone());
+    let (random, genesis) = (Arc::clone(random), genesis.clone());
+    let opening = move || open(&config, &places, &clock, &genesis, random.as_ref());
+    tokio::task::spawn_blocking(opening).await.map_err(|_| Error::Interrupted)?
+}
+
 /// Opens the ledger, and rebuilds from it what is known. Blocks on the disk.
-pub(super) fn open(
+fn open(
     config: &NodeConfig,
     places: &Places,
     clock: &Clock,

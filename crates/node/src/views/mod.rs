@@ -3,17 +3,19 @@
 //! Reads the durable records and the index over them. Nothing is kept in memory but what is being shown; nothing is
 //! decided here, since what is recorded was verified before.
 
+mod change;
+mod known;
 mod open;
 mod outcomes;
 
 use std::sync::Arc;
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::Draft;
+use sealpost_domain::alert::{Draft, Enclosed};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    Covered, DeliveryState, Filter, Page, PeerStatus, Published, Query, RecipientState, Shown, Status,
+    Covered, DeliveryState, Filter, Form, Page, PeerStatus, Published, Query, RecipientState, Shown, Status,
     Tracked,
 };
 use sealpost_ledger::ReadError;
@@ -23,6 +25,7 @@ use crate::core::outbox::Standing;
 use crate::handle::{Ambiguous, FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
 use crate::projection::{self, Listed};
 use crate::shared::Shared;
+use change::Depth;
 use open::Message;
 
 /// How many entries of the index are looked at a time.
@@ -62,7 +65,16 @@ impl LedgerViews {
         let fault = |fault| ViewError::Record { index: message.index, fault };
         let alert = message.open(&self.shared.buckets).map_err(fault)?;
         let states = self.states(message);
-        Ok(message.show(&self.shared.core(), alert, states))
+        let changed = self.changed(&message.header, Depth::Content)?;
+        let forwarded = alert.as_ref().map(|alert| self.forwarded(alert)).transpose()?.flatten();
+        Ok(Shown { forwarded, ..message.show(&self.shared.core(), alert, states, changed) })
+    }
+
+    /// The message as it can be shown to others; `None` once its body was erased.
+    fn enclose(&self, message: &Message) -> Result<Option<Enclosed>, ViewError> {
+        message
+            .enclose(&self.shared.buckets)
+            .map_err(|fault| ViewError::Record { index: message.index, fault })
     }
 
     /// The message of ours at an index, if it is what a draft would send again.
@@ -173,10 +185,21 @@ impl Views for LedgerViews {
         Ok(Forward { messages, next_index })
     }
 
-    fn message(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError> {
+    fn message(
+        &self,
+        id: MessageId,
+        sender: Option<&AgencyId>,
+        form: Form,
+    ) -> Result<Option<Shown>, ViewError> {
         let index = self.find(id, sender, |_| true)?;
-        let message = index.map(|index| self.read(index)).transpose()?.flatten();
-        message.map(|message| self.show(&message)).transpose()
+        let Some(message) = index.map(|index| self.read(index)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let enclosed = match form {
+            Form::Shown => None,
+            Form::Enclosed => self.enclose(&message)?,
+        };
+        Ok(Some(Shown { enclosed, ..self.show(&message)? }))
     }
 
     fn list(&self, query: &Query) -> Result<Page, ViewError> {
@@ -204,8 +227,11 @@ impl Views for LedgerViews {
     fn track(&self, id: MessageId) -> Result<Option<Tracked>, ViewError> {
         let index = self.find(id, Some(&self.shared.agency()), |_| true)?;
         let own = index.map(|index| self.read(index)).transpose()?.flatten();
-        Ok(own.map(|message| Tracked {
+        let Some(message) = own else { return Ok(None) };
+        Ok(Some(Tracked {
             states: self.states(&message),
+            changed: self.changed(&message.header, Depth::Fact)?,
+            answers: self.answers(&message)?,
             id,
             kind: message.header.kind,
             priority: message.header.priority,

@@ -5,6 +5,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::view::{Covered, HubStatus, PeerStatus, RecipientState, Status, Tracked};
 use sealpost_proto::v1 as pb;
 
+use super::change;
 use super::id_bytes;
 use super::names::{delivery_state, delivery_state_number};
 use crate::Error;
@@ -14,7 +15,8 @@ use crate::names;
 /// Reads where a message stands.
 pub fn tracked(message: pb::TrackResponse) -> Result<Tracked, Error> {
     let at = In("TrackResponse");
-    let pb::TrackResponse { message_id, kind, priority, sent_at_ms, act_before_ms, states } = message;
+    let pb::TrackResponse { message_id, kind, priority, sent_at_ms, act_before_ms, states, changed, answers } =
+        message;
     Ok(Tracked {
         id: at.bytes("message_id", &message_id)?,
         kind: names::kind(at, "kind", kind)?,
@@ -22,6 +24,8 @@ pub fn tracked(message: pb::TrackResponse) -> Result<Tracked, Error> {
         sent_at: instant(sent_at_ms),
         act_before: act_before_ms.map(instant),
         states: states.into_iter().map(recipient_state).collect::<Result<_, _>>()?,
+        changed: changed.map(change::changed).transpose()?,
+        answers: answers.into_iter().map(change::answer).collect::<Result<_, _>>()?,
     })
 }
 
@@ -34,6 +38,8 @@ pub fn tracked_message(tracked: &Tracked) -> pb::TrackResponse {
         sent_at_ms: tracked.sent_at.as_millis(),
         act_before_ms: tracked.act_before.map(Instant::as_millis),
         states: tracked.states.iter().map(recipient_state_message).collect(),
+        changed: tracked.changed.as_ref().map(change::changed_message),
+        answers: tracked.answers.iter().map(change::answer_message).collect(),
     }
 }
 
