@@ -163,6 +163,13 @@ impl Verifier {
             Ok(opened) => opened,
             Err(error) => return Verified::Failed(error.into()),
         };
+        if let Some(Breach { rule: Rule::ForwardUnproven, detail }) = &breach
+            && header.directory.version > directory.version.version
+        {
+            // The originator's key may be a new one that this directory does not list yet: nothing is settled before.
+            let unproven = Unproven { rule: Rule::KeyUnknown, detail: detail.clone() };
+            return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven)));
+        }
         let alarm = breach.map(|Breach { rule, detail }| Alarm {
             rule,
             peer: Some(header.sender.clone()),

@@ -119,3 +119,22 @@ fn what_was_recalled_does_not_go_on_and_neither_does_it_under_a_recalled_grant()
     receive(&mut germany, &deliveries);
     assert_eq!(refused(&mut germany, draft()), ["forward.recalled"]);
 }
+
+#[test]
+fn a_forward_whose_originator_has_a_key_that_is_not_listed_here_yet_waits_for_the_directory() {
+    let (network, [_, mut germany, mut thailand], header) = scene();
+    let draft = forward("HK-CED", &enclose(&germany, header.id), None);
+    let sealed = draft.alert().clone();
+    let mut to_thailand = draft.into_parts();
+    to_thailand.recipients = vec![agency("TH-TCD")];
+    let says = AlertDraft::new(DraftParts { alert: sealed, ..to_thailand }).unwrap();
+    let (_, deliveries) = dishonest(&mut germany, request(&["TH-TCD"]), &says);
+    thailand.directory.version.version = 0;
+    thailand.directory.agencies.get_mut(&agency("HK-CED")).unwrap().signing_keys.clear();
+    match thailand.verify(&deliveries[0], LANE) {
+        verify::Verified::Unproven(alarm) => assert_eq!(alarm.rule.as_str(), "key.unknown"),
+        _ => panic!("it is not settled"),
+    }
+    thailand.directory = network.directory;
+    assert_eq!(receive(&mut thailand, &deliveries), quarantined("forward.no_grant"), "now it is judged");
+}
