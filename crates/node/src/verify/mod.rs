@@ -167,8 +167,8 @@ impl Verifier {
             && header.directory.version > directory.version.version
         {
             // The originator's key may be a new one that this directory does not list yet: nothing is settled before.
-            let unproven = Unproven { rule: Rule::KeyUnknown, detail: detail.clone() };
-            return Verified::Unproven(Box::new(self.alarm(delivery, digest, &unproven)));
+            let unproven = Unproven { rule: Rule::KeyUnknown, detail: detail.clone(), wrap_of: None };
+            return Verified::Unproven(Box::new(alarm(delivery, digest, &unproven)));
         }
         let alarm = breach.map(|Breach { rule, detail }| Alarm {
             rule,
