@@ -17,7 +17,7 @@ pub use filter::{AGENCIES_MAX, Filter};
 pub use forwarded::Forwarded;
 pub use publication::{IdempotencyKey, IdempotencyKeyError, Published, Refusal};
 pub use statistics::{Group, Statistics};
-pub use status::{Covered, HubStatus, PeerStatus, Status};
+pub use status::{Covered, HubStatus, PeerStatus, Sending, Status};
 
 use crate::agency::AgencyId;
 use crate::alert::{Alert, Enclosed};

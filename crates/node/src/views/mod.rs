@@ -15,8 +15,8 @@ use sealpost_domain::alert::{Draft, Enclosed};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    Covered, DeliveryState, Filter, Form, Page, PeerStatus, Published, Query, RecipientState, Shown, Status,
-    Tracked,
+    Covered, DeliveryState, Filter, Form, Page, PeerStatus, Published, Query, RecipientState, Sending, Shown,
+    Status, Tracked,
 };
 use sealpost_ledger::ReadError;
 
@@ -244,18 +244,21 @@ impl Views for LedgerViews {
         let core = self.shared.core();
         let directory = core.directory();
         let (sent, mut received) = (core.outbox.traffic(), core.inbox.traffic());
-        for agency in sent.keys() {
+        for agency in sent.keys().chain(core.inbox.missing().keys()) {
             received.entry(agency.clone()).or_default();
         }
+        let missing = core.inbox.missing();
         let peer = |(agency, received)| {
             let traffic = sent.get(&agency).copied().unwrap_or_default();
             let standing = core.witness.standing(&agency).unwrap_or_default();
             let covered = |(records, at)| Covered { records, at };
             PeerStatus {
-                agency,
                 outstanding: traffic.outstanding,
                 sent: traffic.sent,
                 received,
+                missing: missing.get(&agency).copied().unwrap_or_default(),
+                sending: if core.outbox.is_open_to(&agency) { Sending::Open } else { Sending::AwaitsPeer },
+                agency,
                 kept: standing.kept.map(covered),
                 cosigned: standing.cosigned.map(covered),
                 directory_version: standing.directory,

@@ -2,7 +2,7 @@
 
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::view::{Covered, HubStatus, PeerStatus, RecipientState, Status, Tracked};
+use sealpost_domain::view::{Covered, HubStatus, PeerStatus, RecipientState, Sending, Status, Tracked};
 use sealpost_proto::v1 as pb;
 
 use super::change;
@@ -127,12 +127,16 @@ fn peer(message: pb::PeerStatus) -> Result<PeerStatus, Error> {
         cosigned_size,
         cosigned_at_ms,
         directory_version,
+        missing,
+        awaited,
     } = message;
     Ok(PeerStatus {
         agency: In("PeerStatus").agency("agency", &agency)?,
         outstanding,
         sent,
         received,
+        missing,
+        sending: if awaited { Sending::AwaitsPeer } else { Sending::Open },
         kept: covered(kept_size, kept_at_ms),
         cosigned: covered(cosigned_size, cosigned_at_ms),
         directory_version: (directory_version > 0).then_some(directory_version),
@@ -145,6 +149,8 @@ fn peer_message(peer: &PeerStatus) -> pb::PeerStatus {
         outstanding: peer.outstanding,
         sent: peer.sent,
         received: peer.received,
+        missing: peer.missing,
+        awaited: peer.sending == Sending::AwaitsPeer,
         kept_size: peer.kept.map_or(0, |kept| kept.records),
         kept_at_ms: peer.kept.map_or(0, |kept| kept.at.as_millis()),
         cosigned_size: peer.cosigned.map_or(0, |cosigned| cosigned.records),

@@ -16,8 +16,8 @@ use sealpost_domain::statement::Signed;
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
     Answered, Changed, Covered, DeliveryState, Direction, Event, Filter, Forwarded, Group, HubStatus,
-    PeerStatus, Published, Query, RecipientAnswer, RecipientState, Refusal, Shown, Statistics, Status,
-    Tracked, Verification,
+    PeerStatus, Published, Query, RecipientAnswer, RecipientState, Refusal, Sending, Shown, Statistics,
+    Status, Tracked, Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -338,6 +338,8 @@ fn states_and_the_node_are_read_as_they_were_told() {
             outstanding: 5,
             sent: 8,
             received: 2,
+            missing: 3,
+            sending: Sending::AwaitsPeer,
             kept: Some(Covered { records: 30, at: Instant::from_millis(7) }),
             cosigned: None,
             directory_version: Some(2),
