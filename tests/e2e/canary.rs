@@ -45,16 +45,33 @@ async fn no_text_of_any_kind_of_message_is_seen_by_the_hub_or_lies_in_clear_at_a
     let forms = Forms::of(&canaries.prefix);
     let mut network = Network::make("canary");
     network.tell_everything();
-    for program in [HUB, HK, DE] {
+    for program in [HUB, HK, DE, TH] {
         network.run(program).await;
     }
+    let (hk, de) = (network.desk(HK).await, network.desk(DE).await);
+    // What Hong Kong answers, and what it forwards with its originator's permission.
+    let asked = de.send(canaries.first(&[HK])).await.id;
+    let change = de.send(canaries.of_kind("amendment", &[HK], Some(asked)).remove(0)).await.id;
+    let forwards = {
+        let th = network.desk(TH).await;
+        let original = th.send(canaries.first(&[HK])).await.id;
+        let grant = th.send(canaries.grant(HK, original, DE)).await.id;
+        let (message, granted) = (hk.enclosed(original).await, hk.enclosed(grant).await);
+        canaries.forwards(&[DE], &message, (grant, &granted))
+    };
+    hk.has(change).await;
     // Thailand is away, so that the hub has to keep everything.
-    let hk = network.desk(HK).await;
+    assert_eq!(network.terminate(TH).await.code(), Some(0));
     let first = hk.send(canaries.first(&[DE, TH])).await.id;
+    let to_both = canaries.about_own(&[DE, TH], first);
+    let to_one = [canaries.of_kind("compliance", &[DE], Some(change)), forwards].concat();
     let mut sent = vec![first];
-    sent.extend(ids(&hk.send_all("canaries", canaries.drafts(&[DE, TH], first)).await));
+    sent.extend(ids(&hk.send_all("canaries", to_both.clone()).await));
     for message in &sent {
         hk.reaches(*message, TH, DeliveryState::Accepted).await;
+    }
+    sent.extend(ids(&hk.send_all("answers", to_one.clone()).await));
+    for message in &sent {
         hk.reaches(*message, DE, DeliveryState::Delivered).await;
     }
     assert_the_hub_knows_nothing(&network, &forms, &sent);
@@ -64,12 +81,12 @@ async fn no_text_of_any_kind_of_message_is_seen_by_the_hub_or_lies_in_clear_at_a
 
     network.run(TH).await;
     hk.are_delivered(&sent).await;
-    let de = network.desk(DE).await;
     // They arrived whole: what the recipient is shown holds every marker of what was sent.
     let shown: Vec<_> =
         de.receives_exactly(&sent).await.iter().map(|shown| format!("{:?}", shown.alert)).collect();
     let shown = shown.join("\n");
-    for marker in canaries.markers() {
+    let drafts = [to_both, to_one, vec![canaries.first(&[DE, TH])]].concat();
+    for marker in canaries.markers(&drafts) {
         assert!(shown.contains(&marker), "{marker} is not shown to the recipient");
     }
     de.gateway().acknowledge(&sent, None).await.unwrap();

@@ -46,14 +46,6 @@ fn rules(refusals: &[Refusal]) -> Vec<&str> {
     refusals.iter().map(|refusal| refusal.rule.as_str()).collect()
 }
 
-/// Waits until an agency shows a message.
-async fn has(desk: &Desk, message: MessageId) {
-    eventually(&format!("{message} arrives"), async || {
-        desk.gateway().get(message, None).await.map(drop).map_err(|error| told(&error))
-    })
-    .await;
-}
-
 /// What each recipient answered to a change: agency, answer, late.
 fn answers(tracked: &Tracked) -> Vec<(String, Option<&'static str>, bool)> {
     let answer = |answer: &sealpost_domain::view::RecipientAnswer| {
@@ -86,8 +78,8 @@ async fn a_message_is_amended_and_recalled_and_its_sender_sees_who_has_answered_
     let content = json!({ "amendment": { "reason": "an invented slip", "replacement": replacement } });
     let amended = hk.send(about(&[DE, TH], first, &content, due(now().plus(HOUR)))).await.id;
     for desk in [&de, &th] {
-        has(desk, first).await;
-        has(desk, amended).await;
+        desk.has(first).await;
+        desk.has(amended).await;
     }
     let de_cli = Officer::of(&network, DE);
     let shown = de_cli.run(&["show", &first.to_string()]).await.stdout;
@@ -103,7 +95,7 @@ async fn a_message_is_amended_and_recalled_and_its_sender_sees_who_has_answered_
     let content = json!({ "recall": { "reason": "an invented mistake" } });
     let recalled = hk.send(about(&[DE, TH], first, &content, due(now().minus(HOUR)))).await.id;
     for desk in [&de, &th] {
-        has(desk, recalled).await;
+        desk.has(recalled).await;
     }
     th.send(compliance(HK, recalled, "kept_under_legal_hold")).await;
     tracks(&hk, recalled, &[(DE, None, true), (TH, Some("kept_under_legal_hold"), true)]).await;
@@ -144,22 +136,17 @@ fn forward(to: &str, enclosed: &Enclosed, grant: Option<(MessageId, &Enclosed)>)
     Draft::new(DraftParts { alert: Alert::new(alert).unwrap(), ..parts }).unwrap()
 }
 
-async fn enclosed(desk: &Desk, message: MessageId) -> Enclosed {
-    has(desk, message).await;
-    desk.gateway().get_enclosed(message, None).await.unwrap().enclosed.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_on_with_its_originators_permission_and_is_refused_without() {
     let mut network = Network::start("forward").await;
     let (hk, de, th) = (network.desk(HK).await, network.desk(DE).await, network.desk(TH).await);
     let first = de.send(shipment(&[HK], "URGENT", "a parcel bound for Bangkok")).await.id;
-    let message = enclosed(&hk, first).await;
+    let message = hk.enclosed(first).await;
     assert_eq!(rules(&hk.refused(forward(TH, &message, None)).await), ["forward.no_grant"]);
 
     let content = json!({ "permission": { "decision": "granted", "agencies": [TH] } });
     let grant = de.send(about(&[HK], first, &content, |_| {})).await.id;
-    let granted = enclosed(&hk, grant).await;
+    let granted = hk.enclosed(grant).await;
     let sent = hk.send(forward(TH, &message, Some((grant, &granted)))).await.id;
     th.receives_exactly(&[sent]).await;
     let shown = th.gateway().get(sent, None).await.unwrap();
@@ -173,8 +160,8 @@ async fn a_message_goes_on_with_its_originators_permission_and_is_refused_withou
     // Once the permission is recalled, nothing goes on under it.
     let recall = json!({ "recall": { "reason": "an invented change of mind" } });
     let recalled = de.send(about(&[HK], grant, &recall, |_| {})).await.id;
-    has(&hk, recalled).await;
-    let again = forward(TH, &message, Some((grant, &enclosed(&hk, grant).await)));
+    hk.has(recalled).await;
+    let again = forward(TH, &message, Some((grant, &hk.enclosed(grant).await)));
     assert_eq!(rules(&hk.refused(again).await), ["grant.recalled"]);
 
     // A node that does not ask: Thailand keeps it as evidence and shows it to nobody.

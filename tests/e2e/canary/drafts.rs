@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use data_encoding::BASE64;
-use sealpost_domain::alert::Draft;
+use sealpost_domain::alert::{Alert, Content, Draft, DraftParts, Enclosed, Forward};
 use sealpost_domain::message::MessageId;
 use sealpost_wire::json::{draft_schema, draft_to_string, parse_draft};
 use serde_json::{Map, Value, json};
@@ -40,9 +40,51 @@ impl Canaries {
         self.draft(&self.documents[0], to, None)
     }
 
-    /// All others.
-    pub(super) fn drafts(&self, to: &[&str], answered: MessageId) -> Vec<Draft> {
-        self.documents[1..].iter().map(|document| self.draft(document, to, Some(answered))).collect()
+    /// Those of all kinds that may be about a message of one's own.
+    pub(super) fn about_own(&self, to: &[&str], first: MessageId) -> Vec<Draft> {
+        let own = self.documents[1..].iter().filter(|document| {
+            ["compliance", "forward"].iter().all(|kind| document["content"].get(kind).is_none())
+        });
+        own.map(|document| self.draft(document, to, Some(first))).collect()
+    }
+
+    /// Those of one kind.
+    pub(super) fn of_kind(&self, kind: &str, to: &[&str], about: Option<MessageId>) -> Vec<Draft> {
+        let of_kind = self.documents.iter().filter(|document| document["content"].get(kind).is_some());
+        of_kind.map(|document| self.draft(document, to, about)).collect()
+    }
+
+    /// A permission that a message goes on to an agency, for the same purpose.
+    pub(super) fn grant(&self, to: &str, message: MessageId, onward: &str) -> Draft {
+        let of_kind = |document: &&Value| document["content"].get("permission").is_some();
+        let mut document = self.documents.iter().find(of_kind).unwrap().clone();
+        document["purpose"] = self.documents[0]["purpose"].clone();
+        document["content"]["permission"]["decision"] = json!("granted");
+        document["content"]["permission"]["agencies"] = json!([onward]);
+        self.draft(&document, &[to], Some(message))
+    }
+
+    /// Forwards of a message with the permission of its originator: for the purpose of both, and as restricted.
+    pub(super) fn forwards(
+        &self,
+        to: &[&str],
+        message: &Enclosed,
+        grant: (MessageId, &Enclosed),
+    ) -> Vec<Draft> {
+        let original = self.first(to).into_parts().alert.into_parts();
+        let enclosing = |draft: Draft| {
+            let parts = draft.into_parts();
+            let mut alert = parts.alert.clone().into_parts();
+            let Content::Forward(Forward { note, .. }) = alert.content else { panic!("it is a forward") };
+            let Enclosed { header, signatures, salt, body } = message.clone();
+            let (permission, grant) = (Some(grant.0), Some(grant.1.clone()));
+            alert.content =
+                Content::Forward(Forward { header, signatures, salt, body, permission, note, grant });
+            alert.purpose = original.purpose.clone();
+            alert.handling_text.clone_from(&original.handling_text);
+            Draft::new(DraftParts { alert: Alert::new(alert).unwrap(), ..parts }).unwrap()
+        };
+        self.of_kind("forward", to, None).into_iter().map(enclosing).collect()
     }
 
     fn draft(&self, document: &Value, to: &[&str], answered: Option<MessageId>) -> Draft {
@@ -62,10 +104,15 @@ impl Canaries {
         draft
     }
 
-    /// Every free text that is sent.
-    pub(super) fn markers(&self) -> BTreeSet<String> {
-        let all = self.documents.iter().flat_map(strings);
-        all.filter(|(_, text)| text.starts_with(&self.prefix)).map(|(_, text)| text.to_owned()).collect()
+    /// Every free text of drafts.
+    pub(super) fn markers(&self, drafts: &[Draft]) -> BTreeSet<String> {
+        let mut markers = BTreeSet::new();
+        for draft in drafts {
+            let document: Value = serde_json::from_str(&draft_to_string(draft)).unwrap();
+            let texts = strings(&document).into_iter().map(|(_, text)| text.to_owned());
+            markers.extend(texts.filter(|text| text.starts_with(&self.prefix)));
+        }
+        markers
     }
 
     /// Where there are markers, as [`texts_in_schema`] names the places.
