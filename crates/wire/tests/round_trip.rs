@@ -150,6 +150,7 @@ fn record() -> impl Strategy<Value = Record> {
         (bytes(20), "[a-z.]{1,20}", prop::option::of(any::<u64>()))
             .prop_map(|(bucket, rule, index)| Record::Erasure { bucket, rule, index }),
         (any::<u64>(), digest()).prop_map(|(index, leaf_hash)| Record::Loss { index, leaf_hash }),
+        (any::<u64>(), digest()).prop_map(|(index, header)| Record::Body { index, header }),
     ]
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Chains {
     own: Option<(AgencyId, Incarnation)>,
     sent: BTreeMap<(Link, Incarnation), Head>,
     received: BTreeMap<(Link, Incarnation), Received>,
+    /// Leaves that are lost so far. Each may have been one number of any link.
+    lost: u64,
 }
 
 impl Chains {
@@ -27,7 +29,7 @@ impl Chains {
         let mut incarnations = incarnations.into_iter();
         let next_incarnation = incarnations.next();
         let (sent, received) = Default::default();
-        Self { incarnations, next_incarnation, own: None, sent, received }
+        Self { incarnations, next_incarnation, own: None, sent, received, lost: 0 }
     }
 
     /// Whose ledger it is, and which life of it, once that is read.
@@ -40,7 +42,7 @@ impl Chains {
     }
 
     pub(super) fn place(&mut self, examined: Examined) -> Result<(), FaultKind> {
-        let Examined { index, meaning } = examined;
+        let Examined { index, meaning, body_lost: _ } = examined;
         let begins = self.next_incarnation.filter(|(first, _)| *first == index);
         if let Some((_, expected)) = begins {
             let Meaning::Incarnation { agency, incarnation, previous } = meaning else {
@@ -72,7 +74,11 @@ impl Chains {
             }
             Meaning::Void(void) => self.void(&agency, &void),
             Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
-            Meaning::Other => Ok(()),
+            Meaning::Lost => {
+                self.lost += 1;
+                Ok(())
+            }
+            Meaning::Body { .. } | Meaning::Loss { .. } | Meaning::Other => Ok(()),
         }
     }
 
@@ -95,8 +101,12 @@ impl Chains {
             let link =
                 Link { sender: agency.clone(), recipient: recipient.clone(), priority: header.priority };
             let head = self.sent.entry((link.clone(), incarnation)).or_insert(Head::EMPTY);
-            if number != head.number + 1 {
-                return Err(FaultKind::Number { link, found: number, expected: head.number + 1 });
+            let expected = head.number + 1;
+            if number > expected && number - expected <= self.lost {
+                // What stood between is lost; the header names the one before it.
+                *head = Head { number: number - 1, digest: commitment.previous };
+            } else if number != expected {
+                return Err(FaultKind::Number { link, found: number, expected });
             }
             if commitment.previous != head.digest {
                 return Err(FaultKind::Chain { link, number });
@@ -176,7 +186,9 @@ impl Chains {
                 Link { sender: receipt.sender.clone(), recipient: agency.clone(), priority: line.priority };
             let state = self.received.get(&(link.clone(), line.sender_incarnation));
             let held = state.map_or(0, Received::contiguous);
-            if line.contiguous > held {
+            let missing = state.map_or(Vec::new(), |state| state.missing(line.contiguous, usize::MAX));
+            let missing: u64 = missing.iter().map(|range| range.last - range.first + 1).sum();
+            if line.contiguous > held && (state.is_none() || missing > self.lost) {
                 return Err(FaultKind::Receipt { link, receipted: line.contiguous, held });
             }
         }

@@ -1,0 +1,269 @@
+//! A damaged ledger, taken apart: which records are damaged, what of them still holds, and what is kept of it.
+//!
+//! Nothing of a damaged record is believed by itself. Its leaf counts when it has the hash that the stored tree holds for
+//! it, and the tree counts as far as it leads to the checkpoint. A leaf that does not hold can come from a backup of the
+//! ledger, or as an entry that somebody exported: what has the right hash is the leaf. A body counts when the leaf names
+//! it.
+//!
+//! What is found is listed beside the segments, which stay as they are. From then on [`crate::History`] gives a listed
+//! record its leaf and no body, as it gives one whose body was erased; or where the leaf is lost too, its hash alone.
+//!
+//! Never here: where a body comes from again, and who may decide that a leaf is lost.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sealpost_crypto::digest::record_body_digest;
+use sealpost_merkle::hash::leaf_hash;
+use sealpost_merkle::read::Tiles as _;
+use sealpost_merkle::tile::WIDTH;
+use sealpost_merkle::{Hash, Tile, Trusted};
+use sealpost_seglog::damaged::Hole;
+use sealpost_seglog::disk::Disk;
+use sealpost_seglog::salvage::{self, Damaged, Salvage};
+use sealpost_wire::ledger::leaf_from_bytes;
+use serde::Serialize;
+
+use crate::lost::{Kept, Note};
+use crate::tree::{self, Files, Signed};
+
+/// What somebody has to say about damaged records.
+#[derive(Debug, Clone, Default)]
+pub struct Knowledge {
+    /// Exact bytes of leaves, from a proof or an export.
+    pub entries: Vec<Bytes>,
+    /// Records whose leaves are taken to be lost, where nothing has them.
+    pub accepted: Vec<u64>,
+}
+
+/// A damaged record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Case {
+    /// The record.
+    pub index: u64,
+    /// What of it holds.
+    pub finding: Finding,
+    /// What was done.
+    pub action: Action,
+}
+
+/// What of a damaged record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Leaf and body: only what frames them is damaged.
+    Whole,
+    /// The leaf; it names no body.
+    Leaf,
+    /// The leaf. The body that it names is lost.
+    BodyLost,
+    /// Nothing but the hash in the tree.
+    LeafLost,
+    /// Nothing; no checkpoint covers it, so that nothing tells what it was.
+    Uncovered,
+}
+
+/// What was done about a damaged record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It was listed before.
+    ListedBefore,
+    /// It is listed now.
+    Listed,
+    /// Nothing: it has to be decided first, and the node does not start before.
+    Undecided,
+}
+
+/// Why a ledger was not taken apart.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log does not allow it.
+    #[error(transparent)]
+    Log(#[from] salvage::Error),
+    /// The stored checkpoint cannot be used.
+    #[error("the stored checkpoint cannot be used")]
+    Checkpoint(#[source] tree::Error),
+    /// Nothing says what the leaves of damaged records were.
+    #[error(
+        "{damaged} records are damaged, and there is no checkpoint to compare them with: restore the ledger from a backup"
+    )]
+    NoCheckpoint {
+        /// How many.
+        damaged: usize,
+    },
+    /// The stored tree does not lead to its checkpoint.
+    #[error(
+        "the stored tree is incomplete or wrong, and without it nothing tells whether the leaf of record {index} holds: \
+         restore the folder of the tree, or the ledger, from a backup"
+    )]
+    Tree {
+        /// The record.
+        index: u64,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An entry that was given belongs to no damaged record.
+    #[error("entry {number} of those given is the leaf of no damaged record that lacks one")]
+    Entry {
+        /// Counted from 1.
+        number: usize,
+    },
+    /// A loss that was accepted is none.
+    #[error("record {index} has not lost its leaf, or no checkpoint covers it; its loss cannot be accepted")]
+    NotLost {
+        /// The record.
+        index: u64,
+    },
+    /// The first record says whose ledger this is.
+    #[error(
+        "record {index} begins a life of the ledger: without its leaf there is no ledger; restore it from a backup"
+    )]
+    Beginning {
+        /// The record.
+        index: u64,
+    },
+}
+
+/// Takes the ledger in `dir` apart, whose tree is in `files`, and lists what is damaged in it. Refused while a node runs
+/// on it. Nothing is listed after an error. `progress` is told how many records were looked at.
+pub fn repair(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    files: &Files,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<Case>, Error> {
+    let checkpoint = files.checkpoint().map_err(Error::Checkpoint)?;
+    let known_durable = checkpoint.as_ref().map_or(0, |signed| signed.checkpoint.size());
+    let salvage = Salvage::open(disk, dir, known_durable)?;
+    let damaged = salvage.damaged(progress)?;
+    let (mut cases, mut holes) = (Vec::new(), Vec::new());
+    let mut unused = Unused::new(knowledge);
+    if !damaged.is_empty() {
+        let signed = checkpoint.ok_or(Error::NoCheckpoint { damaged: damaged.len() })?;
+        let tree = Leaves::new(files, &signed);
+        for one in damaged {
+            let (case, hole) = examine(one, &tree, &mut unused)?;
+            cases.push(case);
+            holes.extend(hole);
+        }
+    }
+    unused.end()?;
+    if !holes.is_empty() {
+        salvage.list(&holes)?;
+    }
+    Ok(cases)
+}
+
+/// Decides about one damaged record; with what is to be listed.
+fn examine(
+    damaged: Damaged,
+    tree: &Leaves<'_>,
+    unused: &mut Unused<'_>,
+) -> Result<(Case, Option<Hole>), Error> {
+    let Damaged { hole, listed, fault: _, payload, leaf_bytes } = damaged;
+    let index = hole.index;
+    let case = |finding, action| Case { index, finding, action };
+    let Some(hash) = tree.hash(index)? else {
+        return Ok((case(Finding::Uncovered, Action::Undecided), None));
+    };
+    let noted = Note::parse(&hole.note).filter(|note| note.hash == hash).map(|note| note.leaf);
+    let fits = |bytes: &u32| leaf_hash(&payload[..(*bytes as usize).min(payload.len())]) == hash;
+    let in_place = leaf_bytes.iter().copied().find(fits);
+    let kept = match (in_place, noted) {
+        (Some(_), _) => Some(Kept::InPlace),
+        (None, Some(Kept::Here(leaf))) if leaf_hash(&leaf) == hash => Some(Kept::Here(leaf)),
+        (None, noted) => unused.leaf(hash).map(Kept::Here).or_else(|| {
+            let accepted = unused.accepts(index) || noted == Some(Kept::Nowhere);
+            accepted.then_some(Kept::Nowhere)
+        }),
+    };
+    let Some(kept) = kept else { return Ok((case(Finding::LeafLost, Action::Undecided), None)) };
+    if index == 0 && kept == Kept::Nowhere {
+        return Err(Error::Beginning { index });
+    }
+    let by_leaf = match &kept {
+        Kept::Here(leaf) if leaf.len() <= payload.len() => u32::try_from(leaf.len()).ok(),
+        _ => None,
+    };
+    let leaf_bytes = in_place.or(by_leaf).or(hole.leaf_bytes);
+    let split = leaf_bytes.map_or(payload.len(), |bytes| bytes as usize).min(payload.len());
+    let finding = match &kept {
+        Kept::InPlace => finding(&payload.slice(..split), &payload.slice(split..)),
+        Kept::Here(leaf) => finding(leaf, &payload.slice(split..)),
+        Kept::Nowhere => Finding::LeafLost,
+    };
+    let note = Note { hash, leaf: kept }.to_bytes();
+    if listed && hole.note == note && hole.leaf_bytes == leaf_bytes {
+        return Ok((case(finding, Action::ListedBefore), None));
+    }
+    Ok((case(finding, Action::Listed), Some(Hole { leaf_bytes, note, ..hole })))
+}
+
+/// What of a record holds whose leaf does.
+fn finding(leaf: &Bytes, body: &Bytes) -> Finding {
+    // A leaf of a later version of the program is one all the same.
+    let Ok(leaf) = leaf_from_bytes(leaf) else { return Finding::BodyLost };
+    match leaf.body_digest {
+        None => Finding::Leaf,
+        Some(digest) if digest == record_body_digest(&leaf.salt, body) => Finding::Whole,
+        Some(_) => Finding::BodyLost,
+    }
+}
+
+/// The hashes of leaves, as the checkpoint vouches for them.
+struct Leaves<'a> {
+    trusted: Result<Trusted<&'a Files>, String>,
+    size: u64,
+}
+
+impl<'a> Leaves<'a> {
+    fn new(files: &'a Files, signed: &Signed) -> Self {
+        let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
+        Self { trusted: Trusted::new(files, size, root).map_err(|error| error.to_string()), size }
+    }
+
+    /// `None` for a record that the checkpoint does not cover.
+    fn hash(&self, index: u64) -> Result<Option<Hash>, Error> {
+        let width = u64::from(WIDTH);
+        let tile = (index < self.size).then(|| Tile::of_tree(0, index / width, self.size)).flatten();
+        let Some(tile) = tile else { return Ok(None) };
+        let trusted =
+            self.trusted.as_ref().map_err(|fault| Error::Tree { index, source: fault.clone().into() })?;
+        let hashes = trusted.tile(tile).map_err(|source| Error::Tree { index, source: source.into() })?;
+        let (hashes, _) = hashes.as_chunks();
+        let at = usize::try_from(index % width).unwrap_or_default();
+        Ok(hashes.get(at).copied().map(Hash::from_bytes))
+    }
+}
+
+/// What was said and is not used yet: whatever is left was said of something else.
+struct Unused<'a> {
+    entries: Vec<(usize, &'a Bytes)>,
+    accepted: Vec<u64>,
+}
+
+impl<'a> Unused<'a> {
+    fn new(knowledge: &'a Knowledge) -> Self {
+        Self { entries: knowledge.entries.iter().enumerate().collect(), accepted: knowledge.accepted.clone() }
+    }
+
+    fn leaf(&mut self, hash: Hash) -> Option<Bytes> {
+        let at = self.entries.iter().position(|(_, leaf)| leaf_hash(leaf) == hash)?;
+        Some(self.entries.swap_remove(at).1.clone())
+    }
+
+    fn accepts(&mut self, index: u64) -> bool {
+        let at = self.accepted.iter().position(|accepted| *accepted == index);
+        at.map(|at| self.accepted.swap_remove(at)).is_some()
+    }
+
+    fn end(self) -> Result<(), Error> {
+        if let Some((at, _)) = self.entries.first() {
+            return Err(Error::Entry { number: at + 1 });
+        }
+        self.accepted.first().map_or(Ok(()), |index| Err(Error::NotLost { index: *index }))
+    }
+}
