@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sealpost_crypto::digest::record_body_digest;
+use sealpost_domain::record::Record;
 use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::read::Tiles as _;
 use sealpost_merkle::tile::WIDTH;
@@ -31,10 +32,29 @@ use crate::tree::{self, Files, Signed};
 /// What somebody has to say about damaged records.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
-    /// Exact bytes of leaves, from a proof or an export.
-    pub entries: Vec<Bytes>,
+    /// Leaves, from proofs and exports.
+    pub entries: Vec<Entries>,
     /// Records whose leaves are taken to be lost, where nothing has them.
     pub accepted: Vec<u64>,
+}
+
+/// Leaves that somebody had, in one file.
+#[derive(Debug, Clone, Default)]
+pub struct Entries(Vec<Bytes>);
+
+impl Entries {
+    /// The leaves that a file may hold: the exact bytes of one, or an entry bundle of C2SP tlog-tiles.
+    pub fn parse(file: &Bytes) -> Self {
+        let (mut leaves, mut rest) = (vec![file.clone()], file.clone());
+        while let Some(length) = rest.first_chunk().copied().map(u16::from_be_bytes) {
+            let behind = rest.split_off(2);
+            let entry = behind.get(..length.into());
+            let Some(entry) = entry.filter(|entry| !entry.is_empty()) else { break };
+            leaves.push(behind.slice_ref(entry));
+            rest = behind.slice(entry.len()..);
+        }
+        Self(leaves)
+    }
 }
 
 /// A damaged record.
@@ -42,10 +62,27 @@ pub struct Knowledge {
 pub struct Case {
     /// The record.
     pub index: u64,
+    /// What it records, where its leaf says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// What of it holds.
     pub finding: Finding,
     /// What was done.
     pub action: Action,
+}
+
+/// What a damaged record records, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A message of our own.
+    Sent,
+    /// A message of a peer, or the body of one that came again.
+    Received,
+    /// A directory: without its body nobody knows whose the keys are.
+    Directory,
+    /// Anything else.
+    Other,
 }
 
 /// What of a damaged record holds.
@@ -105,7 +142,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// An entry that was given belongs to no damaged record.
-    #[error("entry {number} of those given is the leaf of no damaged record that lacks one")]
+    #[error("entry {number} of those given holds the leaf of no damaged record that lacks one")]
     Entry {
         /// Counted from 1.
         number: usize,
@@ -165,9 +202,9 @@ fn examine(
 ) -> Result<(Case, Option<Hole>), Error> {
     let Damaged { hole, listed, fault: _, payload, leaf_bytes } = damaged;
     let index = hole.index;
-    let case = |finding, action| Case { index, finding, action };
+    let undecided = |kind, finding| (Case { index, kind, finding, action: Action::Undecided }, None);
     let Some(hash) = tree.hash(index)? else {
-        return Ok((case(Finding::Uncovered, Action::Undecided), None));
+        return Ok(undecided(None, Finding::Uncovered));
     };
     let noted = Note::parse(&hole.note).filter(|note| note.hash == hash).map(|note| note.leaf);
     let fits = |bytes: &u32| leaf_hash(&payload[..(*bytes as usize).min(payload.len())]) == hash;
@@ -180,7 +217,7 @@ fn examine(
             accepted.then_some(Kept::Nowhere)
         }),
     };
-    let Some(kept) = kept else { return Ok((case(Finding::LeafLost, Action::Undecided), None)) };
+    let Some(kept) = kept else { return Ok(undecided(None, Finding::LeafLost)) };
     if index == 0 && kept == Kept::Nowhere {
         return Err(Error::Beginning { index });
     }
@@ -190,27 +227,38 @@ fn examine(
     };
     let leaf_bytes = in_place.or(by_leaf).or(hole.leaf_bytes);
     let split = leaf_bytes.map_or(payload.len(), |bytes| bytes as usize).min(payload.len());
-    let finding = match &kept {
+    let (kind, finding) = match &kept {
         Kept::InPlace => finding(&payload.slice(..split), &payload.slice(split..)),
         Kept::Here(leaf) => finding(leaf, &payload.slice(split..)),
-        Kept::Nowhere => Finding::LeafLost,
+        Kept::Nowhere => (None, Finding::LeafLost),
     };
+    if (kind, finding) == (Some(Kind::Directory), Finding::BodyLost) {
+        return Ok(undecided(kind, finding));
+    }
     let note = Note { hash, leaf: kept }.to_bytes();
     if listed && hole.note == note && hole.leaf_bytes == leaf_bytes {
-        return Ok((case(finding, Action::ListedBefore), None));
+        return Ok((Case { index, kind, finding, action: Action::ListedBefore }, None));
     }
-    Ok((case(finding, Action::Listed), Some(Hole { leaf_bytes, note, ..hole })))
+    let case = Case { index, kind, finding, action: Action::Listed };
+    Ok((case, Some(Hole { leaf_bytes, note, ..hole })))
 }
 
 /// What of a record holds whose leaf does.
-fn finding(leaf: &Bytes, body: &Bytes) -> Finding {
+fn finding(leaf: &Bytes, body: &Bytes) -> (Option<Kind>, Finding) {
     // A leaf of a later version of the program is one all the same.
-    let Ok(leaf) = leaf_from_bytes(leaf) else { return Finding::BodyLost };
-    match leaf.body_digest {
+    let Ok(leaf) = leaf_from_bytes(leaf) else { return (None, Finding::BodyLost) };
+    let kind = match leaf.record {
+        Record::Sent(_) => Kind::Sent,
+        Record::Received(_) | Record::Body { .. } => Kind::Received,
+        Record::Directory(_) => Kind::Directory,
+        _ => Kind::Other,
+    };
+    let finding = match leaf.body_digest {
         None => Finding::Leaf,
         Some(digest) if digest == record_body_digest(&leaf.salt, body) => Finding::Whole,
         Some(_) => Finding::BodyLost,
-    }
+    };
+    (Some(kind), finding)
 }
 
 /// The hashes of leaves, as the checkpoint vouches for them.
@@ -241,18 +289,25 @@ impl<'a> Leaves<'a> {
 
 /// What was said and is not used yet: whatever is left was said of something else.
 struct Unused<'a> {
-    entries: Vec<(usize, &'a Bytes)>,
+    entries: &'a [Entries],
+    /// Whether a leaf of each was used.
+    used: Vec<bool>,
     accepted: Vec<u64>,
 }
 
 impl<'a> Unused<'a> {
     fn new(knowledge: &'a Knowledge) -> Self {
-        Self { entries: knowledge.entries.iter().enumerate().collect(), accepted: knowledge.accepted.clone() }
+        let entries = &knowledge.entries;
+        Self { entries, used: vec![false; entries.len()], accepted: knowledge.accepted.clone() }
     }
 
     fn leaf(&mut self, hash: Hash) -> Option<Bytes> {
-        let at = self.entries.iter().position(|(_, leaf)| leaf_hash(leaf) == hash)?;
-        Some(self.entries.swap_remove(at).1.clone())
+        let mut leaves = (0..)
+            .zip(self.entries)
+            .flat_map(|(at, Entries(leaves))| leaves.iter().map(move |leaf| (at, leaf)));
+        let (at, leaf): (usize, _) = leaves.find(|(_, leaf)| leaf_hash(leaf) == hash)?;
+        self.used[at] = true;
+        Some(leaf.clone())
     }
 
     fn accepts(&mut self, index: u64) -> bool {
@@ -261,7 +316,7 @@ impl<'a> Unused<'a> {
     }
 
     fn end(self) -> Result<(), Error> {
-        if let Some((at, _)) = self.entries.first() {
+        if let Some(at) = self.used.iter().position(|used| !used) {
             return Err(Error::Entry { number: at + 1 });
         }
         self.accepted.first().map_or(Ok(()), |index| Err(Error::NotLost { index: *index }))

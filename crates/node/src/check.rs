@@ -48,6 +48,12 @@ pub struct Verified {
     /// The first stored tile that is not that of the records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_tile: Option<String>,
+    /// Records whose bodies were damaged and did not come again; everything else of them holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_bodies: Vec<u64>,
+    /// Records whose leaves are lost: they are not verified, but for their hashes in the tree.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_leaves: Vec<u64>,
 }
 
 /// The first thing that is wrong with a ledger.
@@ -298,7 +304,8 @@ impl Verified {
         is_covered(&self.counts)
     }
 
-    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
+    fn new(report: Report, anchored: bool) -> Self {
+        let Report { counts, fault, wrong_tile, bodies_lost, leaves_lost } = report;
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -315,6 +322,8 @@ impl Verified {
             checkpoint_stored: false,
             fault,
             wrong_tile,
+            lost_bodies: bodies_lost,
+            lost_leaves: leaves_lost,
         }
     }
 }

@@ -364,7 +364,8 @@ impl Station {
         for Submission { index, recipients } in batch {
             let (at, record, body) = self.records[usize::try_from(index).unwrap()].clone();
             let leaf = Leaf { recorded_at: at, salt: [0; 32], body_digest: None, record };
-            let entry = Entry { index, leaf, leaf_bytes: Bytes::new(), body };
+            let body_lost = body.is_empty();
+            let entry = Entry { index, leaf, leaf_bytes: Bytes::new(), body, body_lost };
             let (now, rng) = (self.now, &mut self.rng);
             let wrapped =
                 wraps::envelope(&entry, &recipients, &self.buckets, &self.directory, now, rng).unwrap();

@@ -12,7 +12,7 @@
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`config`], [`run`] | the program |
-//! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
+//! | [`retention`], [`shared`], [`pool`], [`check`], [`repair`] | how long bodies are kept, what tasks share, verification and repair of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
 
@@ -28,6 +28,7 @@ pub mod pool;
 pub mod prepare;
 pub mod projection;
 pub mod publisher;
+pub mod repair;
 pub mod retention;
 pub mod run;
 pub mod session;

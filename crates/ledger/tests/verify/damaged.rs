@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::record::{Record, Settlement};
-use sealpost_ledger::repair::{Action, Case, Error, Finding, Knowledge, repair};
+use sealpost_ledger::repair::{Action, Case, Entries, Error, Finding, Kind, Knowledge, repair};
 use sealpost_ledger::tree::{Files, Keeper, Prover, export};
 use sealpost_ledger::verify::{Claim, FaultKind};
 use sealpost_ledger::{Commits, Draft, History, Ledger, Options, ReadError, open};
@@ -128,7 +128,7 @@ fn accepting(index: u64) -> Knowledge {
 }
 
 fn knowing(leaf: &Bytes) -> Knowledge {
-    Knowledge { entries: vec![leaf.clone()], ..Knowledge::default() }
+    Knowledge { entries: vec![Entries::parse(leaf)], ..Knowledge::default() }
 }
 
 #[test]
@@ -137,7 +137,9 @@ fn a_record_whose_body_is_lost_keeps_all_that_is_proven_of_it() {
     damaged.flip(RECEIVED, Part::Body);
     let refused = damaged.open().err().unwrap().to_string();
     assert!(refused.contains("record 2 is damaged"), "{refused}");
-    let case = |action| vec![Case { index: RECEIVED, finding: Finding::BodyLost, action }];
+    let case = |action| {
+        vec![Case { index: RECEIVED, kind: Some(Kind::Received), finding: Finding::BodyLost, action }]
+    };
     assert_eq!(damaged.repair(&Knowledge::default()).unwrap(), case(Action::Listed));
     damaged.disk.lose_power_keeping(0);
     assert_eq!(damaged.repair(&Knowledge::default()).unwrap(), case(Action::ListedBefore));
@@ -174,7 +176,15 @@ fn a_frame_that_is_damaged_round_a_sound_record_loses_nothing() {
     let damaged = Damaged::new();
     damaged.flip(RECEIVED, Part::Checksum);
     let cases = damaged.repair(&Knowledge::default()).unwrap();
-    assert_eq!(cases, [Case { index: RECEIVED, finding: Finding::Whole, action: Action::Listed }]);
+    assert_eq!(
+        cases,
+        [Case {
+            index: RECEIVED,
+            kind: Some(Kind::Received),
+            finding: Finding::Whole,
+            action: Action::Listed
+        }]
+    );
     let ledger = damaged.open().unwrap();
     let entry = ledger.get(RECEIVED).unwrap();
     assert_eq!((entry.body, entry.body_lost), (sealed_body(b"sealed"), false));
@@ -187,12 +197,29 @@ fn a_lost_leaf_comes_back_as_an_entry_with_the_right_hash_alone() {
     let damaged = Damaged::new();
     damaged.flip(RECEIVED, Part::Leaf);
     let cases = damaged.repair(&Knowledge::default()).unwrap();
-    assert_eq!(cases, [Case { index: RECEIVED, finding: Finding::LeafLost, action: Action::Undecided }]);
+    assert_eq!(
+        cases,
+        [Case { index: RECEIVED, kind: None, finding: Finding::LeafLost, action: Action::Undecided }]
+    );
     assert!(damaged.open().is_err(), "nothing is listed");
     let other = damaged.repair(&knowing(&damaged.leaves[1])).unwrap_err();
     assert!(matches!(other, Error::Entry { number: 1 }), "{other}");
-    let cases = damaged.repair(&knowing(&damaged.leaves[2])).unwrap();
-    assert_eq!(cases, [Case { index: RECEIVED, finding: Finding::Whole, action: Action::Listed }]);
+    // As an export has it, among others.
+    let mut bundle = Vec::new();
+    for leaf in &damaged.leaves {
+        bundle.extend_from_slice(&u16::try_from(leaf.len()).unwrap().to_be_bytes());
+        bundle.extend_from_slice(leaf);
+    }
+    let cases = damaged.repair(&knowing(&bundle.into())).unwrap();
+    assert_eq!(
+        cases,
+        [Case {
+            index: RECEIVED,
+            kind: Some(Kind::Received),
+            finding: Finding::Whole,
+            action: Action::Listed
+        }]
+    );
     let ledger = damaged.open().unwrap();
     let entry = ledger.get(RECEIVED).unwrap();
     assert_eq!((entry.leaf_bytes, entry.body), (damaged.leaves[2].clone(), sealed_body(b"sealed")));
@@ -204,7 +231,10 @@ fn a_leaf_that_is_given_up_stays_in_the_tree_by_its_hash() {
     let damaged = Damaged::new();
     damaged.flip(FIRST_SENT, Part::Leaf);
     let cases = damaged.repair(&accepting(FIRST_SENT)).unwrap();
-    assert_eq!(cases, [Case { index: FIRST_SENT, finding: Finding::LeafLost, action: Action::Listed }]);
+    assert_eq!(
+        cases,
+        [Case { index: FIRST_SENT, kind: None, finding: Finding::LeafLost, action: Action::Listed }]
+    );
     let ledger = damaged.open().unwrap();
     let lost = ledger.get(FIRST_SENT).err().unwrap();
     assert!(matches!(lost, ReadError::Lost { index: FIRST_SENT, .. }), "{lost}");
@@ -259,7 +289,8 @@ fn nothing_is_said_of_what_no_checkpoint_covers_and_a_sound_ledger_is_left_alone
     let at = bytes.windows(6).position(|window| window == b"b.rule").unwrap();
     bytes[at] ^= 1;
     damaged.disk.put(Path::new(SEGMENT), &bytes);
-    let uncovered = [Case { index: RECORDS, finding: Finding::Uncovered, action: Action::Undecided }];
+    let uncovered =
+        [Case { index: RECORDS, kind: None, finding: Finding::Uncovered, action: Action::Undecided }];
     assert_eq!(damaged.repair(&Knowledge::default()).unwrap(), uncovered);
     assert!(matches!(damaged.repair(&accepting(RECORDS)), Err(Error::NotLost { index: RECORDS })));
 }

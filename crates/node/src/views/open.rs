@@ -96,7 +96,7 @@ impl Message {
             && header.in_reply_to == *in_reply_to
     }
 
-    /// Its content; `None` once its body was erased.
+    /// Its content; `None` once its body was erased, or lost.
     pub(super) fn open(&self, buckets: &Buckets) -> Result<Option<Alert>, String> {
         if self.body.is_empty() {
             return Ok(None);
