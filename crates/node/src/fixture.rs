@@ -260,8 +260,19 @@ impl Station {
         let mut core = empty_core(self.core.agency().as_str(), life, &self.directory);
         for (index, (at, record, body)) in (0..).zip(&self.records) {
             core.apply(index, *at, record, body).unwrap();
+            if body.is_empty() {
+                core.body_lost(index, record);
+            }
         }
         core
+    }
+
+    /// The bodies of these records are lost, and the node begins again.
+    pub(crate) fn lose_bodies(&mut self, records: &[usize]) {
+        for index in records {
+            self.records[*index].2 = Bytes::new();
+        }
+        self.core = self.restarted();
     }
 
     /// The same node on an older copy of its ledger, of so many records.
