@@ -174,7 +174,7 @@ fn parts(read: Result<seglog::Entry, seglog::read::Error>) -> Result<Parts, Read
         Err(error) => return Err(ReadError::Log(error)),
     };
     let index = listed.index;
-    match held(listed) {
+    match held(*listed) {
         Held::Leaf(leaf, body) => Ok(Parts { index, leaf, body, listed: true }),
         Held::Nothing(leaf_hash) => Err(ReadError::Lost { index, leaf_hash }),
         Held::Changed => Err(ReadError::Changed { index }),

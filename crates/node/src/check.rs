@@ -81,7 +81,7 @@ pub enum Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not there, or is damaged below what was durable.
-    #[error("the ledger in {} cannot be read; has this node ever run?", dir.display())]
+    #[error("the ledger in {} cannot be read{}", dir.display(), hint(source))]
     Open {
         /// Where.
         dir: PathBuf,
@@ -169,6 +169,16 @@ pub enum Error {
     /// The ledger was not exported.
     #[error("the ledger was not exported")]
     Export(#[from] ExportError),
+}
+
+/// What may be behind it.
+fn hint(error: &sealpost_seglog::open::Error) -> &'static str {
+    match error {
+        sealpost_seglog::open::Error::Damaged(_) => {
+            "; `sealpost-node ledger repair` tells what of it still holds"
+        }
+        _ => "; has this node ever run?",
+    }
 }
 
 /// A ledger, opened to be looked at.

@@ -31,7 +31,7 @@ pub enum Error {
     Damaged(#[from] Damage),
     /// The record is damaged, and listed as such: this is what lies there. A scan goes on behind it.
     #[error("record {} is damaged, and listed as such", .0.index)]
-    Listed(Listed),
+    Listed(Box<Listed>),
     /// Its segment was removed.
     #[error("record {index} was removed; the log starts with {first}")]
     Removed {
@@ -164,7 +164,7 @@ impl Reader {
                 let mut leaf = Bytes::copy_from_slice(payload);
                 let leaf_bytes = hole.leaf_bytes.map_or(0, |bytes| bytes as usize);
                 let body = leaf.split_off(leaf_bytes.min(leaf.len()));
-                Err(Error::Listed(Listed { index, leaf, body, note: hole.note }))
+                Err(Error::Listed(Box::new(Listed { index, leaf, body, note: hole.note })))
             }
             Ok(None) => Err(damage(Fault::Short { missing: HEADER_BYTES as u64 }).into()),
             Err(Problem::Fault(fault)) => Err(damage(fault).into()),

@@ -93,7 +93,8 @@ fn assert_reads(reader: &Reader, listed: &[u64], context: &str) {
                     assert_eq!(entry.record, record(index), "{context}: record {index}");
                     assert!(!listed.contains(&index), "{context}: record {index} reads as if it were whole");
                 }
-                Err(read::Error::Listed(Listed { index: told, .. })) => {
+                Err(read::Error::Listed(listed_one)) => {
+                    let Listed { index: told, .. } = *listed_one;
                     assert!(told == index && listed.contains(&index), "{context}: record {index}");
                 }
                 Err(other) => panic!("{context}: record {index}: {other}"),

@@ -76,7 +76,7 @@ fn state(shown: &Shown) -> String {
 
 fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
-        return "(erased)".to_owned();
+        return "(erased, or lost on the node's disk)".to_owned();
     };
     let identifiers = alert.content().identifiers();
     if identifiers.is_empty() {

@@ -109,6 +109,7 @@ fn take(taken: &Mutex<Receiver<Piece>>) -> Option<Piece> {
 }
 
 /// A record as it was read.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are entries")]
 enum Read {
     Entry(Entry),
     /// Its leaf is lost.
