@@ -1,7 +1,8 @@
 //! A damaged ledger, taken apart: which records are damaged, what of them still holds, and what is kept of it.
 //!
 //! Nothing of a damaged record is believed by itself. Its leaf counts when it has the hash that the stored tree holds for
-//! it, and the tree counts as far as it leads to the checkpoint. A leaf that does not hold can come from a backup of the
+//! it, and the tree counts as far as it leads to the checkpoint; where it does not, all leaves together count when they lead
+//! to it. A leaf that does not hold can come from a backup of the
 //! ledger, or as an entry that somebody exported: what has the right hash is the leaf. A body counts when the leaf names
 //! it.
 //!
@@ -10,16 +11,16 @@
 //!
 //! Never here: where a body comes from again, and who may decide that a leaf is lost.
 
+mod leaves;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sealpost_crypto::digest::record_body_digest;
 use sealpost_domain::record::Record;
+use sealpost_merkle::Hash;
 use sealpost_merkle::hash::leaf_hash;
-use sealpost_merkle::read::Tiles as _;
-use sealpost_merkle::tile::WIDTH;
-use sealpost_merkle::{Hash, Tile, Trusted};
 use sealpost_seglog::damaged::Hole;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::salvage::{self, Damaged, Salvage};
@@ -27,7 +28,8 @@ use sealpost_wire::ledger::leaf_from_bytes;
 use serde::Serialize;
 
 use crate::lost::{Kept, Note};
-use crate::tree::{self, Files, Signed};
+use crate::tree::{self, Files};
+use leaves::Leaves;
 
 /// What somebody has to say about damaged records.
 #[derive(Debug, Clone, Default)]
@@ -132,8 +134,8 @@ pub enum Error {
     },
     /// The stored tree does not lead to its checkpoint.
     #[error(
-        "the stored tree is incomplete or wrong, and without it nothing tells whether the leaf of record {index} holds: \
-         restore the folder of the tree, or the ledger, from a backup"
+        "the stored tree is incomplete or wrong, the leaves do not lead to the checkpoint either, and so nothing tells whether \
+         that of record {index} holds: restore the folder of the tree, or the ledger, from a backup"
     )]
     Tree {
         /// The record.
@@ -180,7 +182,7 @@ pub fn repair(
     let mut unused = Unused::new(knowledge);
     if !damaged.is_empty() {
         let signed = checkpoint.ok_or(Error::NoCheckpoint { damaged: damaged.len() })?;
-        let tree = Leaves::new(files, &signed);
+        let tree = Leaves::new(files, &signed, &salvage, &damaged)?;
         for one in damaged {
             let (case, hole) = examine(one, &tree, &mut unused)?;
             cases.push(case);
@@ -200,7 +202,7 @@ fn examine(
     tree: &Leaves<'_>,
     unused: &mut Unused<'_>,
 ) -> Result<(Case, Option<Hole>), Error> {
-    let Damaged { hole, listed, fault: _, payload, leaf_bytes } = damaged;
+    let Damaged { hole, fault, payload, leaf_bytes } = damaged;
     let index = hole.index;
     let undecided = |kind, finding| (Case { index, kind, finding, action: Action::Undecided }, None);
     let Some(hash) = tree.hash(index)? else {
@@ -236,7 +238,7 @@ fn examine(
         return Ok(undecided(kind, finding));
     }
     let note = Note { hash, leaf: kept }.to_bytes();
-    if listed && hole.note == note && hole.leaf_bytes == leaf_bytes {
+    if fault.is_none() && hole.note == note && hole.leaf_bytes == leaf_bytes {
         return Ok((Case { index, kind, finding, action: Action::ListedBefore }, None));
     }
     let case = Case { index, kind, finding, action: Action::Listed };
@@ -259,32 +261,6 @@ fn finding(leaf: &Bytes, body: &Bytes) -> (Option<Kind>, Finding) {
         Some(_) => Finding::BodyLost,
     };
     (Some(kind), finding)
-}
-
-/// The hashes of leaves, as the checkpoint vouches for them.
-struct Leaves<'a> {
-    trusted: Result<Trusted<&'a Files>, String>,
-    size: u64,
-}
-
-impl<'a> Leaves<'a> {
-    fn new(files: &'a Files, signed: &Signed) -> Self {
-        let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
-        Self { trusted: Trusted::new(files, size, root).map_err(|error| error.to_string()), size }
-    }
-
-    /// `None` for a record that the checkpoint does not cover.
-    fn hash(&self, index: u64) -> Result<Option<Hash>, Error> {
-        let width = u64::from(WIDTH);
-        let tile = (index < self.size).then(|| Tile::of_tree(0, index / width, self.size)).flatten();
-        let Some(tile) = tile else { return Ok(None) };
-        let trusted =
-            self.trusted.as_ref().map_err(|fault| Error::Tree { index, source: fault.clone().into() })?;
-        let hashes = trusted.tile(tile).map_err(|source| Error::Tree { index, source: source.into() })?;
-        let (hashes, _) = hashes.as_chunks();
-        let at = usize::try_from(index % width).unwrap_or_default();
-        Ok(hashes.get(at).copied().map(Hash::from_bytes))
-    }
 }
 
 /// What was said and is not used yet: whatever is left was said of something else.

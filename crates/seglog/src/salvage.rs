@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::damaged::{self, Hole};
 use crate::disk::{Access, Disk, File, Lock};
 use crate::frame::{self, Fault, HEADER_BYTES, Header, RECORD_BYTES_MAX};
-use crate::frames::{Frame, Frames, Problem};
+use crate::frames::{Frame, Frames, Problem, Whole};
 use crate::marks::{self, Search};
 use crate::open::{self, Headers, LOCK, headers, io_error};
 use crate::segment;
@@ -41,14 +41,25 @@ pub struct Salvage {
 pub struct Damaged {
     /// Where it lies; with its note, if it is listed already.
     pub hole: Hole,
-    /// Whether it is listed.
-    pub listed: bool,
-    /// What is wrong with it.
-    pub fault: Fault,
+    /// What is wrong with it; `None` for one that is listed already.
+    pub fault: Option<Fault>,
     /// All that lies behind its header: leaf and body, unchecked.
     pub payload: Bytes,
     /// How many bytes of that may be the leaf, the likeliest first. Empty where nothing is known.
     pub leaf_bytes: Vec<u32>,
+}
+
+/// A record that is met.
+pub enum Met<'a> {
+    /// As it was written.
+    Whole {
+        /// The record.
+        index: u64,
+        /// Its leaf.
+        leaf: &'a [u8],
+    },
+    /// Not so.
+    Damaged(Damaged),
 }
 
 /// Why a log cannot be taken apart.
@@ -98,18 +109,31 @@ impl Salvage {
         Ok(Self { disk, dir: dir.to_owned(), segments, known_durable, _lock: lock })
     }
 
-    /// Every damaged record below the durable mark, in order. Reads the whole log.
+    /// Every damaged record below the durable mark, in order. Reads the whole log; `progress` is told how far it is.
     pub fn damaged(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Damaged>, Error> {
-        let firsts = self.segments.firsts();
         let mut found = Vec::new();
+        self.survey(&mut |met| {
+            match met {
+                Met::Whole { index, .. } => progress(index + 1),
+                Met::Damaged(_) if found.len() == DAMAGED_MAX => return Err(Error::TooMany),
+                Met::Damaged(damaged) => found.push(damaged),
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Meets every record in order: those that are whole, and those below the durable mark that are not.
+    pub fn survey(&self, meet: &mut dyn FnMut(Met<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        let firsts = self.segments.firsts();
         for (at, first) in firsts.iter().enumerate() {
             let Some(known) = self.segments.starting_at(*first) else { continue };
             let path = self.segments.path(*first);
             let file = self.segments.file(*first).map_err(failed("open", &path))?;
             let survey = Survey { known, file, path, end: firsts.get(at + 1).copied() };
-            survey.damaged(self.known_durable, &mut found, progress)?;
+            survey.run(self.known_durable, meet)?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Lists damaged records, with what is known of them. Durable when this returns.
@@ -129,11 +153,10 @@ struct Survey {
 }
 
 impl Survey {
-    fn damaged(
+    fn run(
         &self,
         known_durable: u64,
-        found: &mut Vec<Damaged>,
-        progress: &mut dyn FnMut(u64),
+        meet: &mut dyn FnMut(Met<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (mut index, mut offset) = (self.known.first, segment::HEADER_BYTES as u64);
         let mut mark = known_durable.max(self.known.first);
@@ -144,18 +167,20 @@ impl Survey {
                     return Ok(());
                 }
                 match frames.next() {
-                    Ok(Some(Frame::Whole(whole))) => mark = mark.max(whole.header.durable_mark),
+                    Ok(Some(Frame::Whole(Whole { header, payload, .. }))) => {
+                        mark = mark.max(header.durable_mark);
+                        let leaf = &payload[..header.leaf_bytes.min(payload.len())];
+                        meet(Met::Whole { index: header.index, leaf })?;
+                    }
                     Ok(Some(Frame::Listed(hole, payload))) => {
                         let leaf_bytes = hole.leaf_bytes.into_iter().collect();
                         let payload = Bytes::copy_from_slice(payload);
-                        let fault = Fault::Checksum { found: 0, expected: 0 };
-                        push(found, Damaged { hole, listed: true, fault, payload, leaf_bytes })?;
+                        meet(Met::Damaged(Damaged { hole, fault: None, payload, leaf_bytes }))?;
                     }
                     Ok(None) => break None,
                     Err(Problem::Fault(fault)) => break Some(fault),
                     Err(Problem::Io(error)) => return Err(failed("read", &self.path)(error)),
                 }
-                progress(frames.index());
             };
             (index, offset) = (frames.index(), frames.offset());
             let read = failed("read", &self.path);
@@ -165,7 +190,7 @@ impl Survey {
             }
             let fault = fault.unwrap_or(Fault::Short { missing: HEADER_BYTES as u64 });
             for damaged in self.divide(index, offset, region, fault).map_err(failed("read", &self.path))? {
-                push(found, damaged)?;
+                meet(Met::Damaged(damaged))?;
             }
             (index, offset) = (region.next, region.end);
         }
@@ -243,7 +268,7 @@ impl Survey {
         let payload_bytes = usize::try_from(length).unwrap_or(usize::MAX).checked_sub(HEADER_BYTES);
         let payload_bytes = payload_bytes.filter(|bytes| is_own && *bytes <= RECORD_BYTES_MAX);
         let Some(payload_bytes) = payload_bytes else {
-            return Ok(Damaged { hole, listed: false, fault, payload: Bytes::new(), leaf_bytes: Vec::new() });
+            return Ok(Damaged { hole, fault: Some(fault), payload: Bytes::new(), leaf_bytes: Vec::new() });
         };
         let mut bytes = vec![0; HEADER_BYTES + payload_bytes];
         let read = self.file.read_at(&mut bytes, offset)?;
@@ -258,7 +283,7 @@ impl Survey {
         leaf_bytes.dedup();
         hole.leaf_bytes = leaf_bytes.first().copied();
         let payload = Bytes::from(bytes).slice(HEADER_BYTES.min(read)..);
-        Ok(Damaged { hole, listed: false, fault, payload, leaf_bytes })
+        Ok(Damaged { hole, fault: Some(fault), payload, leaf_bytes })
     }
 
     fn header(&self, offset: u64) -> io::Result<Option<Header>> {
@@ -273,14 +298,6 @@ impl Survey {
 struct Region {
     next: u64,
     end: u64,
-}
-
-fn push(found: &mut Vec<Damaged>, damaged: Damaged) -> Result<(), Error> {
-    if found.len() == DAMAGED_MAX {
-        return Err(Error::TooMany);
-    }
-    found.push(damaged);
-    Ok(())
 }
 
 fn failed(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Error {

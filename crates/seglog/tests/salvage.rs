@@ -151,7 +151,7 @@ fn whatever_byte_of_a_record_is_flipped_the_others_are_read_once_it_is_listed() 
             let (reader, _) = Reader::open(&shared(&disk), Path::new(DIR), 0).unwrap();
             assert_reads(&reader, &[index], &context);
             assert_eq!(reader.get(RECORDS).unwrap().record, record(RECORDS));
-            assert!(salvage(&disk).unwrap()[0].listed, "{context}");
+            assert!(salvage(&disk).unwrap()[0].fault.is_none(), "{context}");
         }
     }
 }

@@ -184,14 +184,21 @@ impl Chains {
         for line in &receipt.links {
             let link =
                 Link { sender: receipt.sender.clone(), recipient: agency.clone(), priority: line.priority };
-            let state = self.received.get(&(link.clone(), line.sender_incarnation));
-            let held = state.map_or(0, Received::contiguous);
-            let missing = state.map_or(Vec::new(), |state| state.missing(line.contiguous, usize::MAX));
-            let missing: u64 = missing.iter().map(|range| range.last - range.first + 1).sum();
-            if line.contiguous > held && (state.is_none() || missing > self.lost) {
+            let none = Received::default();
+            let state = self.received.get(&(link.clone(), line.sender_incarnation)).unwrap_or(&none);
+            let held = state.contiguous();
+            if line.contiguous > held && missing(state, line.contiguous) > self.lost {
                 return Err(FaultKind::Receipt { link, receipted: line.contiguous, held });
             }
         }
         Ok(())
     }
+}
+
+/// How many numbers up to this one are not there.
+fn missing(state: &Received, last: u64) -> u64 {
+    let highest = state.highest().number;
+    let between = state.missing(last.min(highest), usize::MAX);
+    let between: u64 = between.iter().map(|range| range.last - range.first + 1).sum();
+    between + last.saturating_sub(highest)
 }

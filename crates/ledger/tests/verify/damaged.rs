@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_ledger::repair::{Action, Case, Entries, Error, Finding, Kind, Knowledge, repair};
@@ -24,7 +25,7 @@ const SEGMENT: &str = "ledger/00000000000000000000.seg";
 /// Records of the ledger.
 const FIRST_SENT: u64 = 1;
 const RECEIVED: u64 = 2;
-const RECORDS: u64 = 5;
+const RECORDS: u64 = 6;
 
 struct Damaged {
     scene: Arc<Scene>,
@@ -42,7 +43,7 @@ fn opened(disk: &Sim, known_durable: u64) -> Result<Ledger, open::Error> {
 }
 
 impl Damaged {
-    /// Incarnation, sent, received, sent, security; all covered by a checkpoint.
+    /// Incarnation, sent, received, sent, security, a receipt for what was received; all covered by a checkpoint.
     fn new() -> Self {
         let (scene, disk, folder) = (Scene::new(), Sim::new(), tempfile::tempdir().unwrap());
         let written = ledger(&disk);
@@ -53,6 +54,7 @@ impl Damaged {
             Record::Received(from_peer(1, Digest::ZERO).received(&scene, Settlement::Delivered)),
             Record::Sent(second.sent(&scene)),
             Record::Security { rule: "a.rule".into(), peer: None, header: None },
+            Record::ReceiptSent(scene.statement(OWN, PayloadType::Receipt, &receipt(1))),
         ];
         drop(written.enqueue(records.into_iter().map(draft).collect()).unwrap());
         let leaves = written.history().leaves(0).map(Result::unwrap).collect();
@@ -151,7 +153,7 @@ fn a_record_whose_body_is_lost_keeps_all_that_is_proven_of_it() {
     let report = damaged.verify(&ledger);
     assert!(report.fault.is_none(), "{:?}", report.fault);
     assert_eq!((report.counts.bodies_lost, report.bodies_lost), (1, vec![RECEIVED]));
-    assert_eq!(report.counts.signed, 3);
+    assert_eq!(report.counts.signed, 4);
     let signed = damaged.files().checkpoint().unwrap().unwrap();
     let (leaf, _) = Prover::new(ledger.history(), &damaged.files(), signed).inclusion(RECEIVED).unwrap();
     assert_eq!(leaf, damaged.leaves[2]);
@@ -228,30 +230,41 @@ fn a_lost_leaf_comes_back_as_an_entry_with_the_right_hash_alone() {
 
 #[test]
 fn a_leaf_that_is_given_up_stays_in_the_tree_by_its_hash() {
+    // What is behind it goes on from its number, or counts it as received.
+    for given_up in [FIRST_SENT, RECEIVED] {
+        give_up(given_up);
+    }
+}
+
+fn give_up(given_up: u64) {
     let damaged = Damaged::new();
-    damaged.flip(FIRST_SENT, Part::Leaf);
-    let cases = damaged.repair(&accepting(FIRST_SENT)).unwrap();
+    damaged.flip(given_up, Part::Leaf);
+    let cases = damaged.repair(&accepting(given_up)).unwrap();
     assert_eq!(
         cases,
-        [Case { index: FIRST_SENT, kind: None, finding: Finding::LeafLost, action: Action::Listed }]
+        [Case { index: given_up, kind: None, finding: Finding::LeafLost, action: Action::Listed }]
     );
     let ledger = damaged.open().unwrap();
-    let lost = ledger.get(FIRST_SENT).err().unwrap();
-    assert!(matches!(lost, ReadError::Lost { index: FIRST_SENT, .. }), "{lost}");
+    let lost = ledger.get(given_up).err().unwrap();
+    assert!(matches!(lost, ReadError::Lost { index, .. } if index == given_up), "{lost}");
     let report = damaged.verify(&ledger);
     assert!(report.fault.is_none(), "{:?}", report.fault);
-    assert_eq!((report.counts.records, report.leaves_lost), (RECORDS, vec![FIRST_SENT]));
+    assert_eq!((report.counts.records, report.leaves_lost), (RECORDS, vec![given_up]));
     let mut expected: Vec<Vec<u8>> = damaged.leaves.iter().map(|leaf| leaf.to_vec()).collect();
-    expected[1].clear();
+    expected[usize::try_from(given_up).unwrap()].clear();
     assert_eq!(damaged.exported(ledger.history()), expected);
 
-    let told = |hash| draft(Record::Loss { index: FIRST_SENT, leaf_hash: Digest::new(hash) });
-    drop(ledger.enqueue(vec![told(*leaf_hash(&damaged.leaves[1]).as_bytes())]).unwrap());
+    let told = |hash| draft(Record::Loss { index: given_up, leaf_hash: Digest::new(hash) });
+    drop(
+        ledger
+            .enqueue(vec![told(*leaf_hash(&damaged.leaves[usize::try_from(given_up).unwrap()]).as_bytes())])
+            .unwrap(),
+    );
     assert!(damaged.keeper(&ledger).advance().unwrap());
     assert!(damaged.verify(&ledger).fault.is_none());
     drop(ledger.enqueue(vec![told([3; 32])]).unwrap());
     let fault = damaged.verify(&ledger).fault.unwrap();
-    assert!(matches!(fault.kind, FaultKind::Loss { index: FIRST_SENT }), "{}", fault.kind);
+    assert!(matches!(fault.kind, FaultKind::Loss { index } if index == given_up), "{}", fault.kind);
 }
 
 #[test]
@@ -296,13 +309,38 @@ fn nothing_is_said_of_what_no_checkpoint_covers_and_a_sound_ledger_is_left_alone
 }
 
 #[test]
-fn a_tree_that_does_not_lead_to_its_checkpoint_says_nothing_about_a_leaf() {
+fn where_the_tree_is_gone_all_leaves_together_vouch_for_each_of_them() {
+    for spoil in [false, true] {
+        let damaged = Damaged::new();
+        damaged.flip(RECEIVED, Part::Body);
+        damaged.flip(FIRST_SENT, Part::Checksum);
+        let tile = damaged.folder.path().join("tree/tile/0/000.p/6");
+        if spoil {
+            let mut hashes = fs::read(&tile).unwrap();
+            hashes[70] ^= 1;
+            fs::write(&tile, hashes).unwrap();
+        } else {
+            fs::remove_file(&tile).unwrap();
+        }
+        let cases = damaged.repair(&Knowledge::default()).unwrap();
+        let found: Vec<_> = cases.iter().map(|case| (case.index, case.finding, case.action)).collect();
+        let expected =
+            [(FIRST_SENT, Finding::Whole, Action::Listed), (RECEIVED, Finding::BodyLost, Action::Listed)];
+        assert_eq!(found, expected);
+        let ledger = damaged.open().unwrap();
+        // It makes the tree anew.
+        assert!(!damaged.keeper(&ledger).is_behind());
+        assert!(damaged.verify(&ledger).fault.is_none());
+    }
+}
+
+#[test]
+fn without_tree_and_leaf_nothing_is_said() {
     let damaged = Damaged::new();
     damaged.flip(RECEIVED, Part::Body);
-    let tile = damaged.folder.path().join("tree/tile/0/000.p/5");
-    let mut hashes = fs::read(&tile).unwrap();
-    hashes[70] ^= 1;
-    fs::write(&tile, hashes).unwrap();
-    let refused = damaged.repair(&Knowledge::default()).unwrap_err();
-    assert!(matches!(refused, Error::Tree { index: RECEIVED, .. }), "{refused}");
+    damaged.flip(FIRST_SENT, Part::Leaf);
+    fs::remove_dir_all(damaged.folder.path().join("tree/tile")).unwrap();
+    let refused = damaged.repair(&accepting(FIRST_SENT)).unwrap_err();
+    assert!(matches!(refused, Error::Tree { index: FIRST_SENT, .. }), "{refused}");
+    assert!(damaged.disk.contents(Path::new("ledger/damaged")).is_none());
 }
