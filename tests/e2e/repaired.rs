@@ -158,11 +158,25 @@ async fn a_leaf_that_nobody_has_is_given_up_and_no_number_is_given_out_twice() {
     network.run(HK).await;
     let more = ids(&hk.send_all("more", shipments(&[DE], 6..12)).await);
     hk.are_delivered(&more).await;
-    network.desk(DE).await.receives_exactly(&[ids(&sent), more].concat()).await;
+    let all = [ids(&sent), more.clone()].concat();
+    network.desk(DE).await.receives_exactly(&all).await;
     let lost = format!("lost but for their hashes in the tree: records {index}\n");
     assert_told(&network.verify_ledger(HK).await, 0, &lost);
     let log = network.log(DE);
     assert!(!log.contains("link.equivocation") && !log.contains("link.broken_chain"), "{log}");
+
+    // The same at the recipient: what it gave up comes again.
+    let victim = received(&network, DE, more[1]).await;
+    assert_eq!(network.terminate(DE).await.code(), Some(0));
+    damage(&network.agency(DE).data, more[1].as_bytes(), Part::Leaf);
+    let given_up = ledger(&network, DE, &["repair", "--accept-loss", &victim.index.to_string()]).await;
+    assert_told(&given_up, 0, "its leaf is given up; its hash stays in the tree");
+    network.run(DE).await;
+    network.desk(DE).await.receives_exactly(&all).await;
+    let again = received(&network, DE, more[1]).await;
+    assert_eq!(again.alert, victim.alert);
+    assert!(again.index > victim.index);
+    assert_told(&network.verify_ledger(DE).await, 0, "lost but for their hashes");
 
     // The loss is told once, and one new life is enough.
     let life = |network: &Network| network.log(HK).matches("a new life of it begins").count();

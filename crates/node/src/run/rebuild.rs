@@ -94,7 +94,7 @@ impl Opening<'_> {
         self.open(rng, Options { known_durable, ..Options::default() })
     }
 
-    /// Begins a new life of the ledger: it is an older copy of itself. The checkpoint that is known of the life before
+    /// Begins a new life of the ledger: it is an older copy of itself, or lost a leaf. The checkpoint that is known of the life before
     /// stays in its first record; the tree beside it may be of records that are not here, and is put aside.
     fn anew(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
         let known = Files::at(&self.places.tree).checkpoint()?;
@@ -108,7 +108,7 @@ impl Opening<'_> {
         warn!(
             %incarnation,
             tree_before = %aside.display(),
-            "the ledger was put there from elsewhere or lost its end: a new life of it begins"
+            "the ledger was put there from elsewhere, lost its end, or lost a record for good: a new life of it begins"
         );
         Ok(opened)
     }

@@ -230,6 +230,21 @@ fn a_lost_leaf_leaves_a_place_on_the_link_that_nothing_is_known_of() {
     assert_eq!(standing(2), Some(DeliveryState::Withdrawn));
     assert_eq!(core.outbox.outstanding(), 0);
 
+    // What is received there is missing then, and comes again.
+    let (network, mut hong_kong, mut germany) = delivered(3);
+    let mut core = empty_core("DE-ZKA", germany.core.incarnation(), &network.directory);
+    for (index, (at, record, body)) in (0..).zip(&germany.records) {
+        match index {
+            2 => core.apply_lost(index).unwrap(),
+            _ => core.apply(index, *at, record, body).unwrap(),
+        }
+    }
+    germany.core = core;
+    germany.core.inbox.look_for_gaps(germany.now);
+    assert_eq!(asked(&mut germany), [[one(2)]]);
+    let again = answered(&network, &mut hong_kong, &mut germany);
+    assert_eq!(germany.receive(&again[0], Priority::Urgent), Judged::Recorded);
+
     // Where nothing is lost, a number that is not the next one contradicts the ledger.
     let mut core = empty_core("HK-CED", HK, &network.directory);
     let (at, record, body) = &hong_kong.records[2];
