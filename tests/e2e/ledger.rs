@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::{DE, HK, Network, ids, shipments};
 
 /// The segments below a folder.
-fn segments(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

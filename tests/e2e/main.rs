@@ -8,6 +8,7 @@
 //! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages, or loses its disk |
 //! | [`node_killed`] | the sender's or the recipient's node ends so |
 //! | [`restored`] | lost disks, and older copies of a node or of the hub |
+//! | [`repaired`] | records that a disk damaged: what is lost comes again, from its sender or an export, or is given up |
 //! | [`refused`] | an unknown agency, a missing agreement; at the sender's node, and at the hub where a node lies |
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
 //! | [`forged`] | an envelope in another agency's name |
@@ -42,5 +43,6 @@ mod ledger;
 mod node_killed;
 mod officer;
 mod refused;
+mod repaired;
 mod restored;
 mod witness;

@@ -99,6 +99,13 @@ pub enum Record {
         /// One body alone.
         index: Option<u64>,
     },
+    /// The body of an earlier record, which was lost, came again from its sender. Body: [`StoredBody`].
+    Body {
+        /// Whose it is.
+        index: u64,
+        /// The digest of that record's header.
+        header: Digest,
+    },
     /// A leaf was lost; its hash stays in the tree.
     Loss {
         /// Which one.

@@ -4,11 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sealpost_crypto::digest::record_body_digest;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::Leaf;
+use sealpost_merkle::Hash;
+use sealpost_merkle::hash::leaf_hash;
 use sealpost_seglog as seglog;
 use sealpost_seglog::disk::Disk;
 use sealpost_wire::ledger::leaf_from_bytes;
+
+use crate::lost::{Held, held};
 
 /// Reads a ledger. Clones are cheap.
 #[derive(Clone)]
@@ -25,8 +30,20 @@ pub struct Entry {
     pub leaf: Leaf,
     /// The exact bytes of the leaf: what the tree hashes.
     pub leaf_bytes: Bytes,
-    /// What lies beside it.
+    /// What lies beside it; empty also where it is lost.
     pub body: Bytes,
+    /// The leaf names a body, and that was damaged: see [`crate::repair`].
+    pub body_lost: bool,
+}
+
+/// What the tree hashes of a record.
+pub(crate) struct Hashed {
+    /// The exact bytes of the leaf; empty where it is lost.
+    pub(crate) leaf: Bytes,
+    /// Its hash.
+    pub(crate) hash: Hash,
+    /// How much was read for it.
+    pub(crate) bytes: usize,
 }
 
 /// Why a record was not read.
@@ -34,7 +51,24 @@ pub struct Entry {
 pub enum ReadError {
     /// The log could not give it.
     #[error(transparent)]
-    Log(#[from] seglog::read::Error),
+    Log(seglog::read::Error),
+    /// Its leaf is lost. The tree holds its hash.
+    #[error("the leaf of record {index} is lost; its hash {leaf_hash} stays in the tree")]
+    Lost {
+        /// The record.
+        index: u64,
+        /// Of the leaf.
+        leaf_hash: Hash,
+    },
+    /// It is listed as damaged, and something else lies there now.
+    #[error(
+        "record {index} is listed as damaged, but its leaf is not the one that was listed; take the ledger apart anew \
+         (`ledger repair`)"
+    )]
+    Changed {
+        /// The record.
+        index: u64,
+    },
     /// Its checksum is right, but its leaf is none.
     #[error("record {index} holds no leaf that this version can read")]
     Leaf {
@@ -73,20 +107,27 @@ impl History {
 
     /// Reads one record.
     pub fn get(&self, index: u64) -> Result<Entry, ReadError> {
-        entry(self.reader.get(index)?)
+        entry(self.reader.get(index))
     }
 
-    /// The exact bytes of the leaves from `index` on, in order, not taken apart: what the tree hashes.
+    /// The exact bytes of the leaves from `index` on, in order, not taken apart: what the tree hashes. A leaf that is
+    /// lost is empty, as no other is.
     pub fn leaves(&self, index: u64) -> impl Iterator<Item = Result<Bytes, ReadError>> + use<> {
-        self.records(index).map(|record| Ok(record?.leaf))
+        self.hashed(index).map(|hashed| Ok(hashed?.leaf))
     }
 
-    /// The records from `index` on, in order, not taken apart.
-    pub(crate) fn records(
-        &self,
-        index: u64,
-    ) -> impl Iterator<Item = Result<seglog::Record, ReadError>> + use<> {
-        self.reader.scan(index).map(|entry| Ok(entry?.record))
+    /// The leaves from `index` on with their hashes, in order.
+    pub(crate) fn hashed(&self, index: u64) -> impl Iterator<Item = Result<Hashed, ReadError>> + use<> {
+        self.reader.scan(index).map(|read| {
+            let read = match parts(read) {
+                Err(ReadError::Lost { leaf_hash, .. }) => {
+                    return Ok(Hashed { leaf: Bytes::new(), hash: leaf_hash, bytes: 0 });
+                }
+                read => read?,
+            };
+            let (hash, bytes) = (leaf_hash(&read.leaf), read.leaf.len() + read.body.len());
+            Ok(Hashed { leaf: read.leaf, hash, bytes })
+        })
     }
 
     /// Reads the records from `index` on, in order, in bounded memory. Ends at what is durable, and goes on when asked
@@ -112,12 +153,42 @@ impl Iterator for Scan {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.log.next()?.map_err(ReadError::Log).and_then(entry))
+        self.log.next().map(entry)
     }
 }
 
-fn entry(read: seglog::Entry) -> Result<Entry, ReadError> {
-    let seglog::Entry { index, location: _, record: seglog::Record { leaf: leaf_bytes, body } } = read;
+/// A record of the log, whole or listed as damaged.
+struct Parts {
+    index: u64,
+    leaf: Bytes,
+    body: Bytes,
+    listed: bool,
+}
+
+fn parts(read: Result<seglog::Entry, seglog::read::Error>) -> Result<Parts, ReadError> {
+    let listed = match read {
+        Ok(seglog::Entry { index, location: _, record: seglog::Record { leaf, body } }) => {
+            return Ok(Parts { index, leaf, body, listed: false });
+        }
+        Err(seglog::read::Error::Listed(listed)) => listed,
+        Err(error) => return Err(ReadError::Log(error)),
+    };
+    let index = listed.index;
+    match held(*listed) {
+        Held::Leaf(leaf, body) => Ok(Parts { index, leaf, body, listed: true }),
+        Held::Nothing(leaf_hash) => Err(ReadError::Lost { index, leaf_hash }),
+        Held::Changed => Err(ReadError::Changed { index }),
+    }
+}
+
+fn entry(read: Result<seglog::Entry, seglog::read::Error>) -> Result<Entry, ReadError> {
+    let Parts { index, leaf: leaf_bytes, mut body, listed } = parts(read)?;
     let leaf = leaf_from_bytes(&leaf_bytes).map_err(|source| ReadError::Leaf { index, source })?;
-    Ok(Entry { index, leaf, leaf_bytes, body })
+    // A damaged header says nothing about the body behind it.
+    let is_lost = listed && leaf.body_digest != Some(record_body_digest(&leaf.salt, &body));
+    if is_lost {
+        body = Bytes::new();
+    }
+    let body_lost = is_lost && leaf.body_digest.is_some();
+    Ok(Entry { index, leaf, leaf_bytes, body, body_lost })
 }

@@ -8,6 +8,7 @@
 //! * [`Buckets`] keeps the keys under which content keys lie at rest: one key for each retention class and month of
 //!   its end, so that a whole bucket of bodies ends with one file.
 //! * [`Keeper`](tree::Keeper) keeps the Merkle tree over it and signs checkpoints; [`tree`] also proves and exports.
+//! * [`repair`](repair::repair) takes a damaged ledger apart and lists what is damaged, so that the rest is read again.
 //! * [`verify`](verify::verify) checks a whole ledger and names the first thing that is wrong.
 //!
 //! Never here: gRPC, projections, whom a message may go to.
@@ -16,7 +17,9 @@ pub mod append;
 pub mod bucket;
 mod history;
 mod journal;
+mod lost;
 pub mod open;
+pub mod repair;
 pub mod tree;
 pub mod verify;
 

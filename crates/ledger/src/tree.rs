@@ -28,7 +28,6 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::link::Incarnation;
 use sealpost_merkle::checkpoint::{self, Checkpoint, SignCheckpointError};
-use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::key::KeyName;
 use sealpost_merkle::note::{Note, Signer as _};
 use sealpost_merkle::{Hash, Tile, Tree, read};
@@ -322,15 +321,15 @@ impl Keeper {
         // What the disk refused last time comes first.
         self.write_filled()?;
         let end = size.min(self.tree.size().saturating_add(STRETCH_RECORDS));
-        let mut records = self.history.records(self.tree.size());
+        let mut records = self.history.hashed(self.tree.size());
         let mut bytes = 0;
         while self.tree.size() < end && bytes < STRETCH_BYTES {
             let Some(record) = records.next() else {
                 return Err(Error::Shorter { size, records: self.tree.size() });
             };
             let record = record?;
-            bytes += record.leaf.len() + record.body.len();
-            let filled = self.tree.append(leaf_hash(&record.leaf));
+            bytes += record.bytes;
+            let filled = self.tree.append(record.hash);
             if pass == Pass::Write {
                 self.filled = filled;
                 self.write_filled()?;

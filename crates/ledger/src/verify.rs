@@ -105,6 +105,10 @@ pub struct Report {
     pub fault: Option<Fault>,
     /// The first stored tile that is not that of the records, which may hold all the same.
     pub wrong_tile: Option<Tile>,
+    /// Records whose bodies are listed as damaged and did not come again.
+    pub bodies_lost: Vec<u64>,
+    /// Records whose leaves are listed as lost: whatever they were is not verified, but for the hash in the tree.
+    pub leaves_lost: Vec<u64>,
 }
 
 /// How much was verified.
@@ -140,6 +144,12 @@ pub struct Counts {
     pub tiles_missing: u64,
     /// Stored tiles that are not those of these records.
     pub tiles_wrong: u64,
+    /// Bodies that are listed as damaged.
+    pub bodies_lost: u64,
+    /// Bodies that came again.
+    pub bodies_restored: u64,
+    /// Leaves that are listed as lost.
+    pub leaves_lost: u64,
 }
 
 impl AddAssign for Counts {
@@ -160,6 +170,9 @@ impl AddAssign for Counts {
             tiles,
             tiles_missing,
             tiles_wrong,
+            bodies_lost,
+            bodies_restored,
+            leaves_lost,
         } = other;
         self.records += records;
         self.sent += sent;
@@ -176,6 +189,9 @@ impl AddAssign for Counts {
         self.tiles += tiles;
         self.tiles_missing += tiles_missing;
         self.tiles_wrong += tiles_wrong;
+        self.bodies_lost += bodies_lost;
+        self.bodies_restored += bodies_restored;
+        self.leaves_lost += leaves_lost;
     }
 }
 
@@ -190,7 +206,7 @@ pub fn verify(
     progress: &mut dyn FnMut(u64),
 ) -> Report {
     let mut report = Report::default();
-    let mut overall = Overall::new(history.incarnations(), claims, stored);
+    let mut overall = Overall::new(history, claims, stored);
     workers::examine(history, directories, |item| {
         report.counts += item.counts;
         let index = item.index;
@@ -208,6 +224,7 @@ pub fn verify(
     });
     report.counts.chains = overall.chains();
     report.wrong_tile = overall.wrong_tile();
+    (report.bodies_lost, report.leaves_lost) = overall.lost();
     if report.fault.is_none() {
         report.fault = overall.end(claims).map(|kind| Fault { index: report.counts.records, kind });
     }

@@ -51,6 +51,12 @@ pub struct Verified {
     /// The first stored tile that is not that of the records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_tile: Option<String>,
+    /// Records whose bodies were damaged and did not come again; everything else of them holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_bodies: Vec<u64>,
+    /// Records whose leaves are lost: they are not verified, but for their hashes in the tree.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_leaves: Vec<u64>,
 }
 
 /// The first thing that is wrong with a ledger.
@@ -78,7 +84,7 @@ pub enum Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not there, or is damaged below what was durable.
-    #[error("the ledger in {} cannot be read; has this node ever run?", dir.display())]
+    #[error("the ledger in {} cannot be read{}", dir.display(), hint(source))]
     Open {
         /// Where.
         dir: PathBuf,
@@ -182,6 +188,16 @@ pub enum Error {
     /// The ledger was not exported.
     #[error("the ledger was not exported")]
     Export(#[from] ExportError),
+}
+
+/// What may be behind it.
+fn hint(error: &sealpost_seglog::open::Error) -> &'static str {
+    match error {
+        sealpost_seglog::open::Error::Damaged(_) => {
+            "; `sealpost-node ledger repair` tells what of it still holds"
+        }
+        _ => "; has this node ever run?",
+    }
 }
 
 /// A ledger, opened to be looked at.
@@ -317,7 +333,8 @@ impl Verified {
         is_covered(&self.counts)
     }
 
-    fn new(Report { counts, fault, wrong_tile }: Report, anchored: bool) -> Self {
+    fn new(report: Report, anchored: bool) -> Self {
+        let Report { counts, fault, wrong_tile, bodies_lost, leaves_lost } = report;
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -334,6 +351,8 @@ impl Verified {
             checkpoint_stored: false,
             fault,
             wrong_tile,
+            lost_bodies: bodies_lost,
+            lost_leaves: leaves_lost,
         }
     }
 }

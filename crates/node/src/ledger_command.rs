@@ -1,5 +1,6 @@
 //! `sealpost-node ledger …`: looks at a ledger and tells the result; data on stdout, talk on stderr.
 
+mod repair;
 mod witness;
 
 use std::io::{self, Write as _};
@@ -77,6 +78,21 @@ pub(crate) enum LedgerCommand {
     /// Needed where a ledger was set back in a way that the node cannot see, and where a peer that is away must not
     /// hold up what is sent to it. The ledger stays as it is.
     Anew,
+    /// Take a damaged ledger apart, while its node does not run: list what of it is lost, so that the node starts on the
+    /// rest. Changes nothing in a sound ledger, and never what lies in the records.
+    Repair {
+        /// A file with the exact bytes of a leaf that does not hold any more, as prove --leaf gives them, or an entry
+        /// bundle of an export (tile/entries/…); taken where it has the hash in the tree. Can be repeated.
+        #[arg(long, value_name = "FILE")]
+        entry: Vec<PathBuf>,
+        /// A record whose leaf is given up, since nobody has it any more. The next start tells it in the ledger, and
+        /// begins a new life of it. Can be repeated.
+        #[arg(long, value_name = "INDEX")]
+        accept_loss: Vec<u64>,
+        /// How the result is told.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -98,6 +114,8 @@ enum Failure {
     #[error(transparent)]
     Books(#[from] Error),
     #[error(transparent)]
+    Repair(#[from] sealpost_node::repair::Error),
+    #[error(transparent)]
     Unsaid(#[from] Unsaid),
     #[error("cannot write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
@@ -112,6 +130,7 @@ impl program::Fault for Failure {
         match self {
             Self::Books(Error::Directory(error)) => error.is_configuration(),
             Self::Books(error) => error.is_of_an_argument(),
+            Self::Repair(error) => error.is_of_an_argument(),
             Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } | Self::NothingKept { .. } => {
                 false
             }
@@ -136,6 +155,9 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
         LedgerCommand::Witness { note: None, output } => witness::tell_all(&books()?, output)?,
         LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books()?, since.as_deref(), output)?,
         LedgerCommand::Prove { index, out, leaf } => prove(&books()?, index, &out, leaf.as_deref())?,
+        LedgerCommand::Repair { entry, accept_loss, output } => {
+            return repair(config, &entry, &accept_loss, output);
+        }
         LedgerCommand::Export { dir } => export(&books()?, &dir)?,
         LedgerCommand::Anew => {
             let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
@@ -154,6 +176,22 @@ fn verify(books: &Books, since: Option<&Path>, output: Output) -> Result<ExitCod
         Output::Json => json(&verified),
     })?;
     Ok(if verified.verified { ExitCode::SUCCESS } else { PROGRAM.end_with_finding() })
+}
+
+fn repair(
+    config: &NodeConfig,
+    entries: &[PathBuf],
+    accepted: &[u64],
+    output: Output,
+) -> Result<ExitCode, Failure> {
+    let mut progress = Progress::of_unknown();
+    let repaired = sealpost_node::repair::repair(config, entries, accepted, |done| progress.tell(done))?;
+    progress.end();
+    say(&match output {
+        Output::Text => repair::text(&repaired),
+        Output::Json => json(&repaired),
+    })?;
+    Ok(if repaired.decided { ExitCode::SUCCESS } else { PROGRAM.end_with_finding() })
 }
 
 /// What `checkpoint --output json` says.
@@ -257,14 +295,19 @@ fn export(books: &Books, dir: &Path) -> Result<(), Failure> {
 
 /// A bar on stderr, where that is a terminal, once something takes long.
 struct Progress {
-    total: u64,
+    /// `None` where nobody knows.
+    total: Option<u64>,
     begun: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
     fn of(total: u64) -> Self {
-        Self { total, begun: Instant::now(), bar: None }
+        Self { total: Some(total), begun: Instant::now(), bar: None }
+    }
+
+    fn of_unknown() -> Self {
+        Self { total: None, begun: Instant::now(), bar: None }
     }
 
     fn tell(&mut self, done: u64) {
@@ -280,16 +323,20 @@ impl Progress {
     }
 }
 
-fn bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} records, {eta} left") {
+fn bar(total: Option<u64>) -> ProgressBar {
+    let (bar, shape) = match total {
+        Some(total) => (ProgressBar::new(total), "{bar:40} {pos}/{len} records, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {pos} records"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(shape) {
         bar.set_style(style);
     }
     bar
 }
 
 fn text(verified: &Verified, since: Option<&Path>) -> String {
-    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile } = verified;
+    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile, .. } =
+        verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
     let Counts { witnessed, cosigned, .. } = counts;
     let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
@@ -317,6 +364,7 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
             "{tiles_missing} full tiles are not stored: restart the node, which makes them anew"
         ));
     }
+    lines.extend(losses(verified));
     if let Some(tile) = wrong_tile {
         // Where no checkpoint says which of both is wrong, the tiles may be all that tells of a change.
         let remedy = if verified.is_covered() {
@@ -350,6 +398,24 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
         }
     });
     lines.join("\n")
+}
+
+/// What was damaged and is listed, so that it is no fault.
+fn losses(verified: &Verified) -> Vec<String> {
+    let Counts { bodies_lost, bodies_restored, .. } = verified.counts;
+    let named = |records: &[u64]| records.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let mut lines = Vec::new();
+    if bodies_lost > 0 {
+        lines.push(format!("{bodies_lost} bodies were damaged and are listed; {bodies_restored} came again"));
+    }
+    if !verified.lost_bodies.is_empty() {
+        lines.push(format!("without body, all else holds: records {}", named(&verified.lost_bodies)));
+    }
+    if !verified.lost_leaves.is_empty() {
+        let records = named(&verified.lost_leaves);
+        lines.push(format!("lost but for their hashes in the tree: records {records}"));
+    }
+    lines
 }
 
 fn json(shown: &impl Serialize) -> String {

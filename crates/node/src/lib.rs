@@ -14,7 +14,7 @@
 //! | [`proofs`] | proofs from the tree over the ledger, for auditors and for peers |
 //! | [`config`], [`run`] | the program |
 //! | [`known`] | what the own ledger knows of a message that another one names |
-//! | [`retention`], [`shared`], [`pool`], [`check`] | how long bodies are kept, what tasks share, verification of a ledger |
+//! | [`retention`], [`shared`], [`pool`], [`check`], [`repair`] | how long bodies are kept, what tasks share, verification and repair of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
 
@@ -32,6 +32,7 @@ pub mod prepare;
 pub mod projection;
 pub mod proofs;
 pub mod publisher;
+pub mod repair;
 pub mod retention;
 pub mod run;
 pub mod session;

@@ -42,6 +42,12 @@ pub enum Error {
         /// What is wrong with it.
         source: sealpost_wire::Error,
     },
+    /// Its body was damaged.
+    #[error("the body of record {index} is lost; it can be sent once a backup of the ledger is in place")]
+    BodyLost {
+        /// Which one.
+        index: u64,
+    },
     /// Its content key is gone.
     #[error("the content key of record {index}")]
     Bucket {
@@ -75,6 +81,9 @@ pub fn envelope(
     let Record::Sent(sent) = &entry.leaf.record else { return Err(Error::NotSent { index }) };
     let unreadable = |source| Error::Record { index, source };
     let header = header_from_bytes(&sent.header).map_err(unreadable)?;
+    if entry.body_lost {
+        return Err(Error::BodyLost { index });
+    }
     let stored = stored_body_from_bytes(&entry.body).map_err(unreadable)?;
     let digest = sha256(&sent.header);
     let key = buckets.content_key(&stored, &digest).map_err(|source| Error::Bucket { index, source })?;

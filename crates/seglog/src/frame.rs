@@ -115,6 +115,11 @@ impl Header {
         Ok(Self { index, durable_mark, leaf_bytes, body_bytes, crc: u32_at(bytes, 32) })
     }
 
+    /// Lengths of leaf and body as they stand there, whatever else the header says.
+    pub(crate) fn lengths(bytes: &[u8; HEADER_BYTES]) -> (usize, usize) {
+        (u32_at(bytes, 24) as usize, u32_at(bytes, 28) as usize)
+    }
+
     /// Leaf and body.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.leaf_bytes + self.body_bytes

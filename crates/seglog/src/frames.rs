@@ -6,8 +6,10 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::damaged::Hole;
 use crate::disk::File;
 use crate::frame::{self, Fault, HEADER_BYTES, Header};
+use crate::segments::Known;
 
 /// How much is read at first; each further block is twice as large. A larger frame is read whole.
 const BLOCK_BYTES_MIN: usize = 4 << 10;
@@ -15,7 +17,7 @@ const BLOCK_BYTES_MAX: usize = 256 << 10;
 
 pub(crate) struct Frames {
     file: Arc<dyn File>,
-    seed: u32,
+    known: Arc<Known>,
     index: u64,
     offset: u64,
     /// Never made smaller, so that it is not filled with zeros again and again.
@@ -34,8 +36,15 @@ pub(crate) enum Problem {
     Fault(Fault),
 }
 
+/// A frame whose checksum is right, or one that is listed as damaged.
+pub(crate) enum Frame<'a> {
+    Whole(Whole<'a>),
+    /// What lies there: leaf and body, as far as they can be told apart.
+    Listed(Hole, &'a [u8]),
+}
+
 /// A frame whose checksum is right.
-pub(crate) struct Frame<'a> {
+pub(crate) struct Whole<'a> {
     pub(crate) header: Header,
     pub(crate) offset: u64,
     pub(crate) payload: &'a [u8],
@@ -43,10 +52,10 @@ pub(crate) struct Frame<'a> {
 
 impl Frames {
     /// Starts with record `index`, whose frame is at `offset`.
-    pub(crate) fn new(file: Arc<dyn File>, seed: u32, index: u64, offset: u64) -> Self {
+    pub(crate) fn new(file: Arc<dyn File>, known: Arc<Known>, index: u64, offset: u64) -> Self {
         Self {
             file,
-            seed,
+            known,
             index,
             offset,
             block: Vec::new(),
@@ -68,19 +77,46 @@ impl Frames {
 
     /// The next frame; `None` where the file ends after the last one. After a problem the place stays the same.
     pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, Problem> {
-        let header = match self.check() {
+        let outcome = match self.check() {
             Err(Problem::Fault(_)) => {
                 self.filled = 0;
-                self.check()?
+                self.check()
             }
-            outcome => outcome?,
+            outcome => outcome,
         };
-        let Some(header) = header else { return Ok(None) };
+        let header = match outcome {
+            Ok(Some(header)) => header,
+            Ok(None) | Err(Problem::Fault(_)) => {
+                let listed = self.known.hole(self.index, self.offset).cloned();
+                return match listed {
+                    Some(hole) => self.pass(hole).map(Some),
+                    None => outcome.map(|_| None),
+                };
+            }
+            Err(problem) => return Err(problem),
+        };
         let offset = self.offset;
         let start = self.in_block() + HEADER_BYTES;
         self.index += 1;
         self.offset += header.frame_bytes() as u64;
-        Ok(Some(Frame { header, offset, payload: &self.block[start..start + header.payload_bytes()] }))
+        let payload = &self.block[start..start + header.payload_bytes()];
+        Ok(Some(Frame::Whole(Whole { header, offset, payload })))
+    }
+
+    /// Passes over a frame that is listed as damaged. Of one whose parts cannot be told apart nothing is read.
+    fn pass(&mut self, hole: Hole) -> Result<Frame<'_>, Problem> {
+        let length = usize::try_from(hole.length).unwrap_or(usize::MAX);
+        let readable = hole.leaf_bytes.is_some() && length <= HEADER_BYTES + frame::RECORD_BYTES_MAX;
+        let wanted = if readable { length } else { 0 };
+        let available = self.fill(wanted)?;
+        if available < wanted {
+            return Err(Problem::Fault(Fault::Short { missing: (wanted - available) as u64 }));
+        }
+        let (start, end) = (self.in_block(), self.in_block() + wanted);
+        self.index += 1;
+        self.offset += hole.length;
+        let bytes = &self.block[start..end];
+        Ok(Frame::Listed(hole, bytes.get(HEADER_BYTES..).unwrap_or_default()))
     }
 
     /// Has the next frame in the block and checks it.
@@ -102,7 +138,7 @@ impl Frames {
         }
         let start = self.in_block();
         let payload = &self.block[start + HEADER_BYTES..start + header.frame_bytes()];
-        frame::verify(self.seed, &bytes, payload).map_err(Problem::Fault)?;
+        frame::verify(self.known.seed, &bytes, payload).map_err(Problem::Fault)?;
         Ok(Some(header))
     }
 

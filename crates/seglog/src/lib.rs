@@ -20,9 +20,12 @@
 //!
 //! Memory does not grow with the records: see [`Log::open`] and [`Reader::get`], which finds a record without an index.
 //!
-//! The formats are [`frame`] and [`segment`]. Never here: what a record means, clocks, randomness, a runtime.
+//! A damaged record can be taken apart and listed ([`salvage`]): then it is told as such, and the log goes on behind it.
+//!
+//! The formats are [`frame`], [`segment`] and [`damaged`]. Never here: what a record means, clocks, randomness, a runtime.
 
 pub mod append;
+pub mod damaged;
 pub mod disk;
 pub mod frame;
 mod frames;
@@ -33,6 +36,7 @@ pub mod open;
 pub mod read;
 mod record;
 mod recover;
+pub mod salvage;
 pub mod segment;
 mod segments;
 pub mod writer;
@@ -40,5 +44,5 @@ pub mod writer;
 pub use log::Log;
 pub use open::{Options, Recovery, TornTail};
 pub use read::Reader;
-pub use record::{Appended, Damage, Entry, Location, Record};
+pub use record::{Appended, Damage, Entry, Listed, Location, Record};
 pub use writer::{Capacity, Pending, Writer};

@@ -19,7 +19,7 @@ const DIRECT_BYTES_MAX: usize = 4 << 10;
 
 /// The highest mark above `mark` in any whole frame that starts at or after `from`; `mark` when there is none.
 pub(crate) fn highest(file: &dyn File, seed: u32, from: u64, mark: u64) -> io::Result<u64> {
-    let mut search = Search { file, seed, end: file.bytes()?, sums: Sums { file, from, kept: vec![0] } };
+    let mut search = Search::new(file, seed, from)?;
     let mut mark = mark;
     let mut offset = from;
     let mut block = vec![0; BLOCK_BYTES];
@@ -46,7 +46,7 @@ pub(crate) fn highest(file: &dyn File, seed: u32, from: u64, mark: u64) -> io::R
     }
 }
 
-struct Search<'a> {
+pub(crate) struct Search<'a> {
     file: &'a dyn File,
     seed: u32,
     /// Where the file ends.
@@ -54,9 +54,19 @@ struct Search<'a> {
     sums: Sums<'a>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// A search for whole frames from one place on.
+    pub(crate) fn new(file: &'a dyn File, seed: u32, from: u64) -> io::Result<Self> {
+        Ok(Self { file, seed, end: file.bytes()?, sums: Sums { file, from, kept: vec![0] } })
+    }
+
     /// Whether the frame at `offset` has all its bytes and the right checksum.
-    fn is_whole(&mut self, header: &Header, chunk: &[u8; HEADER_BYTES], offset: u64) -> io::Result<bool> {
+    pub(crate) fn is_whole(
+        &mut self,
+        header: &Header,
+        chunk: &[u8; HEADER_BYTES],
+        offset: u64,
+    ) -> io::Result<bool> {
         let (start, end) = (offset + HEADER_BYTES as u64, offset + header.frame_bytes() as u64);
         if end > self.end {
             return Ok(false);

@@ -9,10 +9,10 @@ use crate::frame::Fault;
 use crate::recover::{self, Tail};
 use crate::segment::{self, Segment};
 use crate::segments::{Known, Segments};
-use crate::{Damage, Log, Reader};
+use crate::{Damage, Log, Reader, damaged};
 
 /// The lock file beside the segments.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 /// How much of a tail is written again at once.
 const REWRITE_BYTES: usize = 1 << 20;
 
@@ -178,7 +178,43 @@ struct Last {
 }
 
 fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> Result<Found, Error> {
+    let Headers { segments, last, unfinished } = headers(disk, dir, access)?;
+    // A segment is made only after all before it was synced.
+    let unfinished_first = unfinished.map_or(0, |(first, _)| first);
+    let known_durable = known_durable.max(unfinished_first);
+    let Some((segment, known, file)) = last else {
+        let first = unfinished_first;
+        if known_durable > first {
+            return Err(Error::Damaged(missing(&segments, first)));
+        }
+        return Ok(Found { segments, last: None, unfinished });
+    };
+    let path = segments.path(known.first);
+    let tail = recover::tail(&file, &known, known_durable, |index, at| {
+        known.note(index, at);
+    })
+    .map_err(io_error("read", &path))?;
+    if let Some((index, offset, fault)) = tail.damage {
+        if unfinished.is_some_and(|(first, _)| first == index) {
+            // All before it is whole: what is missing was in the file that has no header.
+            return Err(Error::Damaged(missing(&segments, index)));
+        }
+        return Err(Error::Damaged(Damage { index, file: path, offset, fault }));
+    }
+    Ok(Found { segments, last: Some(Last { segment, known, file, tail }), unfinished })
+}
+
+/// The segments in the directory, by their headers.
+pub(crate) struct Headers {
+    pub(crate) segments: Segments,
+    pub(crate) last: Option<(Segment, Arc<Known>, Arc<dyn File>)>,
+    /// See [`Found::unfinished`].
+    pub(crate) unfinished: Option<(u64, u64)>,
+}
+
+pub(crate) fn headers(disk: Arc<dyn Disk>, dir: &Path, access: Access) -> Result<Headers, Error> {
     let names = disk.list(dir).map_err(io_error("list", dir))?;
+    let mut holes = damaged::read(disk.as_ref(), dir).map_err(io_error("read", &dir.join(damaged::NAME)))?;
     let mut firsts: Vec<_> = names.iter().filter_map(|name| segment::first_of(name)).collect();
     firsts.sort_unstable();
     let segments = Segments::new(disk, dir.to_owned(), 0);
@@ -190,7 +226,8 @@ fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> 
         let mut header = [0; segment::HEADER_BYTES];
         file.read_at(&mut header, 0).map_err(io_error("read", &path))?;
         if let Some(segment) = Segment::parse(&header, first) {
-            let known = Arc::new(Known::new(&segment));
+            let of_segment = holes.extract_if(.., |_, hole| hole.segment == first).collect();
+            let known = Arc::new(Known::with_holes(&segment, of_segment));
             segments.add(Arc::clone(&known));
             last = Some((segment, known, file));
             continue;
@@ -207,29 +244,7 @@ fn find(disk: Arc<dyn Disk>, dir: &Path, known_durable: u64, access: Access) -> 
             }));
         }
     }
-    // A segment is made only after all before it was synced.
-    let unfinished_first = unfinished.map_or(0, |(first, _)| first);
-    let known_durable = known_durable.max(unfinished_first);
-    let Some((segment, known, file)) = last else {
-        let first = unfinished_first;
-        if known_durable > first {
-            return Err(Error::Damaged(missing(&segments, first)));
-        }
-        return Ok(Found { segments, last: None, unfinished });
-    };
-    let path = segments.path(known.first);
-    let tail = recover::tail(&file, known.seed, known.first, known_durable, |index, at| {
-        known.note(index, at);
-    })
-    .map_err(io_error("read", &path))?;
-    if let Some((index, offset, fault)) = tail.damage {
-        if unfinished.is_some_and(|(first, _)| first == index) {
-            // All before it is whole: what is missing was in the file that has no header.
-            return Err(Error::Damaged(missing(&segments, index)));
-        }
-        return Err(Error::Damaged(Damage { index, file: path, offset, fault }));
-    }
-    Ok(Found { segments, last: Some(Last { segment, known, file, tail }), unfinished })
+    Ok(Headers { segments, last, unfinished })
 }
 
 impl Found {
@@ -313,7 +328,7 @@ fn missing(segments: &Segments, index: u64) -> Damage {
     Damage { index, file: segments.path(index), offset: 0, fault }
 }
 
-fn io_error(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io_error(operation: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Error {
     let file = file.to_owned();
     move |source| Error::Io { operation, file, source }
 }

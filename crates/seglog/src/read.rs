@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use crate::disk::File;
 use crate::frame::{self, Fault, HEADER_BYTES, Header};
-use crate::frames::{Frames, Problem};
+use crate::frames::{Frame, Frames, Problem, Whole};
 use crate::locate::{self, Place};
-use crate::record::{Damage, Entry, Location, Record};
+use crate::record::{Damage, Entry, Listed, Location, Record};
 use crate::segments::{Known, Segments};
 
 /// Reads a log. Clones are cheap.
@@ -29,6 +29,9 @@ pub enum Error {
     /// The record cannot be read as it was written.
     #[error(transparent)]
     Damaged(#[from] Damage),
+    /// The record is damaged, and listed as such: this is what lies there. A scan goes on behind it.
+    #[error("record {} is damaged, and listed as such", .0.index)]
+    Listed(Box<Listed>),
     /// Its segment was removed.
     #[error("record {index} was removed; the log starts with {first}")]
     Removed {
@@ -132,14 +135,17 @@ impl Reader {
             Place::At(offset) => offset,
             // A header on the way makes no sense; the frames before it tell which record is damaged.
             Place::Behind(near, near_offset) => {
-                let mut frames = Frames::new(Arc::clone(&file), known.seed, near, near_offset);
+                let mut frames = Frames::new(Arc::clone(&file), Arc::clone(&known), near, near_offset);
                 while frames.index() < index {
-                    self.take(&mut frames)?;
+                    match self.take(&mut frames) {
+                        Ok(_) | Err(Error::Listed(_)) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
                 frames.offset()
             }
         };
-        Ok(Frames::new(file, known.seed, index, offset))
+        Ok(Frames::new(file, known, index, offset))
     }
 
     /// The next record of `frames`, which is known to be durable.
@@ -148,11 +154,17 @@ impl Reader {
         let segment = self.segments.holding(index).map_or(index, |known| known.first);
         let damage = |fault| Damage { index, file: self.segments.path(segment), offset, fault };
         match frames.next() {
-            Ok(Some(frame)) => {
-                let length = u32::try_from(frame.header.frame_bytes()).unwrap_or(u32::MAX);
-                let location = Location { segment, offset, length, crc: frame.header.crc };
-                let record = frame::record(&frame.header, Bytes::copy_from_slice(frame.payload));
+            Ok(Some(Frame::Whole(Whole { header, payload, .. }))) => {
+                let length = u32::try_from(header.frame_bytes()).unwrap_or(u32::MAX);
+                let location = Location { segment, offset, length, crc: header.crc };
+                let record = frame::record(&header, Bytes::copy_from_slice(payload));
                 Ok(Entry { index, location, record })
+            }
+            Ok(Some(Frame::Listed(hole, payload))) => {
+                let mut leaf = Bytes::copy_from_slice(payload);
+                let leaf_bytes = hole.leaf_bytes.map_or(0, |bytes| bytes as usize);
+                let body = leaf.split_off(leaf_bytes.min(leaf.len()));
+                Err(Error::Listed(Box::new(Listed { index, leaf, body, note: hole.note })))
             }
             Ok(None) => Err(damage(Fault::Short { missing: HEADER_BYTES as u64 }).into()),
             Err(Problem::Fault(fault)) => Err(damage(fault).into()),
@@ -209,17 +221,19 @@ impl Scan {
             Some(frames) => frames,
             None => self.reader.frames_from(self.next)?,
         };
-        let entry = self.reader.take(&mut frames)?;
-        self.next += 1;
-        self.frames = Some(frames);
-        Ok(entry)
+        let taken = self.reader.take(&mut frames);
+        if let Ok(_) | Err(Error::Listed(_)) = taken {
+            self.next += 1;
+            self.frames = Some(frames);
+        }
+        taken
     }
 }
 
 impl Iterator for Scan {
     type Item = Result<Entry, Error>;
 
-    /// After an error the scan stays where it is.
+    /// After an error the scan stays where it is, but for a record that is listed as damaged.
     fn next(&mut self) -> Option<Self::Item> {
         (self.next < self.reader.durable()).then(|| self.read())
     }

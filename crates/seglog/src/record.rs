@@ -33,6 +33,27 @@ pub struct Entry {
     pub record: Record,
 }
 
+/// A record that is listed as damaged ([`crate::salvage`]). Nothing of it is checked: whoever listed it knows how.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in the log.
+    pub index: u64,
+    /// What lies where the leaf should; empty where it cannot be told from the body.
+    pub leaf: Bytes,
+    /// What lies where the body should.
+    pub body: Bytes,
+    /// What was noted when it was listed.
+    pub note: Bytes,
+}
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { index, leaf, body, note } = self;
+        let (leaf_bytes, body_bytes, note_bytes) = (leaf.len(), body.len(), note.len());
+        write!(f, "Listed({index}, {leaf_bytes} + {body_bytes} bytes, a note of {note_bytes})")
+    }
+}
+
 /// Where the frame of a record lies, to be read without a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Location {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::disk::File;
 use crate::frame::{Fault, HEADER_BYTES};
-use crate::frames::{Frames, Problem};
+use crate::frames::{Frame, Frames, Problem};
+use crate::segments::Known;
 use crate::{marks, segment};
 
 /// The last segment, as far as it is whole.
@@ -41,21 +42,27 @@ impl Tail {
 /// of every whole frame.
 pub(crate) fn tail(
     file: &Arc<dyn File>,
-    seed: u32,
-    first: u64,
+    known: &Arc<Known>,
     known_durable: u64,
     mut visit: impl FnMut(u64, u64),
 ) -> io::Result<Tail> {
+    let (seed, first) = (known.seed, known.first);
     // Everything before this segment was synced before it was made.
     let mut mark = known_durable.max(first);
-    let mut frames = Frames::new(Arc::clone(file), seed, first, segment::HEADER_BYTES as u64);
+    let mut frames = Frames::new(Arc::clone(file), Arc::clone(known), first, segment::HEADER_BYTES as u64);
     let mut unsynced = VecDeque::new();
     let fault = loop {
         match frames.next() {
             Ok(Some(frame)) => {
-                mark = mark.max(frame.header.durable_mark);
-                visit(frame.header.index, frame.offset);
-                unsynced.push_back((frame.header.index, frame.offset));
+                let (index, offset) = match frame {
+                    Frame::Whole(whole) => {
+                        mark = mark.max(whole.header.durable_mark);
+                        (whole.header.index, whole.offset)
+                    }
+                    Frame::Listed(hole, _) => (hole.index, hole.offset),
+                };
+                visit(index, offset);
+                unsynced.push_back((index, offset));
                 while unsynced.front().is_some_and(|(index, _)| *index < mark) {
                     unsynced.pop_front();
                 }

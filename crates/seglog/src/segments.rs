@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
+use crate::damaged::Hole;
 use crate::disk::{Access, Disk, File};
 use crate::segment::{self, Segment};
 
@@ -37,6 +38,8 @@ pub(crate) struct Known {
     pub(crate) first: u64,
     pub(crate) seed: u32,
     pub(crate) incarnation: [u8; 16],
+    /// Its frames that are known to be damaged, by index.
+    holes: BTreeMap<u64, Hole>,
     /// Index and offset of some of its frames, ascending.
     points: Mutex<Vec<(u64, u64)>>,
 }
@@ -50,8 +53,17 @@ pub(crate) struct Trouble {
 
 impl Known {
     pub(crate) fn new(segment: &Segment) -> Self {
+        Self::with_holes(segment, BTreeMap::new())
+    }
+
+    pub(crate) fn with_holes(segment: &Segment, holes: BTreeMap<u64, Hole>) -> Self {
         let Segment { first, incarnation, salt: _ } = *segment;
-        Self { first, seed: segment.seed(), incarnation, points: Mutex::default() }
+        Self { first, seed: segment.seed(), incarnation, holes, points: Mutex::default() }
+    }
+
+    /// The damaged frame that is listed at this very place.
+    pub(crate) fn hole(&self, index: u64, offset: u64) -> Option<&Hole> {
+        self.holes.get(&index).filter(|hole| hole.offset == offset)
     }
 
     /// Remembers where the frame of a record starts, if it is one to remember. Told in the order of the records.

@@ -87,6 +87,9 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
             }
         }
         P::Erasure(pb::ErasureRecord { bucket, rule, index }) => Record::Erasure { bucket, rule, index },
+        P::Body(pb::BodyRecord { index, header_digest }) => {
+            Record::Body { index, header: at.bytes("header_digest", &header_digest)? }
+        }
         P::Loss(pb::LossRecord { index, leaf_hash }) => {
             Record::Loss { index, leaf_hash: at.bytes("leaf_hash", &leaf_hash)? }
         }
@@ -149,6 +152,9 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
         }),
         Record::Erasure { bucket, rule, index } => {
             P::Erasure(pb::ErasureRecord { bucket: bucket.clone(), rule: rule.clone(), index: *index })
+        }
+        Record::Body { index, header } => {
+            P::Body(pb::BodyRecord { index: *index, header_digest: digest_bytes(*header) })
         }
         Record::Loss { index, leaf_hash } => {
             P::Loss(pb::LossRecord { index: *index, leaf_hash: digest_bytes(*leaf_hash) })

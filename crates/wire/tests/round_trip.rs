@@ -153,6 +153,7 @@ fn record() -> impl Strategy<Value = Record> {
         (agency(), bytes(200), prop::collection::vec(digest(), 0..4), instant())
             .prop_map(|(peer, note, proof, made_at)| Record::Witness(Witness { peer, note, proof, made_at })),
         (agency(), bytes(200)).prop_map(|(peer, note)| Record::Cosigned { peer, note }),
+        (any::<u64>(), digest()).prop_map(|(index, header)| Record::Body { index, header }),
     ]
 }
 

@@ -84,7 +84,7 @@ fn progress(shown: &Shown) -> String {
 
 fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
-        return "(erased)".to_owned();
+        return "(erased, or lost on the node's disk)".to_owned();
     };
     // What holds now, where it was amended.
     let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());

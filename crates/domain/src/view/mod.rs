@@ -84,7 +84,7 @@ pub struct Shown {
     pub handling: Handling,
     /// The message that it answers.
     pub in_reply_to: Option<MessageId>,
-    /// Its content; `None` once its body was erased.
+    /// Its content; `None` once its body was erased, or where a disk lost it.
     pub alert: Option<Alert>,
     /// What the node verified.
     pub verification: Verification,

@@ -1,13 +1,12 @@
 //! A ledger as a complete folder of C2SP tlog-tiles: checkpoint, tiles, and the leaves in entry bundles.
 //!
 //! Everything in it is made from the records and compared with the checkpoint, not copied from the stored tree. Bodies
-//! are never exported. A folder that is not there yet gets its name when it is whole.
+//! are never exported. A leaf that is lost is an entry of no bytes, whose hash the tiles keep. A folder that is not there yet gets its name when it is whole.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::{Hash, Tile, Tree};
 
 use super::{Files, Signed};
@@ -142,11 +141,11 @@ fn write_all(
 ) -> Result<(), Error> {
     let (size, root) = (signed.checkpoint.size(), signed.checkpoint.root());
     let (files, mut tree, mut bundle) = (Files::at(dir), Tree::new(), Vec::new());
-    let mut leaves = history.leaves(0);
+    let mut leaves = history.hashed(0);
     while tree.size() < size {
-        let leaf = leaves.next().ok_or(Error::Shorter { size, records: tree.size() })??;
-        push_entry(&mut bundle, tree.size(), &leaf)?;
-        let filled = tree.append(leaf_hash(&leaf));
+        let hashed = leaves.next().ok_or(Error::Shorter { size, records: tree.size() })??;
+        push_entry(&mut bundle, tree.size(), &hashed.leaf)?;
+        let filled = tree.append(hashed.hash);
         if !filled.is_empty() {
             write(&files, &filled, &bundle)?;
             bundle.clear();

@@ -29,6 +29,8 @@ pub(super) struct Chains {
     cosigned: BTreeMap<AgencyId, Checkpoint>,
     /// Lives of the ledger so far.
     lived: Vec<Incarnation>,
+    /// Leaves that are lost so far. Each may have been one number of any link.
+    lost: u64,
 }
 
 impl Chains {
@@ -44,6 +46,7 @@ impl Chains {
             witnessed: BTreeMap::new(),
             cosigned: BTreeMap::new(),
             lived: Vec::new(),
+            lost: 0,
         }
     }
 
@@ -62,7 +65,7 @@ impl Chains {
     }
 
     pub(super) fn place(&mut self, examined: Examined) -> Result<(), FaultKind> {
-        let Examined { index, meaning } = examined;
+        let Examined { index, meaning, body_lost: _ } = examined;
         let begins = self.next_incarnation.filter(|(first, _)| *first == index);
         if let Some((_, expected)) = begins {
             let Meaning::Incarnation { agency, incarnation, previous } = meaning else {
@@ -103,7 +106,11 @@ impl Chains {
                 self.cosigned.insert(peer, checkpoint);
                 Ok(())
             }
-            Meaning::Other => Ok(()),
+            Meaning::Lost => {
+                self.lost += 1;
+                Ok(())
+            }
+            Meaning::Body { .. } | Meaning::Loss { .. } | Meaning::Other => Ok(()),
         }
     }
 
@@ -126,8 +133,12 @@ impl Chains {
             let link =
                 Link { sender: agency.clone(), recipient: recipient.clone(), priority: header.priority };
             let head = self.sent.entry((link.clone(), incarnation)).or_insert(Head::EMPTY);
-            if number != head.number + 1 {
-                return Err(FaultKind::Number { link, found: number, expected: head.number + 1 });
+            let expected = head.number + 1;
+            if number > expected && number - expected <= self.lost {
+                // What stood between is lost; the header names the one before it.
+                *head = Head { number: number - 1, digest: commitment.previous };
+            } else if number != expected {
+                return Err(FaultKind::Number { link, found: number, expected });
             }
             if commitment.previous != head.digest {
                 return Err(FaultKind::Chain { link, number });
@@ -220,12 +231,21 @@ impl Chains {
         for line in &receipt.links {
             let link =
                 Link { sender: receipt.sender.clone(), recipient: agency.clone(), priority: line.priority };
-            let state = self.received.get(&(link.clone(), line.sender_incarnation));
-            let held = state.map_or(0, Received::contiguous);
-            if line.contiguous > held {
+            let none = Received::default();
+            let state = self.received.get(&(link.clone(), line.sender_incarnation)).unwrap_or(&none);
+            let held = state.contiguous();
+            if line.contiguous > held && missing(state, line.contiguous) > self.lost {
                 return Err(FaultKind::Receipt { link, receipted: line.contiguous, held });
             }
         }
         Ok(())
     }
+}
+
+/// How many numbers up to this one are not there.
+fn missing(state: &Received, last: u64) -> u64 {
+    let highest = state.highest().number;
+    let between = state.missing(last.min(highest), usize::MAX);
+    let between: u64 = between.iter().map(|range| range.last - range.first + 1).sum();
+    between + last.saturating_sub(highest)
 }

@@ -27,6 +27,21 @@ pub enum FaultKind {
     /// The body is not the one that its leaf names.
     #[error("the body is not the one that the leaf names")]
     Body,
+    /// The body of a directory is lost: nobody knows whose the keys are from here on.
+    #[error("the directory that it installs is lost: restore the ledger from a backup")]
+    DirectoryLost,
+    /// A body that came again is not that of the record that it names.
+    #[error("the body that came again is not that of record {index}")]
+    Restored {
+        /// The record that it names.
+        index: u64,
+    },
+    /// A loss that is told of a record whose leaf has another hash.
+    #[error("it tells the loss of another leaf than that of record {index}")]
+    Loss {
+        /// The record that it names.
+        index: u64,
+    },
     /// Something inside cannot be parsed.
     #[error("the {what} cannot be parsed")]
     Malformed {

@@ -1,16 +1,23 @@
 //! What all records together come to: their chains, their tree, and the checkpoints over it.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use sealpost_domain::link::Incarnation;
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::record::Record;
+use sealpost_merkle::hash::leaf_hash;
 use sealpost_merkle::read::Tiles as _;
 use sealpost_merkle::{Tile, Tree};
 
 use super::chains::Chains;
+use super::record::{Examined, Meaning};
 use super::witness::contradicting;
 use super::workers::Item;
 use super::{Claim, Counts, FaultKind, Judge};
+use crate::history::{History, ReadError};
 use crate::tree::Files;
+use sealpost_wire::envelope::header_from_bytes;
 
 /// Everything up to some record.
 pub(super) struct Overall<'a> {
@@ -20,13 +27,28 @@ pub(super) struct Overall<'a> {
     claims: Vec<&'a Claim>,
     stored: &'a Files,
     wrong_tile: Option<Tile>,
+    history: &'a History,
+    /// Records whose bodies are lost and did not come again.
+    bodies_lost: BTreeSet<u64>,
+    leaves_lost: BTreeSet<u64>,
 }
 
 impl<'a> Overall<'a> {
-    pub(super) fn new(incarnations: Vec<(u64, Incarnation)>, claims: &'a [Claim], stored: &'a Files) -> Self {
+    pub(super) fn new(history: &'a History, claims: &'a [Claim], stored: &'a Files) -> Self {
         let mut claims: Vec<_> = claims.iter().collect();
         claims.sort_by_key(|claim| std::cmp::Reverse(claim.signed.checkpoint.size()));
-        Self { chains: Chains::new(incarnations), tree: Tree::new(), claims, stored, wrong_tile: None }
+        let chains = Chains::new(history.incarnations());
+        let (bodies_lost, leaves_lost) = Default::default();
+        Self {
+            chains,
+            tree: Tree::new(),
+            claims,
+            stored,
+            wrong_tile: None,
+            history,
+            bodies_lost,
+            leaves_lost,
+        }
     }
 
     pub(super) fn chains(&self) -> u64 {
@@ -37,6 +59,7 @@ impl<'a> Overall<'a> {
     pub(super) fn place(&mut self, item: Item, counts: &mut Counts) -> Result<(), FaultKind> {
         let Item { index: _, outcome, counts: _, judge } = item;
         let (examined, leaf) = outcome?;
+        self.note_losses(&examined, counts)?;
         self.chains.place(examined)?;
         let filled = self.tree.append(leaf);
         self.compare(filled, counts);
@@ -46,6 +69,52 @@ impl<'a> Overall<'a> {
             counts.checkpoints += 1;
         }
         Ok(())
+    }
+
+    /// What is lost, and what came again: that is compared with the record that it belongs to.
+    fn note_losses(&mut self, examined: &Examined, counts: &mut Counts) -> Result<(), FaultKind> {
+        if examined.body_lost {
+            self.bodies_lost.insert(examined.index);
+        }
+        match &examined.meaning {
+            Meaning::Lost => {
+                self.leaves_lost.insert(examined.index);
+            }
+            Meaning::Body { index, header, sealed: Some(sealed) } => {
+                if *index >= examined.index || !self.is_body_of(*index, header, sealed) {
+                    return Err(FaultKind::Restored { index: *index });
+                }
+                self.bodies_lost.remove(index);
+                counts.bodies_restored += 1;
+            }
+            Meaning::Loss { index, leaf_hash } => {
+                let found = match self.history.get(*index) {
+                    Ok(entry) => Some(self::leaf_hash(&entry.leaf_bytes)),
+                    Err(ReadError::Lost { leaf_hash, .. }) => Some(leaf_hash),
+                    Err(_) => None,
+                };
+                if *index >= examined.index
+                    || found.is_none_or(|found| found.as_bytes() != leaf_hash.as_bytes())
+                {
+                    return Err(FaultKind::Loss { index: *index });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_body_of(&self, index: u64, digest: &Digest, sealed: &Digest) -> bool {
+        let Ok(entry) = self.history.get(index) else { return false };
+        let Record::Received(received) = entry.leaf.record else { return false };
+        let header = header_from_bytes(&received.header);
+        sha256(&received.header) == *digest && header.is_ok_and(|header| header.sealed_digest == *sealed)
+    }
+
+    /// Records whose bodies are lost and did not come again, and those whose leaves are lost.
+    pub(super) fn lost(&self) -> (Vec<u64>, Vec<u64>) {
+        let all = |lost: &BTreeSet<u64>| lost.iter().copied().collect();
+        (all(&self.bodies_lost), all(&self.leaves_lost))
     }
 
     fn settle(&self, claim: &Claim, judge: &dyn Judge) -> Result<(), FaultKind> {

@@ -24,6 +24,8 @@ use crate::history::Entry;
 pub(super) struct Examined {
     pub(super) index: u64,
     pub(super) meaning: Meaning,
+    /// Its body was damaged: see [`crate::repair`].
+    pub(super) body_lost: bool,
 }
 
 /// What the record means for the chains.
@@ -50,6 +52,20 @@ pub(super) enum Meaning {
     Witness(Witnessed),
     /// A checkpoint of this ledger, by whom it is cosigned, and of which life it is.
     Cosigned(AgencyId, Incarnation, Checkpoint),
+    /// The body of an earlier record came again.
+    Body {
+        index: u64,
+        header: Digest,
+        /// SHA-256 of the sealed content; `None` where it was lost once more.
+        sealed: Option<Digest>,
+    },
+    /// The leaf of an earlier record is lost.
+    Loss {
+        index: u64,
+        leaf_hash: Digest,
+    },
+    /// This leaf is lost: it may have meant anything.
+    Lost,
     /// Nothing.
     Other,
 }
@@ -61,12 +77,13 @@ impl Examined {
         judge: &dyn Judge,
         counts: &mut Counts,
     ) -> Result<Self, FaultKind> {
-        let Entry { index, leaf, leaf_bytes: _, body } = entry;
+        let Entry { index, leaf, leaf_bytes: _, body, body_lost } = entry;
         let Leaf { recorded_at, salt, body_digest, record } = leaf;
         let found = (!body.is_empty()).then(|| record_body_digest(&salt, &body));
-        if found != body_digest {
+        if found != body_digest && !body_lost {
             return Err(FaultKind::Body);
         }
+        counts.bodies_lost += u64::from(body_lost);
         let mut examination = Examination { agency, judge, counts, recorded_at };
         let meaning = match record {
             Record::Incarnation { agency, incarnation, previous } => {
@@ -110,10 +127,15 @@ impl Examined {
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }
-            | Record::Erasure { .. }
-            | Record::Loss { .. } => Meaning::Other,
+            | Record::Erasure { .. } => Meaning::Other,
+            Record::Body { index, header } => {
+                let stored = (!body.is_empty()).then(|| stored_body_from_bytes(&body)).transpose();
+                let stored = stored.map_err(malformed("body"))?;
+                Meaning::Body { index, header, sealed: stored.map(|stored| sha256(&stored.sealed)) }
+            }
+            Record::Loss { index, leaf_hash } => Meaning::Loss { index, leaf_hash },
         };
-        Ok(Self { index, meaning })
+        Ok(Self { index, meaning, body_lost })
     }
 }
 
@@ -216,7 +238,7 @@ fn parse<P: Payload>(what: &'static str, statement: &Signed) -> Result<P, FaultK
     P::from_payload(&statement.payload).map_err(malformed(what))
 }
 
-/// A body that was erased one day is not there; one that is there is the header's.
+/// A body that was erased one day, or lost, is not there; one that is there is the header's.
 fn check_sealed(header: &Header, body: &Bytes) -> Result<Option<StoredBody>, FaultKind> {
     if body.is_empty() {
         return Ok(None);

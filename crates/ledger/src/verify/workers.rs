@@ -16,9 +16,9 @@ use sealpost_domain::record::Record;
 use sealpost_merkle::Hash;
 use sealpost_merkle::hash::leaf_hash;
 
-use super::record::Examined;
+use super::record::{Examined, Meaning};
 use super::{Counts, Directories, FaultKind, Judge};
-use crate::history::{Entry, History, Scan};
+use crate::history::{Entry, History, ReadError, Scan};
 
 /// The most records of a piece.
 const PIECE_RECORDS: usize = 256;
@@ -108,10 +108,18 @@ fn take(taken: &Mutex<Receiver<Piece>>) -> Option<Piece> {
     taken.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
+/// A record as it was read.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are entries")]
+enum Read {
+    Entry(Entry),
+    /// Its leaf is lost.
+    Lost(u64, Hash),
+}
+
 /// Records that one worker examines, all under one directory.
 struct Piece {
     number: u64,
-    entries: Vec<Entry>,
+    entries: Vec<Read>,
     agency: Option<AgencyId>,
     judge: Arc<dyn Judge>,
     /// Another one when the last entry installs a directory.
@@ -125,7 +133,11 @@ impl Piece {
         let Self { number: _, entries, agency, judge, judge_after, fault } = self;
         let mut items: Vec<Item> = entries
             .into_iter()
-            .map(|entry| {
+            .map(|read| {
+                let entry = match read {
+                    Read::Entry(entry) => entry,
+                    Read::Lost(index, hash) => return lost(index, hash, &judge),
+                };
                 let (index, mut counts) = (entry.index, Counts::default());
                 let leaf = leaf_hash(&entry.leaf_bytes);
                 let examined = Examined::new(entry, agency.as_ref(), judge.as_ref(), &mut counts);
@@ -146,6 +158,13 @@ impl Piece {
         }
         items
     }
+}
+
+/// What is left of a record whose leaf is lost.
+fn lost(index: u64, hash: Hash, judge: &Arc<dyn Judge>) -> Item {
+    let examined = Examined { index, meaning: Meaning::Lost, body_lost: false };
+    let counts = Counts { leaves_lost: 1, ..Counts::default() };
+    Item { index, outcome: Ok((examined, hash)), counts, judge: Arc::clone(judge) }
 }
 
 /// The ledger, cut into pieces.
@@ -172,6 +191,10 @@ impl<'a> Pieces<'a> {
             let index = self.scan.position();
             let entry = match self.scan.next() {
                 Some(Ok(entry)) => entry,
+                Some(Err(ReadError::Lost { index, leaf_hash })) => {
+                    piece.entries.push(Read::Lost(index, leaf_hash));
+                    continue;
+                }
                 Some(Err(error)) => {
                     self.ended = true;
                     piece.fault = Some((index, FaultKind::Unreadable(error)));
@@ -184,7 +207,7 @@ impl<'a> Pieces<'a> {
             };
             bytes += entry.leaf_bytes.len() + entry.body.len();
             let last = self.take_over(&entry, &mut piece);
-            piece.entries.push(entry);
+            piece.entries.push(Read::Entry(entry));
             if last {
                 break;
             }
@@ -199,6 +222,11 @@ impl<'a> Pieces<'a> {
         match &entry.leaf.record {
             Record::Incarnation { agency, .. } => {
                 self.agency = Some(agency.clone());
+                true
+            }
+            Record::Directory(_) if entry.body_lost => {
+                self.ended = true;
+                piece.fault = Some((entry.index, FaultKind::DirectoryLost));
                 true
             }
             Record::Directory(version) => {

@@ -29,7 +29,7 @@ pub(crate) fn checkpointed(scene: &Arc<Scene>, ledger: &Ledger, records: u64, fo
     keeper.watch().borrow().clone().unwrap()
 }
 
-struct KeyOf(&'static str, Arc<Scene>);
+pub(crate) struct KeyOf(pub(crate) &'static str, pub(crate) Arc<Scene>);
 
 impl dsse::Signer for KeyOf {
     fn verifying_key(&self) -> &VerifyingKey {

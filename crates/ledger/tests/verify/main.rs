@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod checkpoints;
+mod damaged;
 mod records;
 mod scene;
 mod witness;

@@ -38,6 +38,12 @@ pub enum Error {
         /// Why.
         fault: String,
     },
+    /// Nobody knows whose the keys are from here on.
+    #[error("the directory in record {index} is lost: restore the ledger from a backup")]
+    DirectoryLost {
+        /// Which one.
+        index: u64,
+    },
     /// The node cannot speak for its agency.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -156,6 +156,7 @@ impl Core {
                 self.outbox.apply_receipt(recorded_at, &receipt);
             }
             Record::Received(received) => self.inbox.apply_received(index, received)?,
+            Record::Body { index: of, .. } => self.inbox.apply_body(index, *of),
             Record::ReceiptSent(statement) => {
                 let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
                 self.inbox.apply_receipt(&receipt, statement);
@@ -188,6 +189,16 @@ impl Core {
             }
             Record::Access { .. } | Record::Erasure { .. } | Record::Loss { .. } => {}
         }
+        self.next = index + 1;
+        Ok(())
+    }
+
+    /// Takes over a record whose leaf is lost: whatever it said, it is not known any more.
+    pub fn apply_lost(&mut self, index: u64) -> Result<(), Error> {
+        if index != self.next {
+            return Err(Error::Order { expected: self.next, found: index });
+        }
+        self.outbox.apply_lost();
         self.next = index + 1;
         Ok(())
     }

@@ -1,3 +1,4 @@
+mod bodies;
 mod handling;
 mod missing;
 mod resume;

@@ -9,6 +9,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
 use sealpost_ledger::{ReadError, append, bucket, open, tree};
+use sealpost_seglog as seglog;
 use sealpost_server::program::Fault;
 use sealpost_server::{acceptor, roots, serve, telemetry};
 
@@ -79,13 +80,13 @@ pub enum Error {
     #[error("[log] level: not usable")]
     Log(#[from] telemetry::Error),
     /// The ledger.
-    #[error("[node] data: the ledger cannot be opened")]
+    #[error("[node] data: the ledger cannot be opened{}", remedy(is_damaged_open(.0)))]
     Ledger(#[from] open::Error),
     /// A record of the ledger.
-    #[error("[node] data: the ledger cannot be read")]
+    #[error("[node] data: the ledger cannot be read{}", remedy(is_damaged(.0)))]
     Record(#[from] ReadError),
     /// The tree over the ledger, and its checkpoint.
-    #[error("[node] data: the tree over the ledger cannot be kept up")]
+    #[error("[node] data: the tree over the ledger cannot be kept up{}", remedy(is_damaged_tree(.0)))]
     Tree(#[from] tree::Error),
     /// Nobody who may has signed the stored checkpoint.
     #[error(
@@ -99,6 +100,9 @@ pub enum Error {
     /// The ledger contradicts itself.
     #[error("[node] data: the ledger is not one that this node would have written")]
     Core(#[from] core::Error),
+    /// A loss could not be recorded.
+    #[error("the loss of a record cannot be recorded")]
+    Loss(#[source] append::Error),
     /// The directory could not be recorded.
     #[error("the first directory cannot be recorded")]
     First(#[source] append::Error),
@@ -131,6 +135,27 @@ pub enum Error {
     /// A task ended without a result.
     #[error("a part of the node ended without a result; the log says more")]
     Interrupted,
+}
+
+/// What to do about a damaged record.
+fn remedy(damaged: bool) -> &'static str {
+    if damaged { "; `sealpost-node ledger repair` tells what of it still holds" } else { "" }
+}
+
+fn is_damaged_open(error: &open::Error) -> bool {
+    match error {
+        open::Error::Log(log) => matches!(log, seglog::open::Error::Damaged(_)),
+        open::Error::Read { source, .. } => is_damaged(source),
+        _ => false,
+    }
+}
+
+fn is_damaged(error: &ReadError) -> bool {
+    matches!(error, ReadError::Log(seglog::read::Error::Damaged(_)) | ReadError::Changed { .. })
+}
+
+fn is_damaged_tree(error: &tree::Error) -> bool {
+    matches!(error, tree::Error::Read(source) if is_damaged(source))
 }
 
 impl Fault for Error {

@@ -1,16 +1,18 @@
 //! The state of a node from its ledger: every record is applied in order, as it was when it was made.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::CryptoRng;
 use sealpost_crypto::directory;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
 use sealpost_ledger::tree::Files;
-use sealpost_ledger::{Draft, Ledger, Options, Start};
+use sealpost_ledger::{Draft, Entry, Ledger, Options, ReadError, Start};
 use sealpost_seglog::disk::Real;
 use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
 use sealpost_wire::envelope::signed_to_bytes;
@@ -31,6 +33,8 @@ pub(super) struct Opened {
     pub(super) ledger: Ledger,
     pub(super) core: Core,
     pub(super) store: Arc<Store>,
+    /// Leaves that are lost, and no record tells it yet.
+    untold: BTreeMap<u64, Digest>,
 }
 
 /// Verifies a directory against the one before it, as the ledger and the session do.
@@ -68,7 +72,8 @@ fn open(
         Continuity::Copied => opening.anew(rng.as_mut())?,
         _ => opening.as_it_is(rng.as_mut())?,
     };
-    if opened.core.is_rolled_back() {
+    // A lost leaf may have given out a number: none of this life is given out any more.
+    if opened.core.is_rolled_back() || !opened.untold.is_empty() {
         opened.close()?;
         opened = opening.anew(rng.as_mut())?;
     } else if found == Continuity::Unproven {
@@ -77,6 +82,7 @@ fn open(
         );
         opened.core.await_peers();
     }
+    opened.tell_losses(opening.now, rng.as_mut())?;
     continuity::note(places, &boot_id).map_err(Error::System)?;
     opened.provision(genesis, opening.now, rng.as_mut())?;
     info!(
@@ -103,7 +109,7 @@ impl Opening<'_> {
         self.open(rng, Options { known_durable, ..Options::default() })
     }
 
-    /// Begins a new life of the ledger: it is an older copy of itself. The checkpoint that is known of the life before
+    /// Begins a new life of the ledger: it is an older copy of itself, or lost a leaf. The checkpoint that is known of the life before
     /// stays in its first record; the tree beside it may be of records that are not here, and is put aside.
     fn anew(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
         let known = Files::at(&self.places.tree).checkpoint()?;
@@ -117,7 +123,7 @@ impl Opening<'_> {
         warn!(
             %incarnation,
             tree_before = %aside.display(),
-            "the ledger was put there from elsewhere or lost its end: a new life of it begins"
+            "the ledger was put there from elsewhere, lost its end, or lost a record for good: a new life of it begins"
         );
         Ok(opened)
     }
@@ -141,7 +147,7 @@ impl Opening<'_> {
         if let OpenedStore::Rebuild { reason } = opened {
             info!(?reason, "the index is made anew from the ledger");
         }
-        let mut opened = Opened { ledger, core, store: Arc::new(store) };
+        let mut opened = Opened { ledger, core, store: Arc::new(store), untold: BTreeMap::new() };
         opened.take_over(0)?;
         Ok(opened)
     }
@@ -149,7 +155,7 @@ impl Opening<'_> {
 
 impl Opened {
     fn close(self) -> Result<(), Error> {
-        let Self { ledger, core: _, store } = self;
+        let Self { ledger, core: _, store, untold: _ } = self;
         tokio::runtime::Handle::current()
             .block_on(ledger.close())
             .map_err(|fatal| Error::Writer(fatal.into()))?;
@@ -159,20 +165,29 @@ impl Opened {
 
     /// Applies the records from an index on, to the core and where it lacks them to the index.
     fn take_over(&mut self, first: u64) -> Result<(), Error> {
-        let (applied, end) = (self.store.applied(), self.ledger.durable());
+        let store = Arc::clone(&self.store);
+        let (applied, end) = (store.applied(), self.ledger.durable());
         let mut changes: Option<(u64, Changes<'_>)> = None;
         for entry in self.ledger.scan(first) {
-            let entry = entry?;
-            let (index, leaf) = (entry.index, &entry.leaf);
-            self.core.apply(index, leaf.recorded_at, &leaf.record, &entry.body)?;
+            let (index, record) = match entry {
+                Ok(entry) => (entry.index, Some(self.apply(entry)?)),
+                Err(ReadError::Lost { index, leaf_hash }) => {
+                    self.core.apply_lost(index)?;
+                    self.untold.insert(index, Digest::new(*leaf_hash.as_bytes()));
+                    (index, None)
+                }
+                Err(error) => return Err(error.into()),
+            };
             if index < applied {
                 continue;
             }
             let (last, mut noted) = changes.take().unwrap_or_else(|| {
                 let next = end.min(index + BATCH);
-                (next - 1, Changes::new(self.store.as_ref(), next))
+                (next - 1, Changes::new(store.as_ref(), next))
             });
-            noted.note(index, &leaf.record)?;
+            if let Some(record) = record {
+                noted.note(index, &record)?;
+            }
             if index == last {
                 noted.apply()?;
             } else {
@@ -180,6 +195,42 @@ impl Opened {
             }
         }
         Ok(())
+    }
+
+    fn apply(&mut self, entry: Entry) -> Result<Record, Error> {
+        let Entry { index, leaf, leaf_bytes: _, body, body_lost } = entry;
+        if body_lost && matches!(leaf.record, Record::Directory(_)) {
+            return Err(crate::core::Error::DirectoryLost { index }.into());
+        }
+        self.core.apply(index, leaf.recorded_at, &leaf.record, &body)?;
+        if body_lost {
+            warn!(record = index, "its body was damaged and is lost here");
+            self.core.body_lost(index, &leaf.record);
+        }
+        if let Record::Loss { index, .. } = &leaf.record {
+            self.untold.remove(index);
+        }
+        Ok(leaf.record)
+    }
+
+    /// Records the losses that no record tells yet.
+    fn tell_losses(&mut self, now: Instant, rng: &mut dyn CryptoRng) -> Result<(), Error> {
+        let mut draft = |(index, leaf_hash): (&u64, &Digest)| {
+            let (mut salt, leaf_hash) = ([0; 32], *leaf_hash);
+            rng.fill_bytes(&mut salt);
+            let record = Record::Loss { index: *index, leaf_hash };
+            Draft { recorded_at: now, salt, record, body: Bytes::new() }
+        };
+        let drafts: Vec<Draft> = self.untold.iter().map(&mut draft).collect();
+        if drafts.is_empty() {
+            return Ok(());
+        }
+        warn!(records = ?self.untold.keys(), "the leaves of these records are lost: recorded");
+        let first = self.core.next_index();
+        let runtime = tokio::runtime::Handle::current();
+        let pending = runtime.block_on(self.ledger.enqueue_waiting(drafts)).map_err(Error::Loss)?;
+        runtime.block_on(pending).map_err(|error| Error::Loss(error.into()))?;
+        self.take_over(first)
     }
 
     /// A ledger without a directory begins with the one that the operator provisioned.

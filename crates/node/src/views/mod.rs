@@ -43,7 +43,16 @@ impl LedgerViews {
     }
 
     fn read(&self, index: u64) -> Result<Option<Message>, ViewError> {
-        let entry = self.shared.history.get(index).map_err(|error| record_fault(index, &error))?;
+        let mut entry = match self.shared.history.get(index) {
+            // Of a lost leaf nothing is left that could be shown.
+            Err(ReadError::Lost { .. }) => return Ok(None),
+            read => read.map_err(|error| record_fault(index, &error))?,
+        };
+        let restored = entry.body_lost.then(|| self.shared.core().inbox.body_restored_in(index)).flatten();
+        if let Some(restored) = restored {
+            let again = self.shared.history.get(restored);
+            entry.body = again.map_err(|error| record_fault(restored, &error))?.body;
+        }
         Message::of(entry).map_err(|fault| ViewError::Record { index, fault })
     }
 

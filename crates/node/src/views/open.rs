@@ -107,7 +107,7 @@ impl Message {
             && header.in_reply_to == *in_reply_to
     }
 
-    /// What it says; `None` once its body was erased.
+    /// What it says; `None` once its body was erased, or lost.
     pub(super) fn open(&self, buckets: &Buckets) -> Result<Option<Alert>, String> {
         Ok(self.unsealed(buckets)?.map(|(_, alert)| alert))
     }

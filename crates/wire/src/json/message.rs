@@ -16,7 +16,7 @@ use super::content::Content;
 use super::form::{Absent, Form, Value};
 use super::parts::Grading;
 
-/// A message as it lies in the ledger of the node that shows it. Where its body was erased, `grading`, `purpose`,
+/// A message as it lies in the ledger of the node that shows it. Where its body was erased or lost, `grading`, `purpose`,
 /// `retention_until` and `content` are missing.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

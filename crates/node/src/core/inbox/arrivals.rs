@@ -48,6 +48,8 @@ pub enum Judged {
     Recorded,
     /// It was settled before.
     Duplicate,
+    /// It was settled before, its body had been lost, and stands in the round.
+    Restored,
     /// It is not taken; an alarm says why.
     Alarmed,
     /// It lies too far ahead, as others before it on its link: it is asked for again when its turn comes.
@@ -95,6 +97,7 @@ impl Core {
                     position.number
                 ),
             ),
+            Arrival::Duplicate if self.restore(env, round, &key, &arrived) => return Judged::Restored,
             Arrival::Duplicate => {
                 self.inbox.repeat_receipt(&arrived.sender);
                 return Judged::Duplicate;

@@ -1,5 +1,5 @@
 //! What is known to exist and has not come: numbers that later numbers or heads name, and messages whose wraps do not
-//! open. It delays nothing that came; it is asked for under signature when nothing arrives by itself for a moment, and
+//! open; and bodies that were lost here. It delays nothing that came; it is asked for under signature when nothing arrives by itself for a moment, and
 //! again at growing distances until it is there.
 //!
 //! Nothing of this is recorded but the alarms: after a restart the same gaps are seen again.
@@ -29,7 +29,7 @@ const IN_VAIN: u32 = 3;
 /// How often a wrap is asked for at most.
 const WRAP_ASKS_MAX: u32 = 12;
 /// What one statement asks for at most.
-const RANGES_MAX: usize = 64;
+pub(super) const RANGES_MAX: usize = 64;
 const WRAPS_MAX: usize = 256;
 
 /// What is known to exist and has not come.
@@ -54,17 +54,17 @@ struct Gap {
 
 /// When something was asked for.
 #[derive(Clone, Copy)]
-struct Asked {
+pub(super) struct Asked {
     since: Instant,
     times: u32,
 }
 
 impl Asked {
-    fn begin(now: Instant) -> Self {
+    pub(super) fn begin(now: Instant) -> Self {
         Self { since: now, times: 0 }
     }
 
-    fn is_due(self, now: Instant) -> bool {
+    pub(super) fn is_due(self, now: Instant) -> bool {
         let pause = match self.times.checked_sub(1) {
             None => ASK_AFTER,
             Some(doublings) => (ASK_AGAIN * 2_u32.pow(doublings.min(16))).min(ASK_AGAIN_MAX),
@@ -72,7 +72,7 @@ impl Asked {
         now.since(self.since) >= pause
     }
 
-    fn ask(&mut self, now: Instant) {
+    pub(super) fn ask(&mut self, now: Instant) {
         *self = Self { since: now, times: self.times.saturating_add(1) };
     }
 }
@@ -80,10 +80,23 @@ impl Asked {
 impl Core {
     /// Asks peers for what is missing, where that is due.
     pub fn ask_for_missing(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
+        let mut due = BTreeMap::<LinkKey, Vec<Range>>::new();
         for (key, numbers, times) in self.inbox.due_gaps(env.now) {
             if times == IN_VAIN {
                 self.alarm_of_gap(env, round, &key, &numbers);
             }
+            due.insert(key, numbers);
+        }
+        for key in self.inbox.links_without_bodies() {
+            let bodies = self.inbox.bodies_due(&key, env.now);
+            if !bodies.is_empty() {
+                due.entry(key).or_default().extend(bodies);
+            }
+        }
+        for (key, mut numbers) in due {
+            // In one statement, since the sender answers one in a while.
+            numbers.sort_unstable_by_key(|range| range.first);
+            numbers.truncate(RANGES_MAX);
             let LinkKey { sender, priority, incarnation } = key;
             let recipient = self.me.clone();
             let resend = Resend {
@@ -128,6 +141,17 @@ impl Core {
     }
 }
 
+/// Whether nothing new came in a lane for a moment.
+fn is_idle(arrived_at: &BTreeMap<Priority, Instant>, priority: Priority, now: Instant) -> bool {
+    arrived_at.get(&priority).is_none_or(|at| now.since(*at) >= ASK_AFTER)
+}
+
+impl Wanted {
+    pub(super) fn is_idle(&self, priority: Priority, now: Instant) -> bool {
+        is_idle(&self.arrived_at, priority, now)
+    }
+}
+
 impl Inbox {
     /// Notes that a number exists.
     pub(super) fn expect(&mut self, key: &LinkKey, number: u64, now: Instant) {
@@ -161,6 +185,7 @@ impl Inbox {
 
     /// A connection begins: what lies behind a gap shows what is missing.
     pub fn look_for_gaps(&mut self, now: Instant) {
+        self.bodies.ask_anew();
         let gapped = |(key, link): (&LinkKey, &super::InLink)| {
             let highest = link.received.highest().number;
             (highest > link.received.contiguous()).then(|| (key.clone(), highest))
@@ -207,8 +232,7 @@ impl Inbox {
                 gap.contiguous = received.contiguous();
                 gap.asked = Asked::begin(now);
             }
-            let idle = arrived_at.get(&key.priority).is_none_or(|at| now.since(*at) >= ASK_AFTER);
-            if idle && gap.asked.is_due(now) {
+            if is_idle(arrived_at, key.priority, now) && gap.asked.is_due(now) {
                 gap.asked.ask(now);
                 due.push((key.clone(), received.missing(gap.last, RANGES_MAX), gap.asked.times));
             }

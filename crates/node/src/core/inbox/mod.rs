@@ -7,6 +7,7 @@
 //! is durable.
 
 mod arrivals;
+mod bodies;
 mod gaps;
 mod heads;
 mod receipts;
@@ -22,6 +23,7 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
 
 pub use arrivals::{Arrived, Judged};
+use bodies::Bodies;
 use gaps::Wanted;
 use heads::Listening;
 use receipts::Peer;
@@ -49,6 +51,8 @@ pub struct Inbox {
     cursors: BTreeMap<Priority, Cursor>,
     /// What is known to exist and has not come.
     wanted: Wanted,
+    /// What was lost of what came.
+    bodies: Bodies,
     /// Of whom heads were heard in this connection.
     listening: BTreeMap<AgencyId, Listening>,
     /// Decided in this round, not durable yet, by number.
@@ -79,6 +83,7 @@ impl Inbox {
             peers: BTreeMap::new(),
             cursors: BTreeMap::new(),
             wanted: Wanted::default(),
+            bodies: Bodies::default(),
             listening: BTreeMap::new(),
             tentative: BTreeMap::new(),
         }
@@ -87,6 +92,7 @@ impl Inbox {
     /// Drops what was decided since the last durable round.
     pub(super) fn forget(&mut self) {
         self.tentative.clear();
+        self.bodies.forget();
     }
 
     /// Where the hub's stream of a priority goes on.

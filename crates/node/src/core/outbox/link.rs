@@ -11,6 +11,9 @@ use sealpost_domain::view::DeliveryState;
 
 use super::Standing;
 
+/// The place of a message whose leaf is lost.
+const LOST: u64 = u64::MAX;
+
 /// Every message on a link, by number.
 #[derive(Default)]
 pub(super) struct OutLink {
@@ -101,6 +104,21 @@ impl OutLink {
         self.entries.push(Entry { index, state: DeliveryState::Published, since: at, rule: None });
         self.open += 1;
         true
+    }
+
+    /// Passes over the numbers before this one, where as many leaves are lost: nothing is known of them any more but the
+    /// digest of the last.
+    pub(super) fn pass_lost(&mut self, number: u64, previous: Digest, lost: u64, at: Instant) {
+        let head = self.head().number;
+        if number <= head + 1 || number - head - 1 > lost {
+            return;
+        }
+        for _ in head + 1..number {
+            let state = DeliveryState::Withdrawn;
+            self.entries.push(Entry { index: LOST, state, since: at, rule: None });
+        }
+        self.head = Some(Head { number: number - 1, digest: previous });
+        self.digests.insert(number - 1, previous);
     }
 
     /// Moves a message on, if its state allows it. The ledger index of a message that this settled.

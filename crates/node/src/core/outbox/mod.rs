@@ -84,6 +84,8 @@ pub struct Outbox {
     promised: BTreeMap<Stream, Promise>,
     /// To whom may be sent.
     open_to: OpenTo,
+    /// Leaves that are lost: each may have been one number of every link.
+    lost: u64,
     /// What recipients asked for again.
     again: Again,
     /// Decided in this round, not durable yet.
@@ -199,6 +201,7 @@ impl Outbox {
             hub: None,
             promised: BTreeMap::new(),
             open_to: OpenTo::Everyone,
+            lost: 0,
             again: Again::default(),
             tentative: Tentative::default(),
         }
@@ -207,6 +210,11 @@ impl Outbox {
     /// Drops what was decided since the last durable round.
     pub(super) fn forget(&mut self) {
         self.tentative = Tentative::default();
+    }
+
+    /// A leaf is lost, which may have been a message of ours.
+    pub(in crate::core) fn apply_lost(&mut self) {
+        self.lost += 1;
     }
 
     /// Where a message stands at the recipient that has it at this number.

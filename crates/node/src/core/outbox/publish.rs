@@ -226,14 +226,17 @@ impl Outbox {
             let number = commitment.position.number;
             incarnation = commitment.position.incarnation;
             let key = LinkKey { recipient: recipient.clone(), priority: header.priority, incarnation };
-            if !self.links.entry(key).or_default().push(number, digest, index, at) {
+            let link = self.links.entry(key).or_default();
+            link.pass_lost(number, commitment.previous, self.lost, at);
+            if !link.push(number, digest, index, at) {
                 let fault = format!("number {number} is not the next one towards {recipient}");
                 return Err(Error::Contradiction { index, fault });
             }
             targets.push((recipient.clone(), number));
             self.touch(recipient, at);
         }
-        if sent.idempotency_digest.is_some() {
+        // With the body its key is lost too.
+        if sent.idempotency_digest.is_some() && !body.is_empty() {
             let stored = stored_body_from_bytes(body).map_err(unreadable)?;
             self.keys.insert(sha256(stored.idempotency_key.as_bytes()), index);
         }

@@ -59,7 +59,7 @@ enum Answered {
     Promised { header: Digest, promise: u64 },
     /// It was filled without a message.
     Void(Signed),
-    /// It was never given out, or cannot be read.
+    /// It was never given out, or cannot be read, or its body is lost.
     Unknown,
 }
 
@@ -236,10 +236,10 @@ fn is_paced<K: Ord + Clone>(times: &mut BTreeMap<K, Instant>, key: &K, now: Inst
     paced
 }
 
-/// A settled message, as it has to be to go out again.
+/// A settled message, as it has to be to go out again; `None` where nothing of it can.
 fn read(past: &dyn Past, key: &LinkKey, index: u64) -> Option<Open> {
     let (Record::Sent(sent), body_bytes) = past.record(index)? else { return None };
-    let header = header_from_bytes(&sent.header).ok()?;
+    let header = header_from_bytes(&sent.header).ok().filter(|_| body_bytes > 0)?;
     Some(Open {
         header: sha256(&sent.header),
         priority: header.priority,
