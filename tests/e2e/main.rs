@@ -2,6 +2,7 @@
 //!
 //! | story | tells |
 //! |---|---|
+//! | [`canary`] | markers in every text of every kind: not seen by the hub, nowhere in clear on a disk |
 //! | [`delivered`] | every state of a message, in order; every priority, each message once |
 //! | [`hub_away`] | a hub that is down when messages are published |
 //! | [`hub_killed`] | a hub that ends by SIGKILL among a hundred messages, or loses its disk |
@@ -12,9 +13,12 @@
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
 //! | [`forged`] | an envelope in another agency's name |
 //! | [`flipped`] | a changed byte in any part of an envelope |
+//! | [`later`] | a header of a later version, with a field that nobody here knows |
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
+//! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
 //! | [`ending`] | SIGTERM |
+//! | [`handling`] | amendments and recalls with their answers, onward sharing, approvals, operations |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
 //! The [`harness`] makes each story's network in a temporary folder on free loopback ports, starts and ends the
@@ -24,17 +28,21 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod audit;
+mod canary;
 mod certificate;
 mod delivered;
 mod ending;
 mod flipped;
 mod forged;
+mod handling;
 mod harness;
 mod hub_away;
 mod hub_killed;
+mod later;
 mod ledger;
 mod node_killed;
 mod officer;
 mod refused;
 mod repaired;
 mod restored;
+mod witness;

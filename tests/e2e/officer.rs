@@ -1,56 +1,12 @@
 //! An officer's day with the `sealpost` command.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sealpost_wire::json::draft_to_string_pretty;
 use serde_json::Value;
 
-use crate::harness::{DE, Ended, HK, HUB, Network, TH, eventually, shipment};
-
-/// An officer and the profile of their command.
-struct Officer<'n> {
-    network: &'n Network,
-    profile: PathBuf,
-}
-
-impl<'n> Officer<'n> {
-    fn of(network: &'n Network, agency: &str) -> Self {
-        Self { network, profile: network.agency(agency).profile.clone().unwrap() }
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Ended {
-        let profile = self.profile.to_str().unwrap();
-        self.network.command("sealpost", &[&["--profile", profile], arguments].concat()).await
-    }
-
-    /// What the command prints for programs, a document on each line.
-    async fn documents(&self, arguments: &[&str]) -> Vec<Value> {
-        let ended = self.run(&[arguments, &["--output", "json"]].concat()).await;
-        assert_eq!(ended.code(), Some(0), "sealpost {arguments:?}:\n{}{}", ended.stdout, ended.log);
-        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    async fn document(&self, arguments: &[&str]) -> Value {
-        let mut documents = self.documents(arguments).await;
-        assert_eq!(documents.len(), 1, "sealpost {arguments:?}: {documents:?}");
-        documents.remove(0)
-    }
-
-    /// Waits until `track` shows a message in that state at each recipient.
-    async fn sees(&self, message: &str, states: &[(&str, &str)]) {
-        eventually(&format!("{states:?} in `sealpost track`"), async || {
-            let tracked = self.document(&["track", message]).await;
-            let found: Vec<_> = tracked["states"].as_array().unwrap().iter().map(state).collect();
-            if found == states { Ok(()) } else { Err(format!("{found:?}")) }
-        })
-        .await;
-    }
-}
-
-fn state(state: &Value) -> (&str, &str) {
-    (state["agency"].as_str().unwrap(), state["state"].as_str().unwrap())
-}
+use crate::harness::{DE, HK, HUB, Network, Officer, TH, shipment};
 
 fn write(network: &Network, name: &str, text: &str) -> String {
     let path = network.node_folder(HK).join(name);

@@ -7,6 +7,7 @@
 //	check continues  VKEY EARLIER VKEY EXPORT  proves from the tiles that the export continues a checkpoint
 //	check since      VKEY EARLIER SHOWN        checks the ledger's own consistency proof
 //	check proof      VKEY PROOF LEAF           checks a tlog-proof
+//	check cosigned   VKEY VKEY NAME CHECKPOINT verifies the signature by the first key, the cosignature by the second
 //
 // VKEY is a file with a verifier key. Exit codes: 0 it holds, 3 it is refused (the last line says by which function),
 // 1 it could not be looked at.
@@ -47,6 +48,7 @@ var checks = map[string]check{
 	"continues":  {4, continues},
 	"since":      {3, since},
 	"proof":      {3, proofHolds},
+	"cosigned":   {4, cosigned},
 }
 
 func main() {

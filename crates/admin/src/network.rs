@@ -10,7 +10,8 @@
 //! DIR/operators/NAME/                    certificate.pem, key.pem
 //! DIR/nodes/HK-CED/                      node.toml, certificate.pem, key.pem, signing.pem, sealing-1.pem
 //! DIR/agencies/HK-CED/sealpost.toml      the profile of the agency's first officer
-//! DIR/agencies/HK-CED/ROLE/NAME/         certificate.pem, key.pem of systems, officers and auditors
+//! DIR/agencies/HK-CED/ROLE/NAME/         certificate.pem, key.pem of systems, officers and auditors; approval.pem of the
+//!                                        officers of an agency whose messages need approvals
 //! ```
 //!
 //! All keys of all parties lie side by side: this is for development, demonstrations and tests. certs/README.md says

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use sealpost_domain::agency::{AgencyId, JurisdictionCode};
 use sealpost_domain::agreement::AgreementId;
+use sealpost_domain::directory::ApprovalRule;
 use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::identity::{Name, NetworkName};
 use sealpost_domain::instant::{Instant, Period};
-use sealpost_domain::message::{Category, OperationId, SharingMode};
+use sealpost_domain::message::{Category, Kind, OperationId, SharingMode};
 use toml::de::DeTable;
 
 pub use error::Error;
@@ -68,6 +69,8 @@ pub struct Agency {
     pub officers: Vec<Name>,
     /// The auditors of its ledger.
     pub auditors: Vec<Name>,
+    /// Which of its messages need officers' approvals.
+    pub approvals: Vec<ApprovalRule>,
 }
 
 /// An agreement that its parties are to sign.
@@ -222,8 +225,28 @@ fn agency(source: &Source<'_>, mut table: Table<'_>, id: Option<AgencyId>) -> Op
     let name = title(&mut table, "name");
     let [systems, officers, auditors] =
         ["systems", "officers", "auditors"].map(|role| names(source, &mut table, role));
+    let rules = table.tables("approvals");
+    let approvals = rules.into_iter().filter_map(|table| approval(source, table, officers.len())).collect();
     table.end();
-    Some(Agency { id: id?, name: name?, systems, officers, auditors })
+    Some(Agency { id: id?, name: name?, systems, officers, auditors, approvals })
+}
+
+/// What is left out means every kind, every label, one officer.
+fn approval(source: &Source<'_>, mut table: Table<'_>, listed: usize) -> Option<ApprovalRule> {
+    let kinds = table.list("kinds", &one_of(Kind::ALL), from_str::<Kind>).unwrap_or_default();
+    let tlp = table.list("tlp", &one_of(Tlp::ALL), from_str::<Tlp>).unwrap_or_default();
+    let (path, offset) = table.place("officers");
+    let officers = table.number("officers", 1, 1..=16);
+    table.end();
+    let approvals = officers?;
+    if usize::try_from(approvals).is_ok_and(|approvals| approvals > listed) {
+        source.fault(path, offset, format!("is {approvals}, and the agency has {listed} officers"));
+    }
+    Some(ApprovalRule {
+        kinds: kinds.into_iter().map(|kind| kind.value).collect(),
+        tlp: tlp.into_iter().map(|label| label.value).collect(),
+        approvals,
+    })
 }
 
 fn names(source: &Source<'_>, table: &mut Table<'_>, role: &'static str) -> Vec<Name> {

@@ -119,8 +119,8 @@ fn a_faulty_roster_is_answered_with_all_its_faults() {
     error: the roster DIR/roster.toml has 4 faults:
       line 10: network is "Sample", expected 1 to 63 of a-z, 0-9, hyphen and dot, such as sample.sealpost
       line 11: colour is unknown, expected one of network, hub, jurisdictions, agencies, agreements, operations
-      line 38: operations[0].lead is HK-CED, who is not a member
-      line 114: agencies[0].id is "HKCED", expected an agency id such as HK-CED
+      line 45: operations[0].lead is HK-CED, who is not a member
+      line 121: agencies[0].id is "HKCED", expected an agency id such as HK-CED
     "#);
     assert!(!out.exists());
 }

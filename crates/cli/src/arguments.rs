@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Inbox(Inbox),
     /// Shows one message with its content and what was verified.
     Show(Show),
-    /// Shows how far a message of your own came, for each recipient.
+    /// Shows how far a message of your own came, for each recipient, and who answered an amendment or recall.
     Track(One),
     /// Says that messages were read: their senders see READ.
     Ack(Many),
@@ -130,6 +130,9 @@ pub(crate) struct Show {
     /// Whose message, where several agencies used the id.
     #[arg(long, value_name = "AGENCY")]
     pub(crate) sender: Option<AgencyId>,
+    /// Also as its sender signed it, to be enclosed in a forward.
+    #[arg(long)]
+    pub(crate) enclose: bool,
 }
 
 /// Some messages.

@@ -1,8 +1,9 @@
 //! Signatures over exact bytes together with their type: DSSE's pre-authentication encoding under Ed25519.
 //!
-//! One rule of acceptance holds everywhere, `verify_strict` of `ed25519-dalek` on a canonical key of full order, so
-//! that two implementations never disagree about a piece of evidence. What was signed is never decoded and encoded
-//! again, and is parsed only after its signature was checked.
+//! One rule of acceptance holds everywhere, `verify_strict` of `ed25519-dalek` on a canonical key that is not of low
+//! order. It is the narrowest in use: what it takes, every verifier of RFC 8032 takes, with or without the cofactor, so
+//! that nobody can disown a piece of evidence. What was signed is never decoded and encoded again, and is parsed only
+//! after its signature was checked.
 //!
 //! Format: <https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>; signatures: RFC 8032.
 

@@ -269,8 +269,8 @@ mod tests {
         assert!(unwrap(&key, &context, &encapsulated, &[]).is_err());
     }
 
-    /// Made by the Python package `cryptography` 48 (KEM `MLKEM768_X25519`) for the seed 00 01 02 … 1f; that package
-    /// opens our wraps as well.
+    /// Made by the Python package `cryptography` 48 (KEM `MLKEM768_X25519`) for the seed 00 01 02 … 1f. `tests/interop`
+    /// compares both ways, with fresh keys.
     #[test]
     fn a_wrap_of_another_implementation_opens() {
         let made: String = include_str!("../testdata/wrap-by-pyca.b64").split_whitespace().collect();

@@ -40,6 +40,7 @@ pub fn expected(
             tallies.entry(agency.clone()).or_default().add(Entry {
                 id: message.id,
                 sender: &message.from,
+                sent_at: message.at.instant(),
                 in_reply_to: parts.in_reply_to,
                 content: parts.alert.content(),
             });

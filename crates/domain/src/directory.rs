@@ -155,6 +155,32 @@ impl Directory {
         (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
     }
 
+    /// The key with which an officer of an agency approved, if it may be believed at that time.
+    pub fn officer_key(&self, agency: &AgencyId, id: KeyId, now: Instant) -> Option<&SigningKeyRecord> {
+        let record = self.agencies.get(agency)?;
+        let key = record.signing_keys.iter().find(|key| key.key.id == id && key.usage == KeyUse::Officer)?;
+        (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
+    }
+
+    /// The key of that name with which the node of some agency signed what is shown as evidence, possibly long ago. Of a
+    /// key that somebody else may have nothing is believed, whatever time it names.
+    pub fn evidence_key(&self, id: KeyId) -> Option<(&AgencyId, &SigningKeyRecord)> {
+        let compromised = |revocation: &Revocation| revocation.reason == RevocationReason::Compromised;
+        if self.revocations.get(&id).is_some_and(compromised) {
+            return None;
+        }
+        self.agencies.iter().find_map(|(agency, record)| {
+            let key = record.signing_keys.iter().find(|key| key.key.id == id && key.usage == KeyUse::Node)?;
+            Some((agency, key))
+        })
+    }
+
+    /// Whether a key was in use at a moment: what it signed before it was superseded or given up stays its holder's.
+    pub fn in_use_at(&self, key: &SigningKeyRecord, moment: Instant) -> bool {
+        let revoked = self.revocations.get(&key.key.id).is_some_and(|other| other.revoked_at <= moment);
+        key.period.holds_at(moment) && !revoked
+    }
+
     /// The key to which a message for an agency is sealed now: the valid one of the highest epoch.
     pub fn sealing_key(&self, agency: &AgencyId, now: Instant) -> Option<&SealingKeyRecord> {
         let record = self.agencies.get(agency)?;

@@ -9,6 +9,9 @@
 pub mod agency;
 pub mod agreement;
 pub mod alert;
+pub mod answer;
+pub mod approval;
+pub mod decision;
 pub mod digest;
 pub mod directory;
 pub mod envelope;
@@ -22,6 +25,7 @@ pub mod names;
 pub mod permission;
 pub mod record;
 pub mod rule;
+pub mod sharing;
 pub mod statement;
 pub mod stats;
 pub mod time;

@@ -201,6 +201,27 @@ pub fn judge_agreement<'d>(
     }
 }
 
+/// Judges the whole list of a message that belongs to an operation: the operation is running, and nobody outside it is
+/// among sender and recipients.
+pub fn judge_group(
+    question: &Question<'_>,
+    recipients: &[AgencyId],
+    directory: &Directory,
+) -> Result<(), Denial> {
+    let Some(id) = question.operation else { return Ok(()) };
+    let operation =
+        directory.operations.get(id).ok_or_else(|| Denial::UnknownOperation { operation: id.clone() })?;
+    if !operation.holds_at(question.now) {
+        return Err(Denial::OperationNotRunning { operation: id.clone(), now: question.now });
+    }
+    let outsider =
+        std::iter::once(question.sender).chain(recipients).find(|agency| !operation.members.contains(agency));
+    match outsider {
+        Some(agency) => Err(Denial::NotAMember { operation: id.clone(), agency: agency.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn parties_known(question: &Question<'_>, recipient: &AgencyId, directory: &Directory) -> Result<(), Denial> {
     if question.sender == recipient {
         return Err(Denial::ToItself { agency: recipient.clone() });
@@ -210,20 +231,7 @@ fn parties_known(question: &Question<'_>, recipient: &AgencyId, directory: &Dire
             return Err(Denial::UnknownAgency { agency: agency.clone() });
         }
     }
-    let Some(id) = question.operation else {
-        return Ok(());
-    };
-    let operation =
-        directory.operations.get(id).ok_or_else(|| Denial::UnknownOperation { operation: id.clone() })?;
-    if !operation.holds_at(question.now) {
-        return Err(Denial::OperationNotRunning { operation: id.clone(), now: question.now });
-    }
-    for agency in [question.sender, recipient] {
-        if !operation.members.contains(agency) {
-            return Err(Denial::NotAMember { operation: id.clone(), agency: agency.clone() });
-        }
-    }
-    Ok(())
+    judge_group(question, std::slice::from_ref(recipient), directory)
 }
 
 enum Coverage {

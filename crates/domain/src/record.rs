@@ -113,6 +113,28 @@ pub enum Record {
         /// Its hash.
         leaf_hash: Digest,
     },
+    /// A checkpoint of a peer's ledger that we keep.
+    Witness(Witness),
+    /// A checkpoint of our own that a peer has cosigned.
+    Cosigned {
+        /// Who cosigned.
+        peer: AgencyId,
+        /// A signed note, with our signature and the peer's cosignature.
+        note: Bytes,
+    },
+}
+
+/// A checkpoint of a peer's ledger that we keep: the first of its origin, or one that was proved to continue the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Whose ledger.
+    pub peer: AgencyId,
+    /// A signed note, with the peer's signature and our cosignature.
+    pub note: Bytes,
+    /// The consistency proof from the one before; empty for the first.
+    pub proof: Vec<Digest>,
+    /// When the peer said it, by the peer's clock, but never far ahead of ours.
+    pub made_at: Instant,
 }
 
 /// A message of our own.

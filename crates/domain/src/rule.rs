@@ -21,6 +21,48 @@ named! {
         IdempotencyOtherContent = "idempotency.other_content",
         /// Officers' approvals are missing.
         ApprovalMissing = "approval.missing",
+        /// An approval is not of this message, or not by an officer of the sender.
+        ApprovalInvalid = "approval.invalid",
+        /// A message that is released has the id of another one.
+        MessageIdUsed = "message.id_used",
+        /// A message about another one does not name it.
+        AnswerUnnamed = "answer.unnamed",
+        /// A message about another agency's message says what only its originator may say.
+        AnswerNotOriginator = "answer.not_originator",
+        /// A message is about one that its sender never sent.
+        AnswerUnknown = "answer.unknown",
+        /// An answer to a recall or amendment that was not asked for.
+        AnswerNotAsked = "answer.not_asked",
+        /// An enclosed message, or the permission with it, is not proven.
+        ForwardUnproven = "forward.unproven",
+        /// What is enclosed is of a kind that is not forwarded.
+        ForwardKind = "forward.kind",
+        /// What is enclosed was recalled.
+        ForwardRecalled = "forward.recalled",
+        /// A forward is of another category than what it encloses.
+        ForwardCategory = "forward.category",
+        /// A forward is less restricted than what it encloses.
+        ForwardFreer = "forward.freer",
+        /// A forward is kept longer than what it encloses.
+        ForwardRetention = "forward.retention",
+        /// A forward needs a permission that does not travel with it.
+        ForwardNoGrant = "forward.no_grant",
+        /// A permission is not its originator's.
+        GrantNotOriginator = "grant.not_originator",
+        /// A permission refuses.
+        GrantRefused = "grant.refused",
+        /// A permission is about another message.
+        GrantOtherMessage = "grant.other_message",
+        /// A permission was given to somebody else.
+        GrantOtherHolder = "grant.other_holder",
+        /// A permission does not name the new recipient.
+        GrantOtherRecipient = "grant.other_recipient",
+        /// A permission is for another purpose.
+        GrantOtherPurpose = "grant.other_purpose",
+        /// A permission is over.
+        GrantEnded = "grant.ended",
+        /// A permission was recalled.
+        GrantRecalled = "grant.recalled",
         /// A recipient has no valid sealing key.
         KeyNoSealingKey = "key.no_sealing_key",
         /// The directory does not list the agency.
@@ -119,6 +161,22 @@ named! {
         ReceiptAhead = "receipt.ahead",
         /// A receipt names a header that was not sent.
         ReceiptOtherChain = "receipt.other_chain",
+        /// What a peer tells as its checkpoint is none.
+        CheckpointInvalid = "checkpoint.invalid",
+        /// A peer signed two checkpoints of one size.
+        CheckpointFork = "checkpoint.fork",
+        /// A peer's ledger is shorter than it said before.
+        CheckpointRollback = "checkpoint.rollback",
+        /// A peer's later checkpoint does not continue the earlier one.
+        CheckpointInconsistent = "checkpoint.inconsistent",
+        /// A peer does not prove that its ledger only grew.
+        CheckpointUnproven = "checkpoint.unproven",
+        /// A peer tells of too many lives of its ledger.
+        CheckpointTooMany = "checkpoint.too_many",
+        /// A peer tells a checkpoint of ours as cosigned that it is not.
+        CheckpointCosignature = "checkpoint.cosignature",
+        /// A peer has another directory under a version of ours.
+        DirectoryFork = "directory.fork",
         /// A window closed before the receipt came.
         MessageOverdue = "message.overdue",
         /// Bytes are not a directory.

@@ -91,6 +91,8 @@ pub struct Receipt {
     pub checkpoint: Bytes,
     /// The directory that the recipient has installed.
     pub directory: DirectoryVersion,
+    /// The sender's latest checkpoint that the recipient cosigned, a signed note; empty where there is none to tell.
+    pub cosigned: Bytes,
 }
 
 /// What is settled on one link.
@@ -168,6 +170,8 @@ pub struct Heads {
     pub checkpoint: Bytes,
     /// The directory that the sender has installed.
     pub directory: DirectoryVersion,
+    /// The recipient's latest checkpoint that the sender cosigned, a signed note; empty before the first.
+    pub cosigned: Bytes,
 }
 
 /// The end of one link.

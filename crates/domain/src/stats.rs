@@ -1,7 +1,8 @@
 //! The figures of the network, from the outcome messages in one node's ledger.
 //!
-//! A [`Tally`] is fed with every message in the order of the ledger. An outcome counts as its sender last amended it,
-//! and not at all once its sender recalled it; amendments and recalls count even when they lie before their outcome.
+//! A [`Tally`] is fed with every message, in any order. An outcome counts as its sender last amended it, by the time of
+//! sending, and not at all once its sender recalled it: what a reader of the message is shown
+//! ([`Change`](crate::answer::Change)).
 //! Each outcome becomes one or more rows, and everything else (totals, groups) is a sum of rows, so that it cannot
 //! disagree with them.
 //!
@@ -29,6 +30,8 @@ pub struct Entry<'a> {
     pub id: MessageId,
     /// Who sent it.
     pub sender: &'a AgencyId,
+    /// When it was sent, by its sender's clock.
+    pub sent_at: Instant,
     /// The message that it answers.
     pub in_reply_to: Option<MessageId>,
     /// What it says.
@@ -39,7 +42,6 @@ pub struct Entry<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     outcomes: BTreeMap<MessageId, Report>,
-    /// In the order of the ledger: the last one of a message holds.
     amendments: Vec<Amended>,
     amended: BTreeMap<MessageId, MessageId>,
     recalls: Vec<Recalled>,
@@ -53,6 +55,8 @@ struct Report {
 
 #[derive(Clone, Debug)]
 struct Amended {
+    /// When it was sent, and its id: the last one of a message holds.
+    order: (Instant, MessageId),
     target: MessageId,
     sender: AgencyId,
     /// `None` when the replacement is no outcome.
@@ -80,7 +84,8 @@ impl Tally {
                     _ => None,
                 };
                 self.amended.insert(entry.id, target);
-                self.amendments.push(Amended { target, sender, facts });
+                let order = (entry.sent_at, entry.id);
+                self.amendments.push(Amended { order, target, sender, facts });
             }
             (Content::Recall(_), Some(target)) => self.recalls.push(Recalled { target, sender }),
             _ => {}
@@ -93,7 +98,9 @@ impl Tally {
         let mut current: BTreeMap<MessageId, Option<&Facts>> =
             self.outcomes.iter().map(|(id, report)| (*id, Some(&report.facts))).collect();
         let mut amended: BTreeSet<MessageId> = BTreeSet::new();
-        for amendment in &self.amendments {
+        let mut amendments: Vec<&Amended> = self.amendments.iter().collect();
+        amendments.sort_by_key(|amendment| amendment.order);
+        for amendment in amendments {
             if let Some(id) = self.outcome_of(amendment.target, &amendment.sender) {
                 current.insert(id, amendment.facts.as_ref());
                 amended.insert(id);

@@ -163,6 +163,12 @@ impl Date {
         self.0
     }
 
+    /// The first moment after it, in UTC; the end of time where the calendar ends.
+    pub fn ends_at(self) -> Instant {
+        let next = self.0.tomorrow().ok().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        Instant::from_millis(next.map_or(i64::MAX, |day| day.timestamp().as_millisecond()))
+    }
+
     /// The month that it falls into.
     pub fn month(self) -> Month {
         Month { year: self.0.year(), month: self.0.month() }

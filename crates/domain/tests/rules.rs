@@ -30,6 +30,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
+            // The parts of a module of tests.
             if !path.ends_with("tests") {
                 sources(&path, found);
             }

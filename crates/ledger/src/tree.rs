@@ -15,6 +15,7 @@
 mod export;
 mod files;
 mod keys;
+pub mod listed;
 mod prove;
 
 use std::io;
@@ -35,7 +36,7 @@ use tokio::sync::watch;
 use crate::history::{History, ReadError};
 pub use export::{Error as ExportError, export};
 pub use files::Files;
-pub use keys::{NoteSigner, NoteVerifier, verifier_key};
+pub use keys::{CosignatureVerifier, Cosigner, NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
 
 /// How many records one step takes over, and after how many bytes of them it ends: a second or two of work, after which a

@@ -11,6 +11,7 @@ mod chains;
 mod fault;
 mod overall;
 mod record;
+mod witness;
 mod workers;
 
 use std::ops::{AddAssign, ControlFlow};
@@ -72,6 +73,9 @@ pub trait Judge: Send + Sync {
         incarnation: Incarnation,
         signed: &tree::Signed,
     ) -> Result<(), Refusal>;
+
+    /// The cosignature of an agency's node on a checkpoint.
+    fn cosignature(&self, cosigner: &AgencyId, signed: &tree::Signed) -> Result<(), Refusal>;
 }
 
 /// A checkpoint that the ledger must continue.
@@ -124,6 +128,10 @@ pub struct Counts {
     pub voids: u64,
     /// Directories installed.
     pub directories: u64,
+    /// Checkpoints of peers that were kept.
+    pub witnessed: u64,
+    /// Checkpoints of our own that peers have cosigned.
+    pub cosigned: u64,
     /// Headers and statements whose signatures were believed.
     pub signed: u64,
     /// Chains, one for each link and incarnation.
@@ -154,6 +162,8 @@ impl AddAssign for Counts {
             receipts,
             voids,
             directories,
+            witnessed,
+            cosigned,
             signed,
             chains,
             checkpoints,
@@ -171,6 +181,8 @@ impl AddAssign for Counts {
         self.receipts += receipts;
         self.voids += voids;
         self.directories += directories;
+        self.witnessed += witnessed;
+        self.cosigned += cosigned;
         self.signed += signed;
         self.chains += chains;
         self.checkpoints += checkpoints;
@@ -214,7 +226,7 @@ pub fn verify(
     report.wrong_tile = overall.wrong_tile();
     (report.bodies_lost, report.leaves_lost) = overall.lost();
     if report.fault.is_none() {
-        report.fault = overall.end().map(|kind| Fault { index: report.counts.records, kind });
+        report.fault = overall.end(claims).map(|kind| Fault { index: report.counts.records, kind });
     }
     report
 }

@@ -2,6 +2,8 @@
 //!
 //! Opens the ledger for reading alone. Never here: how a result is shown.
 
+mod witness;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,18 +15,19 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
-use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed};
+use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed, listed};
 use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
 use sealpost_ledger::{History, ReadError};
 use sealpost_merkle::Hash;
-use sealpost_merkle::checkpoint;
 use sealpost_merkle::key::VerifierKey;
+use sealpost_merkle::{checkpoint, note};
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_server::program::with_causes;
 use serde::Serialize;
 
 use crate::config::NodeConfig;
 use crate::run::{self, Places};
+pub use witness::{Vouch, Vouched};
 
 /// A checkpoint that somebody kept has less.
 const KEPT_BYTES_MAX: u64 = 64 << 10;
@@ -163,6 +166,22 @@ pub enum Error {
         /// The root of the ledger's tree at that size.
         found: Hash,
     },
+    /// No peer has cosigned a checkpoint yet.
+    #[error(
+        "no peer has cosigned a checkpoint of this ledger yet: peers do when they hear of one with receipts or heads"
+    )]
+    NotCosigned,
+    /// A record holds no checkpoint where it must.
+    #[error("record {index} holds no checkpoint; look at `ledger verify`")]
+    Vouched {
+        /// The record.
+        index: u64,
+        /// Why not.
+        source: checkpoint::Error,
+    },
+    /// The cosignatures do not fit into one note.
+    #[error("the cosignatures of all peers do not fit into one note")]
+    Merged(#[source] note::Error),
     /// Something was not proved.
     #[error("cannot be proved")]
     Proof(#[from] ProofError),
@@ -251,7 +270,7 @@ impl Books {
     /// The public key of the agency's node that signed a checkpoint, and its id in the directory; `None` when the provisioned directory does not list
     /// it.
     pub fn verifier_key(&self, signed: &Signed) -> Option<(VerifierKey, KeyId)> {
-        let key = run::signing_key(signed, &self.genesis, &self.agency)?;
+        let key = listed::signing_key(signed, &self.genesis, &self.agency)?;
         let origin = signed.checkpoint.origin().parse().ok()?;
         Some((tree::verifier_key(&origin, &key), key.key_id()))
     }

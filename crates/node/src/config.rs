@@ -10,6 +10,7 @@ use sealpost_server::config::{ByteSize, Config, Field, HostPort, Raw, Reader, Va
 use sealpost_server::settings::{Ending, Log, Tls};
 
 use crate::core::outbox::Policy;
+use crate::core::witness;
 
 /// The configuration of a node.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct NodeConfig {
     pub crls: PathBuf,
     /// How it sends.
     pub outbox: OutboxConfig,
+    /// How it watches the ledgers of its peers.
+    pub witness: witness::Policy,
     /// How much its gateway takes.
     pub limits: acceptor::Limits,
     /// What it tells.
@@ -93,7 +96,7 @@ impl Config for NodeConfig {
             "A signed directory to begin with. It is believed as it is given, if the signatures in it hold.",
         );
         let crls = directory.required("crls", "The folder of the revocation lists, one *.crl for each root.");
-        let (outbox, limits) = (OutboxConfig::read(reader), limits(reader));
+        let (outbox, witness, limits) = (OutboxConfig::read(reader), witness(reader), limits(reader));
         let (log, ending) = (Log::read(reader), Ending::read(reader));
         Field::build(|| {
             Some(Self {
@@ -107,6 +110,7 @@ impl Config for NodeConfig {
                 genesis: genesis.take()?,
                 crls: crls.take()?,
                 outbox: outbox.take()?,
+                witness: witness.take()?,
                 limits: limits.take()?,
                 log: log.take()?,
                 ending: ending.take()?,
@@ -160,6 +164,19 @@ impl OutboxConfig {
             Some(Self { policy, batch_bytes: usize::try_from(batch_bytes.take()?.bytes()).ok()? })
         })
     }
+}
+
+/// `[witness]`: how the node watches the ledgers of its peers.
+fn witness(reader: &mut Reader<'_>) -> Field<witness::Policy> {
+    let (second, default) = (Duration::from_secs(1), witness::Policy::default());
+    let mut section = reader.section("witness", "How the node watches the ledgers of its peers.");
+    let demand_every = section.within(
+        "demand_every",
+        "The shortest time between two demands that a peer prove that its ledger only grew.",
+        default.demand_every,
+        second..=3600 * second,
+    );
+    Field::build(|| Some(witness::Policy { demand_every: demand_every.take()? }))
 }
 
 /// `[limits]`: how much the gateway takes.

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Draft, Outcome};
+use sealpost_domain::approval::Release;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    Filter, IdempotencyKey, Page, Published, Query, Refusal, Shown, Status, Tracked,
+    Filter, Form, IdempotencyKey, Page, Published, Query, Refusal, Shown, Status, Tracked,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -38,6 +39,8 @@ pub struct Handle {
 pub struct Publication {
     /// What is sent, to whom.
     pub draft: Draft,
+    /// What officers have approved of it. The idempotency key is then the message id.
+    pub release: Option<Release>,
     /// The publisher's own name for it.
     pub idempotency_key: Option<IdempotencyKey>,
     /// The certificate that hands it in: SHA-256 of its public key.
@@ -68,7 +71,12 @@ pub trait Views: Send + Sync + 'static {
     fn forward(&self, from: u64, filter: &Filter) -> Result<Forward, ViewError>;
     /// One message, of this sender or of whoever alone used the id; `None` when it is not in the ledger or was never
     /// shown.
-    fn message(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError>;
+    fn message(
+        &self,
+        id: MessageId,
+        sender: Option<&AgencyId>,
+        form: Form,
+    ) -> Result<Option<Shown>, ViewError>;
     /// The newest messages first.
     fn list(&self, query: &Query) -> Result<Page, ViewError>;
     /// Where a message of this agency stands; `None` when it is not one.
@@ -168,8 +176,13 @@ impl Handle {
 
     /// One message, of this sender or of whoever alone used the id; `None` when it is not in the ledger or was never
     /// shown.
-    pub async fn message(&self, id: MessageId, sender: Option<AgencyId>) -> Result<Option<Shown>, ViewError> {
-        self.read(move |views| views.message(id, sender.as_ref())).await
+    pub async fn message(
+        &self,
+        id: MessageId,
+        sender: Option<AgencyId>,
+        form: Form,
+    ) -> Result<Option<Shown>, ViewError> {
+        self.read(move |views| views.message(id, sender.as_ref(), form)).await
     }
 
     /// The newest messages first.

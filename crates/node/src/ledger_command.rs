@@ -1,6 +1,7 @@
 //! `sealpost-node ledger …`: looks at a ledger and tells the result; data on stdout, talk on stderr.
 
 mod repair;
+mod witness;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use sealpost_domain::agency::AgencyId;
 use sealpost_ledger::verify::Counts;
 use sealpost_node::check::{Books, Error, Fault, Subject, Verified};
 use sealpost_node::config::NodeConfig;
@@ -40,8 +42,22 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
         /// Print the public key that signed it, as C2SP signed-note writes it, and nothing else.
-        #[arg(long, conflicts_with_all = ["since", "output"])]
+        #[arg(long, conflicts_with_all = ["since", "output", "cosigned"])]
         verifier_key: bool,
+        /// Print instead the largest checkpoint that a peer has cosigned, with the cosignatures on it. Reads every record.
+        #[arg(long, conflicts_with = "since")]
+        cosigned: bool,
+        /// How the result is told.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Tell which checkpoints of peers' ledgers are kept here, and up to where peers have cosigned this ledger. Reads every
+    /// record.
+    Witness {
+        /// Print the note that is kept of this agency's ledger, and nothing else: for that agency's auditor, who checks the
+        /// ledger there against it (`ledger verify --since`).
+        #[arg(long, value_name = "AGENCY", conflicts_with = "output")]
+        note: Option<AgencyId>,
         /// How the result is told.
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
@@ -103,6 +119,8 @@ enum Failure {
     Unsaid(#[from] Unsaid),
     #[error("cannot write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
+    #[error("no checkpoint of {agency} is kept: none was heard of yet")]
+    NothingKept { agency: AgencyId },
     #[error("{} exists; an existing file is never overwritten", path.display())]
     Exists { path: PathBuf },
 }
@@ -113,7 +131,9 @@ impl program::Fault for Failure {
             Self::Books(Error::Directory(error)) => error.is_configuration(),
             Self::Books(error) => error.is_of_an_argument(),
             Self::Repair(error) => error.is_of_an_argument(),
-            Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } => false,
+            Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } | Self::NothingKept { .. } => {
+                false
+            }
         }
     }
 }
@@ -130,6 +150,9 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
     match command {
         LedgerCommand::Verify { since, output } => return verify(&books()?, since.as_deref(), output),
         LedgerCommand::Checkpoint { verifier_key: true, .. } => print_key(&books()?)?,
+        LedgerCommand::Checkpoint { cosigned: true, output, .. } => witness::cosigned(&books()?, output)?,
+        LedgerCommand::Witness { note: Some(agency), .. } => witness::note(&books()?, &agency)?,
+        LedgerCommand::Witness { note: None, output } => witness::tell_all(&books()?, output)?,
         LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books()?, since.as_deref(), output)?,
         LedgerCommand::Prove { index, out, leaf } => prove(&books()?, index, &out, leaf.as_deref())?,
         LedgerCommand::Repair { entry, accept_loss, output } => {
@@ -315,6 +338,7 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
     let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile, .. } =
         verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
+    let Counts { witnessed, cosigned, .. } = counts;
     let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
     let mut lines = vec![
         format!(
@@ -322,6 +346,7 @@ fn text(verified: &Verified, since: Option<&Path>) -> String {
              {voids} voids, {directories} directories"
         ),
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
+        format!("{witnessed} checkpoints of peers kept, {cosigned} of this ledger cosigned by peers"),
     ];
     if fault.is_none() && !verified.is_covered() {
         let unknown = "there is no checkpoint, neither stored nor given with --since: the tree was compared with nothing, and \

@@ -11,7 +11,9 @@
 //! | [`gateway`] | the door for the own systems and officers; who may do what, by certificate |
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
+//! | [`proofs`] | proofs from the tree over the ledger, for auditors and for peers |
 //! | [`config`], [`run`] | the program |
+//! | [`known`] | what the own ledger knows of a message that another one names |
 //! | [`retention`], [`shared`], [`pool`], [`check`], [`repair`] | how long bodies are kept, what tasks share, verification and repair of a ledger |
 //!
 //! Never here: other agencies' private keys, routing between others, and a message in clear outside of memory.
@@ -24,9 +26,11 @@ pub mod engine;
 mod fixture;
 pub mod gateway;
 pub mod handle;
+pub mod known;
 pub mod pool;
 pub mod prepare;
 pub mod projection;
+pub mod proofs;
 pub mod publisher;
 pub mod repair;
 pub mod retention;

@@ -2,9 +2,12 @@
 //!
 //! Derived from the records alone, in their order; it may be lost at any time and is then made anew.
 
+mod change;
+
 use std::collections::HashMap;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::answer::Effect;
 use sealpost_domain::message::{Kind, MessageId};
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::view::Direction;
@@ -12,9 +15,10 @@ use sealpost_store::{Batch, Error, Keyspace, Order, Projections, Range};
 use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::Standing;
+pub use change::{Noted, answer_of, change_of};
 
 /// Which layout of keys and values this is; another one makes the index anew.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Message id, sender → ledger index of the sender's first message of that id. An id is chosen by its sender: that
 /// another agency used it too, by chance or to hide a message, must not show anywhere but where an id alone is asked
@@ -22,14 +26,9 @@ pub const SCHEMA: u32 = 2;
 const MESSAGES: Keyspace = Keyspace::new("messages");
 /// Ledger index → direction and kind, for every message that is shown.
 const SHOWN: Keyspace = Keyspace::new("shown");
-/// Sender, zero byte, message id → what its sender did to it later.
-const CHANGED: Keyspace = Keyspace::new("changed");
 
 /// So many senders of one id are told apart. Two are enough to know that an id alone does not name a message.
 const NAMESAKES_MAX: usize = 8;
-
-const AMENDED: u8 = 1;
-const RECALLED: u8 = 2;
 
 /// A message in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +70,7 @@ impl<'p> Changes<'p> {
         if self.get(MESSAGES, &key)?.is_none() {
             self.put(MESSAGES, key, &index.to_be_bytes());
         }
-        let change = match header.kind {
-            Kind::Amendment => AMENDED,
-            Kind::Recall => RECALLED,
-            _ => return Ok(()),
-        };
-        if let Some(target) = header.in_reply_to {
-            let key = changed_key(&header.sender, target);
-            // What was recalled stays so, whatever is amended later.
-            if self.get(CHANGED, &key)?.is_none_or(|before| before != [RECALLED]) {
-                self.put(CHANGED, key, &[change]);
-            }
-        }
-        Ok(())
+        self.note_change(index, &header, direction)
     }
 
     /// Makes the changes visible.
@@ -140,10 +127,10 @@ pub fn below(projections: &dyn Projections, end: u64, limit: usize) -> Result<Ve
 
 /// Whether a message of a sender was later replaced or withdrawn by it.
 pub fn standing(projections: &dyn Projections, sender: &AgencyId, id: MessageId) -> Result<Standing, Error> {
-    Ok(match projections.get(CHANGED, &changed_key(sender, id))?.as_deref() {
-        Some([AMENDED]) => Standing::Amended,
-        Some([RECALLED]) => Standing::Recalled,
-        _ => Standing::Valid,
+    Ok(match change_of(projections, sender, id)?.map(|noted| noted.change.effect) {
+        None => Standing::Valid,
+        Some(Effect::Amended) => Standing::Amended,
+        Some(Effect::Recalled) => Standing::Recalled,
     })
 }
 
@@ -161,7 +148,7 @@ fn message_key(id: MessageId, sender: &AgencyId) -> Vec<u8> {
     [id.as_bytes(), sender.as_str().as_bytes()].concat()
 }
 
-fn changed_key(sender: &AgencyId, id: MessageId) -> Vec<u8> {
+fn authored_key(sender: &AgencyId, id: MessageId) -> Vec<u8> {
     [sender.as_str().as_bytes(), &[0], id.as_bytes()].concat()
 }
 

@@ -11,6 +11,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::view::{Published, Refusal};
+use sealpost_server::program::with_causes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::error;
@@ -116,8 +117,8 @@ impl Publisher {
         match prepared {
             Ok(prepared) => Ok(Draft::Prepared(Box::new(prepared))),
             Err(prepare::Error::Refused(refusals)) => Err(PublishError::Refused(refusals)),
-            Err(prepare::Error::Bucket(error)) => {
-                error!(%error, "no message can be kept");
+            Err(error @ (prepare::Error::Bucket(_) | prepare::Error::Ledger(_))) => {
+                error!(error = with_causes(&error), "no message can be prepared");
                 Err(PublishError::Full)
             }
         }

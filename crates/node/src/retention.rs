@@ -15,9 +15,7 @@ const EVIDENCE_DAYS: u64 = 365;
 
 /// The time from a message's sending to the end of its last day; zero when it ended before.
 pub fn span(sent_at: Instant, until: Date) -> Duration {
-    let end = until.civil().tomorrow().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    let end = end.map_or(i64::MAX, |day| day.timestamp().as_millisecond());
-    Instant::from_millis(end).since(sent_at)
+    until.ends_at().since(sent_at)
 }
 
 /// The month in which evidence from now on ends.

@@ -39,14 +39,16 @@ use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
 use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
+use crate::known::Known;
 use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
+use crate::proofs::Proofs;
 use crate::publisher::Publisher;
 use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use crate::views::LedgerViews;
-pub(crate) use checkpoints::{NEW_RECORDS, signing_key};
+pub(crate) use checkpoints::NEW_RECORDS;
 pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
@@ -111,15 +113,7 @@ impl Node {
         let files = Files::read(config, &clock)?;
         let places = Places::of(config);
         let random = system_random();
-        let opened = {
-            let (config, places, clock) = (config.clone(), places.clone(), clock.clone());
-            let (random, genesis) = (Arc::clone(&random), files.genesis.clone());
-            tokio::task::spawn_blocking(move || {
-                rebuild::open(&config, &places, &clock, &genesis, random.as_ref())
-            })
-            .await
-            .map_err(|_| Error::Interrupted)??
-        };
+        let opened = rebuild::open_apart(config, &places, &clock, &files.genesis, &random).await?;
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
@@ -140,16 +134,30 @@ impl Node {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
         let pool = Pool::new(Workers::of_cores(), random);
-        let engine =
-            Engine::new(Arc::clone(&shared), opened.ledger.clone(), taken, outgoing, signer, pool.random());
+        let engine = Engine::new(
+            Arc::clone(&shared),
+            opened.ledger.clone(),
+            taken,
+            outgoing,
+            Arc::clone(&signer),
+            pool.random(),
+        );
         let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));
         let publisher = Publisher::new(
             Arc::clone(&shared),
             Arc::clone(&views),
-            Preparer::new(config.agency.clone(), Arc::clone(&buckets)),
+            Preparer::new(config.agency.clone(), Arc::clone(&buckets), Arc::clone(&views) as Arc<dyn Known>),
             pool.clone(),
             inputs.clone(),
         );
+        let broken = Arc::new(Notify::new());
+        let proofs = Proofs::new(
+            shared.history.clone(),
+            tree::Files::at(&places.tree),
+            shared.checkpoint.clone(),
+            Arc::clone(&broken),
+        );
+        let prover = session::Prover::new(proofs.apart(), Arc::clone(&signer), clock.clone());
         let to_hub = Endpoint::new(
             files.credentials.clone(),
             roots.trust().clone(),
@@ -159,7 +167,13 @@ impl Node {
         let session = Session::new(
             Arc::clone(&shared),
             inputs,
-            Verifier::new(config.agency.clone(), files.sealing, buckets),
+            Verifier::new(
+                config.agency.clone(),
+                files.sealing,
+                buckets,
+                Arc::clone(&views) as Arc<dyn Known>,
+            ),
+            prover,
             pool,
             to_hub,
             Arc::clone(&roots),
@@ -167,22 +181,13 @@ impl Node {
             session_settings(config),
         );
 
-        let own = |role| Admitted::Agency(config.agency.clone(), role);
-        let admission = Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)]);
+        let admission = admitted_at_the_door(config);
         let door = Endpoint::new(files.credentials, roots.trust().clone(), admission, Arc::new(clock));
         let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
-        let broken = Arc::new(Notify::new());
-        let audit = Audit::new(
-            config.agency.clone(),
-            shared.history.clone(),
-            tree::Files::at(&places.tree),
-            shared.checkpoint.clone(),
-            Arc::clone(&broken),
-            shutdown.token(),
-        );
+        let audit = Audit::new(config.agency.clone(), shared.history.clone(), proofs, shutdown.token());
         let server = Server::new(acceptor)
             .add_service(gateway.into_service())
             .add_service(audit.into_service())
@@ -307,6 +312,12 @@ fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) 
 
 fn keeper_end(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     ended.map_err(|_| Error::Interrupted)?
+}
+
+/// The agency's own systems, officers and auditors.
+fn admitted_at_the_door(config: &NodeConfig) -> Admission {
+    let own = |role| Admitted::Agency(config.agency.clone(), role);
+    Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)])
 }
 
 fn session_settings(config: &NodeConfig) -> session::Settings {

@@ -70,7 +70,7 @@ fn all_faults_of_a_configuration_are_told_at_once() {
       line 8: keys.sealing = "one": expected a list of 1 to 16, each a path
       line 10: outbox.resend_after = "0s": expected a duration such as "250ms", "5s", "2m", "1h" or "30d", from "1s" to "1d"
       line 11: outbox.colour is unknown; known here: resend_after, resend_after_max, batch_bytes, quiet, heads_every
-      line 12: extra is unknown; known here: node, hub, gateway, tls, keys, directory, outbox, limits, log, shutdown
+      line 12: extra is unknown; known here: node, hub, gateway, tls, keys, directory, outbox, witness, limits, log, shutdown
     "#);
 }
 

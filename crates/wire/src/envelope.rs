@@ -18,6 +18,8 @@ use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
 use crate::statement::STATEMENT_BYTES_MAX;
 
+/// The most approvals of one message.
+pub(crate) const APPROVALS_MAX: usize = 16;
 /// The most signatures that an envelope, or a statement of one signer, may carry: a key and its successors.
 const SIGNATURES_MAX: usize = 4;
 /// The most signatures of a statement that many sign: a directory, an agreement.
@@ -256,7 +258,7 @@ pub fn content_from_bytes(bytes: &Bytes) -> Result<Content, Error> {
     let at = In("SealedContent");
     let pb::SealedContent { salt, body, approvals } = at.decode(bytes, SEALED_BYTES_MAX)?;
     sized(In("Alert"), &body, sealpost_domain::envelope::BODY_BYTES_MAX)?;
-    at.count("approvals", approvals.len(), 16)?;
+    at.count("approvals", approvals.len(), APPROVALS_MAX)?;
     Ok(Content {
         salt: at.array("salt", &salt)?,
         body,

@@ -5,7 +5,7 @@ use prost::Message as _;
 use sealpost_domain::envelope::OpenedCommitment;
 use sealpost_domain::link::{Disposition, Position};
 use sealpost_domain::record::{
-    Evidence, LEAF_BYTES_MAX, Leaf, Received, Record, Sent, Settlement, StoredBody,
+    Evidence, LEAF_BYTES_MAX, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness,
 };
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
@@ -93,6 +93,10 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
         P::Loss(pb::LossRecord { index, leaf_hash }) => {
             Record::Loss { index, leaf_hash: at.bytes("leaf_hash", &leaf_hash)? }
         }
+        P::Witness(message) => Record::Witness(witness(message)?),
+        P::Cosigned(pb::CosignedRecord { peer, note }) => {
+            Record::Cosigned { peer: In("CosignedRecord").agency("peer", &peer)?, note }
+        }
     })
 }
 
@@ -154,6 +158,10 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
         }
         Record::Loss { index, leaf_hash } => {
             P::Loss(pb::LossRecord { index: *index, leaf_hash: digest_bytes(*leaf_hash) })
+        }
+        Record::Witness(witness) => P::Witness(witness_message(witness)),
+        Record::Cosigned { peer, note } => {
+            P::Cosigned(pb::CosignedRecord { peer: peer.to_string(), note: note.clone() })
         }
     }
 }
@@ -228,6 +236,27 @@ fn received_message(received: &Received) -> pb::ReceivedRecord {
         cursor: Some(hub::cursor_message(&received.cursor)),
         settlement: settlement as i32,
         rule: rule.to_owned(),
+    }
+}
+
+fn witness(message: pb::WitnessRecord) -> Result<Witness, Error> {
+    let at = In("WitnessRecord");
+    let pb::WitnessRecord { peer, note, proof, made_at_ms } = message;
+    Ok(Witness {
+        peer: at.agency("peer", &peer)?,
+        note,
+        proof: proof.iter().map(|hash| at.bytes("proof", hash)).collect::<Result<_, _>>()?,
+        made_at: instant(made_at_ms),
+    })
+}
+
+fn witness_message(witness: &Witness) -> pb::WitnessRecord {
+    let Witness { peer, note, proof, made_at } = witness;
+    pb::WitnessRecord {
+        peer: peer.to_string(),
+        note: note.clone(),
+        proof: proof.iter().copied().map(digest_bytes).collect(),
+        made_at_ms: made_at.as_millis(),
     }
 }
 

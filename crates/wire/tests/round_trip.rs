@@ -13,7 +13,7 @@ use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation, Position, Range};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
-use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody};
+use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
 use sealpost_domain::statement::{Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
 use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
@@ -151,6 +151,9 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(bucket, rule, index)| Record::Erasure { bucket, rule, index }),
         (any::<u64>(), digest()).prop_map(|(index, leaf_hash)| Record::Loss { index, leaf_hash }),
         (any::<u64>(), digest()).prop_map(|(index, header)| Record::Body { index, header }),
+        (agency(), bytes(200), prop::collection::vec(digest(), 0..4), instant())
+            .prop_map(|(peer, note, proof, made_at)| Record::Witness(Witness { peer, note, proof, made_at })),
+        (agency(), bytes(200)).prop_map(|(peer, note)| Record::Cosigned { peer, note }),
     ]
 }
 
@@ -212,8 +215,9 @@ proptest! {
             number,
             made_at: Instant::from_millis(5),
             links: vec![link],
-            checkpoint: Bytes::new(),
+            checkpoint: Bytes::from_static(b"of the recipient"),
             directory: DirectoryVersion { version: 2, digest: Digest::new([1; 32]) },
+            cosigned: Bytes::from_static(b"of the sender"),
         };
         prop_assert_eq!(Receipt::from_payload(&receipt.to_payload()).unwrap(), receipt);
     }
@@ -245,6 +249,7 @@ fn ranges_out_of_order_are_refused() {
         links: vec![link],
         checkpoint: Bytes::new(),
         directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
+        cosigned: Bytes::new(),
     };
     let error = Receipt::from_payload(&receipt.to_payload()).unwrap_err();
     assert!(error.to_string().starts_with("LinkReceipt.delivered: has ranges"), "{error}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use sealpost_client::gateway::{Gateway, Outgoing, Pace};
-use sealpost_domain::alert::Draft;
+use sealpost_domain::alert::{Draft, Enclosed};
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{DeliveryState, Direction, Event, Filter, Published, Refusal, Shown};
 
@@ -104,6 +104,20 @@ impl Desk {
             }
         })
         .await
+    }
+
+    /// Waits until a message is shown here.
+    pub(crate) async fn has(&self, message: MessageId) {
+        eventually(&format!("{message} arrives"), async || {
+            self.gateway.get(message, None).await.map(drop).map_err(|error| told(&error))
+        })
+        .await;
+    }
+
+    /// A message as it is enclosed in a forward, once it is here.
+    pub(crate) async fn enclosed(&self, message: MessageId) -> Enclosed {
+        self.has(message).await;
+        self.gateway.get_enclosed(message, None).await.unwrap().enclosed.unwrap()
     }
 
     /// Where a message stands with one recipient.

@@ -5,6 +5,7 @@
 //! | [`network`] | a network of three agencies in a folder of its own, its programs started and ended |
 //! | [`program`] | one program as a process, its log, its end |
 //! | [`desk`] | what somebody at an agency's gateway does and sees |
+//! | [`officer`] | an officer with the `sealpost` command |
 //! | [`draft`] | messages to send |
 //! | [`pen`] | a node's keys in the story's own hand: envelopes as a node makes them, and as none would |
 //! | [`eventually`] | waiting for conditions |
@@ -14,13 +15,15 @@ mod desk;
 mod draft;
 mod eventually;
 mod network;
+mod officer;
 mod pen;
 mod port;
 mod program;
 
-pub(crate) use desk::ids;
+pub(crate) use desk::{Desk, ids};
 pub(crate) use draft::{shipment, shipments};
 pub(crate) use eventually::eventually;
-pub(crate) use network::{DE, HK, HUB, Network, TH, id, told};
+pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, told};
+pub(crate) use officer::Officer;
 pub(crate) use pen::{HubLine, Pen};
 pub(crate) use program::Ended;

@@ -69,9 +69,19 @@ impl Network {
         // So that mail whose receipt is lost goes again while the story still listens.
         for agency in &made.agencies {
             set(&agency.config, "# resend_after = \"30s\"", "resend_after = \"2s\"");
+            // And so that nodes prove their ledgers to one another meanwhile.
+            set(&agency.config, "# demand_every = \"1m\"", "demand_every = \"1s\"");
         }
         fs::create_dir(folder.path().join("logs")).unwrap();
         Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
+    }
+
+    /// Lets every program that starts from now on tell all that it can tell.
+    pub(crate) fn tell_everything(&self) {
+        let configs = self.made.agencies.iter().map(|agency| &agency.config);
+        for config in configs.chain([&self.made.hub.config]) {
+            set(config, "# level = \"info\"", "level = \"trace\"");
+        }
     }
 
     /// Makes a network and starts all of it.
@@ -114,6 +124,11 @@ impl Network {
             let ended = self.terminate(&program).await;
             assert_eq!(ended.code(), Some(0), "{program} after SIGTERM:\n{}", ended.log);
         }
+    }
+
+    /// The process of a program.
+    pub(crate) fn pid(&self, program: &str) -> u32 {
+        self.running[program].pid()
     }
 
     /// What a program has told so far.
@@ -239,7 +254,8 @@ impl Network {
         connect(address, &endpoint, CONNECT_TIMEOUT).await
     }
 
-    fn launch(&mut self, name: &str) {
+    /// Starts one of its programs and does not wait: it may end by itself.
+    pub(crate) fn launch(&mut self, name: &str) {
         let (binary, config) = match name {
             HUB => ("sealpost-hub", &self.made.hub.config),
             agency => ("sealpost-node", &self.agency(agency).config),
@@ -271,7 +287,8 @@ impl Network {
         self.running.remove(program).unwrap_or_else(|| panic!("{program} does not run"))
     }
 
-    fn logs(&self) -> PathBuf {
+    /// Where the logs of all programs are.
+    pub(crate) fn logs(&self) -> PathBuf {
         self.folder.as_ref().expect("it goes with the network").path().join("logs")
     }
 }

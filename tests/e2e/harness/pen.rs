@@ -45,6 +45,7 @@ pub(crate) struct Pen {
     directory: Directory,
     incarnation: Incarnation,
     heads: BTreeMap<(AgencyId, Priority), Head>,
+    later_field: Vec<u8>,
 }
 
 impl Pen {
@@ -57,7 +58,13 @@ impl Pen {
             directory: network.directory(),
             incarnation: Incarnation(rand::rng().random()),
             heads: BTreeMap::new(),
+            later_field: Vec::new(),
         }
+    }
+
+    /// A pen of a later version, which ends its headers with a field that nobody here knows.
+    pub(crate) fn of_later_version(network: &Network, agency: &str, field: &[u8]) -> Self {
+        Self { later_field: field.to_vec(), ..Self::of(network, agency) }
     }
 
     /// An envelope as the node would make it, but that nothing asks whether it may.
@@ -108,7 +115,7 @@ impl Pen {
             plaintext_digest: plaintext_digest(&content.salt, &content.body),
             approval_digest: None,
         };
-        let bytes = header_to_bytes(&header);
+        let bytes = Bytes::from([&header_to_bytes(&header)[..], &self.later_field].concat());
         let digest = sha256(&bytes);
         let wraps = agencies.iter().zip(&commitments).map(|(recipient, hidden)| {
             let record = self.directory.sealing_key(recipient, sent_at).unwrap();

@@ -68,6 +68,11 @@ impl Program {
         }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has told so far.
     pub(crate) fn log(&self) -> String {
         read(&self.log)

@@ -83,12 +83,15 @@ fn agencies_with_roots(material: &Material) -> impl Iterator<Item = (&AgencyMate
 }
 
 fn listed(agency: &AgencyMaterial, root: &Root, validity: &Validity) -> Result<ListedAgency, SignError> {
-    let signing = SigningKeyTerms {
+    let terms = |key: &SigningKey, usage| SigningKeyTerms {
         agency: agency.id.clone(),
-        public_key: *agency.signing.verifying_key().as_bytes(),
-        usage: KeyUse::Node,
+        public_key: *key.verifying_key().as_bytes(),
+        usage,
         period: validity.signing_key,
     };
+    let officers = agency.approving.iter().map(|(_, key)| terms(key, KeyUse::Officer));
+    let keys = std::iter::once(terms(&agency.signing, KeyUse::Node)).chain(officers);
+    let by_root = |terms: SigningKeyTerms| sign(PayloadType::SigningKey, terms.to_payload(), [root.key()]);
     let sealing = SealingKeyTerms {
         agency: agency.id.clone(),
         public_key: agency.sealing.public_key().to_bytes().into(),
@@ -98,9 +101,9 @@ fn listed(agency: &AgencyMaterial, root: &Root, validity: &Validity) -> Result<L
     Ok(ListedAgency {
         id: agency.id.clone(),
         name: agency.name.clone(),
-        signing_keys: vec![sign(PayloadType::SigningKey, signing.to_payload(), [root.key()])?],
+        signing_keys: keys.map(by_root).collect::<Result<_, _>>()?,
         sealing_keys: vec![sign(PayloadType::SealingKey, sealing.to_payload(), [&agency.signing])?],
-        approval_rules: Vec::new(),
+        approval_rules: agency.approvals.clone(),
     })
 }
 

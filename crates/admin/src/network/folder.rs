@@ -178,7 +178,13 @@ fn write_agency(folder: &Folder, place: &Place<'_>, agency: &AgencyMaterial) -> 
     let id = agency.id.as_str();
     for (role, name, issued) in &agency.holders {
         let of_role = folder.folder_if_absent(role_folder(*role))?;
-        of_role.folder(name.as_str())?.credentials(issued, &agency.root)?;
+        let own = of_role.folder(name.as_str())?;
+        own.credentials(issued, &agency.root)?;
+        let approving =
+            agency.approving.iter().find(|(officer, _)| *role == Role::Officer && officer == name);
+        if let Some((_, key)) = approving {
+            own.key("approval.pem", key)?;
+        }
     }
     let holders = |role| {
         let names =

@@ -9,6 +9,7 @@ use sealpost_crypto::dsse::SigningKey;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::{AgencyId, JurisdictionCode};
+use sealpost_domain::directory::ApprovalRule;
 use sealpost_domain::identity::{Identity, Name, NetworkName, Role, Subject};
 
 use super::{AUTHORITY_KEYS, Error, Place, Validity};
@@ -39,6 +40,10 @@ pub(super) struct AgencyMaterial {
     pub(super) sealing: SealingPrivateKey,
     /// Systems, officers and auditors.
     pub(super) holders: Vec<(Role, Name, Issued)>,
+    /// The keys with which its officers approve, where any of its messages need that.
+    pub(super) approving: Vec<(Name, SigningKey)>,
+    /// Which ones do.
+    pub(super) approvals: Vec<ApprovalRule>,
 }
 
 /// A root's revocation list, DER.
@@ -124,7 +129,10 @@ impl AgencyMaterial {
                 holders.push((role, name.clone(), issue(role, name, Purpose::Client, rng)?));
             }
         }
+        let approvals = agency.approvals.clone();
+        let officers = if approvals.is_empty() { &[][..] } else { &agency.officers };
+        let approving = officers.iter().map(|name| (name.clone(), SigningKey::generate(rng))).collect();
         let (id, name, root) = (agency.id.clone(), agency.name.clone(), root.certificate().clone());
-        Ok(Self { id, name, root, node, signing, sealing, holders })
+        Ok(Self { id, name, root, node, signing, sealing, holders, approving, approvals })
     }
 }

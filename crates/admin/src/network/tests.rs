@@ -297,3 +297,23 @@ fn a_root_that_is_read_back_issues_and_revokes() {
     let refusal = trust.judge(&officer.certificate, Usage::Client, NOW).unwrap_err();
     assert!(refusal.to_string().contains("revoked"), "{refusal}");
 }
+
+#[test]
+fn officers_whose_approval_is_demanded_get_a_key_that_the_directory_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut roster = roster();
+    let rule = sealpost_domain::directory::ApprovalRule { kinds: vec![], tlp: vec![Tlp::Red], approvals: 2 };
+    roster.agencies.iter_mut().find(|agency| agency.id.as_str() == "HK-CED").unwrap().approvals = vec![rule];
+    let options = Options { agencies: only(&THREE), ..Options::new(folder.path().join("net")) };
+    let network = init(&roster, &options, NOW, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let directory = verified(&network);
+    let id = "HK-CED".parse().unwrap();
+    assert_eq!(directory.agencies[&id].approval_rules[0].approvals, 2);
+    let officers = &network.agency("HK-CED").unwrap().officers;
+    for officer in officers {
+        let key = SigningKey::read(&officer.key.with_file_name("approval.pem")).unwrap();
+        assert!(directory.officer_key(&id, key.key_id(), NOW).is_some(), "{}", officer.name);
+        assert!(directory.node_key(&id, key.key_id(), NOW).is_none(), "it approves, and signs nothing else");
+    }
+    assert!(!network.agency("DE-ZKA").unwrap().officers[0].key.with_file_name("approval.pem").exists());
+}

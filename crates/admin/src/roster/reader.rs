@@ -159,6 +159,11 @@ impl<'a> Table<'a> {
         items.iter().enumerate().filter_map(read).collect()
     }
 
+    /// Where a key is, or would be, for faults that show later.
+    pub(super) fn place(&self, key: &str) -> (String, usize) {
+        (self.join(key), self.entries.get(key).map_or(self.offset, |found| found.span().start))
+    }
+
     /// Refuses the keys that nobody asked for.
     pub(super) fn end(self) {
         for key in self.entries.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {

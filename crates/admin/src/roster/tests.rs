@@ -119,3 +119,26 @@ fn members_are_those_of_the_agencies_that_take_part() {
     assert_eq!(only.among(&ids), [ids[0].clone()]);
     assert!(only.among(&ids[1..]).is_empty());
 }
+
+#[test]
+fn approvals_are_demanded_of_as_many_officers_as_there_are() {
+    let with = |rule: &str| {
+        TWO.replace(
+            r#"{ id = "HK-CED", name = "One" }"#,
+            &format!(r#"{{ id = "HK-CED", name = "One", officers = ["a", "b"], approvals = [{rule}] }}"#),
+        )
+    };
+    let roster = parse(&with(r#"{ kinds = ["transit_case"], tlp = ["RED"], officers = 2 }, {}"#)).unwrap();
+    let [rule, left_out] = roster.agencies[0].approvals.as_slice() else { panic!("{roster:?}") };
+    assert_eq!(
+        (&rule.kinds[..], &rule.tlp[..], rule.approvals),
+        (&[Kind::TransitCase][..], &[Tlp::Red][..], 2)
+    );
+    assert!(left_out.kinds.is_empty() && left_out.tlp.is_empty() && left_out.approvals == 1);
+    let faults = faults(&with(r#"{ kinds = ["alert"], officers = 3 }"#));
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(
+        faults.iter().any(|fault| fault.ends_with("officers is 3, and the agency has 2 officers")),
+        "{faults:?}"
+    );
+}

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, Table};
 use sealpost_domain::view::{DeliveryState, Direction, Shown};
 
+use super::change;
 use crate::output::{self, priority, time};
 use crate::text;
 
@@ -52,6 +53,13 @@ fn other_side(shown: &Shown) -> String {
 }
 
 fn state(shown: &Shown) -> String {
+    let of_enclosed = || shown.forwarded.as_ref().and_then(|forwarded| forwarded.changed.as_ref());
+    let changed = shown.changed.as_ref().or_else(of_enclosed);
+    let mark = changed.map(|changed| format!("{}, ", change::mark(changed)));
+    mark.unwrap_or_default() + &progress(shown)
+}
+
+fn progress(shown: &Shown) -> String {
     match shown.direction {
         Direction::Sent => {
             let total = shown.states.len();
@@ -78,7 +86,10 @@ fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
         return "(erased, or lost on the node's disk)".to_owned();
     };
-    let identifiers = alert.content().identifiers();
+    // What holds now, where it was amended.
+    let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());
+    let forwarded = shown.forwarded.as_ref().map(|forwarded| forwarded.alert.content());
+    let identifiers = replacement.or(forwarded).unwrap_or_else(|| alert.content()).identifiers();
     if identifiers.is_empty() {
         return text::line(alert.purpose().as_str());
     }

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod ack;
+mod change;
 mod documents;
 mod inbox;
 mod message;

@@ -1,7 +1,7 @@
 //! `sealpost status`: how the node is.
 
 use sealpost_client::gateway::Gateway;
-use sealpost_domain::view::{PeerStatus, Status};
+use sealpost_domain::view::{Covered, PeerStatus, Sending, Status};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -39,21 +39,61 @@ pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failu
     if status.peers.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(["AGENCY", "SENT", "RECEIVED", "OUTSTANDING"]);
-    for PeerStatus { agency, outstanding, sent, received } in &status.peers {
-        table.add_row([agency.to_string(), sent.to_string(), received.to_string(), outstanding.to_string()]);
+    let mut table = output::table([
+        "AGENCY",
+        "SENT",
+        "OUTSTANDING",
+        "RECEIVED",
+        "MISSING",
+        "THEIR LEDGER KEPT",
+        "OURS COSIGNED",
+    ]);
+    let mut awaited = Vec::new();
+    for peer in &status.peers {
+        let PeerStatus { agency, outstanding, sent, received, missing, kept, cosigned, .. } = peer;
+        table.add_row([
+            agency.to_string(),
+            sent.to_string(),
+            outstanding.to_string(),
+            received.to_string(),
+            missing.to_string(),
+            up_to(*kept),
+            up_to(*cosigned),
+        ]);
+        if peer.sending == Sending::AwaitsPeer {
+            awaited.push(agency.to_string());
+        }
     }
     out.line("")?;
-    out.table(&mut table)
+    out.table(&mut table)?;
+    if awaited.is_empty() {
+        return Ok(());
+    }
+    out.line(&format!(
+        "this machine was booted since the node last ran: what is for {} is sent once it has said what it has of ours",
+        awaited.join(", ")
+    ))
+}
+
+fn up_to(covered: Option<Covered>) -> String {
+    covered.map_or_else(|| "-".to_owned(), |Covered { records, at }| format!("{records} ({})", time(at)))
 }
 
 fn document(status: &Status) -> Value {
+    let covered = |covered: Option<Covered>| {
+        covered.map(|Covered { records, at }| json!({ "records": records, "at": at.to_string() }))
+    };
     let peer = |peer: &PeerStatus| {
         json!({
             "agency": peer.agency.to_string(),
             "sent": peer.sent,
             "received": peer.received,
             "outstanding": peer.outstanding,
+            "missing": peer.missing,
+            "awaited": peer.sending == Sending::AwaitsPeer,
+            "kept": covered(peer.kept),
+            "cosigned": covered(peer.cosigned),
+            "directory_version": peer.directory_version,
         })
     };
     json!({

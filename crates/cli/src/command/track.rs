@@ -1,16 +1,17 @@
-//! `sealpost track`: how far a message of one's own came.
+//! `sealpost track`: how far a message of one's own came, and what the recipients of an amendment or recall answered.
 
 use comfy_table::{Cell, Table};
 use sealpost_client::gateway::Gateway;
 use sealpost_domain::view::{RecipientState, Tracked};
 use serde_json::{Value, json};
 
+use super::change;
 use crate::arguments::One;
 use crate::failure::Failure;
 use crate::output::{self, Output, state, time};
 use crate::text;
 
-/// Shows the state at each recipient.
+/// Shows the state at each recipient, and its answer.
 pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Result<(), Failure> {
     let tracked = gateway.track(asked.id).await?;
     if out.is_json() {
@@ -22,9 +23,15 @@ pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Res
         ("sent", time(tracked.sent_at)),
     ];
     rows.extend(tracked.act_before.map(|moment| ("act before", time(moment))));
+    rows.extend(tracked.changed.as_ref().map(|changed| (change::mark(changed), change::by(changed))));
     out.table(&mut output::list(rows))?;
     out.line("")?;
-    out.table(&mut states(&tracked.states))
+    out.table(&mut states(&tracked.states))?;
+    if !tracked.answers.is_empty() {
+        out.line("")?;
+        out.table(&mut change::answers(&tracked.answers))?;
+    }
+    Ok(())
 }
 
 /// The states as a table.
@@ -62,8 +69,15 @@ fn document(tracked: &Tracked) -> Value {
         "sent_at": tracked.sent_at.to_string(),
         "states": tracked.states.iter().map(state).collect::<Vec<_>>(),
     });
-    if let (Some(moment), Value::Object(fields)) = (tracked.act_before, &mut document) {
-        fields.insert("act_before".to_owned(), moment.to_string().into());
+    if let Value::Object(fields) = &mut document {
+        let act_before = tracked.act_before.map(|moment| moment.to_string().into());
+        fields.extend(act_before.map(|moment| ("act_before".to_owned(), moment)));
+        let changed = tracked.changed.as_ref().map(change::document);
+        fields.extend(changed.map(|changed| ("changed".to_owned(), changed)));
+        if !tracked.answers.is_empty() {
+            let answers: Vec<Value> = tracked.answers.iter().map(change::answer_document).collect();
+            fields.insert("answers".to_owned(), answers.into());
+        }
     }
     document
 }

@@ -35,7 +35,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::Identity;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::stats::Period;
-use sealpost_domain::view::{Filter, Page, Query, Shown, Statistics, Status, Tracked};
+use sealpost_domain::view::{Filter, Form, Page, Query, Shown, Statistics, Status, Tracked};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::gateway_client::GatewayClient;
 use sealpost_wire::gateway as wire;
@@ -88,7 +88,16 @@ impl Gateway {
 
     /// One message with its content. Without a sender it is found only while no other agency used its id too.
     pub async fn get(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Shown, Error> {
-        let request = wire::get_request_message(id, sender);
+        self.get_as(id, sender, Form::Shown).await
+    }
+
+    /// The same, with [`Shown::enclosed`]: the message as it can be shown to others, to be forwarded.
+    pub async fn get_enclosed(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Shown, Error> {
+        self.get_as(id, sender, Form::Enclosed).await
+    }
+
+    async fn get_as(&self, id: MessageId, sender: Option<&AgencyId>, form: Form) -> Result<Shown, Error> {
+        let request = wire::get_request_message(id, sender, form);
         let message = self.call(ANSWER_TIMEOUT, self.client().get(request)).await?;
         Ok(wire::shown(message)?)
     }

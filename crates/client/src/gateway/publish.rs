@@ -10,16 +10,17 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
 use sealpost_domain::alert::Draft;
+use sealpost_domain::approval::Release;
 use sealpost_domain::view::{IdempotencyKey, Published, Refusal};
 use sealpost_proto::v1 as pb;
 use sealpost_wire::gateway as wire;
 use tokio::sync::mpsc;
 use tokio::time::{self, Instant};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Response, Status, Streaming};
 
 use super::error::{is_temporary, nothing_taken};
-use super::{Error, Gateway};
+use super::{ANSWER_TIMEOUT, Error, Gateway};
 use crate::Backoff;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -63,6 +64,24 @@ impl Default for Pace {
 }
 
 impl Gateway {
+    /// Sends a message that officers have approved: durable in the node's ledger, or refused for these reasons. It is
+    /// named by its id, so that repeating it after a failure is safe.
+    pub async fn release(
+        &self,
+        draft: &Draft,
+        release: &Release,
+    ) -> Result<Result<Published, Vec<Refusal>>, Error> {
+        let request = wire::release_request_message(1, draft, release);
+        let mut client = self.client();
+        let call = client.publish(stream::iter([request]));
+        let mut answers = self.call(ANSWER_TIMEOUT, call).await?;
+        let answer = self.call(ANSWER_TIMEOUT, async { answers.message().await.map(Response::new) }).await?;
+        let unanswered =
+            || self.connection.explain(Status::unavailable("the stream ended without an answer"));
+        let (_, result) = wire::answer(answer.ok_or_else(unanswered)?)?;
+        Ok(result)
+    }
+
     /// Sends messages and gives an answer for each, in their order. Messages are taken from the stream as the window
     /// allows. Ends after the last answer, or with the first failure that is not a refusal.
     pub fn publish<'a>(
@@ -109,7 +128,7 @@ struct Call {
 
 enum Step {
     Taken(Option<Box<Outgoing>>),
-    Answered(Result<Option<pb::PublishResponse>, tonic::Status>),
+    Answered(Result<Option<pb::PublishResponse>, Status>),
 }
 
 impl Publisher<'_> {
@@ -130,7 +149,7 @@ impl Publisher<'_> {
                 Step::Taken(None) => self.finish(),
                 Step::Answered(Ok(Some(answer))) => return Some(self.answered(answer)),
                 Step::Answered(Ok(None)) => {
-                    let ended = tonic::Status::unavailable("the node ended the call");
+                    let ended = Status::unavailable("the node ended the call");
                     if let Err(error) = self.endure(self.gateway.connection.explain(ended)).await {
                         return Some(Err(error));
                     }

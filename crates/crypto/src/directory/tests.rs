@@ -15,7 +15,7 @@ use sealpost_domain::instant::{Instant, Period};
 use sealpost_wire::directory::{agreement_to_payload, operation_to_payload};
 
 use super::*;
-use crate::dsse::{SigningKey, sign_statement};
+use crate::dsse::{SigningKey, VerifyError, sign_statement};
 use crate::wrap::SealingPrivateKey;
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_000);
@@ -357,6 +357,38 @@ fn a_key_has_one_holder() {
     assert!(error.to_string().contains("signing key 1 of HK-CED and as signing key 1 of HK-POL"), "{error}");
     let hub_keys = vec![*network.nodes["HK-CED"].verifying_key().as_bytes()];
     assert!(matches!(network.refused(&Listing { hub_keys, ..good }), Error::KeyTwice { .. }));
+}
+
+/// A key of low order signs for whoever asks, and a second encoding gives one key two names: nobody is listed with one.
+#[test]
+fn no_key_of_low_order_or_in_a_second_encoding_is_listed_for_anybody() {
+    let (mut identity, mut second) = ([0; 32], [0xff; 32]);
+    identity[0] = 1;
+    (second[0], second[31]) = (0xee, 0x7f);
+    for (key, why) in [(identity, VerifyError::KeyOrder), (second, VerifyError::KeyEncoding)] {
+        let mut network = Network::new();
+        let mut listing = network.listing();
+        listing.authority_keys[1] = key;
+        let refused = network.refused(&listing);
+        assert!(matches!(&refused, Error::AuthorityKey { source, .. } if *source == why), "{refused:?}");
+
+        let mut listing = network.listing();
+        listing.hub_keys[0] = key;
+        let refused = network.refused(&listing);
+        assert!(matches!(&refused, Error::HubKey { source, .. } if *source == why), "{refused:?}");
+
+        let mut listing = network.listing();
+        let terms = SigningKeyTerms {
+            agency: "DE-ZKA".parse().unwrap(),
+            public_key: key,
+            usage: KeyUse::Node,
+            period: PERIOD,
+        };
+        let signed = sign(PayloadType::SigningKey, terms.to_payload(), &[&network.roots["DE"]]);
+        listing.agencies[0].signing_keys = vec![signed];
+        let refused = network.refused(&listing);
+        assert!(matches!(&refused, Error::SigningKey { source, .. } if *source == why), "{refused:?}");
+    }
 }
 
 #[test]

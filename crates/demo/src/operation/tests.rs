@@ -44,6 +44,7 @@ fn outcomes_sum_to_the_figures_as_the_domain_counts() {
         tally.add(Entry {
             id: message.id,
             sender: &message.from,
+            sent_at: message.at.instant(),
             in_reply_to: message.draft.parts().in_reply_to,
             content: message.draft.alert().content(),
         });

@@ -125,6 +125,29 @@ pub struct Forward {
     pub permission: Option<MessageId>,
     /// Why it is forwarded.
     pub note: Option<Text>,
+    /// That permission itself.
+    pub grant: Option<Enclosed>,
+}
+
+impl Forward {
+    /// The message that is forwarded.
+    pub fn enclosed(&self) -> Enclosed {
+        let Self { header, signatures, salt, body, .. } = self;
+        Enclosed { header: header.clone(), signatures: signatures.clone(), salt: *salt, body: body.clone() }
+    }
+}
+
+/// A message as it can be shown to others: with it they verify that its sender signed it, and that it said this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enclosed {
+    /// The exact bytes of its header.
+    pub header: Bytes,
+    /// Over those bytes.
+    pub signatures: List<Signature>,
+    /// The salt of its plaintext digest.
+    pub salt: [u8; 32],
+    /// The exact bytes of its alert.
+    pub body: Bytes,
 }
 
 /// 'We saw it.'

@@ -20,8 +20,8 @@ pub mod text;
 mod transit;
 
 pub use answer::{
-    Action, Amendment, Compliance, ComplianceAnswer, Decision, Forward, Permission, Place, Recall, Reply,
-    ReplyResult, Request, Sighting,
+    Action, Amendment, Compliance, ComplianceAnswer, Decision, Enclosed, Forward, Permission, Place, Recall,
+    Reply, ReplyResult, Request, Sighting,
 };
 pub use consignment::{DeclaredCode, DeclaredGoods, Leg, Party, SuspectShipment, Suspicion};
 pub use content::Content;

@@ -1,6 +1,6 @@
 //! Rules that tie the fields of a content together. Single fields are valid by their types.
 
-use super::answer::{Amendment, Decision, Forward, Permission, Place as Whereabouts, Sighting};
+use super::answer::{Amendment, Decision, Enclosed, Forward, Permission, Place as Whereabouts, Sighting};
 use super::consignment::{Leg, SuspectShipment};
 use super::content::Content;
 use super::fault::Place;
@@ -108,14 +108,24 @@ fn check_permission(permission: &Permission, at: &Place<'_>) {
 }
 
 fn check_forward(forward: &Forward, at: &Place<'_>) {
+    check_enclosed(&forward.enclosed(), at);
+    if let Some(grant) = &forward.grant {
+        check_enclosed(grant, &at.field("grant"));
+        if forward.permission.is_none() {
+            at.field("permission").fault("nothing", "the message id of the permission that is enclosed");
+        }
+    }
+}
+
+fn check_enclosed(enclosed: &Enclosed, at: &Place<'_>) {
     for (name, len, max) in
-        [("header", forward.header.len(), HEADER_BYTES_MAX), ("body", forward.body.len(), BODY_BYTES_MAX)]
+        [("header", enclosed.header.len(), HEADER_BYTES_MAX), ("body", enclosed.body.len(), BODY_BYTES_MAX)]
     {
         if len == 0 || len > max {
             at.field(name).fault(format!("{len} bytes"), format!("1 to {max} bytes"));
         }
     }
-    if forward.signatures.is_empty() {
+    if enclosed.signatures.is_empty() {
         at.field("signatures").fault("none", "the signatures over the enclosed header");
     }
 }

@@ -54,7 +54,9 @@ fn recall() -> Content {
 fn tally(messages: &[(u8, &str, Option<u8>, Content)]) -> Tally {
     let mut tally = Tally::default();
     for (number, sender, answers, content) in messages {
-        let entry = Entry { id: id(*number), sender: &agency(sender), in_reply_to: answers.map(id), content };
+        let sent_at = Instant::from_millis((*number).into());
+        let (id, in_reply_to) = (id(*number), answers.map(id));
+        let entry = Entry { id, sender: &agency(sender), sent_at, in_reply_to, content };
         tally.add(entry);
     }
     tally
@@ -129,6 +131,8 @@ fn the_last_amendment_counts_and_a_recall_ends_it_all() {
     assert_eq!(cases(&[first.clone(), amended.clone()]), (5, 1, 0));
     assert_eq!(cases(&[first.clone(), amended.clone(), amended_again.clone()]), (7, 1, 0));
     assert_eq!(cases(&[amended.clone(), first.clone()]), (5, 1, 0), "an amendment may come first");
+    let out_of_order = [amended_again.clone(), amended.clone(), first.clone()];
+    assert_eq!(cases(&out_of_order), (7, 1, 0), "the last one is the one that was sent last");
     let recalled = (4, "HK-CED", Some(2), recall());
     assert_eq!(cases(&[first.clone(), amended, recalled.clone()]), (0, 0, 1));
     assert_eq!(cases(&[recalled, (2, "HK-CED", Some(1), amend(simple(5))), first]), (0, 0, 1));
@@ -176,7 +180,9 @@ proptest! {
             let content = Content::Outcome(Outcome { cases: *cases, ..outcome });
             let sender = agency(["HK-CED", "DE-ZKA", "TH-TCD"][*place]);
             let number = u8::try_from(index).unwrap();
-            tally.add(Entry { id: id(number), sender: &sender, in_reply_to: None, content: &content });
+            let sent_at = Instant::from_millis(number.into());
+            let id = id(number);
+            tally.add(Entry { id, sender: &sender, sent_at, in_reply_to: None, content: &content });
         }
         let figures = tally.figures(Period::default());
         let total = figures.total();

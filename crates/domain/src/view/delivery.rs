@@ -1,5 +1,6 @@
 //! Where a message of one's own stands at each of its recipients.
 
+use super::change::{Changed, RecipientAnswer};
 use crate::agency::AgencyId;
 use crate::instant::Instant;
 use crate::message::{Kind, MessageId, Priority};
@@ -65,4 +66,8 @@ pub struct Tracked {
     pub act_before: Option<Instant>,
     /// For each recipient, ascending.
     pub states: Vec<RecipientState>,
+    /// What this agency did to it later, without reason and replacement.
+    pub changed: Option<Changed>,
+    /// For an amendment or a recall: what each recipient answered, ascending.
+    pub answers: Vec<RecipientAnswer>,
 }

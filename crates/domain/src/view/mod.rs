@@ -3,20 +3,24 @@
 //! Everything here was verified before it is shown, and nothing here decides anything. Systems, officers and the node
 //! itself share these types; the contract's form of them is `gateway.proto`.
 
+mod change;
 mod delivery;
 mod filter;
+mod forwarded;
 mod publication;
 mod statistics;
 mod status;
 
+pub use change::{Answered, Changed, RecipientAnswer};
 pub use delivery::{DeliveryState, RecipientState, Tracked};
 pub use filter::{AGENCIES_MAX, Filter};
+pub use forwarded::Forwarded;
 pub use publication::{IdempotencyKey, IdempotencyKeyError, Published, Refusal};
 pub use statistics::{Group, Statistics};
-pub use status::{HubStatus, PeerStatus, Status};
+pub use status::{Covered, HubStatus, PeerStatus, Sending, Status};
 
 use crate::agency::AgencyId;
-use crate::alert::Alert;
+use crate::alert::{Alert, Enclosed};
 use crate::digest::{Digest, KeyId};
 use crate::handling::Handling;
 use crate::instant::Instant;
@@ -36,6 +40,15 @@ named! {
         /// To peers.
         Sent = "sent",
     }
+}
+
+/// In which form a message is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Opened, to be read.
+    Shown,
+    /// Also as it can be shown to others.
+    Enclosed,
 }
 
 /// A message as it lies in the ledger, opened.
@@ -83,6 +96,12 @@ pub struct Shown {
     pub gap_before: bool,
     /// Where it stands at each recipient; empty for messages that were received.
     pub states: Vec<RecipientState>,
+    /// What its sender did to it later; `None` while it stands as it is.
+    pub changed: Option<Changed>,
+    /// The message as it can be shown to others, where that was asked for.
+    pub enclosed: Option<Enclosed>,
+    /// What a forward encloses, opened; `None` for all else, and once its body was erased.
+    pub forwarded: Option<Box<Forwarded>>,
 }
 
 /// What a node verified before it showed a message.

@@ -52,4 +52,32 @@ pub struct PeerStatus {
     pub sent: u64,
     /// Received from it.
     pub received: u64,
+    /// Known to be sent by it, and not here: it is asked for.
+    pub missing: u64,
+    /// Whether it is sent to.
+    pub sending: Sending,
+    /// What is kept of its ledger: up to where, and when it said so, by its clock.
+    pub kept: Option<Covered>,
+    /// What it has cosigned of this ledger: up to where, and when that was recorded.
+    pub cosigned: Option<Covered>,
+    /// The version of the directory that it has installed.
+    pub directory_version: Option<u64>,
+}
+
+/// Whether a peer is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It is.
+    Open,
+    /// Not before it said what it has: this node's machine was started since.
+    AwaitsPeer,
+}
+
+/// How much of a ledger a checkpoint covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// How many records.
+    pub records: u64,
+    /// Since when that is known.
+    pub at: Instant,
 }

@@ -19,6 +19,18 @@ pub struct NoteSigner {
     signer: Arc<dyn dsse::Signer>,
 }
 
+/// Cosigns the checkpoints of any ledger.
+pub struct Cosigner<'a> {
+    key: VerifierKey,
+    signer: &'a dyn dsse::Signer,
+}
+
+/// Verifies cosignatures.
+pub struct CosignatureVerifier<'a> {
+    key: VerifierKey,
+    verifying: &'a VerifyingKey,
+}
+
 /// Verifies the checkpoints of one ledger.
 pub struct NoteVerifier<'a> {
     key: VerifierKey,
@@ -46,6 +58,44 @@ impl Signer for NoteSigner {
 
     fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], SignError> {
         self.signer.sign(message)
+    }
+}
+
+impl<'a> Cosigner<'a> {
+    /// Cosigns under this name.
+    pub fn new(name: &KeyName, signer: &'a dyn dsse::Signer) -> Self {
+        let key = VerifierKey::new(name.clone(), KeyType::CosignatureV1, *signer.verifying_key().as_bytes());
+        Self { key, signer }
+    }
+}
+
+impl Signer for Cosigner<'_> {
+    type Error = SignError;
+
+    fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], SignError> {
+        self.signer.sign(message)
+    }
+}
+
+impl<'a> CosignatureVerifier<'a> {
+    /// Verifies what the node with this key cosigned under this name.
+    pub fn new(name: &KeyName, verifying: &'a VerifyingKey) -> Self {
+        let key = VerifierKey::new(name.clone(), KeyType::CosignatureV1, *verifying.as_bytes());
+        Self { key, verifying }
+    }
+}
+
+impl Verifier for CosignatureVerifier<'_> {
+    fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_LENGTH]) -> bool {
+        self.verifying.verify(message, signature).is_ok()
     }
 }
 

@@ -22,6 +22,14 @@ pub struct Prover<'a> {
 /// Why something was not proved.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The checkpoint covers less than what is to be proved.
+    #[error("the checkpoint covers {size} records, fewer than {asked}")]
+    Larger {
+        /// The larger size that was named.
+        asked: u64,
+        /// Of the checkpoint.
+        size: u64,
+    },
     /// The checkpoint does not cover the record.
     #[error("the checkpoint covers {size} records, so that there is none for record {index}")]
     Beyond {
@@ -81,17 +89,27 @@ impl<'a> Prover<'a> {
 
     /// The proof that the checkpoint continues one of size `old`, whose root comes with it.
     pub fn consistency(&self, old: u64) -> Result<(Hash, Vec<Hash>), Error> {
+        self.consistency_between(old, self.covered().0)
+    }
+
+    /// The proof that the tree of size `new`, which the checkpoint covers, continues the one of size `old`, whose root comes
+    /// with it.
+    pub fn consistency_between(&self, old: u64, new: u64) -> Result<(Hash, Vec<Hash>), Error> {
         let (size, root) = self.covered();
         if old == 0 {
             return Err(Error::Nothing);
         }
-        if old > size {
-            return Err(Error::Older { old, size });
+        if new > size {
+            return Err(Error::Larger { asked: new, size });
+        }
+        if old > new {
+            return Err(Error::Older { old, size: new });
         }
         let trusted = self.trusted()?;
+        let new_root = if new == size { root } else { prove::root(new, &trusted).map_err(tree)? };
         let old_root = prove::root(old, &trusted).map_err(tree)?;
-        let proof = prove::consistency(old, size, &trusted).map_err(tree)?;
-        verify_consistency(old, &old_root, size, &root, &proof).map_err(tree)?;
+        let proof = prove::consistency(old, new, &trusted).map_err(tree)?;
+        verify_consistency(old, &old_root, new, &new_root, &proof).map_err(tree)?;
         Ok((old_root, proof))
     }
 

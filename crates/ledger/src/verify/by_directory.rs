@@ -10,7 +10,7 @@ use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey};
 use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::directory::{Directory, KeyUse};
+use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{DirectoryVersion, Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
@@ -19,7 +19,7 @@ use sealpost_merkle::key::KeyName;
 use sealpost_wire::directory::signed_directory_from_bytes;
 
 use super::{Directories, Judge, Refusal, Signer};
-use crate::tree;
+use crate::tree::{self, listed};
 
 /// Believes what was signed with a key that the directory installed at that point of the ledger lists, valid at the
 /// time of the record and not revoked.
@@ -85,6 +85,12 @@ pub enum Error {
     Checkpoint {
         /// Who must have signed.
         signer: String,
+    },
+    /// No listed key cosigned the checkpoint.
+    #[error("no listed key of a node of {cosigner} cosigned it, or a cosignature is false")]
+    Cosignature {
+        /// Who must have cosigned.
+        cosigner: AgencyId,
     },
     /// The key is right, the signature is not.
     #[error("the signature of key {key} is wrong")]
@@ -212,13 +218,18 @@ impl Judge for Installed {
         if found != expected.as_str() {
             return Err(Error::Origin { found: found.to_owned(), expected }.into());
         }
-        let keys = directory.agencies.get(agency).map_or(&[][..], |record| &record.signing_keys);
-        let mut keys = keys.iter().filter(|key| key.usage == KeyUse::Node);
-        if keys.any(|key| VerifyingKey::from_bytes(&key.key.bytes).is_ok_and(|key| signed.is_signed_by(&key)))
-        {
+        if listed::signing_key(signed, directory, agency).is_some() {
             return Ok(());
         }
         Err(Error::Checkpoint { signer: agency.to_string() }.into())
+    }
+
+    fn cosignature(&self, cosigner: &AgencyId, signed: &tree::Signed) -> Result<(), Refusal> {
+        let directory = self.directory.as_ref().ok_or(Error::NoDirectory)?;
+        if listed::cosigned_at(signed, directory, cosigner).is_some() {
+            return Ok(());
+        }
+        Err(Error::Cosignature { cosigner: cosigner.clone() }.into())
     }
 }
 
@@ -236,9 +247,12 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use sealpost_crypto::dsse::{SigningKey, sign_statement};
-    use sealpost_domain::directory::{AgencyRecord, HubRecord, PublicKey, SigningKeyRecord};
+    use sealpost_domain::directory::{AgencyRecord, HubRecord, KeyUse, PublicKey, SigningKeyRecord};
     use sealpost_domain::identity::NetworkName;
     use sealpost_domain::instant::Period;
+    use sealpost_merkle::Hash;
+    use sealpost_merkle::checkpoint::Checkpoint;
+    use sealpost_merkle::note::Note;
 
     use super::*;
 
@@ -310,6 +324,29 @@ mod tests {
         let changed = Signed { payload: Bytes::from_static(b"changed"), ..added };
         let refused = judged(Signer::Agency(&agency), &changed, NOW).unwrap_err();
         assert!(matches!(refused, Error::Signature { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_cosignature_is_believed_of_a_listed_key_under_the_name_of_its_agency_alone() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let [node, hub] = [(); 2].map(|()| SigningKey::generate(&mut rng));
+        let judge = installed(&node, &hub);
+        let (network, agency) = (NetworkName::parse("test.sealpost").unwrap(), "HK-CED".parse().unwrap());
+        let other: AgencyId = "DE-ZKA".parse().unwrap();
+        let checkpoint = Checkpoint::new("any log", 1, Hash::EMPTY_ROOT).unwrap();
+        let note = Note::unsigned(&checkpoint.to_string()).unwrap();
+        let unsigned = tree::Signed { note, checkpoint };
+        let by = |agency, key: &SigningKey| listed::cosign(&unsigned, &network, agency, key, NOW).unwrap();
+        judge.cosignature(&agency, &by(&agency, &node)).unwrap();
+        for (cosigner, cosigned) in [
+            (&agency, by(&agency, &hub)),
+            (&agency, by(&other, &node)),
+            (&other, by(&other, &node)),
+            (&agency, unsigned.clone()),
+        ] {
+            let refused = judge.cosignature(cosigner, &cosigned).unwrap_err();
+            assert!(refused.to_string().contains("no listed key"), "{refused}");
+        }
     }
 
     #[test]

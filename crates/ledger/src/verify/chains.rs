@@ -8,9 +8,12 @@ use sealpost_domain::envelope::{Header, OpenedCommitment};
 use sealpost_domain::link::{Arrival, Head, Incarnation, Link, Position, Received, Settled};
 use sealpost_domain::record::Settlement;
 use sealpost_domain::statement::{Receipt, Void};
+use sealpost_merkle::checkpoint::Checkpoint;
+use sealpost_merkle::proof::verify_consistency;
 
 use super::FaultKind;
 use super::record::{Examined, Meaning};
+use super::witness::Witnessed;
 
 /// What all records so far come to.
 pub(super) struct Chains {
@@ -22,19 +25,39 @@ pub(super) struct Chains {
     received: BTreeMap<(Link, Incarnation), Received>,
     /// Leaves that are lost so far. Each may have been one number of any link.
     lost: u64,
+    /// The last checkpoint kept of each peer's ledger, in each life of it, and how many leaves had been lost then.
+    witnessed: BTreeMap<(AgencyId, Incarnation), (Checkpoint, u64)>,
+    /// The last checkpoint of this ledger that each peer cosigned.
+    cosigned: BTreeMap<AgencyId, Checkpoint>,
+    /// Lives of the ledger so far.
+    lived: Vec<Incarnation>,
 }
 
 impl Chains {
     pub(super) fn new(incarnations: Vec<(u64, Incarnation)>) -> Self {
         let mut incarnations = incarnations.into_iter();
         let next_incarnation = incarnations.next();
-        let (sent, received) = Default::default();
-        Self { incarnations, next_incarnation, own: None, sent, received, lost: 0 }
+        Self {
+            incarnations,
+            next_incarnation,
+            own: None,
+            sent: BTreeMap::new(),
+            received: BTreeMap::new(),
+            witnessed: BTreeMap::new(),
+            cosigned: BTreeMap::new(),
+            lived: Vec::new(),
+            lost: 0,
+        }
     }
 
     /// Whose ledger it is, and which life of it, once that is read.
     pub(super) fn own(&self) -> Option<(&AgencyId, Incarnation)> {
         self.own.as_ref().map(|(agency, incarnation)| (agency, *incarnation))
+    }
+
+    /// What each peer cosigned last of this ledger.
+    pub(super) fn cosigned(&self) -> impl Iterator<Item = (&AgencyId, &Checkpoint)> {
+        self.cosigned.iter()
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -60,6 +83,7 @@ impl Chains {
                 }
             }
             self.own = Some((agency, incarnation));
+            self.lived.push(incarnation);
             self.next_incarnation = self.incarnations.next();
             return Ok(());
         }
@@ -76,6 +100,14 @@ impl Chains {
             Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
             Meaning::Lost => {
                 self.lost += 1;
+                Ok(())
+            }
+            Meaning::Witness(witnessed) => self.witness(witnessed),
+            Meaning::Cosigned(peer, life, checkpoint) => {
+                if !self.lived.contains(&life) {
+                    return Err(FaultKind::Incarnation { found: life, expected: incarnation });
+                }
+                self.cosigned.insert(peer, checkpoint);
                 Ok(())
             }
             Meaning::Body { .. } | Meaning::Loss { .. } | Meaning::Other => Ok(()),
@@ -174,6 +206,26 @@ impl Chains {
         if let Arrival::Next | Arrival::AfterGap = state.judge(*number, *header, *previous) {
             state.settle(*number, *header, *previous, Settled::Void);
         }
+        Ok(())
+    }
+
+    /// Each checkpoint that is kept of a peer's ledger continues the one before.
+    fn witness(&mut self, witnessed: Witnessed) -> Result<(), FaultKind> {
+        let Witnessed { peer, incarnation, checkpoint, proof } = witnessed;
+        if let Some((before, lost)) = self.witnessed.get(&(peer.clone(), incarnation)) {
+            let (old, new) = (before.size(), checkpoint.size());
+            if new <= old {
+                return Err(FaultKind::WitnessSize { peer, found: new, kept: old });
+            }
+            match verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof) {
+                // It may continue one whose leaf is lost.
+                Err(source) if self.lost == *lost => {
+                    return Err(FaultKind::WitnessProof { peer, old, new, source });
+                }
+                _ => {}
+            }
+        }
+        self.witnessed.insert((peer, incarnation), (checkpoint, self.lost));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::{Incarnation, Link};
-use sealpost_merkle::Hash;
+use sealpost_merkle::{Hash, checkpoint, proof};
 
 use super::Refusal;
 use crate::history::ReadError;
@@ -159,6 +159,44 @@ pub enum FaultKind {
     /// The hub's statement is about another batch.
     #[error("the acceptance is not about the headers beside it")]
     Batch,
+    /// What should be the checkpoint of a ledger is none.
+    #[error("the {what} is no checkpoint")]
+    Note {
+        /// Whose.
+        what: &'static str,
+        /// Why not.
+        source: checkpoint::Error,
+    },
+    /// The checkpoint names no life of the ledger.
+    #[error("the {what} has the origin {origin:?}, which names no life of a ledger")]
+    Origin {
+        /// Whose.
+        what: &'static str,
+        /// Its first line.
+        origin: String,
+    },
+    /// A checkpoint of a peer that is kept after one that covers as much or more.
+    #[error("the checkpoint of {peer} covers {found} records, the one that was kept before it {kept}")]
+    WitnessSize {
+        /// The peer.
+        peer: AgencyId,
+        /// Its size.
+        found: u64,
+        /// The size of the one before.
+        kept: u64,
+    },
+    /// A checkpoint of a peer that is not proved to continue the one before.
+    #[error("the checkpoint of {peer} over {new} records is not proved to continue the one over {old}")]
+    WitnessProof {
+        /// The peer.
+        peer: AgencyId,
+        /// The size of the one before.
+        old: u64,
+        /// Its size.
+        new: u64,
+        /// Why not.
+        source: proof::Error,
+    },
     /// A receipt of ours that promises more than the ledger holds.
     #[error("the receipt counts {link} up to {receipted}, the ledger holds it up to {held}")]
     Receipt {

@@ -12,6 +12,7 @@ use sealpost_merkle::{Tile, Tree};
 
 use super::chains::Chains;
 use super::record::{Examined, Meaning};
+use super::witness::contradicting;
 use super::workers::Item;
 use super::{Claim, Counts, FaultKind, Judge};
 use crate::history::{History, ReadError};
@@ -152,11 +153,12 @@ impl<'a> Overall<'a> {
         self.wrong_tile
     }
 
-    /// What is wrong at the end, if anything.
-    pub(super) fn end(&mut self) -> Option<FaultKind> {
-        self.claims.pop().map(|claim| FaultKind::Shorter {
-            checkpoint: claim.name.clone(),
-            size: claim.signed.checkpoint.size(),
-        })
+    /// What is wrong at the end, if anything; `claims` are those of the beginning.
+    pub(super) fn end(&mut self, claims: &[Claim]) -> Option<FaultKind> {
+        if let Some(claim) = self.claims.pop() {
+            let (checkpoint, size) = (claim.name.clone(), claim.signed.checkpoint.size());
+            return Some(FaultKind::Shorter { checkpoint, size });
+        }
+        contradicting(self.chains.cosigned(), self.tree.size(), claims, self.stored)
     }
 }

@@ -10,11 +10,13 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation};
 use sealpost_domain::record::{Leaf, Received, Record, Sent, Settlement, StoredBody};
 use sealpost_domain::statement::{Accepted, Receipt, Signed, Void};
+use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_wire::Error as Malformed;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
 use sealpost_wire::statement::Payload;
 
+use super::witness::Witnessed;
 use super::{Counts, FaultKind, Judge, Signer};
 use crate::history::Entry;
 
@@ -61,6 +63,9 @@ pub(super) enum Meaning {
     },
     /// This leaf is lost: it may have meant anything.
     Lost,
+    Witness(Witnessed),
+    /// A checkpoint of this ledger, by whom it is cosigned, and of which life it is.
+    Cosigned(AgencyId, Incarnation, Checkpoint),
     /// Nothing.
     Other,
 }
@@ -114,6 +119,11 @@ impl Examined {
                 examination.counts.signed += 1;
                 Meaning::Other
             }
+            Record::Witness(witness) => Meaning::Witness(examination.witness(witness)?),
+            Record::Cosigned { peer, note } => {
+                let (life, checkpoint) = examination.cosigned(&peer, &note)?;
+                Meaning::Cosigned(peer, life, checkpoint)
+            }
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }
@@ -130,11 +140,11 @@ impl Examined {
 }
 
 /// What it takes to examine one record.
-struct Examination<'a> {
+pub(super) struct Examination<'a> {
     /// Whose ledger it is; unknown before its first record.
-    agency: Option<&'a AgencyId>,
-    judge: &'a dyn Judge,
-    counts: &'a mut Counts,
+    pub(super) agency: Option<&'a AgencyId>,
+    pub(super) judge: &'a dyn Judge,
+    pub(super) counts: &'a mut Counts,
     recorded_at: Instant,
 }
 
@@ -199,7 +209,11 @@ impl Examination<'_> {
         self.believed(what, believed)
     }
 
-    fn believed(&mut self, what: &'static str, outcome: Result<(), super::Refusal>) -> Result<(), FaultKind> {
+    pub(super) fn believed(
+        &mut self,
+        what: &'static str,
+        outcome: Result<(), super::Refusal>,
+    ) -> Result<(), FaultKind> {
         outcome.map_err(|source| FaultKind::Signature { what, source })?;
         self.counts.signed += 1;
         Ok(())

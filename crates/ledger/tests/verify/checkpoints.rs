@@ -20,7 +20,7 @@ use sealpost_seglog::disk::sim::Sim;
 use crate::scene::*;
 
 /// A keeper over the ledger, its folder, and the checkpoint that it signed over `records` records.
-fn checkpointed(scene: &Arc<Scene>, ledger: &Ledger, records: u64, folder: &Path) -> tree::Signed {
+pub(crate) fn checkpointed(scene: &Arc<Scene>, ledger: &Ledger, records: u64, folder: &Path) -> tree::Signed {
     drop(ledger.enqueue((1..records).map(|_| note("before")).collect()).unwrap());
     let signer = Arc::new(KeyOf(OWN, Arc::clone(scene)));
     let history = ledger.history().clone();
@@ -127,6 +127,10 @@ impl Judge for Nobody {
     }
 
     fn checkpoint(&self, _: &AgencyId, _: Incarnation, _: &tree::Signed) -> Result<(), Refusal> {
+        Err("no directory".into())
+    }
+
+    fn cosignature(&self, _: &AgencyId, _: &tree::Signed) -> Result<(), Refusal> {
         Err("no directory".into())
     }
 }

@@ -6,3 +6,4 @@ mod checkpoints;
 mod damaged;
 mod records;
 mod scene;
+mod witness;

@@ -58,6 +58,8 @@ fn a_sound_ledger_verifies_with_its_counts() {
         receipts: 1,
         voids: 1,
         directories: 0,
+        witnessed: 0,
+        cosigned: 0,
         signed: 7,
         chains: 3,
         ..Counts::default()

@@ -20,9 +20,10 @@ use sealpost_domain::link::{Incarnation, Position};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Received, Record, Sent, Settlement, StoredBody};
 use sealpost_domain::statement::{Accepted, LinkReceipt, Receipt, Signed};
-use sealpost_ledger::tree::{self, Files};
+use sealpost_ledger::tree::{self, CosignatureVerifier, Files};
 use sealpost_ledger::verify::{Claim, Directories, FaultKind, Judge, Refusal, Report, Signer, verify};
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
+use sealpost_merkle::cosignature;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_wire::envelope::header_to_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
@@ -116,6 +117,12 @@ impl Judge for Scene {
         let held = signed.checkpoint.origin() == expected.as_str()
             && signed.is_signed_by(self.key(agency.as_str()).verifying_key());
         if held { Ok(()) } else { Err("not signed".into()) }
+    }
+
+    fn cosignature(&self, cosigner: &AgencyId, signed: &tree::Signed) -> Result<(), Refusal> {
+        let name = tree::listed::witness(&network(), cosigner);
+        let key = self.key(cosigner.as_str()).verifying_key();
+        Ok(cosignature::verify(&signed.note, &CosignatureVerifier::new(&name, key)).map(drop)?)
     }
 }
 
@@ -226,6 +233,7 @@ pub(crate) fn receipt(contiguous: u64) -> Receipt {
         }],
         checkpoint: Bytes::new(),
         directory: DIRECTORY,
+        cosigned: Bytes::new(),
     }
 }
 

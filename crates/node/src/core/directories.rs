@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::record::Record;
@@ -20,7 +21,7 @@ pub struct Directories {
     opener: Opener,
     current: Option<Arc<Directory>>,
     /// First index and version, ascending.
-    installed: Vec<(u64, u64)>,
+    installed: Vec<(u64, DirectoryVersion)>,
 }
 
 impl Directories {
@@ -36,7 +37,16 @@ impl Directories {
     /// The version that was in force when a record was made; 0 before the first.
     pub fn version_at(&self, index: u64) -> u64 {
         let after = self.installed.partition_point(|(first, _)| *first <= index);
-        after.checked_sub(1).and_then(|last| self.installed.get(last)).map_or(0, |(_, version)| *version)
+        after
+            .checked_sub(1)
+            .and_then(|last| self.installed.get(last))
+            .map_or(0, |(_, version)| version.version)
+    }
+
+    /// Where a version was installed, and its digest; `None` when it never was.
+    pub fn installed(&self, version: u64) -> Option<(u64, Digest)> {
+        let place = self.installed.binary_search_by_key(&version, |(_, installed)| installed.version).ok()?;
+        self.installed.get(place).map(|(index, installed)| (*index, installed.digest))
     }
 
     /// Verifies a version that may follow the one in force.
@@ -54,7 +64,7 @@ impl Directories {
             );
             return Err(Error::Directory { index, fault });
         }
-        self.installed.push((index, version.version));
+        self.installed.push((index, version));
         self.current = Some(Arc::new(directory));
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Why the core cannot go on. None of it is a peer's doing: those are refused by a rule and recorded.
 
 use sealpost_crypto::dsse::SignError;
+use sealpost_merkle::cosignature;
 
 /// The node's own ledger or key is not what it has to be; the program ends.
 #[derive(Debug, thiserror::Error)]
@@ -46,4 +47,7 @@ pub enum Error {
     /// The node cannot speak for its agency.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The node cannot cosign.
+    #[error("cannot cosign a peer's checkpoint")]
+    Cosign(#[from] cosignature::Error<SignError>),
 }

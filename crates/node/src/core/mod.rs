@@ -22,6 +22,7 @@ mod resume;
 mod round;
 mod security;
 mod statement;
+pub mod witness;
 
 use std::sync::Arc;
 
@@ -46,7 +47,9 @@ pub use round::{Outgoing, Round};
 pub use security::{Alarm, Security};
 pub use statement::Said;
 pub(crate) use statement::Statement;
+pub(crate) use statement::sign_with;
 use statement::{sign, signature_of};
+use witness::Witnessing;
 
 /// What the core is given from outside.
 pub struct Env<'a> {
@@ -62,6 +65,15 @@ pub struct Env<'a> {
     pub past: &'a dyn Past,
 }
 
+/// When the node tries and asks again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policies {
+    /// What it sends.
+    pub outbox: outbox::Policy,
+    /// Proofs of peers.
+    pub witness: witness::Policy,
+}
+
 /// Everything that the node knows about its links, and decides on.
 pub struct Core {
     me: AgencyId,
@@ -75,17 +87,20 @@ pub struct Core {
     pub inbox: Inbox,
     /// What should not have happened.
     pub security: Security,
+    /// What is known of peers' ledgers.
+    pub witness: Witnessing,
     meetings: Meetings,
 }
 
 impl Core {
     /// The core of an agency's node before the first record of its ledger, which now lives as `incarnation`.
-    pub fn new(me: AgencyId, incarnation: Incarnation, policy: outbox::Policy, opener: Opener) -> Self {
+    pub fn new(me: AgencyId, incarnation: Incarnation, policies: Policies, opener: Opener) -> Self {
         Self {
-            outbox: Outbox::new(me.clone(), incarnation, policy),
+            outbox: Outbox::new(me.clone(), incarnation, policies.outbox),
             inbox: Inbox::new(me.clone(), incarnation),
             directories: Directories::new(opener),
             security: Security::default(),
+            witness: Witnessing::new(policies.witness),
             meetings: Meetings::default(),
             me,
             incarnation,
@@ -145,6 +160,9 @@ impl Core {
             Record::ReceiptSent(statement) => {
                 let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
                 self.inbox.apply_receipt(&receipt, statement);
+                if !receipt.cosigned.is_empty() {
+                    self.witness.apply_told(&receipt.sender);
+                }
             }
             Record::Read { sender, priority, position, .. } => {
                 self.inbox.apply_read(sender, *priority, *position);
@@ -166,6 +184,9 @@ impl Core {
                     self.outbox.withdraw_unsent(recorded_at);
                 }
             }
+            Record::Witness(_) | Record::Cosigned { .. } => {
+                self.apply_witnessing(index, recorded_at, record)?;
+            }
             Record::Access { .. } | Record::Erasure { .. } | Record::Loss { .. } => {}
         }
         self.next = index + 1;
@@ -186,6 +207,7 @@ impl Core {
     pub fn forget(&mut self) {
         self.outbox.forget();
         self.inbox.forget();
+        self.witness.forget();
     }
 
     /// The records of the round are durable and applied: what was held for them is no longer needed.

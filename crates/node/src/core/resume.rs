@@ -22,8 +22,10 @@ use sealpost_wire::envelope::header_from_bytes;
 use super::past::exhibits;
 use super::{Alarm, Core, Env, Error, Round, sign};
 
-/// How long after a greeting without answer the next one follows.
+/// How long after a greeting without answer the next one follows; doubled with every time.
 const GREET_AGAIN: Duration = Duration::from_mins(1);
+/// The longest such distance: who comes back greets by himself.
+const GREET_AGAIN_MAX: Duration = Duration::from_hours(1);
 /// The shortest time between two answers to one peer.
 const ANSWER_PAUSE: Duration = Duration::from_millis(200);
 
@@ -56,13 +58,24 @@ impl Meetings {
 struct Greeted {
     greeting: Greeting,
     at: Instant,
+    /// How often in a row without an answer.
+    times: u32,
+}
+
+impl Greeted {
+    fn is_due_again(&self, now: Instant) -> bool {
+        let pause = GREET_AGAIN * 2_u32.pow(self.times.min(16));
+        now.since(self.at) >= pause.min(GREET_AGAIN_MAX)
+    }
 }
 
 impl Core {
     /// A connection begins: everyone in the directory is greeted.
     pub fn meet_everyone(&mut self) {
         let Some(directory) = self.directory().cloned() else { return };
-        self.meetings.due = directory.agencies.keys().filter(|agency| **agency != self.me).cloned().collect();
+        let others = directory.agencies.keys().filter(|agency| **agency != self.me);
+        self.meetings.due = others.cloned().collect();
+        self.meetings.greeted.clear();
     }
 
     /// Whether a peer showed that this ledger is an older copy of itself: nothing more may be given out in this life.
@@ -73,7 +86,7 @@ impl Core {
     /// Greets and answers whom that is due.
     pub fn resume(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let now = env.now;
-        let waiting = |(_, greeted): &(&AgencyId, &Greeted)| now.since(greeted.at) >= GREET_AGAIN;
+        let waiting = |(_, greeted): &(&AgencyId, &Greeted)| greeted.is_due_again(now);
         let again: Vec<AgencyId> =
             self.meetings.greeted.iter().filter(waiting).map(|(agency, _)| agency.clone()).collect();
         let mut due = std::mem::take(&mut self.meetings.due);
@@ -86,7 +99,8 @@ impl Core {
         for peer in due {
             let mut greeting = [0; 8];
             env.rng.fill_bytes(&mut greeting);
-            let greeted = Greeted { greeting: Greeting(greeting), at: now };
+            let times = self.meetings.greeted.get(&peer).map_or(0, |before| before.times.saturating_add(1));
+            let greeted = Greeted { greeting: Greeting(greeting), at: now, times };
             self.meetings.greeted.insert(peer.clone(), greeted);
             if !answers.contains_key(&peer) {
                 self.say_resume(env, round, &peer, None)?;

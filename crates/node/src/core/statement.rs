@@ -1,12 +1,15 @@
 //! Statements between nodes: which there are, whom each concerns, how ours are signed, and what is done with a peer's.
 
 use bytes::Bytes;
-use sealpost_crypto::dsse::{PayloadType, sign_statement};
+use sealpost_crypto::dsse::{PayloadType, SignError, Signer, sign_statement};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::envelope::Signature;
-use sealpost_domain::statement::{Heads, NeedWrap, Receipt, Resend, Resume, Signed, Void};
+use sealpost_domain::statement::{
+    Heads, NeedWrap, Proof, ProofRequest, Receipt, Resend, Resume, Signed, Void,
+};
 use sealpost_wire::statement::Payload;
 
+use super::witness::Told;
 use super::{Core, Env, Error, Round};
 
 /// A statement that one node signs for another.
@@ -40,6 +43,8 @@ statement!(Void, sender, recipient);
 statement!(Resend, recipient, sender);
 statement!(NeedWrap, recipient, sender);
 statement!(Resume, from, to);
+statement!(ProofRequest, from, to);
+statement!(Proof, from, to);
 
 /// What a peer says, verified: its signature holds, and it is for this node.
 pub enum Said {
@@ -55,6 +60,10 @@ pub enum Said {
     NeedWrap(NeedWrap),
     /// What it knows of our links, as we meet again.
     Resume(Resume),
+    /// It demands a proof. Answered where the tree is, not here.
+    ProofRequest(ProofRequest),
+    /// It proves that its ledger only grew.
+    Proof(Proof),
 }
 
 impl Core {
@@ -66,6 +75,9 @@ impl Core {
         statement: &Signed,
         said: &Said,
     ) -> Result<(), Error> {
+        if let Some(told) = Told::of(said) {
+            self.witness_told(env, round, statement, &told)?;
+        }
         match said {
             Said::Receipt(receipt) => self.receipted(env, round, statement, receipt),
             Said::Heads(heads) => self.heads(env, round, statement, heads),
@@ -73,6 +85,9 @@ impl Core {
             Said::Resend(resend) => self.resend(env, round, statement, resend),
             Said::NeedWrap(need) => self.need_wrap(need, env.now),
             Said::Resume(resume) => self.resumed(env, round, statement, resume),
+            Said::Proof(proof) => self.proved(env, round, statement, proof)?,
+            // Answered where the tree is.
+            Said::ProofRequest(_) => {}
         }
         Ok(())
     }
@@ -80,8 +95,13 @@ impl Core {
 
 /// Signs a statement of this node.
 pub(super) fn sign<S: Statement>(env: &Env<'_>, statement: &S) -> Result<Signed, Error> {
+    Ok(sign_with(env.signer, statement)?)
+}
+
+/// Signs a statement of this node, outside of a round.
+pub(crate) fn sign_with<S: Statement>(signer: &dyn Signer, statement: &S) -> Result<Signed, SignError> {
     let payload = statement.to_payload();
-    let signature = sign_statement(env.signer, S::TYPE, &payload)?;
+    let signature = sign_statement(signer, S::TYPE, &payload)?;
     Ok(Signed { payload, signatures: vec![signature_of(&signature)] })
 }
 

@@ -1,4 +1,5 @@
 mod bodies;
+mod handling;
 mod missing;
 mod resume;
 

@@ -14,13 +14,13 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sealpost_domain::agency::AgencyId;
 use sealpost_ledger::History;
-use sealpost_ledger::tree::{Files, ProofError, Prover, Signed};
+use sealpost_ledger::tree::{ProofError, Prover, Signed};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::ledger_server::LedgerServer;
 use sealpost_server::program::with_causes;
 use sealpost_wire::status::Failure;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -29,10 +29,10 @@ use tracing::error;
 
 use self::export::Export;
 use super::caller::{Action, Caller};
+use crate::proofs::{Proofs, Unproved};
 
-/// How many proofs are made, and how many exports run, at a time; others wait for their turn. An export lasts as long as its
-/// caller takes, and must not hold up proofs.
-const PROOFS_MAX: usize = 2;
+/// How many exports run at a time; others wait for their turn. An export lasts as long as its caller takes, and must not hold
+/// up proofs.
 const EXPORTS_MAX: usize = 2;
 
 /// The service on one node.
@@ -40,27 +40,15 @@ const EXPORTS_MAX: usize = 2;
 pub struct Audit {
     agency: AgencyId,
     history: History,
-    files: Files,
-    checkpoint: watch::Receiver<Option<Signed>>,
-    /// Told when a tile is missing or wrong.
-    broken: Arc<Notify>,
-    proofs: Arc<Semaphore>,
+    proofs: Proofs,
     exports: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Audit {
     /// Serves the auditors of `agency` until `stop`.
-    pub fn new(
-        agency: AgencyId,
-        history: History,
-        files: Files,
-        checkpoint: watch::Receiver<Option<Signed>>,
-        broken: Arc<Notify>,
-        stop: CancellationToken,
-    ) -> Self {
-        let (proofs, exports) = (Arc::new(Semaphore::new(PROOFS_MAX)), Arc::new(Semaphore::new(EXPORTS_MAX)));
-        Self { agency, history, files, checkpoint, broken, proofs, exports, stop }
+    pub fn new(agency: AgencyId, history: History, proofs: Proofs, stop: CancellationToken) -> Self {
+        Self { agency, history, proofs, exports: Arc::new(Semaphore::new(EXPORTS_MAX)), stop }
     }
 
     /// The service, to be added to a server.
@@ -73,10 +61,7 @@ impl Audit {
     }
 
     fn latest(&self) -> Result<Signed, Status> {
-        let latest = self.checkpoint.borrow().clone();
-        latest.ok_or_else(|| {
-            Failure::Unavailable.status("the ledger has no checkpoint yet; try again in a second")
-        })
+        self.proofs.latest().ok_or_else(none_yet)
     }
 
     /// Proves something against the latest checkpoint, where blocking is allowed. A caller that goes away does not stop the
@@ -85,20 +70,11 @@ impl Audit {
         &self,
         prove: impl FnOnce(&Prover<'_>) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<(T, Signed), Status> {
-        let (signed, history, files) = (self.latest()?, self.history.clone(), self.files.clone());
-        let turn = Arc::clone(&self.proofs).acquire_owned().await.map_err(|_| stopping())?;
-        let broken = Arc::clone(&self.broken);
-        let proved = spawn_blocking(move || {
-            let _turn = turn;
-            let prover = Prover::new(&history, &files, signed.clone());
-            let proved = prove(&prover);
-            if matches!(proved, Err(ProofError::Tree(_))) {
-                broken.notify_one();
-            }
-            proved.map(|proof| (proof, signed))
-        });
-        let proved = proved.await.map_err(|_| Failure::Internal.status("the proof was not finished"))?;
-        proved.map_err(unread)
+        self.proofs.prove(prove).await.map_err(|unproved| match unproved {
+            Unproved::NoCheckpoint => none_yet(),
+            Unproved::Interrupted => Failure::Internal.status("the proof was not finished"),
+            Unproved::Failed(failed) => unread(failed),
+        })
     }
 }
 
@@ -158,6 +134,10 @@ impl pb::ledger_server::Ledger for Audit {
     }
 }
 
+fn none_yet() -> Status {
+    Failure::Unavailable.status("the ledger has no checkpoint yet; try again in a second")
+}
+
 fn stopping() -> Status {
     Failure::Unavailable.status("the node is stopping; go on from the next index later")
 }
@@ -165,7 +145,9 @@ fn stopping() -> Status {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn unread(failed: ProofError) -> Status {
     match &failed {
-        ProofError::Beyond { .. } | ProofError::Older { .. } => Failure::Beyond.status(failed.to_string()),
+        ProofError::Beyond { .. } | ProofError::Older { .. } | ProofError::Larger { .. } => {
+            Failure::Beyond.status(failed.to_string())
+        }
         ProofError::Nothing => Failure::Malformed.status(failed.to_string()),
         ProofError::Tree(source) => {
             error!(error = with_causes(source.as_ref()), "the tree cannot be used");

@@ -10,7 +10,7 @@ use sealpost_domain::handling::{Handling, Tlp};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::view::{
-    Direction, Filter, Page, Published, Query, Shown, Status, Tracked, Verification,
+    Direction, Filter, Form, Page, Published, Query, Shown, Status, Tracked, Verification,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -146,7 +146,12 @@ impl Views for Shelf {
         })
     }
 
-    fn message(&self, id: MessageId, _sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError> {
+    fn message(
+        &self,
+        id: MessageId,
+        _sender: Option<&AgencyId>,
+        _form: Form,
+    ) -> Result<Option<Shown>, ViewError> {
         Ok(lock(&self.messages).iter().find(|shown| shown.id == id).cloned())
     }
 
@@ -248,5 +253,8 @@ fn shown(index: u64, priority: Priority) -> Shown {
         late: false,
         gap_before: false,
         states: Vec::new(),
+        changed: None,
+        enclosed: None,
+        forwarded: None,
     }
 }

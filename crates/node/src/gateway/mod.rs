@@ -84,8 +84,8 @@ impl pb::gateway_server::Gateway for Gateway {
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::Message>, Status> {
         self.admit(&request, Action::Read)?;
-        let (id, sender) = wire::get_request(request.get_ref())?;
-        let shown = self.handle.message(id, sender).await.map_err(view_failed)?;
+        let (id, sender, form) = wire::get_request(request.get_ref())?;
+        let shown = self.handle.message(id, sender, form).await.map_err(view_failed)?;
         let shown = shown.ok_or_else(|| Failure::NotFound.status(format!("message {id} is not here")))?;
         Ok(Response::new(wire::shown_message(&shown)))
     }

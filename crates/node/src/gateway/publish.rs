@@ -86,8 +86,8 @@ impl Intake {
     async fn take(&mut self, request: pb::PublishRequest) -> Answering {
         let (sequence, publication) = wire::publish_request(request);
         let publication = match publication {
-            Ok(wire::Publication { key, draft }) => {
-                Publication { draft, idempotency_key: key, publisher: self.publisher }
+            Ok(wire::Publication { key, draft, release }) => {
+                Publication { draft, release, idempotency_key: key, publisher: self.publisher }
             }
             Err(refusals) => {
                 let answer = wire::answer_message(sequence, &Err(refusals));

@@ -18,6 +18,7 @@ pub(super) async fn statistics(handle: &Handle, period: Period) -> Result<Statis
                 tally.add(Entry {
                     id: shown.id,
                     sender: &shown.sender,
+                    sent_at: shown.sent_at,
                     in_reply_to: shown.in_reply_to,
                     content: alert.content(),
                 });

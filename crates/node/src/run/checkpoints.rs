@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use sealpost_crypto::dsse::{Signer, VerifyingKey};
-use sealpost_domain::agency::AgencyId;
-use sealpost_domain::directory::{Directory, KeyUse};
+use sealpost_crypto::dsse::Signer;
+use sealpost_domain::directory::Directory;
 use sealpost_ledger::Ledger;
-use sealpost_ledger::tree::{self, Files, Keeper, Signed};
+use sealpost_ledger::tree::{self, Files, Keeper, listed};
 use sealpost_server::program::with_causes;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
@@ -42,7 +41,7 @@ pub(super) async fn open(
     let (files, network) = (Files::at(dir), directory.network.clone());
     let (history, agency) = (ledger.history().clone(), ledger.agency().clone());
     match files.checkpoint()? {
-        Some(stored) if !is_signed(&stored, directory, &agency) => {
+        Some(stored) if listed::signing_key(&stored, directory, &agency).is_none() => {
             return Err(Error::UnsignedCheckpoint { path: files.checkpoint_path() });
         }
         None if ledger.durable() > NEW_RECORDS => warn!(
@@ -57,19 +56,6 @@ pub(super) async fn open(
         warn!(dir = %dir.display(), reason, "the tree was made anew from the ledger");
     }
     Ok(keeper)
-}
-
-/// Whether a key of the agency's nodes signed it; which one does not matter, since a note does not say when.
-pub(crate) fn is_signed(signed: &Signed, directory: &Directory, agency: &AgencyId) -> bool {
-    signing_key(signed, directory, agency).is_some()
-}
-
-/// The key of the agency's nodes that signed a checkpoint.
-pub(crate) fn signing_key(signed: &Signed, directory: &Directory, agency: &AgencyId) -> Option<VerifyingKey> {
-    let record = directory.agencies.get(agency)?;
-    let keys = record.signing_keys.iter().filter(|key| key.usage == KeyUse::Node);
-    let mut keys = keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok());
-    keys.find(|key| signed.is_signed_by(key))
 }
 
 /// Works until `stop`, and then takes one more step, which for all but a tree far behind ends in a checkpoint over all of a

@@ -21,7 +21,8 @@ use tracing::{info, warn};
 use super::continuity::{self, Continuity};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
-use crate::core::{Core, Opener};
+use crate::core::{Core, Opener, Policies};
+use crate::pool::Random;
 use crate::projection::{self, Changes};
 use sealpost_server::clock::Clock;
 
@@ -41,8 +42,22 @@ fn opener() -> Opener {
     Box::new(|signed, previous| directory::verify(signed, previous).map_err(|error| error.to_string()))
 }
 
+/// [`open`] on a thread that may block.
+pub(super) async fn open_apart(
+    config: &NodeConfig,
+    places: &Places,
+    clock: &Clock,
+    genesis: &Signed,
+    random: &Random,
+) -> Result<Opened, Error> {
+    let (config, places, clock) = (config.clone(), places.clone(), clock.clone());
+    let (random, genesis) = (Arc::clone(random), genesis.clone());
+    let opening = move || open(&config, &places, &clock, &genesis, random.as_ref());
+    tokio::task::spawn_blocking(opening).await.map_err(|_| Error::Interrupted)?
+}
+
 /// Opens the ledger, and rebuilds from it what is known. Blocks on the disk.
-pub(super) fn open(
+fn open(
     config: &NodeConfig,
     places: &Places,
     clock: &Clock,
@@ -120,7 +135,8 @@ impl Opening<'_> {
         if let Some(torn) = &recovery.torn {
             warn!(?torn, "the end of the ledger was torn and is cut: it was never acknowledged");
         }
-        let core = Core::new(config.agency.clone(), ledger.incarnation(), config.outbox.policy, opener());
+        let policies = Policies { outbox: config.outbox.policy, witness: config.witness };
+        let core = Core::new(config.agency.clone(), ledger.incarnation(), policies, opener());
         let basis = Basis {
             boot_id,
             incarnation: ledger.incarnation().0,

@@ -49,9 +49,7 @@ impl Session {
         let wire = Wire { connection };
         let ended = match lanes {
             Lanes::Flash => {
-                if lanes == Lanes::Flash {
-                    self.begin();
-                }
+                self.begin();
                 tokio::try_join!(
                     submit::run(self, &wire, lanes),
                     receive::run(self, &wire, Priority::Flash),
@@ -73,7 +71,7 @@ impl Session {
         }
     }
 
-    /// What nodes say to each other goes by this connection: everything that may not have arrived is said again.
+    /// Everything that may not have arrived is said again.
     fn begin(&self) {
         let now = self.shared.now();
         self.shared.core_mut().connected(now);

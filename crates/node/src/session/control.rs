@@ -1,14 +1,16 @@
 //! What nodes say to each other through the hub. Nothing arrives for certain: whoever needs it repeats it.
 
 use sealpost_domain::message::Priority;
+use sealpost_domain::statement::ProofRequest;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::connection::Wire;
 use super::{Ended, Session};
+use crate::core::Said;
 use crate::engine::Input;
 use crate::verify::statements;
 
@@ -23,43 +25,50 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
     let answered = client.control(ReceiverStream::new(stream)).await;
     let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
     let me = session.shared.agency();
+    let mut answers = session.prover.answers();
+    let gone = |_| Ended::Protocol("Control takes no more frames".to_owned());
     loop {
         tokio::select! {
             said = outgoing.recv() => {
                 let said = said.ok_or(Ended::Stopping)?;
                 let frame =
                     Control { from: me.clone(), to: said.to, kind: said.kind, statement: said.statement };
-                let sent = frames.send(control_message(&frame)).await;
-                sent.map_err(|_| Ended::Protocol("Control takes no more frames".to_owned()))?;
+                frames.send(control_message(&frame)).await.map_err(gone)?;
+            }
+            Some(answer) = answers.next() => {
+                frames.send(control_message(&answer)).await.map_err(gone)?;
             }
             frame = incoming.message() => match frame.map_err(|status| wire.failed(status))? {
-                Some(frame) => hear(session, frame).await?,
+                Some(frame) => {
+                    if let Some(request) = hear(session, frame).await? {
+                        answers.begin(request);
+                    }
+                }
                 None => return Err(Ended::Protocol("Control ended".to_owned())),
             },
         }
     }
 }
 
-async fn hear(session: &Session, message: pb::ControlFrame) -> Result<(), Ended> {
+/// Hands on what a peer says; a demand for a proof is given back.
+async fn hear(session: &Session, message: pb::ControlFrame) -> Result<Option<ProofRequest>, Ended> {
     let frame = control(message)?;
-    let Some(directory) = session.shared.directory.borrow().clone() else { return Ok(()) };
+    let Some(directory) = session.shared.directory.borrow().clone() else { return Ok(None) };
     let (me, now) = (session.shared.agency(), session.shared.now());
     let (said, frame) = session
         .pool
         .run(Priority::Routine, move |_| (statements::control(&frame, &me, &directory, now), frame))
         .await?;
     match said {
-        Ok(Some(said)) => {
+        Ok(Said::ProofRequest(request)) => Ok(Some(request)),
+        Ok(said) => {
             let input = Input::Said { statement: frame.statement, said };
-            session.engine.send(input).await.map_err(|_| Ended::Stopping)
-        }
-        Ok(None) => {
-            debug!(from = %frame.from, kind = ?frame.kind, "a statement of no concern yet");
-            Ok(())
+            session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+            Ok(None)
         }
         Err(fault) => {
             warn!(rule = %fault.rule(), from = %frame.from, kind = ?frame.kind, %fault, "a statement is not believed");
-            Ok(())
+            Ok(None)
         }
     }
 }

@@ -7,6 +7,7 @@
 mod connection;
 mod control;
 mod directory;
+mod prove;
 mod receive;
 mod state;
 mod submit;
@@ -27,6 +28,7 @@ use crate::engine::Input;
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::verify::Verifier;
+pub use prove::Prover;
 use state::State;
 
 /// How the session behaves.
@@ -53,6 +55,7 @@ pub struct Session {
     shared: Arc<Shared>,
     engine: mpsc::Sender<Input>,
     verifier: Arc<Verifier>,
+    prover: Prover,
     pool: Pool,
     endpoint: Endpoint,
     roots: Arc<Roots>,
@@ -127,6 +130,7 @@ impl Session {
         shared: Arc<Shared>,
         engine: mpsc::Sender<Input>,
         verifier: Verifier,
+        prover: Prover,
         pool: Pool,
         endpoint: Endpoint,
         roots: Arc<Roots>,
@@ -138,6 +142,7 @@ impl Session {
             shared,
             engine,
             verifier: Arc::new(verifier),
+            prover,
             pool,
             endpoint,
             roots,

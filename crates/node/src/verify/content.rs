@@ -2,27 +2,26 @@
 //! it?
 
 use bytes::Bytes;
-use sealpost_crypto::digest::{plaintext_digest, sha256};
-use sealpost_crypto::dsse::{PayloadType, VerifyingKey, verify_statement};
+use sealpost_crypto::digest::plaintext_digest;
 use sealpost_crypto::seal::{ContentKey, open_content};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::Alert;
-use sealpost_domain::digest::KeyId;
-use sealpost_domain::directory::{AgencyRecord, ApprovalRule, Directory, KeyUse};
+use sealpost_domain::alert::{Alert, Content as Says};
+use sealpost_domain::approval::{self, Subject};
+use sealpost_domain::decision::{self, Denial, Outline, Sealed};
+use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Content, Header};
-use sealpost_domain::handling::Tlp;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Disposition;
-use sealpost_domain::message::Kind;
-use sealpost_domain::permission::{Question, judge_agreement};
 use sealpost_domain::record::Settlement;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Approval, Signed};
+use sealpost_domain::sharing::Withdrawn;
 use sealpost_domain::time::Date;
 use sealpost_wire::alert::alert_from_bytes;
 use sealpost_wire::envelope::content_from_bytes;
-use sealpost_wire::statement::Payload as _;
 
+use super::{approvals, enclosed};
+use crate::handle::ViewError;
+use crate::known::{Known, concerned};
 use crate::retention;
 
 /// What came of opening.
@@ -31,30 +30,115 @@ pub(super) struct Opened {
     pub(super) settlement: Settlement,
     /// The last day of its retention, where it could be read.
     pub(super) until: Option<Date>,
+    /// What is recorded as a security matter: an agency's node should never have sent this.
+    pub(super) breach: Option<Breach>,
+}
+
+/// A message by which its sender breaks faith.
+pub(super) struct Breach {
+    /// The rule.
+    pub(super) rule: Rule,
+    /// What happened, for people; nothing of the content.
+    pub(super) detail: String,
+}
+
+/// Who judges, and by what.
+#[derive(Clone, Copy)]
+pub(super) struct Bench<'a> {
+    /// Whose node this is.
+    pub(super) me: &'a AgencyId,
+    /// The directory in force.
+    pub(super) directory: &'a Directory,
+    /// What lies in the ledger.
+    pub(super) known: &'a dyn Known,
+    /// The clock.
+    pub(super) now: Instant,
 }
 
 pub(super) fn quarantined(rule: Rule) -> Settlement {
     Settlement::Excepted(Disposition::Quarantined, rule.to_string())
 }
 
-pub(super) fn judge(
-    me: &AgencyId,
-    header: &Header,
-    key: &ContentKey,
-    sealed: &[u8],
-    directory: &Directory,
-    now: Instant,
-) -> Opened {
-    let (content, alert) = match open(header, key, sealed) {
-        Ok(opened) => opened,
-        Err(rule) => return Opened { settlement: quarantined(rule), until: None },
-    };
-    let until = alert.retention_until();
-    let settlement = match permitted(me, header, &content, until, directory, now) {
-        Ok(()) => Settlement::Delivered,
-        Err(rule) => Settlement::Excepted(Disposition::Refused, rule.to_string()),
-    };
-    Opened { settlement, until: Some(until) }
+fn refused(rule: Rule) -> Settlement {
+    Settlement::Excepted(Disposition::Refused, rule.to_string())
+}
+
+impl Bench<'_> {
+    /// Judges a sealed content; fails only where the ledger cannot be read.
+    pub(super) fn judge(
+        &self,
+        header: &Header,
+        key: &ContentKey,
+        sealed: &[u8],
+    ) -> Result<Opened, ViewError> {
+        let (content, alert) = match open(header, key, sealed) {
+            Ok(opened) => opened,
+            Err(rule) => {
+                return Ok(Opened { settlement: quarantined(rule), until: None, breach: None });
+            }
+        };
+        let (settlement, breach) = self.permitted(header, &content, &alert)?;
+        Ok(Opened { settlement, until: Some(alert.retention_until()), breach })
+    }
+
+    fn permitted(
+        &self,
+        header: &Header,
+        content: &Content,
+        alert: &Alert,
+    ) -> Result<(Settlement, Option<Breach>), ViewError> {
+        let Self { me, directory, known, now } = *self;
+        let Some(recipient) = header.recipients.get(me) else {
+            return Ok((refused(Rule::RecipientNotNamed), None));
+        };
+        let opened = match alert.content() {
+            Says::Forward(forward) => match enclosed::open(forward, directory) {
+                Ok(opened) => Some(opened),
+                Err(unproven) => return Ok(breach(Rule::ForwardUnproven, unproven.to_string())),
+            },
+            _ => None,
+        };
+        let withdrawn = match &opened {
+            Some(opened) => opened.withdrawn(known)?,
+            None => Withdrawn::default(),
+        };
+        let way = (header.category, &header.handling);
+        let recipients: Vec<AgencyId> = header.recipients.agencies().cloned().collect();
+        let subject = Subject::of_header(header, &recipients);
+        let signed = approvals::verified(&content.approvals, &header.sender, directory, now);
+        let named = concerned(known, header.kind, header.in_reply_to, &[&header.sender, me])?;
+        let sealed = Sealed {
+            // Counted from now at the latest: a time of sending in the future buys no longer retention.
+            retention: retention::span(header.sent_at.min(now), alert.retention_until()),
+            approvals: approval::count(&subject, &signed),
+            onward: opened.as_ref().map(|opened| opened.onward(&header.sender, way, alert, withdrawn, now)),
+            known: &named,
+        };
+        let outline = Outline::of_header(header, &recipients, now);
+        let judged = decision::recipient(me, &outline, recipient.agreement, &sealed, directory);
+        Ok(match judged {
+            Ok(()) => (Settlement::Delivered, None),
+            Err(denial) => denied(&denial),
+        })
+    }
+}
+
+/// What the own node of its sender would have refused is more than a difference of directories.
+fn denied(denial: &Denial) -> (Settlement, Option<Breach>) {
+    let rule = denial.rule();
+    match denial {
+        // The originator may have recalled it meanwhile: the one who forwards need not know that yet.
+        Denial::Sharing(_) if matches!(rule, Rule::ForwardRecalled | Rule::GrantRecalled) => {
+            (refused(rule), None)
+        }
+        Denial::Sharing(_) => breach(rule, denial.to_string()),
+        Denial::Answer(_) => (refused(rule), Some(Breach { rule, detail: denial.to_string() })),
+        Denial::Permission(_) | Denial::Approval(_) => (refused(rule), None),
+    }
+}
+
+fn breach(rule: Rule, detail: String) -> (Settlement, Option<Breach>) {
+    (quarantined(rule), Some(Breach { rule, detail }))
 }
 
 /// Opens a content that was verified before, or is verified now.
@@ -67,91 +151,10 @@ pub(crate) fn open(header: &Header, key: &ContentKey, sealed: &[u8]) -> Result<(
     if plaintext_digest(&content.salt, &content.body) != header.plaintext_digest {
         return Err(Rule::PlaintextDigest);
     }
-    let payloads: Vec<&[u8]> = content.approvals.iter().map(|signed| &signed.payload[..]).collect();
-    let approvals = (!payloads.is_empty()).then(|| sha256(&payloads.concat()));
-    if approvals != header.approval_digest {
+    if approvals::digest(&content.approvals) != header.approval_digest {
         return Err(Rule::ApprovalDigest);
     }
     let alert = alert_from_bytes(&content.body).map_err(|_| Rule::AlertMalformed)?;
     alert.agrees_with(header.kind, &header.handling).map_err(|_| Rule::AlertContradictsHeader)?;
     Ok((content, alert))
-}
-
-fn permitted(
-    me: &AgencyId,
-    header: &Header,
-    content: &Content,
-    until: Date,
-    directory: &Directory,
-    now: Instant,
-) -> Result<(), Rule> {
-    // Counted from now at the latest: a time of sending in the future buys no longer retention.
-    let retention = Some(retention::span(header.sent_at.min(now), until));
-    let question = Question { retention, ..Question::of_header(header, now) };
-    let cited =
-        header.recipients.get(me).map(|recipient| recipient.agreement).ok_or(Rule::RecipientNotNamed)?;
-    judge_agreement(&question, me, cited, directory).map_err(|denial| denial.rule())?;
-    let sender = directory.agencies.get(&header.sender).ok_or(Rule::AgencyUnknown)?;
-    let approved = approvals(header, content, sender, directory, now);
-    if approved < required_approvals(header.kind, header.handling.tlp(), sender) {
-        Err(Rule::ApprovalMissing)
-    } else {
-        Ok(())
-    }
-}
-
-/// How many officers have to approve a message of an agency.
-pub(crate) fn required_approvals(kind: Kind, label: Tlp, sender: &AgencyRecord) -> u32 {
-    let applies = |rule: &&ApprovalRule| {
-        (rule.kinds.is_empty() || rule.kinds.contains(&kind))
-            && (rule.tlp.is_empty() || rule.tlp.contains(&label))
-    };
-    sender.approval_rules.iter().filter(applies).map(|rule| rule.approvals).max().unwrap_or(0)
-}
-
-/// How many officers of the sender have approved exactly this message.
-fn approvals(
-    header: &Header,
-    content: &Content,
-    sender: &AgencyRecord,
-    directory: &Directory,
-    now: Instant,
-) -> u32 {
-    let mut officers: Vec<KeyId> = content
-        .approvals
-        .iter()
-        .filter_map(|signed| officer(header, signed, sender, directory, now))
-        .collect();
-    officers.sort_unstable();
-    officers.dedup();
-    u32::try_from(officers.len()).unwrap_or(u32::MAX)
-}
-
-fn officer(
-    header: &Header,
-    signed: &Signed,
-    sender: &AgencyRecord,
-    directory: &Directory,
-    now: Instant,
-) -> Option<KeyId> {
-    let verified = signed.signatures.iter().find(|signature| {
-        let record = sender.signing_keys.iter().find(|record| {
-            record.key.id == signature.key_id
-                && record.usage == KeyUse::Officer
-                && record.period.holds_at(now)
-                && !directory.revocations.contains_key(&record.key.id)
-        });
-        record.and_then(|record| VerifyingKey::from_bytes(&record.key.bytes).ok()).is_some_and(|key| {
-            verify_statement(&key, PayloadType::Approval, &signed.payload, &signature.bytes).is_ok()
-        })
-    })?;
-    let approval = Approval::from_payload(&signed.payload).ok()?;
-    let covers = approval.message == header.id
-        && approval.sender == header.sender
-        && approval.recipients.iter().eq(header.recipients.agencies())
-        && approval.kind == header.kind
-        && approval.handling == header.handling
-        && approval.act_before == header.act_before
-        && approval.plaintext_digest == header.plaintext_digest;
-    covers.then_some(verified.key_id)
 }

@@ -7,7 +7,9 @@
 //! is unproven, settles nothing and is sent again by its sender; after that the envelope is the sender's own doing and
 //! settles its number, delivered or not.
 
+mod approvals;
 mod content;
+mod enclosed;
 pub mod statements;
 
 use sealpost_domain::rule::Rule;
@@ -33,15 +35,20 @@ use sealpost_wire::hub::Delivery;
 
 use crate::core::Alarm;
 use crate::core::inbox::Arrived;
+use crate::handle::ViewError;
+use crate::known::Known;
 use crate::retention::{self, EVIDENCE, MESSAGES};
-use content::Opened;
-pub(crate) use content::{open, required_approvals};
+pub(crate) use approvals::{digest as approval_digest, verify as verify_approval};
+pub(crate) use content::open;
+use content::{Bench, Breach, Opened};
+pub(crate) use enclosed::open as open_enclosed;
 
 /// What verifying needs to know of its own node.
 pub struct Verifier {
     me: AgencyId,
     keys: Vec<SealingPrivateKey>,
     buckets: Arc<Buckets>,
+    known: Arc<dyn Known>,
 }
 
 /// Which stream of the hub delivered an envelope.
@@ -61,8 +68,19 @@ pub enum Verified {
     Unproven(Box<Alarm>),
     /// Its header and content are its sender's, and its position cannot be read: another wrap is needed.
     Unopened(Box<Unopened>),
-    /// The node's own keys could not be read or written: to be tried again.
-    Failed(sealpost_ledger::bucket::Error),
+    /// The node's own keys or ledger could not be read or written: to be tried again.
+    Failed(Failure),
+}
+
+/// Why nothing can be said about an envelope. None of it is a peer's doing.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The key under which its body is kept.
+    #[error(transparent)]
+    Bucket(#[from] sealpost_ledger::bucket::Error),
+    /// The messages that it names.
+    #[error(transparent)]
+    Ledger(#[from] ViewError),
 }
 
 /// An envelope whose wrap does not open.
@@ -93,8 +111,13 @@ struct Unproven {
 
 impl Verifier {
     /// A verifier with every sealing key that may still be used towards this agency.
-    pub fn new(me: AgencyId, keys: Vec<SealingPrivateKey>, buckets: Arc<Buckets>) -> Self {
-        Self { me, keys, buckets }
+    pub fn new(
+        me: AgencyId,
+        keys: Vec<SealingPrivateKey>,
+        buckets: Arc<Buckets>,
+        known: Arc<dyn Known>,
+    ) -> Self {
+        Self { me, keys, buckets, known }
     }
 
     /// Judges an envelope under a directory.
@@ -119,7 +142,7 @@ impl Verifier {
             }
         };
         let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
-        let arrived = |settlement, body| Arrived {
+        let arrived = |settlement, body, alarm| Arrived {
             sender: header.sender.clone(),
             priority: header.priority,
             header: delivery.header.clone(),
@@ -129,21 +152,41 @@ impl Verifier {
             cursor,
             settlement,
             body,
+            alarm,
         };
         let Ok(key) = ContentKey::from_bytes(wrapped.content_key.as_slice()) else {
             let settlement = content::quarantined(Rule::KeyCommitment);
-            return Verified::Arrived(Box::new(arrived(settlement, None)));
+            return Verified::Arrived(Box::new(arrived(settlement, None, None)));
         };
-        let Opened { settlement, until } =
-            content::judge(&self.me, &header, &key, &delivery.sealed, directory, now);
+        let bench = Bench { me: &self.me, directory, known: self.known.as_ref(), now };
+        let Opened { settlement, until, breach } = match bench.judge(&header, &key, &delivery.sealed) {
+            Ok(opened) => opened,
+            Err(error) => return Verified::Failed(error.into()),
+        };
+        if let Some(Breach { rule: Rule::ForwardUnproven, detail }) = &breach
+            && header.directory.version > directory.version.version
+        {
+            // The originator's key may be a new one that this directory does not list yet: nothing is settled before.
+            let unproven = Unproven { rule: Rule::KeyUnknown, detail: detail.clone(), wrap_of: None };
+            return Verified::Unproven(Box::new(alarm(delivery, digest, &unproven)));
+        }
+        let alarm = breach.map(|Breach { rule, detail }| Alarm {
+            rule,
+            peer: Some(header.sender.clone()),
+            header: Some(digest),
+            detail,
+            exhibits: vec![delivery.header.clone(), signature.bytes.clone()],
+        });
         let bucket = match (&settlement, until) {
             (Settlement::Delivered, Some(until)) => Bucket::new(MESSAGES, until.month()).ok(),
             _ => retention::evidence_month(now).and_then(|month| Bucket::new(EVIDENCE, month).ok()),
         };
-        let Some(bucket) = bucket else { return Verified::Arrived(Box::new(arrived(settlement, None))) };
+        let Some(bucket) = bucket else {
+            return Verified::Arrived(Box::new(arrived(settlement, None, alarm)));
+        };
         match self.buckets.keep(rng, &bucket, &key, &digest, delivery.sealed.clone()) {
-            Ok(body) => Verified::Arrived(Box::new(arrived(settlement, Some(body)))),
-            Err(error) => Verified::Failed(error),
+            Ok(body) => Verified::Arrived(Box::new(arrived(settlement, Some(body), alarm))),
+            Err(error) => Verified::Failed(error.into()),
         }
     }
 

@@ -101,23 +101,19 @@ pub fn accepted(
     Ok(accepted)
 }
 
-/// Verifies what a peer says to this node; `None` for what is of no concern yet.
-pub fn control(
-    frame: &Control,
-    me: &AgencyId,
-    directory: &Directory,
-    now: Instant,
-) -> Result<Option<Said>, Fault> {
+/// Verifies what a peer says to this node.
+pub fn control(frame: &Control, me: &AgencyId, directory: &Directory, now: Instant) -> Result<Said, Fault> {
     let to_us = Between { statement: &frame.statement, me, directory, now };
-    Ok(Some(match frame.kind {
+    Ok(match frame.kind {
         ControlType::Receipt => Said::Receipt(to_us.verified()?),
         ControlType::Heads => Said::Heads(to_us.verified()?),
         ControlType::Void => Said::Void(to_us.verified()?),
         ControlType::Resend => Said::Resend(to_us.verified()?),
         ControlType::NeedWrap => Said::NeedWrap(to_us.verified()?),
         ControlType::Resume => Said::Resume(to_us.verified()?),
-        ControlType::ProofRequest | ControlType::Proof => return Ok(None),
-    }))
+        ControlType::ProofRequest => Said::ProofRequest(to_us.verified()?),
+        ControlType::Proof => Said::Proof(to_us.verified()?),
+    })
 }
 
 /// A statement that a peer should have signed for this node.

@@ -3,17 +3,20 @@
 //! Reads the durable records and the index over them. Nothing is kept in memory but what is being shown; nothing is
 //! decided here, since what is recorded was verified before.
 
+mod change;
+mod known;
 mod open;
 mod outcomes;
 
 use std::sync::Arc;
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::Draft;
+use sealpost_domain::alert::{Draft, Enclosed};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
-    DeliveryState, Filter, Page, PeerStatus, Published, Query, RecipientState, Shown, Status, Tracked,
+    Covered, DeliveryState, Filter, Form, Page, PeerStatus, Published, Query, RecipientState, Sending, Shown,
+    Status, Tracked,
 };
 use sealpost_ledger::ReadError;
 
@@ -22,6 +25,7 @@ use crate::core::outbox::Standing;
 use crate::handle::{Ambiguous, FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
 use crate::projection::{self, Listed};
 use crate::shared::Shared;
+use change::Depth;
 use open::Message;
 
 /// How many entries of the index are looked at a time.
@@ -70,7 +74,16 @@ impl LedgerViews {
         let fault = |fault| ViewError::Record { index: message.index, fault };
         let alert = message.open(&self.shared.buckets).map_err(fault)?;
         let states = self.states(message);
-        Ok(message.show(&self.shared.core(), alert, states))
+        let changed = self.changed(&message.header, Depth::Content)?;
+        let forwarded = alert.as_ref().map(|alert| self.forwarded(alert)).transpose()?.flatten();
+        Ok(Shown { forwarded, ..message.show(&self.shared.core(), alert, states, changed) })
+    }
+
+    /// The message as it can be shown to others; `None` once its body was erased.
+    fn enclose(&self, message: &Message) -> Result<Option<Enclosed>, ViewError> {
+        message
+            .enclose(&self.shared.buckets)
+            .map_err(|fault| ViewError::Record { index: message.index, fault })
     }
 
     /// The message of ours at an index, if it is what a draft would send again.
@@ -181,10 +194,21 @@ impl Views for LedgerViews {
         Ok(Forward { messages, next_index })
     }
 
-    fn message(&self, id: MessageId, sender: Option<&AgencyId>) -> Result<Option<Shown>, ViewError> {
+    fn message(
+        &self,
+        id: MessageId,
+        sender: Option<&AgencyId>,
+        form: Form,
+    ) -> Result<Option<Shown>, ViewError> {
         let index = self.find(id, sender, |_| true)?;
-        let message = index.map(|index| self.read(index)).transpose()?.flatten();
-        message.map(|message| self.show(&message)).transpose()
+        let Some(message) = index.map(|index| self.read(index)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let enclosed = match form {
+            Form::Shown => None,
+            Form::Enclosed => self.enclose(&message)?,
+        };
+        Ok(Some(Shown { enclosed, ..self.show(&message)? }))
     }
 
     fn list(&self, query: &Query) -> Result<Page, ViewError> {
@@ -212,8 +236,11 @@ impl Views for LedgerViews {
     fn track(&self, id: MessageId) -> Result<Option<Tracked>, ViewError> {
         let index = self.find(id, Some(&self.shared.agency()), |_| true)?;
         let own = index.map(|index| self.read(index)).transpose()?.flatten();
-        Ok(own.map(|message| Tracked {
+        let Some(message) = own else { return Ok(None) };
+        Ok(Some(Tracked {
             states: self.states(&message),
+            changed: self.changed(&message.header, Depth::Fact)?,
+            answers: self.answers(&message)?,
             id,
             kind: message.header.kind,
             priority: message.header.priority,
@@ -226,12 +253,25 @@ impl Views for LedgerViews {
         let core = self.shared.core();
         let directory = core.directory();
         let (sent, mut received) = (core.outbox.traffic(), core.inbox.traffic());
-        for agency in sent.keys() {
+        for agency in sent.keys().chain(core.inbox.missing().keys()) {
             received.entry(agency.clone()).or_default();
         }
+        let missing = core.inbox.missing();
         let peer = |(agency, received)| {
             let traffic = sent.get(&agency).copied().unwrap_or_default();
-            PeerStatus { agency, outstanding: traffic.outstanding, sent: traffic.sent, received }
+            let standing = core.witness.standing(&agency).unwrap_or_default();
+            let covered = |(records, at)| Covered { records, at };
+            PeerStatus {
+                outstanding: traffic.outstanding,
+                sent: traffic.sent,
+                received,
+                missing: missing.get(&agency).copied().unwrap_or_default(),
+                sending: if core.outbox.is_open_to(&agency) { Sending::Open } else { Sending::AwaitsPeer },
+                agency,
+                kept: standing.kept.map(covered),
+                cosigned: standing.cosigned.map(covered),
+                directory_version: standing.directory,
+            }
         };
         Status {
             agency: core.agency().clone(),

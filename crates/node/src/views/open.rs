@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::{Alert, Draft, DraftParts};
+use sealpost_domain::alert::{Alert, Draft, DraftParts, Enclosed, List};
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
+use sealpost_domain::envelope::{Content, Header, OpenedCommitment, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Position;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::time::OffsetTime;
-use sealpost_domain::view::{Direction, RecipientState, Shown, Verification};
+use sealpost_domain::view::{Changed, Direction, RecipientState, Shown, Verification};
 use sealpost_ledger::{Buckets, Entry, bucket};
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
@@ -25,8 +25,10 @@ use crate::verify;
 pub(super) struct Message {
     pub(super) index: u64,
     pub(super) header: Header,
+    /// The exact bytes of the header.
+    bytes: Bytes,
     digest: Digest,
-    recorded_at: Instant,
+    pub(super) recorded_at: Instant,
     signatures: Vec<Signature>,
     route: Route,
     body: Bytes,
@@ -52,7 +54,16 @@ impl Message {
         };
         let header = header_from_bytes(&bytes).map_err(|error| error.to_string())?;
         let digest = sha256(&bytes);
-        Ok(Some(Self { index, header, digest, recorded_at: leaf.recorded_at, signatures, route, body }))
+        Ok(Some(Self {
+            index,
+            header,
+            bytes,
+            digest,
+            recorded_at: leaf.recorded_at,
+            signatures,
+            route,
+            body,
+        }))
     }
 
     pub(super) fn direction(&self) -> Direction {
@@ -96,8 +107,20 @@ impl Message {
             && header.in_reply_to == *in_reply_to
     }
 
-    /// Its content; `None` once its body was erased, or lost.
+    /// What it says; `None` once its body was erased, or lost.
     pub(super) fn open(&self, buckets: &Buckets) -> Result<Option<Alert>, String> {
+        Ok(self.unsealed(buckets)?.map(|(_, alert)| alert))
+    }
+
+    /// The message as it can be shown to others, in the bytes that its sender signed; `None` once its body was erased.
+    pub(super) fn enclose(&self, buckets: &Buckets) -> Result<Option<Enclosed>, String> {
+        let Some((content, _)) = self.unsealed(buckets)? else { return Ok(None) };
+        let signatures = List::new(self.signatures.clone()).map_err(|error| error.to_string())?;
+        Ok(Some(Enclosed { header: self.bytes.clone(), signatures, salt: content.salt, body: content.body }))
+    }
+
+    /// Its content; `None` once its body was erased.
+    fn unsealed(&self, buckets: &Buckets) -> Result<Option<(Content, Alert)>, String> {
         if self.body.is_empty() {
             return Ok(None);
         }
@@ -108,7 +131,7 @@ impl Message {
             Err(error) => return Err(error.to_string()),
         };
         let opened = verify::open(&self.header, &key, &stored.sealed);
-        opened.map(|(_, alert)| Some(alert)).map_err(|rule| format!("its body does not open: {rule}"))
+        opened.map(Some).map_err(|rule| format!("its body does not open: {rule}"))
     }
 
     pub(super) fn is_read(&self, core: &Core) -> bool {
@@ -132,7 +155,13 @@ impl Message {
         self.header.recipients.agencies().zip(commitments).filter_map(standing).collect()
     }
 
-    pub(super) fn show(&self, core: &Core, alert: Option<Alert>, states: Vec<RecipientState>) -> Shown {
+    pub(super) fn show(
+        &self,
+        core: &Core,
+        alert: Option<Alert>,
+        states: Vec<RecipientState>,
+        changed: Option<Changed>,
+    ) -> Shown {
         let Header {
             id,
             sender,
@@ -181,6 +210,9 @@ impl Message {
                 .is_some_and(|position| core.inbox.has_gap_before(&sender, priority, position)),
             sender,
             states,
+            changed,
+            enclosed: None,
+            forwarded: None,
         }
     }
 

@@ -96,19 +96,19 @@ fn id(seed: u8) -> MessageId {
 #[tokio::test]
 async fn whoever_copies_an_id_hides_nobody_elses_message() {
     let views = views(&[("DE-ZKA", id(1)), ("TH-TCD", id(1)), ("TH-TCD", id(2))]).await;
-    let shown = |sender: &str| views.message(id(1), Some(&agency(sender))).unwrap().unwrap();
+    let shown = |sender: &str| views.message(id(1), Some(&agency(sender)), Form::Shown).unwrap().unwrap();
     assert_eq!(shown("DE-ZKA").sender, agency("DE-ZKA"));
     assert_eq!(shown("TH-TCD").sender, agency("TH-TCD"));
-    assert_eq!(views.message(id(1), Some(&agency("HK-CED"))).unwrap(), None);
+    assert_eq!(views.message(id(1), Some(&agency("HK-CED")), Form::Shown).unwrap(), None);
 
     let senders = vec![agency("DE-ZKA"), agency("TH-TCD")];
     let ambiguous = Ambiguous { id: id(1), senders };
-    assert_eq!(views.message(id(1), None), Err(ViewError::Ambiguous(ambiguous.clone())));
+    assert_eq!(views.message(id(1), None, Form::Shown), Err(ViewError::Ambiguous(ambiguous.clone())));
     assert_eq!(
         ViewError::Ambiguous(ambiguous.clone()).to_string(),
         format!("message {} was sent by DE-ZKA and by TH-TCD: name the sender", id(1))
     );
-    assert_eq!(views.message(id(2), None).unwrap().unwrap().sender, agency("TH-TCD"));
+    assert_eq!(views.message(id(2), None, Form::Shown).unwrap().unwrap().sender, agency("TH-TCD"));
 
     let read = |sender: Option<&str>| views.received(&[id(1)], sender.map(agency).as_ref());
     assert_eq!(read(None).err(), Some(ViewError::Ambiguous(ambiguous)));

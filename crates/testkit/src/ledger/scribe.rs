@@ -219,6 +219,7 @@ impl Scribe {
             made_at: at,
             links,
             checkpoint: Bytes::new(),
+            cosigned: Bytes::new(),
             directory: self.network.version,
         };
         sign(&recipient.key, PayloadType::Receipt, receipt.to_payload())

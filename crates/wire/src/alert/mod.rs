@@ -10,8 +10,8 @@ mod write;
 
 use bytes::Bytes;
 use prost::Message as _;
-use sealpost_domain::alert::fault::Collector;
-use sealpost_domain::alert::{Alert, Fault, Faults};
+use sealpost_domain::alert::fault::{Collector, Place};
+use sealpost_domain::alert::{Alert, Content, Enclosed, Fault, Faults};
 use sealpost_domain::envelope::BODY_BYTES_MAX;
 use sealpost_proto::v1 as pb;
 
@@ -62,6 +62,28 @@ pub fn alert(message: pb::Alert) -> Result<Alert, Faults> {
 /// The message for an alert.
 pub fn alert_message(alert: &Alert) -> pb::Alert {
     write::alert(alert)
+}
+
+/// Reads a content that stands by itself: the replacement in an amendment.
+pub(crate) fn content(message: pb::AlertContent) -> Result<Content, Faults> {
+    let collector = Collector::default();
+    let content = read::content(message, &collector.root());
+    collector.finish(content)
+}
+
+/// The message for a content.
+pub(crate) fn content_message(content: &Content) -> pb::AlertContent {
+    write::content(content)
+}
+
+/// Reads an enclosed message.
+pub(crate) fn enclosed(message: pb::Enclosed, at: &Place<'_>) -> Option<Enclosed> {
+    read_answers::enclosed(message, at)
+}
+
+/// The message for an enclosed message.
+pub(crate) fn enclosed_message(enclosed: &Enclosed) -> pb::Enclosed {
+    write::enclosed(enclosed)
 }
 
 /// A fault that is not about one field: the alert is missing altogether.

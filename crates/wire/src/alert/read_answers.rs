@@ -2,8 +2,8 @@
 
 use sealpost_domain::alert::fault::Place;
 use sealpost_domain::alert::{
-    Amendment, Arrest, Compliance, Forward, List, Outcome, Permission, Place as Whereabouts, Recall, Reply,
-    Request, SeizedItem, Seizure, Sighting,
+    Amendment, Arrest, Compliance, Enclosed, Forward, List, Outcome, Permission, Place as Whereabouts,
+    Recall, Reply, Request, SeizedItem, Seizure, Sighting,
 };
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::envelope::Signature;
@@ -71,7 +71,7 @@ pub(super) fn compliance(message: &pb::Compliance, at: &Place<'_>) -> Option<Com
 }
 
 pub(super) fn forward(message: pb::Forward, at: &Place<'_>) -> Option<Forward> {
-    let pb::Forward { header, signatures, salt, body, permission, note } = message;
+    let pb::Forward { header, signatures, salt, body, permission, note, grant } = message;
     let signatures = List::read(&at.field("signatures"), signatures, signature);
     let salt = array(&salt, &at.field("salt"));
     let permission = if permission.is_empty() {
@@ -81,7 +81,23 @@ pub(super) fn forward(message: pb::Forward, at: &Place<'_>) -> Option<Forward> {
         at.field("permission").take(&shown, MessageId::try_from(permission.as_ref())).map(Some)
     };
     let note = optional(&note, &at.field("note"));
-    Some(Forward { header, signatures: signatures?, salt: salt?, body, permission: permission?, note: note? })
+    let grant = absent_or(grant, &at.field("grant"), enclosed);
+    Some(Forward {
+        header,
+        signatures: signatures?,
+        salt: salt?,
+        body,
+        permission: permission?,
+        note: note?,
+        grant: grant?,
+    })
+}
+
+pub(super) fn enclosed(message: pb::Enclosed, at: &Place<'_>) -> Option<Enclosed> {
+    let pb::Enclosed { header, signatures, salt, body } = message;
+    let signatures = List::read(&at.field("signatures"), signatures, signature);
+    let salt = array(&salt, &at.field("salt"));
+    Some(Enclosed { header, signatures: signatures?, salt: salt?, body })
 }
 
 fn signature(message: pb::Signature, at: &Place<'_>) -> Option<Signature> {

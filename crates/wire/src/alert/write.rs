@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use sealpost_domain::alert::{
-    Alert, AlertParts, Amendment, Arrest, Compliance, Content, DeclaredGoods, Document, Forward, Grading,
-    Leg, Money, Outcome, Party, Permission, Person, Place, Quantity, Recall, Reply, Request, SeizedItem,
-    Seizure, Sighting, SuspectShipment, SuspectTraveller, Suspicion, TransitCase, TransitGoods,
+    Alert, AlertParts, Amendment, Arrest, Compliance, Content, DeclaredGoods, Document, Enclosed, Forward,
+    Grading, Leg, Money, Outcome, Party, Permission, Person, Place, Quantity, Recall, Reply, Request,
+    SeizedItem, Seizure, Sighting, SuspectShipment, SuspectTraveller, Suspicion, TransitCase, TransitGoods,
     TransitSubject, Window,
 };
+use sealpost_domain::envelope::Signature;
 use sealpost_domain::identifier::Identifier;
 use sealpost_proto::v1 as pb;
 
@@ -32,7 +33,7 @@ fn each<T, M>(values: &[T], write: impl Fn(&T) -> M) -> Vec<M> {
     values.iter().map(write).collect()
 }
 
-fn content(content: &Content) -> pb::AlertContent {
+pub(super) fn content(content: &Content) -> pb::AlertContent {
     use pb::alert_content::Kind;
     let kind = match content {
         Content::SuspectShipment(shipment) => Kind::SuspectShipment(suspect_shipment(shipment)),
@@ -235,17 +236,32 @@ fn transit_case(case: &TransitCase) -> pb::TransitCase {
 }
 
 fn forward(forward: &Forward) -> pb::Forward {
-    let Forward { header, signatures, salt, body, permission, note } = forward;
+    let Forward { header, signatures, salt, body, permission, note, grant } = forward;
     pb::Forward {
         header: header.clone(),
-        signatures: each(signatures, |signature| pb::Signature {
-            key_id: Bytes::copy_from_slice(signature.key_id.as_bytes()),
-            signature: signature.bytes.clone(),
-        }),
+        signatures: each(signatures, signature),
         salt: Bytes::copy_from_slice(salt),
         body: body.clone(),
         permission: permission.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
         note: shown(note.as_ref()),
+        grant: grant.as_ref().map(enclosed),
+    }
+}
+
+pub(super) fn enclosed(enclosed: &Enclosed) -> pb::Enclosed {
+    let Enclosed { header, signatures, salt, body } = enclosed;
+    pb::Enclosed {
+        header: header.clone(),
+        signatures: each(signatures, signature),
+        salt: Bytes::copy_from_slice(salt),
+        body: body.clone(),
+    }
+}
+
+fn signature(signature: &Signature) -> pb::Signature {
+    pb::Signature {
+        key_id: Bytes::copy_from_slice(signature.key_id.as_bytes()),
+        signature: signature.bytes.clone(),
     }
 }
 

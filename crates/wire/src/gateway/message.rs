@@ -5,6 +5,8 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::view::{AGENCIES_MAX, Event, Filter, LIST_MAX, Page, Query, Shown, Verification};
 use sealpost_proto::v1 as pb;
 
+use super::change;
+use super::forwarded::{forwarded, forwarded_message};
 use super::id_bytes;
 use super::names::{direction, direction_number};
 use super::status::{recipient_state, recipient_state_message};
@@ -112,6 +114,9 @@ pub fn shown(message: pb::Message) -> Result<Shown, Error> {
         late,
         gap_before,
         states,
+        changed,
+        enclosed,
+        forwarded: within,
     } = message;
     let alert = alert.map(alert::alert).transpose();
     Ok(Shown {
@@ -139,6 +144,9 @@ pub fn shown(message: pb::Message) -> Result<Shown, Error> {
         late,
         gap_before,
         states: states.into_iter().map(recipient_state).collect::<Result<_, _>>()?,
+        changed: changed.map(change::changed).transpose()?,
+        enclosed: enclosed.map(change::enclosed).transpose()?,
+        forwarded: within.map(|within| forwarded(within).map(Box::new)).transpose()?,
     })
 }
 
@@ -175,6 +183,9 @@ pub fn shown_message(shown: &Shown) -> pb::Message {
         late: shown.late,
         gap_before: shown.gap_before,
         states: shown.states.iter().map(recipient_state_message).collect(),
+        changed: shown.changed.as_ref().map(change::changed_message),
+        enclosed: shown.enclosed.as_ref().map(change::enclosed_message),
+        forwarded: shown.forwarded.as_deref().map(forwarded_message),
     }
 }
 

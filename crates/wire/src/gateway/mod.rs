@@ -3,6 +3,8 @@
 //! Both ends are in this project, so both directions are here. A message that is handed in is judged field by field
 //! and every fault is told with its path; everything else is refused at the first fault.
 
+mod change;
+mod forwarded;
 mod message;
 mod names;
 mod publish;
@@ -13,13 +15,16 @@ pub use message::{
     event, event_message, page, page_message, query, query_message, shown, shown_message, subscribe_request,
     subscribe_request_message,
 };
-pub use publish::{Publication, answer, answer_message, publish_request, publish_request_message};
+pub use publish::{
+    Publication, answer, answer_message, publish_request, publish_request_message, release_request_message,
+};
 pub use stats::{period, period_message, statistics, statistics_message};
 pub use status::{status, status_message, tracked, tracked_message};
 
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::MessageId;
+use sealpost_domain::view::Form;
 use sealpost_proto::v1 as pb;
 
 use crate::Error;
@@ -28,16 +33,18 @@ use crate::field::In;
 /// The most messages that one call acknowledges.
 pub const ACKNOWLEDGE_MAX: usize = 1000;
 
-/// Reads which message is asked for, and whose.
-pub fn get_request(message: &pb::GetRequest) -> Result<(MessageId, Option<AgencyId>), Error> {
+/// Reads which message is asked for, whose, and in which form.
+pub fn get_request(message: &pb::GetRequest) -> Result<(MessageId, Option<AgencyId>, Form), Error> {
     let at = In("GetRequest");
-    let pb::GetRequest { message_id, sender } = message;
-    Ok((at.bytes("message_id", message_id)?, at.parse_optional("sender", sender)?))
+    let pb::GetRequest { message_id, sender, enclose } = message;
+    let form = if *enclose { Form::Enclosed } else { Form::Shown };
+    Ok((at.bytes("message_id", message_id)?, at.parse_optional("sender", sender)?, form))
 }
 
 /// Asks for a message; without a sender, for whoever's it is.
-pub fn get_request_message(id: MessageId, sender: Option<&AgencyId>) -> pb::GetRequest {
-    pb::GetRequest { message_id: id_bytes(id), sender: sender_text(sender) }
+pub fn get_request_message(id: MessageId, sender: Option<&AgencyId>, form: Form) -> pb::GetRequest {
+    let enclose = form == Form::Enclosed;
+    pb::GetRequest { message_id: id_bytes(id), sender: sender_text(sender), enclose }
 }
 
 /// Reads which message is to be tracked.

@@ -1,8 +1,12 @@
 //! Messages that are handed in, and what their publisher is told.
 
+use bytes::Bytes;
+use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::fault::{Collector, Explain, Place, quote};
 use sealpost_domain::alert::{Draft, DraftParts, Faults};
+use sealpost_domain::approval::Release;
+use sealpost_domain::envelope::BODY_BYTES_MAX;
 use sealpost_domain::handling::Handling;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::MessageId;
@@ -13,6 +17,7 @@ use sealpost_proto::v1 as pb;
 use super::id_bytes;
 use crate::Error;
 use crate::alert;
+use crate::envelope::{APPROVALS_MAX, signed_by_one, signed_message};
 use crate::field::{In, instant};
 use crate::names;
 
@@ -23,12 +28,14 @@ pub struct Publication {
     pub key: Option<IdempotencyKey>,
     /// The message.
     pub draft: Draft,
+    /// What officers have approved of it.
+    pub release: Option<Release>,
 }
 
 /// Reads what is handed in: the client's number for it, and the message or everything that is wrong with it.
 pub fn publish_request(message: pb::PublishRequest) -> (u64, Result<Publication, Vec<Refusal>>) {
-    let pb::PublishRequest { sequence, idempotency_key, draft } = message;
-    let publication = publication(&idempotency_key, draft)
+    let pb::PublishRequest { sequence, idempotency_key, draft, release } = message;
+    let publication = publication(&idempotency_key, draft, release)
         .map_err(|faults| faults.as_slice().iter().map(Refusal::from).collect());
     (sequence, publication)
 }
@@ -43,6 +50,22 @@ pub fn publish_request_message(
         sequence,
         idempotency_key: key.map(ToString::to_string).unwrap_or_default(),
         draft: Some(draft_message(draft)),
+        release: None,
+    }
+}
+
+/// Hands in a message that officers have approved. The alert of the draft goes as the bytes that they approved.
+pub fn release_request_message(sequence: u64, draft: &Draft, release: &Release) -> pb::PublishRequest {
+    pb::PublishRequest {
+        sequence,
+        idempotency_key: String::new(),
+        draft: Some(pb::Draft { alert: None, ..draft_message(draft) }),
+        release: Some(pb::Release {
+            message_id: id_bytes(release.message),
+            salt: Bytes::copy_from_slice(&release.salt),
+            body: release.body.clone(),
+            approvals: release.approvals.iter().map(signed_message).collect(),
+        }),
     }
 }
 
@@ -70,7 +93,11 @@ pub fn answer_message(sequence: u64, result: &Result<Published, Vec<Refusal>>) -
     pb::PublishResponse { sequence, result: Some(result) }
 }
 
-fn publication(key: &str, draft: Option<pb::Draft>) -> Result<Publication, Faults> {
+fn publication(
+    key: &str,
+    mut draft: Option<pb::Draft>,
+    release: Option<pb::Release>,
+) -> Result<Publication, Faults> {
     let collector = Collector::default();
     let root = collector.root();
     let key = if key.is_empty() {
@@ -82,12 +109,75 @@ fn publication(key: &str, draft: Option<pb::Draft>) -> Result<Publication, Fault
             .ok()
             .map(Some)
     };
+    if let (Some(draft), Some(release)) = (&mut draft, &release) {
+        approved_alert(draft, &release.body, &root);
+    }
+    let release = match release {
+        Some(message) => self::release(message, &root.field("release")).map(Some),
+        None => Some(None),
+    };
     let parts = match draft {
         Some(draft) => draft_parts(draft, &root),
         None => root.field("draft").missing("a message"),
     };
-    let (key, parts) = collector.finish(key.zip(parts))?;
-    Ok(Publication { key, draft: Draft::new(parts)? })
+    let key = key.and_then(|key| keyed(key, release.as_ref()?.as_ref(), &root));
+    let ((key, release), parts) = collector.finish(key.zip(release).zip(parts))?;
+    Ok(Publication { key, draft: Draft::new(parts)?, release })
+}
+
+/// A message that was approved is named by its id: the same approvals are not sent twice.
+#[expect(clippy::option_option, reason = "absent, or wrong: the two are told apart")]
+fn keyed(
+    key: Option<IdempotencyKey>,
+    release: Option<&Release>,
+    at: &Place<'_>,
+) -> Option<Option<IdempotencyKey>> {
+    let Some(release) = release else { return Some(key) };
+    let id = release.message.to_string();
+    match &key {
+        Some(other) if other.as_str() != id => {
+            at.field("idempotency_key")
+                .fault(quote(other.as_str()), format!("none, or {id}: the message id"));
+            None
+        }
+        _ => Some(id.parse().ok()),
+    }
+}
+
+/// The alert is the one in the bytes that officers approved.
+fn approved_alert(draft: &mut pb::Draft, body: &Bytes, at: &Place<'_>) {
+    if draft.alert.is_some() {
+        at.field("alert").fault("an alert", "none beside a release, whose body it is");
+    }
+    match pb::Alert::decode(body.clone()) {
+        Ok(alert) => draft.alert = Some(alert),
+        Err(error) => {
+            at.field("release").field("body").fault(error.to_string(), "the bytes of an Alert");
+        }
+    }
+}
+
+fn release(message: pb::Release, at: &Place<'_>) -> Option<Release> {
+    let pb::Release { message_id, salt, body, approvals } = message;
+    let shown = format!("{} bytes", message_id.len());
+    let message = at.field("message_id").take(&shown, MessageId::try_from(message_id.as_ref()));
+    let fixed: Option<[u8; 32]> = salt.as_ref().try_into().ok();
+    if fixed.is_none() {
+        at.field("salt").fault(format!("{} bytes", salt.len()), "32 bytes");
+    }
+    if body.is_empty() || body.len() > BODY_BYTES_MAX {
+        at.field("body").fault(format!("{} bytes", body.len()), format!("1 to {BODY_BYTES_MAX} bytes"));
+    }
+    let at = at.field("approvals");
+    if approvals.is_empty() || approvals.len() > APPROVALS_MAX {
+        at.fault(format!("{} approvals", approvals.len()), format!("1 to {APPROVALS_MAX}"));
+    }
+    let approvals = all(approvals.into_iter().enumerate().map(|(index, message)| {
+        signed_by_one(message)
+            .map_err(|error| at.item(index).fault(error.to_string(), "a signed Approval"))
+            .ok()
+    }));
+    Some(Release { message: message?, salt: fixed?, body, approvals: approvals? })
 }
 
 fn draft_parts(message: pb::Draft, at: &Place<'_>) -> Option<DraftParts> {

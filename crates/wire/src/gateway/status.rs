@@ -2,9 +2,10 @@
 
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::view::{HubStatus, PeerStatus, RecipientState, Status, Tracked};
+use sealpost_domain::view::{Covered, HubStatus, PeerStatus, RecipientState, Sending, Status, Tracked};
 use sealpost_proto::v1 as pb;
 
+use super::change;
 use super::id_bytes;
 use super::names::{delivery_state, delivery_state_number};
 use crate::Error;
@@ -14,7 +15,8 @@ use crate::names;
 /// Reads where a message stands.
 pub fn tracked(message: pb::TrackResponse) -> Result<Tracked, Error> {
     let at = In("TrackResponse");
-    let pb::TrackResponse { message_id, kind, priority, sent_at_ms, act_before_ms, states } = message;
+    let pb::TrackResponse { message_id, kind, priority, sent_at_ms, act_before_ms, states, changed, answers } =
+        message;
     Ok(Tracked {
         id: at.bytes("message_id", &message_id)?,
         kind: names::kind(at, "kind", kind)?,
@@ -22,6 +24,8 @@ pub fn tracked(message: pb::TrackResponse) -> Result<Tracked, Error> {
         sent_at: instant(sent_at_ms),
         act_before: act_before_ms.map(instant),
         states: states.into_iter().map(recipient_state).collect::<Result<_, _>>()?,
+        changed: changed.map(change::changed).transpose()?,
+        answers: answers.into_iter().map(change::answer).collect::<Result<_, _>>()?,
     })
 }
 
@@ -34,6 +38,8 @@ pub fn tracked_message(tracked: &Tracked) -> pb::TrackResponse {
         sent_at_ms: tracked.sent_at.as_millis(),
         act_before_ms: tracked.act_before.map(Instant::as_millis),
         states: tracked.states.iter().map(recipient_state_message).collect(),
+        changed: tracked.changed.as_ref().map(change::changed_message),
+        answers: tracked.answers.iter().map(change::answer_message).collect(),
     }
 }
 
@@ -111,8 +117,30 @@ pub fn status_message(status: &Status) -> pb::StatusResponse {
 }
 
 fn peer(message: pb::PeerStatus) -> Result<PeerStatus, Error> {
-    let pb::PeerStatus { agency, outstanding, sent, received } = message;
-    Ok(PeerStatus { agency: In("PeerStatus").agency("agency", &agency)?, outstanding, sent, received })
+    let pb::PeerStatus {
+        agency,
+        outstanding,
+        sent,
+        received,
+        kept_size,
+        kept_at_ms,
+        cosigned_size,
+        cosigned_at_ms,
+        directory_version,
+        missing,
+        awaited,
+    } = message;
+    Ok(PeerStatus {
+        agency: In("PeerStatus").agency("agency", &agency)?,
+        outstanding,
+        sent,
+        received,
+        missing,
+        sending: if awaited { Sending::AwaitsPeer } else { Sending::Open },
+        kept: covered(kept_size, kept_at_ms),
+        cosigned: covered(cosigned_size, cosigned_at_ms),
+        directory_version: (directory_version > 0).then_some(directory_version),
+    })
 }
 
 fn peer_message(peer: &PeerStatus) -> pb::PeerStatus {
@@ -121,5 +149,16 @@ fn peer_message(peer: &PeerStatus) -> pb::PeerStatus {
         outstanding: peer.outstanding,
         sent: peer.sent,
         received: peer.received,
+        missing: peer.missing,
+        awaited: peer.sending == Sending::AwaitsPeer,
+        kept_size: peer.kept.map_or(0, |kept| kept.records),
+        kept_at_ms: peer.kept.map_or(0, |kept| kept.at.as_millis()),
+        cosigned_size: peer.cosigned.map_or(0, |cosigned| cosigned.records),
+        cosigned_at_ms: peer.cosigned.map_or(0, |cosigned| cosigned.at.as_millis()),
+        directory_version: peer.directory_version.unwrap_or(0),
     }
+}
+
+fn covered(records: u64, at_ms: i64) -> Option<Covered> {
+    (records > 0).then(|| Covered { records, at: instant(at_ms) })
 }

@@ -1,15 +1,23 @@
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::fault::Collector;
-use sealpost_domain::alert::{Alert, AlertParts, Content, Draft, DraftParts, Grading, GradingScale, Recall};
+use sealpost_domain::alert::{
+    Alert, AlertParts, ComplianceAnswer, Content, Draft, DraftParts, Enclosed, Grading, GradingScale, List,
+    Recall,
+};
+use sealpost_domain::answer::Effect;
+use sealpost_domain::approval::Release;
 use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::envelope::Signature;
 use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
+use sealpost_domain::statement::Signed;
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
-    DeliveryState, Direction, Event, Filter, Group, HubStatus, PeerStatus, Published, Query, RecipientState,
-    Refusal, Shown, Statistics, Status, Tracked, Verification,
+    Answered, Changed, Covered, DeliveryState, Direction, Event, Filter, Forwarded, Group, HubStatus,
+    PeerStatus, Published, Query, RecipientAnswer, RecipientState, Refusal, Sending, Shown, Statistics,
+    Status, Tracked, Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -98,7 +106,93 @@ fn sample() -> Shown {
         late: true,
         gap_before: true,
         states: states(),
+        changed: Some(changed()),
+        enclosed: Some(enclosed()),
+        forwarded: Some(Box::new(forwarded())),
     }
+}
+
+fn forwarded() -> Forwarded {
+    Forwarded {
+        id: id(10),
+        sender: agency("TH-TCD"),
+        recipients: vec![agency("HK-CED")],
+        sent_at: Instant::from_millis(50),
+        kind: Kind::Recall,
+        category: Category::Wildlife,
+        handling: Handling::new(Tlp::Red, [HandlingCode::H2]),
+        in_reply_to: Some(id(11)),
+        alert: alert(),
+        changed: Some(changed()),
+    }
+}
+
+fn changed() -> Changed {
+    Changed {
+        effect: Effect::Amended,
+        by: id(7),
+        sent_at: Instant::from_millis(30),
+        recorded_at: Instant::from_millis(31),
+        reason: Some("the number was read wrongly".parse().unwrap()),
+        replacement: Some(Content::Recall(Recall { reason: "in its place".parse().unwrap() })),
+    }
+}
+
+fn enclosed() -> Enclosed {
+    let signature = Signature { key_id: KeyId::new([5; 32]), bytes: vec![6; 64].into() };
+    let signatures = List::new(vec![signature]).unwrap();
+    Enclosed { header: vec![1, 2].into(), signatures, salt: [4; 32], body: vec![3].into() }
+}
+
+fn release() -> Release {
+    let signatures = vec![Signature { key_id: KeyId::new([5; 32]), bytes: vec![6; 64].into() }];
+    Release {
+        message: id(8),
+        salt: [4; 32],
+        body: crate::alert::alert_to_bytes(&alert()).unwrap().into(),
+        approvals: vec![Signed { payload: vec![1].into(), signatures }],
+    }
+}
+
+#[test]
+fn a_released_message_is_read_with_the_bytes_that_were_approved_and_is_named_by_its_id() {
+    let (sequence, publication) = publish_request(release_request_message(3, &draft(), &release()));
+    let key = Some(id(8).to_string().parse().unwrap());
+    assert_eq!(sequence, 3);
+    assert_eq!(publication, Ok(Publication { key, draft: draft(), release: Some(release()) }));
+}
+
+#[test]
+fn a_release_that_is_not_whole_is_refused_with_its_path() {
+    let paths = |change: fn(&mut pb::PublishRequest)| {
+        let mut message = release_request_message(1, &draft(), &release());
+        change(&mut message);
+        let refusals = publish_request(message).1.unwrap_err();
+        refusals.into_iter().map(|refusal| refusal.path).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(|message| message.idempotency_key = "case-117".to_owned()), ["idempotency_key"]);
+    let alert = |message: &mut pb::PublishRequest| {
+        message.draft.as_mut().unwrap().alert = Some(crate::alert::alert_message(&alert()));
+    };
+    assert_eq!(paths(alert), ["alert"]);
+    assert_eq!(paths(|message| message.release.as_mut().unwrap().salt.clear()), ["release.salt"]);
+    let unapproved = |message: &mut pb::PublishRequest| message.release.as_mut().unwrap().approvals.clear();
+    assert_eq!(paths(unapproved), ["release.approvals"]);
+    let other = |message: &mut pb::PublishRequest| message.release.as_mut().unwrap().body = vec![0xff].into();
+    assert_eq!(paths(other), ["release.body", "alert"]);
+}
+
+fn answers() -> Vec<RecipientAnswer> {
+    let answered = Answered {
+        answer: Some(ComplianceAnswer::LegalHold),
+        note: Some("part of a court file".parse().unwrap()),
+        by: id(9),
+        at: Instant::from_millis(40),
+    };
+    vec![
+        RecipientAnswer { agency: agency("DE-ZKA"), answered: Some(answered), late: false },
+        RecipientAnswer { agency: agency("TH-TCD"), answered: None, late: true },
+    ]
 }
 
 #[test]
@@ -106,7 +200,7 @@ fn a_draft_is_read_as_it_was_handed_in() {
     let key = "case-117".parse().unwrap();
     let (sequence, publication) = publish_request(publish_request_message(9, Some(&key), &draft()));
     assert_eq!(sequence, 9);
-    assert_eq!(publication, Ok(Publication { key: Some(key), draft: draft() }));
+    assert_eq!(publication, Ok(Publication { key: Some(key), draft: draft(), release: None }));
 }
 
 #[test]
@@ -195,8 +289,11 @@ fn requests_are_read_as_they_were_asked() {
     let query = Query { filter, limit: 10, before: Some(3) };
     assert_eq!(super::query(query_message(&query)).unwrap(), query);
     let sender = Some(agency("DE-ZKA"));
-    assert_eq!(get_request(&get_request_message(id(4), None)).unwrap(), (id(4), None));
-    assert_eq!(get_request(&get_request_message(id(4), sender.as_ref())).unwrap(), (id(4), sender.clone()));
+    for form in [Form::Shown, Form::Enclosed] {
+        assert_eq!(get_request(&get_request_message(id(4), None, form)).unwrap(), (id(4), None, form));
+        let message = get_request_message(id(4), sender.as_ref(), form);
+        assert_eq!(get_request(&message).unwrap(), (id(4), sender.clone(), form));
+    }
     assert_eq!(track_request(&track_request_message(id(4))).unwrap(), id(4));
     let ids = vec![id(4), id(5)];
     let message = acknowledge_request_message(&ids, sender.as_ref());
@@ -222,6 +319,8 @@ fn states_and_the_node_are_read_as_they_were_told() {
         sent_at: Instant::from_millis(1),
         act_before: None,
         states: states(),
+        changed: Some(changed()),
+        answers: answers(),
     };
     assert_eq!(tracked(tracked_message(&told)).unwrap(), told);
     let told = Status {
@@ -234,7 +333,17 @@ fn states_and_the_node_are_read_as_they_were_told() {
         directory_version: 2,
         directory_valid_until: Instant::from_millis(9),
         outstanding: 5,
-        peers: vec![PeerStatus { agency: agency("DE-ZKA"), outstanding: 5, sent: 8, received: 2 }],
+        peers: vec![PeerStatus {
+            agency: agency("DE-ZKA"),
+            outstanding: 5,
+            sent: 8,
+            received: 2,
+            missing: 3,
+            sending: Sending::AwaitsPeer,
+            kept: Some(Covered { records: 30, at: Instant::from_millis(7) }),
+            cosigned: None,
+            directory_version: Some(2),
+        }],
     };
     assert_eq!(status(status_message(&told)).unwrap(), told);
 }

@@ -101,6 +101,22 @@ form! {
         permission: Option<Value<MessageId>>,
         /// Why it is forwarded.
         note: Option<Value<Text>>,
+        /// That permission itself, as it came, where one is needed.
+        grant: Option<Enclosed>,
+    }
+}
+
+form! {
+    /// A message as it can be shown to others.
+    Enclosed for alert::Enclosed {
+        /// The exact bytes of its header.
+        header: Base64,
+        /// Over those bytes; at least one.
+        signatures: Vec<Signature>,
+        /// The salt of its plaintext digest, 32 bytes.
+        salt: Salt,
+        /// The exact bytes of its alert.
+        body: Base64,
     }
 }
 

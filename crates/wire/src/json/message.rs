@@ -10,6 +10,8 @@ use sealpost_domain::time::{Date, OffsetTime};
 use sealpost_domain::view::{self, DeliveryState, Direction};
 use serde::Serialize;
 
+use super::answers::Enclosed;
+use super::change::{Changed, Forwarded};
 use super::content::Content;
 use super::form::{Absent, Form, Value};
 use super::parts::Grading;
@@ -76,6 +78,15 @@ pub struct Message {
     late: bool,
     /// Whether a number before it on its link is still missing.
     gap_before: bool,
+    /// What its sender did to it later; left out while it stands as it is.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    changed: Option<Changed>,
+    /// The message as it can be shown to others, where that was asked for.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    enclosed: Option<Enclosed>,
+    /// What a forward encloses, opened.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    forwarded: Option<Forwarded>,
     /// Where it stands at each recipient; empty for messages that were received.
     states: Vec<RecipientState>,
     /// What the node verified before it showed the message.
@@ -146,6 +157,9 @@ impl From<&view::Shown> for Message {
             late,
             gap_before,
             states,
+            changed,
+            enclosed,
+            forwarded,
         } = shown;
         let alert = alert.as_ref();
         Self {
@@ -173,6 +187,9 @@ impl From<&view::Shown> for Message {
             read: *read,
             late: *late,
             gap_before: *gap_before,
+            changed: changed.as_ref().map(Changed::from),
+            enclosed: Form::write(enclosed),
+            forwarded: forwarded.as_deref().map(Forwarded::from),
             states: states.iter().map(RecipientState::from).collect(),
             verification: verification.into(),
         }
@@ -266,6 +283,9 @@ mod tests {
             late: false,
             gap_before: true,
             states: vec![state],
+            changed: None,
+            enclosed: None,
+            forwarded: None,
         }
     }
 

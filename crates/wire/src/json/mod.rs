@@ -6,6 +6,7 @@
 //! `docs/schema/` are generated from the types in this module.
 
 mod answers;
+mod change;
 mod content;
 mod draft;
 mod form;

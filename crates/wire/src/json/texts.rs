@@ -6,6 +6,7 @@ use sealpost_domain::alert::{
     Action, ComplianceAnswer, Decimal, Decision, GradingScale, Instruction, Line, Movement, OutcomeResult,
     ReplyResult, Residence, Stage, Text, Unit,
 };
+use sealpost_domain::answer::Effect;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::identifier::{
@@ -40,6 +41,7 @@ closed_lists! {
     DeliveryState: "How far a message came on its way to one recipient.",
     Direction: "Which way a message went, seen from the node that shows it.",
     DrugGroup: "A group of drugs.",
+    Effect: "What a later message of its sender did to a message.",
     GradingScale: "A scale of source and information grading.",
     HandlingCode: "A handling code of Europol.",
     IdentifierType: "What an identifier identifies.",

@@ -20,6 +20,7 @@ pub(super) fn heads(at: In, message: pb::Heads) -> Result<Heads, Error> {
         receipt_number,
         checkpoint,
         directory,
+        cosigned,
     } = message;
     let receipt = at.bytes_optional("receipt_incarnation", &receipt_incarnation)?;
     Ok(Heads {
@@ -30,6 +31,7 @@ pub(super) fn heads(at: In, message: pb::Heads) -> Result<Heads, Error> {
         receipt: receipt.map(|incarnation| (incarnation, receipt_number)),
         checkpoint,
         directory: directory_version(at, directory)?,
+        cosigned,
     })
 }
 
@@ -46,6 +48,7 @@ pub(super) fn heads_message(heads: &Heads) -> pb::Heads {
         receipt_number: heads.receipt.map_or(0, |(_, number)| number),
         checkpoint: heads.checkpoint.clone(),
         directory: Some(directory_version_message(heads.directory)),
+        cosigned: heads.cosigned.clone(),
     }
 }
 

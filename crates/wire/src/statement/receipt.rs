@@ -20,6 +20,7 @@ pub(super) fn receipt(at: In, message: pb::Receipt) -> Result<Receipt, Error> {
         links,
         checkpoint,
         directory,
+        cosigned,
     } = message;
     at.count("links", links.len(), ENTRIES_MAX)?;
     Ok(Receipt {
@@ -31,6 +32,7 @@ pub(super) fn receipt(at: In, message: pb::Receipt) -> Result<Receipt, Error> {
         links: links.into_iter().map(link_receipt).collect::<Result<_, _>>()?,
         checkpoint,
         directory: directory_version(at, directory)?,
+        cosigned,
     })
 }
 
@@ -44,6 +46,7 @@ pub(super) fn receipt_message(receipt: &Receipt) -> pb::Receipt {
         links: receipt.links.iter().map(link_receipt_message).collect(),
         checkpoint: receipt.checkpoint.clone(),
         directory: Some(directory_version_message(receipt.directory)),
+        cosigned: receipt.cosigned.clone(),
     }
 }
 

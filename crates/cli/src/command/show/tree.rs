@@ -27,6 +27,25 @@ impl Tree {
         }
     }
 
+    /// Takes a field out of the document.
+    pub(super) fn take(&mut self, name: &str) -> Option<Self> {
+        let Self::Fields(fields) = self else { return None };
+        let place = fields.iter().position(|(field, _)| field == name)?;
+        Some(fields.remove(place).1)
+    }
+
+    /// Leaves out fields of an inner document.
+    pub(super) fn without_within(&mut self, path: &[&str], names: &[&str]) {
+        let Self::Fields(fields) = self else { return };
+        match path {
+            [] => fields.retain(|(name, _)| !names.contains(&name.as_str())),
+            [first, rest @ ..] => fields
+                .iter_mut()
+                .filter(|(name, _)| name == first)
+                .for_each(|(_, inner)| inner.without_within(rest, names)),
+        }
+    }
+
     fn is_scalar(&self) -> bool {
         matches!(self, Self::Scalar(_))
     }
@@ -149,6 +168,17 @@ impl<'de> Visitor<'de> for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_is_taken_out_once() {
+        let mut tree: Tree = serde_json::from_str(r#"{ "one": 1, "two": { "inner": 2 } }"#).unwrap();
+        let mut taken = tree.take("two").unwrap();
+        assert_eq!(taken.take("inner").unwrap().to_string(), "2");
+        assert_eq!((tree.take("two"), tree.to_string()), (None, "one: 1".to_owned()));
+        let mut tree: Tree = serde_json::from_str(r#"{ "a": { "b": { "c": 1, "d": 2 } }, "c": 3 }"#).unwrap();
+        tree.without_within(&["a", "b"], &["c"]);
+        assert_eq!(tree.to_string(), "a:\n  b:\n    d: 2\nc: 3");
+    }
 
     #[test]
     fn names_and_values_keep_their_order_and_act_on_no_terminal() {

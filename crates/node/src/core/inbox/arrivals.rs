@@ -37,6 +37,8 @@ pub struct Arrived {
     pub settlement: Settlement,
     /// Its content as it is kept; `None` where there is no key that opens it.
     pub body: Option<StoredBody>,
+    /// What is a security matter about it, though its position is proven.
+    pub alarm: Option<Alarm>,
 }
 
 /// What became of an envelope.
@@ -83,6 +85,9 @@ impl Core {
                 self.inbox.got(&arrived.sender, arrived.priority, arrived.digest, env.now);
                 let tentative = Tentative { digest: arrived.digest, previous, place };
                 self.inbox.hold(key, position.number, tentative);
+                if let Some(alarm) = arrived.alarm {
+                    self.alarm(env, round, alarm);
+                }
                 return Judged::Recorded;
             }
             Arrival::Duplicate if self.inbox.is_void(&key, position.number) => (

@@ -50,7 +50,8 @@ impl Core {
     pub fn receipts(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
         for sender in self.inbox.unreceipted() {
-            let receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), env.now);
+            let mut receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), env.now);
+            receipt.cosigned = self.witness.untold_of(&sender);
             let signed = sign(env, &receipt)?;
             round.record(env, Record::ReceiptSent(signed.clone()), Bytes::new());
             round.send(sender, ControlType::Receipt, signed);
@@ -133,6 +134,7 @@ impl Inbox {
             links: links.map(|(key, link)| link_receipt(key, &link.received, peer, &mut room)).collect(),
             checkpoint,
             directory,
+            cosigned: Bytes::new(),
         }
     }
 

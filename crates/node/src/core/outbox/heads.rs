@@ -1,8 +1,10 @@
 //! Heads: where our links to a peer end, said at the end of a burst and while something is not receipted, so that a
 //! lost tail is noticed; and what else has to be repeated until it arrived.
 
+use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
+use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::rule::Rule;
@@ -57,15 +59,8 @@ impl Core {
     pub fn tell_heads(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
         for recipient in self.outbox.heads_due(env.now) {
-            let heads = Heads {
-                sender: self.me.clone(),
-                recipient: recipient.clone(),
-                made_at: env.now,
-                links: self.outbox.link_heads(&recipient, env.now),
-                receipt: self.outbox.peers.get(&recipient).and_then(|peer| peer.receipt),
-                checkpoint: env.checkpoint.clone(),
-                directory,
-            };
+            let cosigned = self.witness.cosigned_of(&recipient);
+            let heads = self.heads_to(env, &recipient, directory, env.checkpoint.clone(), cosigned);
             let signed = sign(env, &heads)?;
             round.send(recipient.clone(), ControlType::Heads, signed);
             for void in self.outbox.unconfirmed_voids(&recipient) {
@@ -74,6 +69,27 @@ impl Core {
             self.outbox.heads_told(&recipient, env.now);
         }
         Ok(())
+    }
+
+    /// Where our links to a peer stand now, with these notes beside them.
+    pub(in crate::core) fn heads_to(
+        &self,
+        env: &Env<'_>,
+        recipient: &AgencyId,
+        directory: DirectoryVersion,
+        checkpoint: Bytes,
+        cosigned: Bytes,
+    ) -> Heads {
+        Heads {
+            sender: self.me.clone(),
+            recipient: recipient.clone(),
+            made_at: env.now,
+            links: self.outbox.link_heads(recipient, env.now),
+            receipt: self.outbox.peers.get(recipient).and_then(|peer| peer.receipt),
+            checkpoint,
+            directory,
+            cosigned,
+        }
     }
 }
 

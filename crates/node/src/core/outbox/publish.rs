@@ -60,6 +60,8 @@ pub struct HeaderParts {
 
 /// A message that is sealed and allowed: all that can fail is done.
 pub struct Prepared {
+    /// The id that it must get: the one that officers approved. `None`: a new one.
+    pub id: Option<MessageId>,
     /// What its sender chose.
     pub parts: HeaderParts,
     /// To whom, ascending, and under which agreement.
@@ -74,6 +76,8 @@ pub struct Prepared {
     pub key_commitment: Digest,
     /// The salted digest of the body.
     pub plaintext_digest: Digest,
+    /// The digest of the approvals that are sealed with it.
+    pub approval_digest: Option<Digest>,
     /// The key under which the content is sealed.
     pub content_key: ContentKey,
     /// Where that key is kept.
@@ -125,9 +129,7 @@ impl Core {
         if let Some(answer) = key_digest.and_then(|key| self.outbox.used(key)) {
             return Ok(answer);
         }
-        let mut random = [0; 10];
-        env.rng.fill_bytes(&mut random);
-        let id = MessageId::new(u64::try_from(env.now.as_millis()).unwrap_or(0), random);
+        let id = prepared.id.unwrap_or_else(|| new_id(env));
 
         let positions = self.outbox.next_positions(env, prepared);
         let header = header(&self.outbox.me, id, env.now, prepared, &positions)
@@ -293,8 +295,14 @@ fn header(
         sealed_digest: prepared.sealed_digest,
         key_commitment: prepared.key_commitment,
         plaintext_digest: prepared.plaintext_digest,
-        approval_digest: None,
+        approval_digest: prepared.approval_digest,
     })
+}
+
+fn new_id(env: &mut Env<'_>) -> MessageId {
+    let mut random = [0; 10];
+    env.rng.fill_bytes(&mut random);
+    MessageId::new(u64::try_from(env.now.as_millis()).unwrap_or(0), random)
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 use std::path::Path;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::SigningKey;
-use sealpost_ledger::tree::NoteSigner;
+use sealpost_ledger::tree::{Files, NoteSigner};
 use sealpost_ledger::{Commits, Ledger, Options};
 use sealpost_merkle::Hash;
 use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_seglog::disk::sim::Sim;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, watch};
 use tonic::Code;
 
 use super::*;
@@ -27,14 +26,15 @@ fn signed(size: u64) -> Signed {
     Signed { note: checkpoint.sign(&NoteSigner::new(&origin, key)).unwrap(), checkpoint }
 }
 
-fn audit() -> Audit {
+fn audit(broken: Arc<Notify>) -> Audit {
     let options = Options { commits: Commits::Inline, ..Options::default() };
     let (disk, mut rng) = (Arc::new(Sim::new()), ChaCha20Rng::seed_from_u64(5));
     let opened = Ledger::open(disk, Path::new("ledger"), &agency("HK-CED"), NOW, &mut rng, options);
     let history = opened.unwrap().0.history().clone();
     let checkpoint = watch::Sender::new(Some(signed(1))).subscribe();
     let files = Files::at(Path::new("/absent"));
-    Audit::new(agency("HK-CED"), history, files, checkpoint, Arc::default(), CancellationToken::new())
+    let proofs = Proofs::new(history.clone(), files, checkpoint, broken);
+    Audit::new(agency("HK-CED"), history, proofs, CancellationToken::new())
 }
 
 /// Of so many leaves of 64,000 bytes, of which sixteen make a message.
@@ -44,40 +44,18 @@ fn export(leaves: u64) -> Export<impl Iterator<Item = Result<Bytes, sealpost_led
 }
 
 #[tokio::test]
-async fn a_call_that_was_cancelled_keeps_its_turn_until_its_work_is_done() {
-    let audit = audit();
-    let (begin, begun) = oneshot::channel();
-    let (release, released) = channel::<()>();
-    let calling = tokio::spawn({
-        let audit = audit.clone();
-        let prove = move |_: &Prover<'_>| {
-            begin.send(()).unwrap();
-            let _ = released.recv();
-            Ok(())
-        };
-        async move { audit.prove(prove).await.map(drop) }
-    });
-    begun.await.unwrap();
-    calling.abort();
-    assert!(calling.await.unwrap_err().is_cancelled());
-    assert_eq!(audit.proofs.available_permits(), PROOFS_MAX - 1);
-    drop(release);
-    let all = u32::try_from(PROOFS_MAX).unwrap();
-    drop(audit.proofs.acquire_many(all).await.unwrap());
-}
-
-#[tokio::test]
 async fn only_a_tile_at_fault_has_the_tree_made_anew() {
-    let audit = audit();
+    let broken = Arc::<Notify>::default();
+    let audit = audit(Arc::clone(&broken));
     let failing = |kind: fn(Box<dyn std::error::Error + Send + Sync>) -> ProofError| {
         audit.prove(move |_| Err::<(), _>(kind("a fault".into())))
     };
     let unread = failing(ProofError::Unread).await.unwrap_err();
     assert_eq!(unread.code(), Code::Unavailable);
-    assert!(audit.broken.notified().now_or_never().is_none());
+    assert!(broken.notified().now_or_never().is_none());
     let wrong = failing(ProofError::Tree).await.unwrap_err();
     assert_eq!(wrong.code(), Code::Unavailable);
-    assert!(audit.broken.notified().now_or_never().is_some());
+    assert!(broken.notified().now_or_never().is_some());
 }
 
 #[tokio::test]

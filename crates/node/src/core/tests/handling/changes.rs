@@ -1,0 +1,77 @@
+//! Amendments and recalls, and the answers to them.
+
+use sealpost_domain::answer::Effect;
+
+use super::*;
+
+#[test]
+fn a_change_is_applied_whenever_it_comes_and_the_last_one_holds() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    let by = agency("HK-CED");
+    let (first, of_first) = send(&mut hong_kong, request(&["DE-ZKA"]));
+    hong_kong.now = hong_kong.now.plus(std::time::Duration::from_secs(1));
+    let (second, of_second) = send(&mut hong_kong, amendment(&["DE-ZKA"], first.id, "Once more?"));
+    hong_kong.now = hong_kong.now.plus(std::time::Duration::from_secs(1));
+    let (third, of_third) = send(&mut hong_kong, amendment(&["DE-ZKA"], second.id, "And again?"));
+    // The last first: what it changes is not here yet.
+    for deliveries in [&of_third, &of_first, &of_second] {
+        assert_eq!(receive(&mut germany, deliveries), Settlement::Delivered);
+    }
+    for (station, who) in [(&hong_kong, "sender"), (&germany, "recipient")] {
+        let change =
+            |id| station.shelf.change_of(&by, id).map(|noted| (noted.change.effect, noted.change.by));
+        assert_eq!(change(first.id), Some((Effect::Amended, third.id)), "{who}");
+        assert_eq!(change(second.id), Some((Effect::Amended, third.id)), "{who}");
+        assert_eq!(change(third.id), None, "{who}: it is what holds");
+    }
+    let (last, deliveries) = send(&mut hong_kong, recall(&["DE-ZKA"], first.id));
+    receive(&mut germany, &deliveries);
+    let (_, deliveries) = send(&mut hong_kong, amendment(&["DE-ZKA"], first.id, "Too late?"));
+    receive(&mut germany, &deliveries);
+    let holds = germany.shelf.change_of(&by, third.id).unwrap().change;
+    assert_eq!((holds.effect, holds.by), (Effect::Recalled, last.id), "a recall holds for good");
+}
+
+#[test]
+fn nobody_but_its_originator_changes_a_message_or_grants_its_sharing() {
+    let (_, [mut hong_kong, mut germany, mut thailand], header) = scene();
+    for draft in [
+        recall(&["HK-CED"], header.id),
+        amendment(&["HK-CED"], header.id, "Ours?"),
+        permission("HK-CED", header.id, &["TH-TCD"], "seizure"),
+    ] {
+        assert_eq!(refused(&mut germany, draft), ["answer.not_originator"]);
+    }
+    assert_eq!(refused(&mut thailand, recall(&["HK-CED"], header.id)), ["answer.unknown"]);
+
+    // Thailand's node lies: Hong Kong knows whose message it is, and Germany's stays as it was.
+    let forged = recall(&["DE-ZKA", "HK-CED"], header.id);
+    let (_, deliveries) = dishonest(&mut thailand, request(&["DE-ZKA", "HK-CED"]), &forged);
+    for station in [&mut hong_kong, &mut germany] {
+        assert_eq!(receive(station, &deliveries), refusal("answer.not_originator"));
+        assert_eq!(alarms(station), ["answer.not_originator"]);
+        assert_eq!(station.shelf.change_of(&agency("HK-CED"), header.id), None);
+    }
+}
+
+#[test]
+fn a_recall_is_answered_by_those_who_got_it_and_by_nobody_else() {
+    let (_, [mut hong_kong, mut germany, mut thailand], header) = scene();
+    let (recalled, deliveries) = send(&mut hong_kong, recall(&["DE-ZKA"], header.id));
+    // Germany cannot answer what it has not got.
+    assert_eq!(refused(&mut germany, compliance("HK-CED", recalled.id)), ["answer.not_asked"]);
+    receive(&mut germany, &deliveries);
+    assert_eq!(refused(&mut germany, compliance("TH-TCD", recalled.id)), ["answer.not_asked"]);
+    assert_eq!(refused(&mut germany, compliance("HK-CED", header.id)), ["answer.not_asked"]);
+
+    let (_, deliveries) = send(&mut germany, compliance("HK-CED", recalled.id));
+    assert_eq!(receive(&mut hong_kong, &deliveries), Settlement::Delivered);
+    let lies = hong_kong.records.len() as u64 - 1;
+    assert_eq!(hong_kong.shelf.answer_of(recalled.id, &agency("DE-ZKA")), Some(lies));
+
+    let forged = compliance("HK-CED", recalled.id);
+    let (_, deliveries) = dishonest(&mut thailand, request(&["HK-CED"]), &forged);
+    assert_eq!(receive(&mut hong_kong, &deliveries), refusal("answer.not_asked"));
+    assert_eq!(hong_kong.shelf.answer_of(recalled.id, &agency("TH-TCD")), None);
+}

@@ -1,0 +1,22 @@
+//! Attacks on the promises 'authentic' and 'sealed', against the code that hub and node run, without any network.
+//!
+//! | module | attacks |
+//! |---|---|
+//! | [`flips`] | every bit of an envelope, and of what the hub delivers |
+//! | [`two_keys`] | two texts for two recipients in one ciphertext, under one signature |
+//! | [`signatures`] | Ed25519 at its edges: low order, second encodings, scalars beyond the order |
+//! | [`misdelivered`] | somebody else's wrap, swapped wraps, another lane, a cut body: refused, and in the ledger |
+//! | [`classes`] | sealed bodies of other sizes, and with something in their padding |
+//!
+//! The [`scene`] is a network as `sealpost-admin` makes it, with the hub's verification and state, and for each agency the
+//! node's core, verifier and ledger. Envelopes and deliveries pass between them as the bytes that travel.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod classes;
+mod flips;
+mod gcm;
+mod misdelivered;
+mod scene;
+mod signatures;
+mod two_keys;
