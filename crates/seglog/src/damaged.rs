@@ -140,7 +140,7 @@ fn parse(file: &dyn File) -> io::Result<(BTreeMap<u64, Hole>, u64)> {
     let mut holes = BTreeMap::new();
     let Some((beginning, mut rest)) = bytes.split_at_checked(BEGINNING_BYTES) else { return Ok((holes, 0)) };
     if beginning[..4] != MAGIC {
-        return Err(invalid("it is no list of damaged records"));
+        return Err(invalid("it is no list of damaged records: move it away and repair once more"));
     }
     if u32_at(beginning, 4) != Some(VERSION) {
         return Err(invalid("it was written by a later version of the program"));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
+use sealpost_ledger::ReadError;
 use sealpost_ledger::tree::{ProofError, Signed};
 use serde::{Serialize, Serializer};
 
@@ -48,7 +49,10 @@ impl Books {
     pub fn vouched(&self, mut progress: impl FnMut(u64)) -> Result<Vouched, Error> {
         let (mut kept, mut cosigned) = (BTreeMap::new(), BTreeMap::new());
         for entry in self.history.scan(0) {
-            let entry = entry.map_err(ProofError::from)?;
+            let entry = match entry {
+                Err(ReadError::Lost { .. }) => continue,
+                entry => entry.map_err(ProofError::from)?,
+            };
             let (index, recorded_at) = (entry.index, entry.leaf.recorded_at);
             let (agency, note, found) = match entry.leaf.record {
                 Record::Witness(witness) => (witness.peer, witness.note, &mut kept),
