@@ -23,8 +23,8 @@ pub(super) struct Chains {
     own: Option<(AgencyId, Incarnation)>,
     sent: BTreeMap<(Link, Incarnation), Head>,
     received: BTreeMap<(Link, Incarnation), Received>,
-    /// The last checkpoint kept of each peer's ledger, in each life of it.
-    witnessed: BTreeMap<(AgencyId, Incarnation), Checkpoint>,
+    /// The last checkpoint kept of each peer's ledger, in each life of it, and how many leaves had been lost then.
+    witnessed: BTreeMap<(AgencyId, Incarnation), (Checkpoint, u64)>,
     /// The last checkpoint of this ledger that each peer cosigned.
     cosigned: BTreeMap<AgencyId, Checkpoint>,
     /// Lives of the ledger so far.
@@ -212,15 +212,20 @@ impl Chains {
     /// Each checkpoint that is kept of a peer's ledger continues the one before.
     fn witness(&mut self, witnessed: Witnessed) -> Result<(), FaultKind> {
         let Witnessed { peer, incarnation, checkpoint, proof } = witnessed;
-        if let Some(before) = self.witnessed.get(&(peer.clone(), incarnation)) {
+        if let Some((before, lost)) = self.witnessed.get(&(peer.clone(), incarnation)) {
             let (old, new) = (before.size(), checkpoint.size());
             if new <= old {
                 return Err(FaultKind::WitnessSize { peer, found: new, kept: old });
             }
-            verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof)
-                .map_err(|source| FaultKind::WitnessProof { peer: peer.clone(), old, new, source })?;
+            match verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof) {
+                // It may continue one whose leaf is lost.
+                Err(source) if self.lost == *lost => {
+                    return Err(FaultKind::WitnessProof { peer, old, new, source });
+                }
+                _ => {}
+            }
         }
-        self.witnessed.insert((peer, incarnation), checkpoint);
+        self.witnessed.insert((peer, incarnation), (checkpoint, self.lost));
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::Digest;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_ledger::repair::{Action, Case, Entries, Error, Finding, Kind, Knowledge, repair};
 use sealpost_ledger::tree::{Files, Keeper, Prover, export};
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::checkpoints::KeyOf;
 use crate::scene::*;
+use crate::witness::{note, two_to_three, witness};
 
 const SEGMENT: &str = "ledger/00000000000000000000.seg";
 /// Records of the ledger.
@@ -45,17 +47,24 @@ fn opened(disk: &Sim, known_durable: u64) -> Result<Ledger, open::Error> {
 impl Damaged {
     /// Incarnation, sent, received, sent, security, a receipt for what was received; all covered by a checkpoint.
     fn new() -> Self {
+        Self::holding(|scene, life| {
+            let first = to_peers(life, 1, Digest::ZERO);
+            let second = to_peers(life, 2, first.digest());
+            vec![
+                Record::Sent(first.sent(scene)),
+                Record::Received(from_peer(1, Digest::ZERO).received(scene, Settlement::Delivered)),
+                Record::Sent(second.sent(scene)),
+                Record::Security { rule: "a.rule".into(), peer: None, header: None },
+                Record::ReceiptSent(scene.statement(OWN, PayloadType::Receipt, &receipt(1))),
+            ]
+        })
+    }
+
+    /// An incarnation and these records, covered by a checkpoint.
+    fn holding(records: impl FnOnce(&Arc<Scene>, Incarnation) -> Vec<Record>) -> Self {
         let (scene, disk, folder) = (Scene::new(), Sim::new(), tempfile::tempdir().unwrap());
         let written = ledger(&disk);
-        let first = to_peers(written.incarnation(), 1, Digest::ZERO);
-        let second = to_peers(written.incarnation(), 2, first.digest());
-        let records = [
-            Record::Sent(first.sent(&scene)),
-            Record::Received(from_peer(1, Digest::ZERO).received(&scene, Settlement::Delivered)),
-            Record::Sent(second.sent(&scene)),
-            Record::Security { rule: "a.rule".into(), peer: None, header: None },
-            Record::ReceiptSent(scene.statement(OWN, PayloadType::Receipt, &receipt(1))),
-        ];
+        let records = records(&scene, written.incarnation());
         drop(written.enqueue(records.into_iter().map(draft).collect()).unwrap());
         let leaves = written.history().leaves(0).map(Result::unwrap).collect();
         let damaged = Self { scene, disk, folder, leaves };
@@ -265,6 +274,28 @@ fn give_up(given_up: u64) {
     drop(ledger.enqueue(vec![told([3; 32])]).unwrap());
     let fault = damaged.verify(&ledger).fault.unwrap();
     assert!(matches!(fault.kind, FaultKind::Loss { index } if index == given_up), "{}", fault.kind);
+}
+
+#[test]
+fn a_lost_leaf_excuses_the_proof_that_continues_it_and_no_later_one() {
+    // Kept of a peer: two leaves, three, which is lost, four; and then five.
+    let four_by_three = vec![Digest::new([7; 32])];
+    let damaged = Damaged::holding(|scene, _| {
+        vec![
+            witness(note(scene, PEER, PEER_LIFE, 2, OWN), Vec::new()),
+            witness(note(scene, PEER, PEER_LIFE, 3, OWN), two_to_three()),
+            witness(note(scene, PEER, PEER_LIFE, 4, OWN), four_by_three.clone()),
+        ]
+    });
+    damaged.flip(2, Part::Leaf);
+    damaged.repair(&accepting(2)).unwrap();
+    let ledger = opened(&damaged.disk, 4).unwrap();
+    let report = damaged.verify(&ledger);
+    assert!(report.fault.is_none(), "{:?}", report.fault);
+    let later = witness(note(&damaged.scene, PEER, PEER_LIFE, 5, OWN), four_by_three);
+    drop(ledger.enqueue(vec![draft(later)]).unwrap());
+    let fault = damaged.verify(&ledger).fault.unwrap();
+    assert!(matches!(fault.kind, FaultKind::WitnessProof { old: 4, new: 5, .. }), "{}", fault.kind);
 }
 
 #[test]

@@ -38,7 +38,13 @@ fn root(size: u64) -> Hash {
 }
 
 /// A checkpoint of an agency's ledger, signed by it and cosigned by another.
-fn note(scene: &Arc<Scene>, whose: &'static str, life: Incarnation, size: u64, by: &'static str) -> Bytes {
+pub(crate) fn note(
+    scene: &Arc<Scene>,
+    whose: &'static str,
+    life: Incarnation,
+    size: u64,
+    by: &'static str,
+) -> Bytes {
     let origin = tree::origin(&network(), &agency(whose), life);
     let checkpoint = Checkpoint::new(origin.as_str(), size, root(size)).unwrap();
     let signer = NoteSigner::new(&origin, Arc::new(KeyOf(whose, Arc::clone(scene))));
@@ -50,12 +56,12 @@ fn cosigned(scene: &Arc<Scene>, signed: &tree::Signed, by: &'static str) -> Byte
     listed::cosign(signed, &network(), &agency(by), &cosigner, NOW).unwrap().to_bytes()
 }
 
-fn witness(note: Bytes, proof: Vec<Digest>) -> Record {
+pub(crate) fn witness(note: Bytes, proof: Vec<Digest>) -> Record {
     Record::Witness(Witness { peer: agency(PEER), note, proof, made_at: NOW })
 }
 
 /// The proof from two leaves to three: the third.
-fn two_to_three() -> Vec<Digest> {
+pub(crate) fn two_to_three() -> Vec<Digest> {
     vec![Digest::new(*leaf_hash(b"a leaf").as_bytes())]
 }
 
