@@ -71,7 +71,8 @@ impl Outbox {
             |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
-            let link = self.links.get(&LinkKey { recipient: recipient.clone(), priority, incarnation })?;
+            let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
+            let link = self.links.get(&key).filter(|_| !self.is_reopened(&key, *number))?;
             Some(Void {
                 sender: self.me.clone(),
                 recipient: recipient.clone(),
@@ -139,6 +140,10 @@ impl Outbox {
                     Some(refusal) => (DeliveryState::Refused, Some(refusal.rule.as_str())),
                     None => (DeliveryState::Accepted, None),
                 };
+                if state == DeliveryState::Refused {
+                    let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
+                    self.give_up_reopened(&key, number);
+                }
                 self.settle((&recipient, priority, incarnation), number, state, rule, at);
             }
         }

@@ -50,7 +50,10 @@ impl Core {
                 self.outbox.note_receipt(env.now, receipt);
                 return;
             }
-            Judgement::Old => return,
+            Judgement::Old => {
+                self.outbox.heard_again(receipt);
+                return;
+            }
             Judgement::OtherChain => (
                 Rule::ReceiptOtherChain,
                 "the receipt names a header that we did not send at its last contiguous number",
@@ -112,13 +115,21 @@ impl Outbox {
         *count <= OF_PEER_IN_ROUND_MAX
     }
 
+    /// A receipt that we hold is repeated, since what it covers came once more: it need not go again.
+    fn heard_again(&mut self, receipt: &Receipt) {
+        let held = self.peers.get(&receipt.recipient).and_then(|peer| peer.receipt);
+        if held == Some((receipt.recipient_incarnation, receipt.number)) {
+            self.close_reopened(receipt, |open| open.accepted > 0);
+        }
+    }
+
     /// Remembers the latest receipt, so that heads name it: its peer then repeats it no more.
     fn note_receipt(&mut self, at: Instant, receipt: &Receipt) {
         let peer = self.peers.entry(receipt.recipient.clone()).or_default();
         peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
         peer.touch(at);
         peer.answered();
-        self.close_reopened(receipt);
+        self.close_reopened(receipt, |_| true);
     }
 
     pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {

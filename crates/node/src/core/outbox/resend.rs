@@ -200,8 +200,8 @@ impl Outbox {
         voids
     }
 
-    /// What a receipt covers is not on its way again any more, whatever it had become before.
-    pub(super) fn close_reopened(&mut self, receipt: &Receipt) {
+    /// What a receipt covers is not on its way again any more, whatever it had become before, if `may` says so.
+    pub(super) fn close_reopened(&mut self, receipt: &Receipt, may: impl Fn(&Open) -> bool) {
         let life = self.again.lives.get(&receipt.recipient);
         if life.is_some_and(|life| *life != receipt.recipient_incarnation) {
             return;
@@ -211,7 +211,9 @@ impl Outbox {
             let Some(reopened) = self.again.reopened.get_mut(&key) else { continue };
             let covered: Vec<(u64, u64)> = reopened
                 .iter()
-                .filter(|(number, _)| link.outcome(**number).is_some())
+                .filter(|(number, index)| {
+                    link.outcome(**number).is_some() && self.open.get(index).is_none_or(&may)
+                })
                 .map(|(number, index)| (*number, *index))
                 .collect();
             for (number, _) in &covered {
@@ -224,6 +226,21 @@ impl Outbox {
                 self.close(index, &receipt.recipient);
             }
         }
+    }
+}
+
+impl Outbox {
+    /// The hub refuses a message that was settled before: it cannot go there again, and stays what it was.
+    pub(super) fn give_up_reopened(&mut self, key: &LinkKey, number: u64) {
+        let Some(reopened) = self.again.reopened.get_mut(key) else { return };
+        if let Some(index) = reopened.remove(&number) {
+            self.close(index, &key.recipient);
+        }
+    }
+
+    /// Whether a number is on its way again.
+    pub(super) fn is_reopened(&self, key: &LinkKey, number: u64) -> bool {
+        self.again.reopened.get(key).is_some_and(|reopened| reopened.contains_key(&number))
     }
 }
 

@@ -271,3 +271,44 @@ fn a_hub_that_does_not_know_a_cursor_is_told_everything_again() {
     let mut cursors = hong_kong.older_copy(&network, hong_kong.records.len());
     assert_eq!(cursors.core.outbox.take(Priority::ALL, 1 << 20).len(), 0);
 }
+
+#[test]
+fn what_was_delivered_stays_so_where_the_hub_refuses_to_carry_it_again() {
+    let (network, mut hong_kong, before) = delivered(1);
+    let mut germany = Station::living_as(&network, "DE-ZKA", 2);
+    germany.now = before.now;
+    meet_again(&mut hong_kong, &mut germany);
+    hong_kong.wait(Duration::from_millis(1));
+    let (headers, _) = hong_kong.submit();
+    assert_eq!(headers.len(), 1);
+    let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.none".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    assert!(hong_kong.says(ControlType::Void).is_empty(), "its number is filled by a message");
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    hong_kong.wait(Duration::from_hours(2));
+    assert_eq!(hong_kong.submit().0.len(), 0, "it is not tried for ever");
+}
+
+#[test]
+fn what_was_asked_for_and_came_by_itself_is_not_sent_for_ever() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    for _ in 0..2 {
+        hong_kong.publish(Priority::Urgent);
+    }
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.receive(&deliveries[1], Priority::Urgent);
+    germany.wait(Duration::from_secs(2));
+    let ask = germany.said.iter().find(|said| said.kind == ControlType::Resend).cloned().unwrap();
+    germany.said.clear();
+    // It comes, and is receipted, before the request for it is heard.
+    germany.receive(&deliveries[0], Priority::Urgent);
+    receipted(&mut germany, &mut hong_kong);
+    hong_kong.hear(vec![ask], "DE-ZKA");
+    let again = submitted(&network, &mut hong_kong);
+    assert_eq!(germany.receive(&again[0], Priority::Urgent), Judged::Duplicate);
+    receipted(&mut germany, &mut hong_kong);
+    hong_kong.wait(Duration::from_hours(2));
+    assert_eq!(hong_kong.submit().0.len(), 0);
+}
