@@ -37,6 +37,8 @@ pub enum Record {
         incarnation: Incarnation,
         /// The life before, and the last checkpoint known of it.
         previous: Option<(Incarnation, Bytes)>,
+        /// What was published from this record on and never promised by a hub is given up: its numbers may be in use.
+        unsent_from: Option<u64>,
     },
     /// The directory in force from here on. Body: its signed statement.
     Directory(DirectoryVersion),

@@ -112,6 +112,9 @@ pub struct LinkReceipt {
     pub exceptions: Vec<Exception>,
     /// Read.
     pub read: Vec<Range>,
+    /// For an earlier life of the sender's ledger: where the sender said that its link ended, if everything up to there
+    /// is settled here under that digest. A restored sender knows by it that the numbers are those that it knows.
+    pub agreed: Option<Head>,
 }
 
 impl LinkReceipt {
@@ -373,6 +376,7 @@ mod tests {
                 rule: "agreement.none".into(),
             }],
             read: vec![Range { first: 1, last: 1 }],
+            agreed: None,
         };
         assert_eq!(receipt.outcome(1), Some(Outcome::Read));
         assert_eq!(receipt.outcome(2), Some(Outcome::Excepted(Disposition::Refused, "agreement.none")));

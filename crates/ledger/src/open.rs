@@ -51,6 +51,8 @@ pub enum Start {
     Anew {
         /// The last checkpoint known of the incarnation before, a signed note; empty when none is known.
         checkpoint: Bytes,
+        /// What was published from this record on and never promised by a hub is given up: its numbers may be in use.
+        unsent_from: Option<u64>,
     },
 }
 
@@ -126,14 +128,15 @@ impl Ledger {
         let (mut log, recovery) = Log::open(disk, dir, log_options)?;
         let history = History::new(log.reader());
         check_agency(&history, dir, agency)?;
-        let mut checkpoint = Bytes::new();
-        if let Start::Anew { checkpoint: known } = options.start
+        let (mut checkpoint, mut unsent_from) = (Bytes::new(), None);
+        if let Start::Anew { checkpoint: known, unsent_from: from } = options.start
             && log.next() > 0
         {
-            checkpoint = known;
+            (checkpoint, unsent_from) = (known, from);
             log.begin_incarnation(new_incarnation).map_err(|error| Error::First(error.into()))?;
         }
-        let incarnation = begin(&mut log, &history, agency, now, rng, checkpoint).map_err(Error::First)?;
+        let incarnation =
+            begin(&mut log, &history, agency, now, rng, (checkpoint, unsent_from)).map_err(Error::First)?;
         let writer = match options.commits {
             Commits::Thread => seglog::Writer::spawn(log, options.capacity).map_err(Error::Thread)?,
             Commits::Inline => seglog::Writer::inline(log, options.capacity),
@@ -149,7 +152,7 @@ fn begin(
     agency: &AgencyId,
     now: Instant,
     rng: &mut dyn CryptoRng,
-    checkpoint: Bytes,
+    (checkpoint, unsent_from): (Bytes, Option<u64>),
 ) -> Result<Incarnation, append::Error> {
     let incarnations = history.incarnations();
     let (first, incarnation) = incarnations.last().copied().unwrap_or((0, Incarnation([0; 16])));
@@ -158,7 +161,7 @@ fn begin(
         let previous = before.map(|(_, before)| (*before, checkpoint));
         let mut salt = [0; 32];
         rng.fill_bytes(&mut salt);
-        let record = Record::Incarnation { agency: agency.clone(), incarnation, previous };
+        let record = Record::Incarnation { agency: agency.clone(), incarnation, previous, unsent_from };
         let draft = Draft { recorded_at: now, salt, record, body: Bytes::new() };
         log.append([&draft.into_record()?])?;
         log.sync().map_err(seglog::append::Error::Fatal)?;

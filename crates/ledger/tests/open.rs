@@ -49,7 +49,10 @@ async fn a_new_ledger_begins_with_its_incarnation_and_goes_on_under_it() {
     assert_eq!((ledger.incarnation(), ledger.next()), (incarnation, 3));
     let first = ledger.get(0).unwrap();
     let agency = ledger.agency().clone();
-    assert_eq!(first.leaf.record, Record::Incarnation { agency, incarnation, previous: None });
+    assert_eq!(
+        first.leaf.record,
+        Record::Incarnation { agency, incarnation, previous: None, unsent_from: None }
+    );
     let entries: Vec<_> = ledger.scan(1).map(Result::unwrap).collect();
     assert_eq!(entries[0].leaf.record, note("first", "").record);
     assert_eq!(&entries[0].body[..], b"text");
@@ -69,7 +72,7 @@ fn a_restored_ledger_goes_on_under_a_new_incarnation_that_names_the_old_one() {
     let disk = Sim::new();
     let old = open(&disk, "HK-CED", 1, Start::Continue).unwrap().incarnation();
     let checkpoint = Bytes::from_static(b"the last checkpoint");
-    let anew = Start::Anew { checkpoint: checkpoint.clone() };
+    let anew = Start::Anew { checkpoint: checkpoint.clone(), unsent_from: None };
     let ledger = open(&disk, "HK-CED", 2, anew).unwrap();
     assert_ne!(ledger.incarnation(), old);
     let Record::Incarnation { incarnation, previous, .. } = ledger.get(1).unwrap().leaf.record else {
@@ -84,7 +87,7 @@ fn a_crash_at_any_moment_of_beginning_leaves_a_ledger_that_begins_right() {
     let healthy = Sim::new();
     drop(open(&healthy, "HK-CED", 1, Start::Continue).unwrap());
     let before = healthy.operations();
-    drop(open(&healthy, "HK-CED", 2, Start::Anew { checkpoint: Bytes::new() }).unwrap());
+    drop(open(&healthy, "HK-CED", 2, Start::Anew { checkpoint: Bytes::new(), unsent_from: None }).unwrap());
     for operation in 0..healthy.operations() {
         for failure in [Failure::Refused, Failure::AfterEffect, Failure::Torn(20)] {
             let disk = Sim::new();
@@ -92,7 +95,9 @@ fn a_crash_at_any_moment_of_beginning_leaves_a_ledger_that_begins_right() {
             let mut opened = open(&disk, "HK-CED", 1, Start::Continue).map(drop);
             if operation >= before {
                 opened.unwrap();
-                opened = open(&disk, "HK-CED", 2, Start::Anew { checkpoint: Bytes::new() }).map(drop);
+                opened =
+                    open(&disk, "HK-CED", 2, Start::Anew { checkpoint: Bytes::new(), unsent_from: None })
+                        .map(drop);
             }
             assert!(opened.is_err(), "operation {operation}");
             disk.lose_power(operation);

@@ -83,6 +83,7 @@ struct Parts {
     engine: JoinHandle<Result<(), engine::Error>>,
     keeper: JoinHandle<Result<(), Error>>,
     stop_keeper: CancellationToken,
+    places: Places,
 }
 
 /// Reads everything that a configuration names, as `check-config` does.
@@ -205,6 +206,7 @@ impl Node {
             engine: tokio::spawn(engine.run()),
             keeper: tokio::spawn(checkpoints::keep(keeper, durable, broken, stop_keeper.clone())),
             stop_keeper,
+            places,
         };
         Ok(Self { server, address, handle, shutdown, roots, door, connections, parts })
     }
@@ -254,8 +256,18 @@ impl Node {
 impl Parts {
     /// The door is closed: nothing new comes from there.
     async fn end(self, engine_ended: Option<Result<(), Error>>) -> Result<(), Error> {
-        let Self { ledger, store, shared, stop_session, session, publisher, engine, keeper, stop_keeper } =
-            self;
+        let Self {
+            ledger,
+            store,
+            shared,
+            stop_session,
+            session,
+            publisher,
+            engine,
+            keeper,
+            stop_keeper,
+            places,
+        } = self;
         stop_session.cancel();
         for (part, task) in [("session", session), ("publisher", publisher)] {
             let abort = task.abort_handle();
@@ -276,6 +288,12 @@ impl Parts {
         match timeout(END_TIMEOUT, keeper).await {
             Ok(ended) => keeper_end(ended)?,
             Err(_) => return Err(Error::Stuck { part: "checkpoint", timeout: END_TIMEOUT }),
+        }
+        // Only now: a node that ends otherwise proves nothing new.
+        if shared.core().has_heard_all()
+            && let Err(error) = continuity::note_proven(&places)
+        {
+            warn!(error = with_causes(&error), "peers are asked at the next start what they have");
         }
         drop(shared);
         if let Some(store) = Arc::into_inner(store) {

@@ -107,18 +107,21 @@ fn statement_of(at: In, message: Option<pb::SignedStatement>) -> Result<Signed, 
 fn record_message(record: &Record) -> pb::ledger_leaf::Record {
     use pb::ledger_leaf::Record as P;
     match record {
-        Record::Incarnation { agency, incarnation, previous } => P::Incarnation(pb::IncarnationRecord {
-            agency: agency.to_string(),
-            incarnation: incarnation_bytes(*incarnation),
-            previous_incarnation: previous
-                .as_ref()
-                .map(|(incarnation, _)| incarnation_bytes(*incarnation))
-                .unwrap_or_default(),
-            previous_checkpoint: previous
-                .as_ref()
-                .map(|(_, checkpoint)| checkpoint.clone())
-                .unwrap_or_default(),
-        }),
+        Record::Incarnation { agency, incarnation, previous, unsent_from } => {
+            P::Incarnation(pb::IncarnationRecord {
+                agency: agency.to_string(),
+                incarnation: incarnation_bytes(*incarnation),
+                previous_incarnation: previous
+                    .as_ref()
+                    .map(|(incarnation, _)| incarnation_bytes(*incarnation))
+                    .unwrap_or_default(),
+                previous_checkpoint: previous
+                    .as_ref()
+                    .map(|(_, checkpoint)| checkpoint.clone())
+                    .unwrap_or_default(),
+                unsent_from: *unsent_from,
+            })
+        }
         Record::Directory(version) => {
             P::Directory(pb::DirectoryRecord { directory: Some(directory_version_message(*version)) })
         }
@@ -172,12 +175,14 @@ fn receipt_message(statement: &Signed) -> pb::ReceiptRecord {
 
 fn incarnation(message: pb::IncarnationRecord) -> Result<Record, Error> {
     let at = In("IncarnationRecord");
-    let pb::IncarnationRecord { agency, incarnation, previous_incarnation, previous_checkpoint } = message;
+    let pb::IncarnationRecord { agency, incarnation, previous_incarnation, previous_checkpoint, unsent_from } =
+        message;
     let previous = at.bytes_optional("previous_incarnation", &previous_incarnation)?;
     Ok(Record::Incarnation {
         agency: at.agency("agency", &agency)?,
         incarnation: at.bytes("incarnation", &incarnation)?,
         previous: previous.map(|incarnation| (incarnation, previous_checkpoint)),
+        unsent_from,
     })
 }
 

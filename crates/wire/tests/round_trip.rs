@@ -11,7 +11,7 @@ use sealpost_domain::envelope::{
 };
 use sealpost_domain::handling::{Handling, HandlingCode, Tlp};
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Incarnation, Position, Range};
+use sealpost_domain::link::{Disposition, Head, Incarnation, Position, Range};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
 use sealpost_domain::statement::{Exception, LinkReceipt, Receipt, Signed};
@@ -129,9 +129,15 @@ fn record() -> impl Strategy<Value = Record> {
                 settlement,
             })
         ),
-        (agency(), incarnation(), prop::option::of((incarnation(), bytes(40)))).prop_map(
-            |(agency, incarnation, previous)| Record::Incarnation { agency, incarnation, previous }
-        ),
+        (
+            agency(),
+            incarnation(),
+            prop::option::of((incarnation(), bytes(40))),
+            prop::option::of(any::<u64>())
+        )
+            .prop_map(|(agency, incarnation, previous, unsent_from)| {
+                Record::Incarnation { agency, incarnation, previous, unsent_from }
+            }),
         (signed(), prop::collection::vec(digest(), 0..4))
             .prop_map(|(statement, headers)| Record::Accepted { statement, headers }),
         signed().prop_map(Record::ReceiptSent),
@@ -207,6 +213,7 @@ proptest! {
             delivered: vec![Range { first: 9, last: 9 }, Range { first: 11, last: 20 }],
             exceptions: vec![Exception { number: 3, disposition: Disposition::Quarantined, rule: "wrap.closed".into() }],
             read: vec![Range { first: 1, last: 2 }],
+            agreed: Some(Head { number: 5, digest: Digest::new([6; 32]) }),
         };
         let receipt = Receipt {
             recipient,
@@ -239,6 +246,7 @@ fn ranges_out_of_order_are_refused() {
         delivered: vec![Range { first: 5, last: 9 }, Range { first: 9, last: 12 }],
         exceptions: vec![],
         read: vec![],
+        agreed: None,
     };
     let receipt = Receipt {
         recipient: "DE-ZKA".parse().unwrap(),

@@ -86,7 +86,7 @@ impl Examined {
         counts.bodies_lost += u64::from(body_lost);
         let mut examination = Examination { agency, judge, counts, recorded_at };
         let meaning = match record {
-            Record::Incarnation { agency, incarnation, previous } => {
+            Record::Incarnation { agency, incarnation, previous, unsent_from: _ } => {
                 let previous = previous.map(|(before, _)| before);
                 Meaning::Incarnation { agency, incarnation, previous }
             }

@@ -55,7 +55,7 @@ fn a_full_tile_that_the_disk_refused_is_written_by_the_next_attempt() {
 fn a_new_incarnation_continues_the_tree_under_its_own_name() {
     let (disk, ledger, folder, old) = kept(300);
     drop(ledger);
-    let ledger = self::ledger(&disk, Start::Anew { checkpoint: old.to_bytes() });
+    let ledger = self::ledger(&disk, Start::Anew { checkpoint: old.to_bytes(), unsent_from: None });
     let mut keeper = keeper(&ledger, folder.path()).unwrap();
     assert!(keeper.watch().borrow().is_none(), "a checkpoint of the old life speaks for the new one no more");
     assert!(keeper.advance().unwrap());

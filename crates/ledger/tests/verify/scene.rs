@@ -230,6 +230,7 @@ pub(crate) fn receipt(contiguous: u64) -> Receipt {
             delivered: Vec::new(),
             exceptions: Vec::new(),
             read: Vec::new(),
+            agreed: None,
         }],
         checkpoint: Bytes::new(),
         directory: DIRECTORY,

@@ -13,7 +13,7 @@ impl Core {
         self.tell_heads(env, round)?;
         self.resume(env, round)?;
         self.ask_for_missing(env, round)?;
-        self.refill(env, round);
+        self.refill(env, round)?;
         self.notice_silence(env, round, self.outbox.heads_every());
         self.notice_delays(env, round);
         self.demand_proofs(env, round)?;
@@ -25,7 +25,7 @@ impl Core {
         self.outbox.tell_everyone(now);
         self.inbox.repeat_unconfirmed();
         self.inbox.look_for_gaps(now);
-        self.meet_everyone();
+        self.meet(now);
     }
 
     /// The connection ended: nobody can be expected to say anything.
@@ -40,7 +40,7 @@ impl Core {
         let of_this_life =
             |priority: &Priority| self.inbox.cursor(*priority).filter(|cursor| cursor.hub_incarnation == hub);
         let Some(cursor) = Priority::ALL.iter().find_map(of_this_life) else { return };
-        self.outbox.hub_forgot();
+        self.outbox.hub_forgot(env.now);
         self.meet_everyone();
         let alarm = Alarm {
             rule: Rule::HubRolledBack,

@@ -118,6 +118,12 @@ impl Core {
         self.incarnation
     }
 
+    /// Whether every peer to whom something was sent has said what it has, since nothing proved that this ledger is not an
+    /// older copy of itself.
+    pub fn has_heard_all(&self) -> bool {
+        !self.is_rolled_back() && self.outbox.has_heard_all()
+    }
+
     /// Nothing proves that this ledger is not an older copy of itself: no peer is sent to before it said what it has.
     pub fn await_peers(&mut self) {
         self.outbox.close_all();
@@ -179,9 +185,10 @@ impl Core {
                 self.security.apply(rule, *header);
                 self.meetings.apply_security(rule);
             }
-            Record::Incarnation { previous, .. } => {
-                if self.meetings.begin_life() && previous.is_some() {
-                    self.outbox.withdraw_unsent(recorded_at);
+            Record::Incarnation { unsent_from, .. } => {
+                self.meetings.begin_life();
+                if let Some(from) = unsent_from {
+                    self.outbox.withdraw_unsent(*from, recorded_at);
                 }
             }
             Record::Witness(_) | Record::Cosigned { .. } => {

@@ -28,6 +28,8 @@ const GREET_AGAIN: Duration = Duration::from_mins(1);
 const GREET_AGAIN_MAX: Duration = Duration::from_hours(1);
 /// The shortest time between two answers to one peer.
 const ANSWER_PAUSE: Duration = Duration::from_millis(200);
+/// How long after a connection nobody is answered though mail keeps coming: what the hub held is here by then.
+const SETTLING_MAX: Duration = Duration::from_mins(1);
 
 /// Whom the node greeted, and who has answered since it began.
 #[derive(Default)]
@@ -38,6 +40,8 @@ pub(super) struct Meetings {
     /// Greetings of peers that are to be answered, the latest of each.
     to_answer: BTreeMap<AgencyId, Resume>,
     answered_at: BTreeMap<AgencyId, Instant>,
+    /// When the connection began.
+    connected_at: Option<Instant>,
     /// A peer showed that this ledger is an older copy of itself.
     rolled_back: bool,
 }
@@ -47,9 +51,9 @@ impl Meetings {
         self.rolled_back |= Rule::LedgerRolledBack == *rule;
     }
 
-    /// A new life of the ledger begins; whether the one before was an older copy of itself.
-    pub(super) fn begin_life(&mut self) -> bool {
-        std::mem::take(&mut self.rolled_back)
+    /// A new life of the ledger begins.
+    pub(super) fn begin_life(&mut self) {
+        self.rolled_back = false;
     }
 }
 
@@ -71,6 +75,20 @@ impl Greeted {
 
 impl Core {
     /// A connection begins: everyone in the directory is greeted.
+    pub(super) fn meet(&mut self, now: Instant) {
+        self.meetings.connected_at = Some(now);
+        self.meet_everyone();
+    }
+
+    /// Whether what the hub held when the connection began is here. Who answers before would say that he has less than
+    /// he is about to get.
+    fn is_settled(&self, now: Instant) -> bool {
+        self.meetings
+            .connected_at
+            .is_some_and(|since| self.inbox.is_idle_since(since, now) || now.since(since) >= SETTLING_MAX)
+    }
+
+    /// Everyone in the directory is greeted.
     pub fn meet_everyone(&mut self) {
         let Some(directory) = self.directory().cloned() else { return };
         let others = directory.agencies.keys().filter(|agency| **agency != self.me);
@@ -92,7 +110,10 @@ impl Core {
         let mut due = std::mem::take(&mut self.meetings.due);
         due.extend(again);
         let answered_at = &self.meetings.answered_at;
-        let paced = |peer: &AgencyId| answered_at.get(peer).is_none_or(|at| now.since(*at) >= ANSWER_PAUSE);
+        let is_settled = self.is_settled(now);
+        let paced = |peer: &AgencyId| {
+            is_settled && answered_at.get(peer).is_none_or(|at| now.since(*at) >= ANSWER_PAUSE)
+        };
         let (answers, later): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.meetings.to_answer).into_iter().partition(|(peer, _)| paced(peer));
         self.meetings.to_answer = later;
@@ -168,18 +189,29 @@ impl Core {
                 detail,
                 exhibits: evidence,
             };
-            self.alarm(env, round, alarm);
+            self.rolled_back(env, round, alarm);
             return;
         }
-        self.compare(env, round, statement, resume);
-        self.outbox.open_to(peer);
+        if self.compare(env, round, statement, resume) {
+            self.outbox.open_to(peer);
+        }
+        self.inbox.agree(peer, resume.incarnation, &resume.sent);
     }
 
-    /// What a peer has of ours, beside what we know that it had.
-    fn compare(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, resume: &Resume) {
+    /// This ledger is an older copy of itself: recorded whatever else was recorded just now, since its life ends here.
+    pub(super) fn rolled_back(&mut self, env: &mut Env<'_>, round: &mut Round, alarm: Alarm) {
+        if !self.meetings.rolled_back {
+            self.must_alarm(env, round, alarm);
+        }
+    }
+
+    /// What a peer has of ours, beside what we know that it had. Whether nothing of it is at odds with this ledger:
+    /// otherwise it may know more of this life than we do.
+    fn compare(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, resume: &Resume) -> bool {
         let peer = &resume.from;
         let differences = self.outbox.compare(peer, &resume.received);
         let mut lost = Vec::new();
+        let agrees = differences.iter().all(|difference| matches!(difference, Difference::Lost { .. }));
         for difference in differences {
             let (rule, detail) = match difference {
                 Difference::Lost { link, has, had } => {
@@ -207,17 +239,16 @@ impl Core {
             let (rule, peer, exhibits) = (Rule::PeerLostRecords, Some(peer.clone()), exhibits(statement));
             self.alarm(env, round, Alarm { rule, peer, header, detail, exhibits });
         }
+        agrees
     }
 
     /// Whether a header that a peer shows is ours, of this life, for that peer, and not in this ledger.
     fn is_unknown(&self, env: &Env<'_>, peer: &AgencyId, returned: &ReturnedHeader) -> bool {
         let ReturnedHeader { header: bytes, signatures, commitment } = returned;
         let Some(directory) = self.directory() else { return false };
-        // Validity does not matter: it was ours when it was signed.
         let listed = |id| {
-            let record = directory.agencies.get(&self.me)?;
-            let key = record.signing_keys.iter().find(|record| record.key.id == id)?;
-            Some((key.key.bytes.as_slice(), ()))
+            let (agency, record) = directory.evidence_key(id)?;
+            (*agency == self.me).then_some((record.key.bytes.as_slice(), ()))
         };
         let Ok(header) = header_from_bytes(bytes) else { return false };
         let (incarnation, number) = (commitment.position.incarnation, commitment.position.number);
@@ -228,8 +259,13 @@ impl Core {
         header.sender == self.me
             && incarnation == self.incarnation
             && header.recipients.get(peer).is_some_and(names)
-            && self.outbox.header_at(env.past, peer, header.priority, commitment.position)
-                != Some(sha256(bytes))
+            && self.outbox.gave_out_another(
+                env.past,
+                peer,
+                header.priority,
+                commitment.position,
+                sha256(bytes),
+            )
             && signed_by(PayloadType::Header, bytes, signatures, listed).is_ok()
     }
 }

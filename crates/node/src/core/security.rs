@@ -126,13 +126,18 @@ impl Core {
         if !self.security.admits(&alarm, env.now) {
             return false;
         }
+        self.must_alarm(env, round, alarm);
+        true
+    }
+
+    /// Records an alarm, however many there were just now.
+    pub(super) fn must_alarm(&mut self, env: &mut Env<'_>, round: &mut Round, alarm: Alarm) {
         let Alarm { rule, peer, header, detail, exhibits } = alarm;
         let evidence = self.security.evidence(peer.as_ref(), env.now, detail, exhibits);
         let of = peer.as_ref().map_or_else(String::new, |peer| format!(" of {peer}"));
         round.alarmed(format!("{rule}{of}: {}", evidence.detail));
         let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
-        true
     }
 }
 

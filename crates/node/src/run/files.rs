@@ -30,7 +30,7 @@ pub struct Places {
     pub index: PathBuf,
     /// Revocation lists that the hub relayed.
     pub crls: PathBuf,
-    /// How the ledger is known again: not to be backed up.
+    /// How the ledger is known again.
     pub life: PathBuf,
 }
 

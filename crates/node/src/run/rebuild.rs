@@ -18,7 +18,7 @@ use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
 use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
 
-use super::continuity::{self, Continuity};
+use super::continuity::{self, Continuity, Standing};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies};
@@ -68,22 +68,25 @@ fn open(
     let found = continuity::examine(places, &boot_id).map_err(Error::System)?;
     let opening = Opening { config, places, boot_id: &boot_id, now: clock.now() };
     let mut rng = random();
-    let mut opened = match found {
-        Continuity::Copied => opening.anew(rng.as_mut())?,
+    let mut opened = match found.continuity {
+        Continuity::Copied => opening.anew(rng.as_mut(), found.unproven_from)?,
         _ => opening.as_it_is(rng.as_mut())?,
     };
+    let mut standing = Standing::Proven(&boot_id);
     // A lost leaf may have given out a number: none of this life is given out any more.
     if opened.core.is_rolled_back() || !opened.untold.is_empty() {
+        let unsent_from = found.unproven_from.or(opened.core.is_rolled_back().then_some(0));
         opened.close()?;
-        opened = opening.anew(rng.as_mut())?;
-    } else if found == Continuity::Unproven {
+        opened = opening.anew(rng.as_mut(), unsent_from)?;
+    } else if found.continuity == Continuity::Unproven {
+        standing = Standing::Unproven(found.unproven_from.unwrap_or(opened.core.next_index()));
         info!(
             "the machine was started since, or the ledger is not known: each peer is asked what it has of ours first"
         );
         opened.core.await_peers();
     }
     opened.tell_losses(opening.now, rng.as_mut())?;
-    continuity::note(places, &boot_id).map_err(Error::System)?;
+    continuity::note(places, standing).map_err(Error::System)?;
     opened.provision(genesis, opening.now, rng.as_mut())?;
     info!(
         records = opened.core.next_index(),
@@ -109,12 +112,14 @@ impl Opening<'_> {
         self.open(rng, Options { known_durable, ..Options::default() })
     }
 
-    /// Begins a new life of the ledger: it is an older copy of itself, or lost a leaf. The checkpoint that is known of the life before
-    /// stays in its first record; the tree beside it may be of records that are not here, and is put aside.
-    fn anew(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
+    /// Begins a new life of the ledger. The checkpoint that is known of the life before stays in its first record; the
+    /// tree beside it may be of records that are not here, and is put aside.
+    /// What was published from `unsent_from` on and never promised by a hub is given up.
+    fn anew(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
         let known = Files::at(&self.places.tree).checkpoint()?;
         let checkpoint = known.map_or_else(Bytes::new, |signed| signed.to_bytes());
-        let opened = self.open(rng, Options { start: Start::Anew { checkpoint }, ..Options::default() })?;
+        let start = Start::Anew { checkpoint, unsent_from };
+        let opened = self.open(rng, Options { start, ..Options::default() })?;
         let incarnation = opened.ledger.incarnation();
         let aside = self.places.tree.with_extension(format!("before-{incarnation}"));
         if self.places.tree.exists() {
@@ -123,7 +128,8 @@ impl Opening<'_> {
         warn!(
             %incarnation,
             tree_before = %aside.display(),
-            "the ledger was put there from elsewhere, lost its end, or lost a record for good: a new life of it begins"
+            "the ledger was put there from elsewhere, lost its end or a record for good, or its operator asks for it: a \
+             new life of it begins"
         );
         Ok(opened)
     }

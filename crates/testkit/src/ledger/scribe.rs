@@ -256,6 +256,7 @@ fn lines(heads: &Heads, peer: usize, sender_incarnation: Incarnation) -> Vec<Lin
         delivered: Vec::new(),
         exceptions: Vec::new(),
         read: Vec::new(),
+        agreed: None,
     };
     of_peer.map(line).collect()
 }

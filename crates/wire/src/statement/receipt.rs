@@ -1,6 +1,6 @@
 //! Receipts: what a recipient has settled.
 
-use sealpost_domain::link::Range;
+use sealpost_domain::link::{Head, Range};
 use sealpost_domain::statement::{Exception, LinkReceipt, Receipt};
 use sealpost_proto::v1 as pb;
 
@@ -60,6 +60,8 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         delivered,
         exceptions,
         read,
+        agreed_number,
+        agreed_digest,
     } = message;
     at.count("exceptions", exceptions.len(), ENTRIES_MAX)?;
     let exception = |message: pb::Exception| {
@@ -75,6 +77,9 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         delivered: ranges(at, "delivered", delivered)?,
         exceptions: exceptions.into_iter().map(exception).collect::<Result<_, Error>>()?,
         read: ranges(at, "read", read)?,
+        agreed: at
+            .bytes_optional("agreed_digest", &agreed_digest)?
+            .map(|digest| Head { number: agreed_number, digest }),
     })
 }
 
@@ -92,6 +97,8 @@ fn link_receipt_message(link: &LinkReceipt) -> pb::LinkReceipt {
         delivered: range_messages(&link.delivered),
         exceptions: link.exceptions.iter().map(exception).collect(),
         read: range_messages(&link.read),
+        agreed_number: link.agreed.map_or(0, |agreed| agreed.number),
+        agreed_digest: link.agreed.map(|agreed| digest_bytes(agreed.digest)).unwrap_or_default(),
     }
 }
 

@@ -58,6 +58,7 @@ impl Core {
     pub fn body_lost(&mut self, index: u64, record: &Record) {
         match record {
             Record::Received(received) => self.inbox.body_lost(index, received),
+            Record::Sent(_) => self.outbox.body_lost(index),
             Record::Body { index: of, .. } => self.inbox.bodies.lose_again(*of),
             _ => {}
         }

@@ -47,6 +47,8 @@ struct Gap {
     last: u64,
     /// The last contiguous number when this was looked at.
     contiguous: u64,
+    /// The last missing number that was asked for: a later one does not wait for its turn.
+    asked_up_to: u64,
     asked: Asked,
     /// It was told that the sender writes beyond the window.
     far_told: bool,
@@ -82,7 +84,7 @@ impl Core {
     pub fn ask_for_missing(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let mut due = BTreeMap::<LinkKey, Vec<Range>>::new();
         for (key, numbers, times) in self.inbox.due_gaps(env.now) {
-            if times == IN_VAIN {
+            if times == IN_VAIN + 1 {
                 self.alarm_of_gap(env, round, &key, &numbers);
             }
             due.insert(key, numbers);
@@ -90,13 +92,14 @@ impl Core {
         for key in self.inbox.links_without_bodies() {
             let bodies = self.inbox.bodies_due(&key, env.now);
             if !bodies.is_empty() {
-                due.entry(key).or_default().extend(bodies);
+                // In one statement, since the sender answers one in a while; what is missing comes first.
+                let numbers = due.entry(key).or_default();
+                let room = RANGES_MAX - numbers.len().min(RANGES_MAX);
+                numbers.extend(bodies.into_iter().take(room));
             }
         }
         for (key, mut numbers) in due {
-            // In one statement, since the sender answers one in a while.
             numbers.sort_unstable_by_key(|range| range.first);
-            numbers.truncate(RANGES_MAX);
             let LinkKey { sender, priority, incarnation } = key;
             let recipient = self.me.clone();
             let resend = Resend {
@@ -159,7 +162,8 @@ impl Inbox {
         if number <= contiguous || !(self.wanted.gaps.contains_key(key) || self.admits(key)) {
             return;
         }
-        let begin = || Gap { last: number, contiguous, asked: Asked::begin(now), far_told: false };
+        let begin =
+            || Gap { last: number, contiguous, asked_up_to: 0, asked: Asked::begin(now), far_told: false };
         let gap = self.wanted.gaps.entry(key.clone()).or_insert_with(begin);
         gap.last = gap.last.max(number);
     }
@@ -173,6 +177,12 @@ impl Inbox {
     pub(super) fn expect_far(&mut self, key: &LinkKey, number: u64, now: Instant) -> bool {
         self.expect(key, number, now);
         self.wanted.gaps.get_mut(key).is_some_and(|gap| !std::mem::replace(&mut gap.far_told, true))
+    }
+
+    /// Whether nothing new has come in any lane for a moment, nor since then.
+    pub(in crate::core) fn is_idle_since(&self, since: Instant, now: Instant) -> bool {
+        let last = self.wanted.arrived_at.values().copied().chain([since]).max();
+        last.is_some_and(|last| now.since(last) >= ASK_AFTER)
     }
 
     /// Something new came.
@@ -232,10 +242,21 @@ impl Inbox {
                 gap.contiguous = received.contiguous();
                 gap.asked = Asked::begin(now);
             }
-            if is_idle(arrived_at, key.priority, now) && gap.asked.is_due(now) {
-                gap.asked.ask(now);
-                due.push((key.clone(), received.missing(gap.last, RANGES_MAX), gap.asked.times));
+            let is_later = gap.last > gap.asked_up_to && gap.asked.times > 0;
+            if !is_idle(arrived_at, key.priority, now) || !(gap.asked.is_due(now) || is_later) {
+                return true;
             }
+            let missing = received.missing(gap.last, RANGES_MAX);
+            let last = missing.last().map_or(0, |range| range.last);
+            if last > gap.asked_up_to {
+                gap.asked = Asked::begin(now);
+            } else if !gap.asked.is_due(now) {
+                gap.asked_up_to = gap.last;
+                return true;
+            }
+            gap.asked.ask(now);
+            gap.asked_up_to = gap.last;
+            due.push((key.clone(), missing, gap.asked.times));
             true
         });
         due

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
-use sealpost_domain::link::{Arrival, Incarnation, Position, Received, Settled};
+use sealpost_domain::link::{Arrival, Head, Incarnation, Position, Received, Settled};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
 
@@ -55,6 +55,8 @@ pub struct Inbox {
     bodies: Bodies,
     /// Of whom heads were heard in this connection.
     listening: BTreeMap<AgencyId, Listening>,
+    /// Where senders said that links of earlier lives of theirs ended, if all of that is settled here.
+    agreed: BTreeMap<LinkKey, Head>,
     /// Decided in this round, not durable yet, by number.
     tentative: BTreeMap<LinkKey, BTreeMap<u64, Tentative>>,
 }
@@ -85,6 +87,7 @@ impl Inbox {
             wanted: Wanted::default(),
             bodies: Bodies::default(),
             listening: BTreeMap::new(),
+            agreed: BTreeMap::new(),
             tentative: BTreeMap::new(),
         }
     }

@@ -8,7 +8,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Incarnation, Range, Received};
+use sealpost_domain::link::{Head, Incarnation, Range, Received};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{ControlType, Exception, Heads, LinkReceipt, Receipt, Signed};
@@ -131,7 +131,11 @@ impl Inbox {
             recipient_incarnation: self.incarnation,
             number: peer.map_or(0, |peer| peer.number) + 1,
             made_at: now,
-            links: links.map(|(key, link)| link_receipt(key, &link.received, peer, &mut room)).collect(),
+            links: links
+                .map(|(key, link)| {
+                    link_receipt(key, &link.received, peer, self.agreed.get(key).copied(), &mut room)
+                })
+                .collect(),
             checkpoint,
             directory,
             cosigned: Bytes::new(),
@@ -162,7 +166,13 @@ struct Room {
     read: usize,
 }
 
-fn link_receipt(key: &LinkKey, link: &Received, peer: Option<&Peer>, room: &mut Room) -> LinkReceipt {
+fn link_receipt(
+    key: &LinkKey,
+    link: &Received,
+    peer: Option<&Peer>,
+    agreed: Option<Head>,
+    room: &mut Room,
+) -> LinkReceipt {
     let confirmed = |number: u64| {
         peer.and_then(|peer| Some((peer.confirmed, peer.told.get(&(key.priority, key.incarnation, number))?)))
             .is_some_and(|(confirmed, told)| *told <= confirmed)
@@ -185,6 +195,7 @@ fn link_receipt(key: &LinkKey, link: &Received, peer: Option<&Peer>, room: &mut 
         delivered: take(link.delivered_beyond(), &mut room.delivered),
         exceptions: told,
         read: take(link.read(), &mut room.read),
+        agreed,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What we have of a peer's links, and what we show it where it seems to have lost its own.
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::link::Head;
+use sealpost_domain::link::{Head, Incarnation};
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{Activity, LinkHead, Resume, ReturnedHeader};
 
@@ -24,6 +24,23 @@ impl Inbox {
             activity: Activity::Active,
         };
         links.map(head).collect()
+    }
+
+    /// A peer says where its links ended, also in earlier lives of its ledger. It may have forgotten what came after: a
+    /// receipt tells it how far that is what lies here.
+    pub(in crate::core) fn agree(&mut self, peer: &AgencyId, life: Incarnation, sent: &[LinkHead]) {
+        for LinkHead { priority, incarnation, head, .. } in
+            sent.iter().filter(|link| link.incarnation != life)
+        {
+            let key = LinkKey { sender: peer.clone(), priority: *priority, incarnation: *incarnation };
+            let Some(link) = self.links.get(&key) else { continue };
+            let is_beyond = link.received.highest().number > head.number;
+            let is_ours = head.number <= link.received.contiguous()
+                && link.received.digest_at(head.number) == Some(head.digest);
+            if head.number > 0 && is_beyond && is_ours && self.agreed.insert(key, *head) != Some(*head) {
+                self.peers.entry(peer.clone()).or_default().settle();
+            }
+        }
     }
 
     /// The last headers that came from a peer's present life, where it names others as its own last ones.

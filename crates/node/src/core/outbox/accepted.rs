@@ -13,7 +13,7 @@ use sealpost_wire::statement::Payload as _;
 
 use super::{LinkKey, Outbox, Progress, Promise, Stream};
 use crate::core::past::{Place, exhibits, exhibits_of};
-use crate::core::{Alarm, Core, Env, Error, Round, sign};
+use crate::core::{Alarm, Core, Env, Error, Past, Round, sign};
 
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
@@ -33,7 +33,7 @@ impl Core {
     ) -> Result<(), Error> {
         let mut voids = Vec::new();
         for refusal in &accepted.refusals {
-            voids.extend(self.outbox.refused(refusal, &headers, env.now));
+            voids.extend(self.outbox.refused(env.past, refusal, &headers, env.now));
         }
         let before = self.outbox.promised_before(accepted, &headers);
         round.record(env, Record::Accepted { statement: statement.clone(), headers }, bytes::Bytes::new());
@@ -58,32 +58,21 @@ impl Core {
 
 impl Outbox {
     /// The voids that answer one refusal.
-    fn refused(&self, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
+    fn refused(&self, past: &dyn Past, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
         if Rule::decides_nothing(&refusal.rule) {
             return Vec::new();
         }
         let position = usize::try_from(refusal.position).ok();
         let Some(header) = position.and_then(|position| headers.get(position)) else { return Vec::new() };
-        let Some(open) = self.by_header.get(header).and_then(|index| self.open.get(index)) else {
-            return Vec::new();
-        };
+        let Some(index) = self.by_header.get(header) else { return Vec::new() };
+        let Some(open) = self.open.get(index) else { return Vec::new() };
         let concerned =
             |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
+        let Some((Record::Sent(sent), _)) = past.record(*index) else { return Vec::new() };
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
             let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-            let link = self.links.get(&key).filter(|_| !self.is_reopened(&key, *number))?;
-            Some(Void {
-                sender: self.me.clone(),
-                recipient: recipient.clone(),
-                priority,
-                incarnation,
-                number: *number,
-                header: *header,
-                previous: link.digest(number - 1)?,
-                reason: VoidReason::Refused,
-                made_at: now,
-            })
+            self.void_of(&key, *number, &sent, VoidReason::Refused, now)
         };
         open.targets.iter().filter(|(agency, _)| concerned(agency)).filter_map(void).collect()
     }
@@ -110,7 +99,7 @@ impl Outbox {
         let accepted =
             Accepted::from_payload(&statement.payload).map_err(|source| Error::Record { index, source })?;
         if self.promised_before(&accepted, headers).is_some() {
-            self.hub_forgot();
+            self.hub_forgot(at);
         }
         if let Some(stream) = self.stream_of(headers) {
             let promise = Promise { hub: accepted.hub_incarnation, index: accepted.index, record: index };

@@ -1,6 +1,7 @@
 //! What goes to the hub next: a lane for each priority, the oldest message first, and a calendar of what is sent again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
@@ -11,6 +12,8 @@ use sealpost_domain::view::DeliveryState;
 
 use super::{LinkKey, Open, OpenTo, Outbox, Progress};
 
+/// The shortest time between two occasions on which a hub's promises are forgotten.
+const FORGOTTEN_PAUSE: Duration = Duration::from_mins(1);
 /// What a wrap adds to an envelope on the wire, in bytes, at least.
 const WRAP_BYTES: usize = 1400;
 
@@ -161,6 +164,14 @@ impl Outbox {
         self.open_to = OpenTo::Only { peers: BTreeSet::new(), heads };
     }
 
+    /// Whether everyone to whom something was sent when the node began is sent to.
+    pub(in crate::core) fn has_heard_all(&self) -> bool {
+        match &self.open_to {
+            OpenTo::Everyone => true,
+            OpenTo::Only { peers, heads } => heads.keys().all(|key| peers.contains(&key.recipient)),
+        }
+    }
+
     /// Whether a peer's links are open.
     pub fn is_open_to(&self, agency: &AgencyId) -> bool {
         self.open_to.contains(agency)
@@ -172,7 +183,7 @@ impl Outbox {
         if !peers.insert(agency.clone()) {
             return;
         }
-        let waits = |open: &&Open| {
+        let waits = |(_, open): &(&u64, &Open)| {
             let never_sent = |number: u64| {
                 let key = LinkKey {
                     recipient: agency.clone(),
@@ -183,10 +194,10 @@ impl Outbox {
                 entry.is_some_and(|entry| entry.state() == DeliveryState::Published)
             };
             let target = open.targets.iter().find(|(target, _)| target == agency);
-            open.progress != Progress::Submitted && target.is_some_and(|(_, number)| never_sent(*number))
+            let waits = |number| open.progress == Progress::Held || never_sent(number);
+            open.progress != Progress::Submitted && target.is_some_and(|(_, number)| waits(*number))
         };
-        let waiting: Vec<u64> =
-            self.open.iter().filter(|(_, open)| waits(open)).map(|(index, _)| *index).collect();
+        let waiting: Vec<u64> = self.open.iter().filter(waits).map(|(index, _)| *index).collect();
         for index in waiting {
             self.move_to(index, Progress::Ready);
         }
@@ -202,8 +213,12 @@ impl Outbox {
     }
 
     /// The hub forgot what it promised, though its journal lives under the same incarnation: it is sent again at once.
-    pub(in crate::core) fn hub_forgot(&mut self) -> usize {
-        self.promised_again(|_| true)
+    /// Once in a while at most, whatever the hub says.
+    pub(in crate::core) fn hub_forgot(&mut self, now: Instant) {
+        if self.forgot_at.is_none_or(|before| now.since(before) >= FORGOTTEN_PAUSE) {
+            self.forgot_at = Some(now);
+            self.promised_again(|_| true);
+        }
     }
 
     fn promised_again(&mut self, lost: impl Fn(Incarnation) -> bool) -> usize {

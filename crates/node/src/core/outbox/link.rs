@@ -67,12 +67,15 @@ impl OutLink {
         self.told.unwrap_or_else(|| self.head())
     }
 
-    /// Nobody has seen this number, nor any later one.
-    pub(super) fn withdraw_from(&mut self, number: u64) {
-        if number <= self.told_head().number
-            && let Some(digest) = self.digest(number - 1)
-        {
-            self.told = Some(Head { number: number - 1, digest });
+    /// Nobody has seen this number, which is the last that is told. Whether it is.
+    pub(super) fn withdraw(&mut self, number: u64) -> bool {
+        let before = number.checked_sub(1).and_then(|before| Some((before, self.digest(before)?)));
+        match before {
+            Some((before, digest)) if number == self.told_head().number => {
+                self.told = Some(Head { number: before, digest });
+                true
+            }
+            _ => false,
         }
     }
 

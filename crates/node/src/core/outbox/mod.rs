@@ -80,6 +80,8 @@ pub struct Outbox {
     peers: BTreeMap<AgencyId, Peer>,
     /// The life of the hub's journal that was last heard of.
     hub: Option<Incarnation>,
+    /// When what it had promised was sent again last, since it was set back.
+    forgot_at: Option<Instant>,
     /// The last promise on each of its streams.
     promised: BTreeMap<Stream, Promise>,
     /// To whom may be sent.
@@ -199,6 +201,7 @@ impl Outbox {
             lanes: Lanes::default(),
             peers: BTreeMap::new(),
             hub: None,
+            forgot_at: None,
             promised: BTreeMap::new(),
             open_to: OpenTo::Everyone,
             lost: 0,
@@ -234,28 +237,28 @@ impl Outbox {
         self.policy.heads_every
     }
 
-    /// What was published and never promised by a hub is given up: its numbers may be in use already.
-    pub(in crate::core) fn withdraw_unsent(&mut self, at: Instant) {
-        let mut unsent = Vec::new();
-        for open in self.open.values() {
+    /// What was published from a record on and never promised by a hub is given up: its numbers may be in use already. Of
+    /// a link that is the end; what lies before something that was promised has been seen.
+    pub(in crate::core) fn withdraw_unsent(&mut self, from: u64, at: Instant) {
+        let mut unsent = BTreeMap::<LinkKey, Vec<u64>>::new();
+        for open in self.open.range(from..).map(|(_, open)| open) {
             for (recipient, number) in &open.targets {
-                let key = LinkKey {
-                    recipient: recipient.clone(),
-                    priority: open.priority,
-                    incarnation: open.incarnation,
-                };
+                let (priority, incarnation) = (open.priority, open.incarnation);
+                let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
                 let state = self.links.get(&key).and_then(|link| link.entry(*number)).map(link::Entry::state);
                 if state == Some(DeliveryState::Published) {
-                    unsent.push((key, *number));
+                    unsent.entry(key).or_default().push(*number);
                 }
             }
         }
-        for (key, number) in unsent {
-            if let Some(link) = self.links.get_mut(&key) {
-                link.withdraw_from(number);
+        for (key, numbers) in unsent {
+            for number in numbers.into_iter().rev() {
+                if !self.links.get_mut(&key).is_some_and(|link| link.withdraw(number)) {
+                    break;
+                }
+                let of = (&key.recipient, key.priority, key.incarnation);
+                self.settle(of, number, DeliveryState::Withdrawn, Some(Rule::LedgerRolledBack.as_str()), at);
             }
-            let of = (&key.recipient, key.priority, key.incarnation);
-            self.settle(of, number, DeliveryState::Withdrawn, Some(Rule::LedgerRolledBack.as_str()), at);
         }
     }
 

@@ -4,15 +4,18 @@
 //! make us keep is bounded by what we sent to it: repeating itself under new numbers, or in ever new lives of its
 //! ledger, costs nothing but the latest number.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::{Head, Range};
 use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
-use super::link::state_of;
+use super::link::{OutLink, state_of};
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 
@@ -90,13 +93,14 @@ impl Outbox {
             let sent = own.map_or(0, |own| own.told_head().number);
             let beyond =
                 link.delivered.last().map_or(link.contiguous, |range| range.last.max(link.contiguous));
-            // Of an earlier life that lost its end more may have been delivered than this ledger knows.
-            if beyond > sent && link.sender_incarnation == self.incarnation {
+            if link.sender_incarnation != self.incarnation {
+                continue;
+            }
+            if beyond > sent {
                 return Judgement::Ahead;
             }
-            let Some(own) = own else { continue };
             // Below what was receipted before, the digest was compared then.
-            let known = own.digest(link.contiguous).filter(|_| link.contiguous <= own.told_head().number);
+            let known = own.and_then(|own| own.digest(link.contiguous));
             if known.is_some_and(|digest| digest != link.chain_digest) {
                 return Judgement::OtherChain;
             }
@@ -104,8 +108,36 @@ impl Outbox {
         let says_more = receipt
             .links
             .iter()
-            .any(|link| self.links.get(&key_of(receipt, link)).is_some_and(|own| own.learns(link)));
+            .filter_map(|link| Some((self.links.get(&key_of(receipt, link))?, link)))
+            .any(|(own, link)| self.believed(own, link).is_some_and(|link| own.learns(&link)));
         if says_more { Judgement::News } else { Judgement::Repetition }
+    }
+
+    /// What is believed of a link: of an earlier life of this ledger, which may have lost its end, only what is proven to
+    /// be about the numbers as this ledger knows them. A peer may have others of that life under the same numbers.
+    fn believed<'r>(&self, own: &OutLink, link: &'r LinkReceipt) -> Option<Cow<'r, LinkReceipt>> {
+        if link.sender_incarnation == self.incarnation {
+            return Some(Cow::Borrowed(link));
+        }
+        let told = own.told_head().number;
+        let settled = Head { number: link.contiguous, digest: link.chain_digest };
+        let same = |head: &Head| {
+            head.number <= told && own.digest(head.number).is_none_or(|digest| digest == head.digest)
+        };
+        let agreed = [Some(settled), link.agreed].into_iter().flatten().find(same)?;
+        let clipped = |range: &Range| {
+            (range.first <= agreed.number)
+                .then(|| Range { first: range.first, last: range.last.min(agreed.number) })
+        };
+        let exceptions = link.exceptions.iter().filter(|exception| exception.number <= agreed.number);
+        Some(Cow::Owned(LinkReceipt {
+            contiguous: agreed.number,
+            chain_digest: agreed.digest,
+            delivered: Vec::new(),
+            exceptions: exceptions.cloned().collect(),
+            read: link.read.iter().filter_map(clipped).collect(),
+            ..link.clone()
+        }))
     }
 
     /// Whether one more receipt of a peer may stand in this round.
@@ -141,6 +173,7 @@ impl Outbox {
 
     fn apply_link_receipt(&mut self, receipt: &Receipt, link: &LinkReceipt, at: Instant) {
         let key = key_of(receipt, link);
+        let Some(link) = self.links.get(&key).and_then(|own| self.believed(own, link)) else { return };
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
         for exception in &link.exceptions {
             let state = state_of(exception.disposition);

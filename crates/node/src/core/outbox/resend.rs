@@ -1,66 +1,78 @@
 //! What a recipient asks for again: numbers that it misses, and wraps that it cannot open. It comes from the ledger, as
-//! it was, at a bounded pace, until the recipient's receipt covers it; what a message had become before stays.
+//! it was, until the recipient's receipt covers it; what a message had become before stays. A message whose body is lost
+//! cannot come: its number is filled without one, so that the link goes on.
 //!
-//! A recipient that lost records gets them all again, a stretch at a time.
+//! Asking costs little: it is noted, and read from the disk a few messages in each round, whoever asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Incarnation;
-use sealpost_domain::record::Record;
+use sealpost_domain::link::{Incarnation, Range};
+use sealpost_domain::record::{Record, Sent};
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{ControlType, NeedWrap, Receipt, Resend, Signed};
+use sealpost_domain::statement::{ControlType, NeedWrap, Receipt, Resend, Signed, Void, VoidReason};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::envelope::header_from_bytes;
 
+use super::link::Entry;
 use super::receipts::key_of;
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::past::{Place, exhibits, exhibits_of};
-use crate::core::{Alarm, Core, Env, Past, Round};
+use crate::core::{Alarm, Core, Env, Error, Past, Round, sign};
 
 /// The shortest time between two answers to a peer's requests, on each link and for wraps.
 const ANSWER_PAUSE: Duration = Duration::from_secs(5);
 /// How many numbers one request may name.
 const ANSWERED_MAX: usize = 1024;
-/// How many messages of a link are on their way again at a time, where a recipient lost more.
+/// How many messages of a link are on their way again at a time.
 const STRETCH_MAX: usize = 256;
-/// How many of them are read from the ledger in one round.
-const READ_MAX: usize = 64;
+/// How many numbers of all links are looked at in one round, and how many bytes are read for that.
+const LOOKED_AT_MAX: usize = 64;
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// What recipients asked for again.
 #[derive(Default)]
 pub(super) struct Again {
-    /// Settled before, on their way again until a receipt covers them: the message, by number.
+    /// On their way again until a receipt covers them, though settled before: the message, by number.
     reopened: BTreeMap<LinkKey, BTreeMap<u64, u64>>,
-    /// What a recipient lost and is not on its way yet.
-    lost: BTreeMap<LinkKey, Lost>,
+    /// What goes next.
+    next: BTreeMap<LinkKey, Next>,
+    /// Messages whose bodies are lost.
+    bodiless: BTreeSet<u64>,
     answered_at: BTreeMap<LinkKey, Instant>,
     wrapped_at: BTreeMap<AgencyId, Instant>,
     /// The present life of each peer's ledger, as it said itself.
     lives: BTreeMap<AgencyId, Incarnation>,
 }
 
-/// Numbers that a recipient lost.
-#[derive(Clone, Copy)]
-struct Lost {
-    next: u64,
-    last: u64,
+/// Numbers of a link that go again.
+#[derive(Default)]
+struct Next {
+    /// Lost by a recipient that had settled them.
+    lost: Option<Range>,
+    /// Asked for one by one.
+    asked: BTreeSet<u64>,
 }
 
-/// What came of a number that was asked for again.
+/// What came of a number that goes again.
 enum Answered {
-    /// It is on its way.
-    Sent,
-    /// It is on its way; the hub had promised to deliver it, in that record, a while ago.
-    Promised { header: Digest, promise: u64 },
+    /// It is on its way, or cannot be read.
+    Done,
     /// It was filled without a message.
     Void(Signed),
-    /// It was never given out, or cannot be read, or its body is lost.
-    Unknown,
+    /// Its body is lost: it has to be filled.
+    Bodiless(Void),
+}
+
+/// What may still be read in a round.
+struct Budget {
+    numbers: usize,
+    bytes: usize,
 }
 
 impl Core {
@@ -69,22 +81,15 @@ impl Core {
     pub fn resend(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, resend: &Resend) {
         let Resend { recipient, priority, incarnation, numbers, .. } = resend;
         let key = LinkKey { recipient: recipient.clone(), priority: *priority, incarnation: *incarnation };
-        if !self.outbox.links.contains_key(&key)
-            || !is_paced(&mut self.outbox.again.answered_at, &key, env.now)
-        {
+        let Some(link) = self.outbox.links.get(&key) else { return };
+        let last = link.told_head().number;
+        let numbers: Vec<u64> =
+            numbers.iter().flat_map(|range| range.first..=range.last.min(last)).take(ANSWERED_MAX).collect();
+        if !is_paced(&mut self.outbox.again.answered_at, &key, env.now) {
             return;
         }
-        let numbers = numbers.iter().flat_map(|range| range.first..=range.last);
-        let mut undelivered = None;
-        for number in numbers.take(ANSWERED_MAX) {
-            match self.outbox.answer(env.past, env.now, &key, number) {
-                Answered::Void(void) => round.send(recipient.clone(), ControlType::Void, void),
-                Answered::Promised { header, promise } => {
-                    undelivered = undelivered.or(Some((number, header, promise)));
-                }
-                Answered::Sent | Answered::Unknown => {}
-            }
-        }
+        let undelivered = numbers.iter().find_map(|number| self.outbox.undelivered(&key, *number, env.now));
+        self.outbox.again.next.entry(key).or_default().asked = numbers.into_iter().collect();
         let Some((number, header, promise)) = undelivered else { return };
         let detail = format!(
             "number {number} was promised by the hub (record {promise} of this ledger), and {recipient} says that it \
@@ -110,94 +115,166 @@ impl Core {
         }
     }
 
-    /// Goes on with what recipients lost.
-    pub fn refill(&mut self, env: &mut Env<'_>, round: &mut Round) {
-        for (recipient, void) in self.outbox.refill(env.past, env.now) {
-            round.send(recipient, ControlType::Void, void);
+    /// Goes on with what goes again.
+    pub fn refill(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
+        self.outbox.note_bodiless();
+        let mut budget = Budget { numbers: LOOKED_AT_MAX, bytes: READ_BYTES_MAX };
+        for key in self.outbox.again.next.keys().cloned().collect::<Vec<_>>() {
+            while let Some(number) = self.outbox.next_again(&key, &mut budget) {
+                match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
+                    Answered::Done => {}
+                    Answered::Void(void) => round.send(key.recipient.clone(), ControlType::Void, void),
+                    Answered::Bodiless(void) => {
+                        let signed = sign(env, &void)?;
+                        round.record(env, Record::Voided(signed.clone()), Bytes::new());
+                        round.send(key.recipient.clone(), ControlType::Void, signed);
+                    }
+                }
+            }
         }
+        Ok(())
     }
 }
 
 impl Outbox {
-    /// One number again; with what the hub had promised of it, if that was a while ago.
-    fn answer(&mut self, past: &dyn Past, now: Instant, key: &LinkKey, number: u64) -> Answered {
-        let Some(link) = self.links.get(key) else { return Answered::Unknown };
-        if let Some(void) = link.void(number) {
-            return Answered::Void(void.clone());
-        }
-        let Some(entry) = link.entry(number) else { return Answered::Unknown };
-        let promised =
+    /// A number that the hub had promised to deliver a while ago: its header, and the record of the promise.
+    fn undelivered(&self, key: &LinkKey, number: u64, now: Instant) -> Option<(u64, Digest, u64)> {
+        let entry = self.links.get(key)?.entry(number)?;
+        let is_late =
             entry.state() == DeliveryState::Accepted && now.since(entry.since()) >= self.policy.resend_after;
-        let index = entry.index;
-        if !self.reopen(past, key, number, index) {
-            return Answered::Unknown;
-        }
-        let open = self.open.get(&index).filter(|_| promised);
-        match open.and_then(|open| Some((open.header, open.promise?))) {
-            Some((header, promise)) => Answered::Promised { header, promise },
-            None => Answered::Sent,
+        let open = self.open.get(&entry.index).filter(|_| is_late)?;
+        Some((number, open.header, open.promise?))
+    }
+
+    /// A message of ours has lost its body.
+    pub(in crate::core) fn body_lost(&mut self, index: u64) {
+        self.again.bodiless.insert(index);
+    }
+
+    /// The numbers of messages that nobody has got, and nobody will: their bodies are lost.
+    fn note_bodiless(&mut self) {
+        for index in std::mem::take(&mut self.again.bodiless) {
+            let Some(open) = self.open.get(&index) else { continue };
+            for (recipient, number) in open.targets.clone() {
+                let (priority, incarnation) = (open.priority, open.incarnation);
+                let key = LinkKey { recipient, priority, incarnation };
+                let state = self.links.get(&key).and_then(|link| link.entry(number)).map(Entry::state);
+                if state == Some(DeliveryState::Published) {
+                    self.again.next.entry(key).or_default().asked.insert(number);
+                }
+            }
         }
     }
 
-    /// A message goes out again to a recipient. Whether it could be read.
-    fn reopen(&mut self, past: &dyn Past, key: &LinkKey, number: u64, index: u64) -> bool {
-        let recipient = &key.recipient;
+    /// Takes the next number of a link that goes again, while there is room for it.
+    fn next_again(&mut self, key: &LinkKey, budget: &mut Budget) -> Option<u64> {
+        let on_their_way = self.again.reopened.get(key).map_or(0, BTreeMap::len);
+        if on_their_way >= STRETCH_MAX || budget.numbers == 0 || budget.bytes == 0 {
+            return None;
+        }
+        let Some(number) = self.again.next.get_mut(key).and_then(Next::take) else {
+            self.again.next.remove(key);
+            return None;
+        };
+        budget.numbers -= 1;
+        Some(number)
+    }
+
+    /// Sends one number again.
+    fn answer(
+        &mut self,
+        past: &dyn Past,
+        now: Instant,
+        key: &LinkKey,
+        number: u64,
+        budget: &mut Budget,
+    ) -> Answered {
+        let Some(link) = self.links.get(key).filter(|link| number <= link.told_head().number) else {
+            return Answered::Done;
+        };
+        if let Some(void) = link.void(number) {
+            return Answered::Void(void.clone());
+        }
+        let Some((index, state)) = link.entry(number).map(|entry| (entry.index, entry.state())) else {
+            return Answered::Done;
+        };
+        if state == DeliveryState::Withdrawn {
+            return Answered::Done;
+        }
+        let Some((Record::Sent(sent), body_bytes)) = past.record(index) else { return Answered::Done };
+        budget.bytes = budget.bytes.saturating_sub(body_bytes);
+        if body_bytes == 0 {
+            let reason = if state.is_settled() { VoidReason::Erased } else { VoidReason::Withdrawn };
+            return self.void_of(key, number, &sent, reason, now).map_or(Answered::Done, Answered::Bodiless);
+        }
+        self.reopen(key, number, index, &sent, body_bytes);
+        Answered::Done
+    }
+
+    /// How a number of ours is filled without its message.
+    pub(super) fn void_of(
+        &self,
+        key: &LinkKey,
+        number: u64,
+        sent: &Sent,
+        reason: VoidReason,
+        now: Instant,
+    ) -> Option<Void> {
+        let header = header_from_bytes(&sent.header).ok()?;
+        let mut positions = header.recipients.agencies().zip(&sent.commitments);
+        let (_, commitment) = positions.find(|(agency, _)| **agency == key.recipient)?;
+        Some(Void {
+            sender: self.me.clone(),
+            recipient: key.recipient.clone(),
+            priority: key.priority,
+            incarnation: key.incarnation,
+            number,
+            header: sha256(&sent.header),
+            previous: commitment.previous,
+            reason,
+            made_at: now,
+        })
+    }
+
+    /// A message goes out again to a recipient.
+    fn reopen(&mut self, key: &LinkKey, number: u64, index: u64, sent: &Sent, body_bytes: usize) {
         if !self.open.contains_key(&index) {
-            let Some(open) = read(past, key, index) else { return false };
+            let Some(open) = opened(key, sent, body_bytes) else { return };
             self.lanes.insert(index, open.priority, open.progress);
             self.by_header.insert(open.header, index);
             self.open.insert(index, open);
         }
-        let Some(open) = self.open.get_mut(&index) else { return false };
-        if !open.targets.iter().any(|(agency, _)| agency == recipient) {
-            open.targets.push((recipient.clone(), number));
+        if let Some(open) = self.open.get_mut(&index)
+            && !open.targets.iter().any(|(agency, _)| *agency == key.recipient)
+        {
+            open.targets.push((key.recipient.clone(), number));
             open.targets.sort();
             self.again.reopened.entry(key.clone()).or_default().insert(number, index);
         }
         self.hasten(index);
-        true
     }
 
     /// What waits for its time goes out now.
     fn hasten(&mut self, index: u64) {
-        let waits =
-            |open: &Open| matches!(open.progress, Progress::Accepted { .. } | Progress::Deferred { .. });
+        let waits = |open: &Open| {
+            matches!(open.progress, Progress::Accepted { .. } | Progress::Deferred { .. } | Progress::Held)
+        };
         if self.open.get(&index).is_some_and(waits) {
             self.move_to(index, Progress::Ready);
         }
     }
 
-    /// A recipient's ledger lives as this, and it has lost what it had settled from `next` to `last`.
-    pub(super) fn lost(&mut self, key: LinkKey, next: u64, last: u64) {
-        self.again.reopened.remove(&key);
-        self.again.lost.insert(key, Lost { next, last });
+    /// A recipient has lost what it had settled from `first` to `last`: all of it goes again.
+    pub(super) fn lost(&mut self, key: LinkKey, first: u64, last: u64) {
+        for index in self.again.reopened.remove(&key).unwrap_or_default().into_values() {
+            self.close(index, &key.recipient);
+        }
+        self.again.next.entry(key).or_default().lost = Some(Range { first, last });
     }
 
     /// Which life a peer's ledger has: only its receipts of this life say what it has now.
     pub(in crate::core) fn peer_lives_as(&mut self, peer: &AgencyId, life: Incarnation) {
         self.again.lives.insert(peer.clone(), life);
-    }
-
-    /// Reopens the next of what recipients lost; the voids that have to be said again.
-    fn refill(&mut self, past: &dyn Past, now: Instant) -> Vec<(AgencyId, Signed)> {
-        let mut voids = Vec::new();
-        let mut lost = std::mem::take(&mut self.again.lost);
-        lost.retain(|key, Lost { next, last }| {
-            let on_their_way = self.again.reopened.get(key).map_or(0, BTreeMap::len);
-            let room = STRETCH_MAX.saturating_sub(on_their_way).min(READ_MAX);
-            for _ in 0..room {
-                if *next > *last {
-                    return false;
-                }
-                if let Answered::Void(void) = self.answer(past, now, key, *next) {
-                    voids.push((key.recipient.clone(), void));
-                }
-                *next += 1;
-            }
-            *next <= *last
-        });
-        self.again.lost = lost;
-        voids
     }
 
     /// What a receipt covers is not on its way again any more, whatever it had become before, if `may` says so.
@@ -237,11 +314,6 @@ impl Outbox {
             self.close(index, &key.recipient);
         }
     }
-
-    /// Whether a number is on its way again.
-    pub(super) fn is_reopened(&self, key: &LinkKey, number: u64) -> bool {
-        self.again.reopened.get(key).is_some_and(|reopened| reopened.contains_key(&number))
-    }
 }
 
 /// Whether something may be done for somebody now, and not only a moment after the last time.
@@ -253,10 +325,20 @@ fn is_paced<K: Ord + Clone>(times: &mut BTreeMap<K, Instant>, key: &K, now: Inst
     paced
 }
 
-/// A settled message, as it has to be to go out again; `None` where nothing of it can.
-fn read(past: &dyn Past, key: &LinkKey, index: u64) -> Option<Open> {
-    let (Record::Sent(sent), body_bytes) = past.record(index)? else { return None };
-    let header = header_from_bytes(&sent.header).ok().filter(|_| body_bytes > 0)?;
+impl Next {
+    fn take(&mut self) -> Option<u64> {
+        if let Some(number) = self.asked.pop_first() {
+            return Some(number);
+        }
+        let Range { first, last } = self.lost?;
+        self.lost = (first < last).then_some(Range { first: first + 1, last });
+        Some(first)
+    }
+}
+
+/// A settled message, as it has to be to go out again.
+fn opened(key: &LinkKey, sent: &Sent, body_bytes: usize) -> Option<Open> {
+    let header = header_from_bytes(&sent.header).ok()?;
     Some(Open {
         header: sha256(&sent.header),
         priority: header.priority,

@@ -48,19 +48,24 @@ impl Outbox {
         self.links.get(&key).map_or(0, |link| link.head().number)
     }
 
-    /// The digest of the header that was given out at a position.
-    pub(in crate::core) fn header_at(
+    /// Whether this ledger gave out nothing at a position, or another header. What cannot be read proves nothing.
+    pub(in crate::core) fn gave_out_another(
         &self,
         past: &dyn Past,
         peer: &AgencyId,
         priority: Priority,
         position: Position,
-    ) -> Option<Digest> {
+        shown: Digest,
+    ) -> bool {
         let key = LinkKey { recipient: peer.clone(), priority, incarnation: position.incarnation };
-        let index = self.links.get(&key)?.entry(position.number)?.index;
-        match past.record(index)?.0 {
-            Record::Sent(sent) => Some(sha256(&sent.header)),
-            _ => None,
+        let Some(link) = self.links.get(&key) else { return true };
+        let Some(entry) = link.entry(position.number) else { return true };
+        if let Some(digest) = link.digest(position.number) {
+            return digest != shown;
+        }
+        match past.record(entry.index) {
+            Some((Record::Sent(sent), _)) => sha256(&sent.header) != shown,
+            _ => false,
         }
     }
 

@@ -93,7 +93,7 @@ fn nothing_is_asked_for_while_its_lane_delivers() {
 fn what_is_asked_for_in_vain_is_an_alarm_and_the_hub_is_named_by_its_own_promise() {
     let (_, mut hong_kong, mut germany, deliveries) = sent(2);
     germany.receive(&deliveries[1], Priority::Urgent);
-    for pause in [2, 10, 20, 40] {
+    for pause in [2, 10, 20, 40, 80] {
         germany.wait(Duration::from_secs(pause));
         hong_kong.now = germany.now;
         heard(&mut germany, &mut hong_kong);

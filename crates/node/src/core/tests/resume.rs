@@ -5,11 +5,14 @@ use sealpost_domain::statement::Resume;
 
 use super::*;
 
+/// How long a node waits after it connected before it answers.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// Both nodes connect, and say to each other what is due until neither has more to say.
 fn meet(hong_kong: &mut Station, germany: &mut Station) {
     let now = hong_kong.now;
     hong_kong.core.connected(now);
-    hong_kong.wait(Duration::from_secs(1));
+    hong_kong.wait(SETTLED);
     meet_again(hong_kong, germany);
 }
 
@@ -17,7 +20,7 @@ fn meet(hong_kong: &mut Station, germany: &mut Station) {
 fn meet_again(hong_kong: &mut Station, germany: &mut Station) {
     let now = germany.now;
     germany.core.connected(now);
-    germany.wait(Duration::from_secs(1));
+    germany.wait(SETTLED);
     for _ in 0..8 {
         let (from_hong_kong, from_germany) =
             (std::mem::take(&mut hong_kong.said), std::mem::take(&mut germany.said));
@@ -124,6 +127,7 @@ fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
 
     let mut copy = hong_kong.older_copy(&network, records);
     copy.core.await_peers();
+    copy.unproven_from = Some(records as u64);
     copy.publish(Priority::Urgent);
     assert_eq!(copy.submit().0.len(), 0, "Germany was not heard yet");
     meet(&mut copy, &mut germany);
@@ -169,6 +173,10 @@ fn nobody_can_make_a_node_give_up_its_ledger_without_a_header_of_its_own() {
     hong_kong.core.connected(now);
     hong_kong.wait(Duration::from_secs(1));
     let asked = Resume::from_payload(&hong_kong.says(ControlType::Resume)[0].payload).unwrap();
+    let now = germany.now;
+    germany.core.connected(now);
+    germany.wait(SETTLED);
+    germany.said.clear();
     germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
     germany.wait(Duration::from_secs(1));
     let answer = Resume::from_payload(&germany.says(ControlType::Resume)[0].payload).unwrap();
@@ -284,7 +292,10 @@ fn what_was_delivered_stays_so_where_the_hub_refuses_to_carry_it_again() {
     let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.none".into() };
     let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
     hong_kong.hear_hub(&accepted, &headers);
-    assert!(hong_kong.says(ControlType::Void).is_empty(), "its number is filled by a message");
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    assert_eq!(hong_kong.says(ControlType::Void).len(), 1, "the link goes on without it");
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    receipted(&mut germany, &mut hong_kong);
     assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
     hong_kong.wait(Duration::from_hours(2));
     assert_eq!(hong_kong.submit().0.len(), 0, "it is not tried for ever");
@@ -309,6 +320,135 @@ fn what_was_asked_for_and_came_by_itself_is_not_sent_for_ever() {
     let again = submitted(&network, &mut hong_kong);
     assert_eq!(germany.receive(&again[0], Priority::Urgent), Judged::Duplicate);
     receipted(&mut germany, &mut hong_kong);
+    hong_kong.wait(Duration::from_hours(2));
+    assert_eq!(hong_kong.submit().0.len(), 0);
+}
+
+/// What Hong Kong publishes on an older copy of its ledger whose next life does not know of it, and Germany, which has
+/// other messages at those numbers.
+fn collided() -> (Network, Station, Station) {
+    let (network, mut hong_kong, mut germany) = delivered(2);
+    let records = hong_kong.records.len();
+    for _ in 0..2 {
+        hong_kong.publish(Priority::Urgent);
+    }
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 2);
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.publish(Priority::Urgent);
+    (network, copy, germany)
+}
+
+#[test]
+fn nothing_counts_as_delivered_that_only_shares_its_number_with_what_was() {
+    // It was promised by the hub while Germany was away.
+    let (network, mut copy, mut germany) = collided();
+    submitted(&network, &mut copy);
+    copy.begin_life(b'h');
+    meet(&mut copy, &mut germany);
+    receipted(&mut germany, &mut copy);
+    assert_eq!(state(&copy, 2), DeliveryState::Delivered);
+    assert_eq!(state(&copy, 3), DeliveryState::Accepted, "Germany has another message at that number");
+    copy.publish(Priority::Urgent);
+    deliver_new(&network, &mut copy, &mut germany);
+    assert_eq!(state(&copy, 3), DeliveryState::Accepted);
+}
+
+#[test]
+fn what_was_never_promised_is_given_up_when_an_operator_begins_a_new_life() {
+    let (network, mut copy, mut germany) = collided();
+    copy.unproven_from = Some(copy.records.len() as u64 - 1);
+    copy.begin_life(b'h');
+    assert_eq!(state(&copy, 3), DeliveryState::Withdrawn);
+    meet(&mut copy, &mut germany);
+    copy.publish(Priority::Urgent);
+    deliver_new(&network, &mut copy, &mut germany);
+    assert_eq!(state(&copy, 3), DeliveryState::Withdrawn);
+    assert_eq!(germany.evidence(Rule::LinkEquivocation).len(), 0);
+}
+
+/// Hong Kong's first message of its new life arrives, and its receipt is believed.
+fn deliver_new(network: &Network, copy: &mut Station, germany: &mut Station) {
+    let life = copy.core.incarnation();
+    let verified =
+        |germany: &mut Station, delivery: &Delivery| match germany.verify(delivery, Priority::Urgent) {
+            Verified::Arrived(arrived) => arrived,
+            _ => panic!("it verifies"),
+        };
+    for delivery in submitted(network, copy) {
+        let arrived = verified(germany, &delivery);
+        if arrived.commitment.position.incarnation == life {
+            let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived));
+            assert_eq!(judged, Judged::Recorded);
+        }
+    }
+    receipted(germany, copy);
+    let standing = copy.core.outbox.standing(&agency("DE-ZKA"), Priority::Urgent, life, 1).unwrap();
+    assert_eq!(standing.state, DeliveryState::Delivered);
+}
+
+#[test]
+fn what_was_delivered_before_a_backup_was_taken_is_known_again_after_it() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    let records = hong_kong.records.len();
+    germany.receive(&deliveries[0], Priority::Urgent);
+    receipted(&mut germany, &mut hong_kong);
+    hong_kong.publish(Priority::Urgent);
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.begin_life(b'h');
+    assert_eq!(state(&copy, 2), DeliveryState::Accepted);
+    meet(&mut copy, &mut germany);
+    receipted(&mut germany, &mut copy);
+    assert_eq!(state(&copy, 2), DeliveryState::Delivered, "Germany has that very message");
+}
+
+#[test]
+fn an_accepted_message_waits_for_the_peers_word_after_a_boot_and_goes_again() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    let mut booted = hong_kong.older_copy(&network, hong_kong.records.len());
+    booted.core.await_peers();
+    booted.wait(Duration::from_hours(2));
+    assert_eq!(booted.submit().0.len(), 0);
+    germany.now = booted.now;
+    meet(&mut booted, &mut germany);
+    assert_eq!(deliver_all(&network, &mut booted, &mut germany), 1);
+}
+
+#[test]
+fn a_peer_that_has_something_else_is_not_sent_to_while_nothing_is_proven() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    let records = hong_kong.records.len();
+    hong_kong.publish(Priority::Urgent);
+    let (headers, _) = hong_kong.submit();
+    let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.none".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    // A void is all that the copy lacks: Germany has no later message of its to show.
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.core.await_peers();
+    copy.publish(Priority::Urgent);
+    meet(&mut copy, &mut germany);
+    assert_eq!(copy.evidence(Rule::ResumeOtherChain).len(), 1);
+    assert_eq!(copy.submit().0.len(), 0);
+    assert!(!copy.core.has_heard_all());
+}
+
+#[test]
+fn a_peer_that_meets_again_while_it_is_refilled_gets_each_message_once_and_no_more() {
+    let (network, mut hong_kong, before) = delivered(20);
+    let mut germany = Station::living_as(&network, "DE-ZKA", 2);
+    germany.now = before.now;
+    for _ in 0..3 {
+        meet_again(&mut hong_kong, &mut germany);
+        hong_kong.wait(Duration::from_millis(1));
+    }
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 20);
     hong_kong.wait(Duration::from_hours(2));
     assert_eq!(hong_kong.submit().0.len(), 0);
 }

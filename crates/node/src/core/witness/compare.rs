@@ -273,7 +273,7 @@ impl Core {
                 ),
                 exhibits: vec![note.clone()],
             };
-            self.alarm(env, round, alarm);
+            self.rolled_back(env, round, alarm);
             return;
         }
         // A peer repeats the latest, and cosigns no oftener than it demands proofs.
