@@ -6,7 +6,7 @@ use std::path::Path;
 use sealpost_wire::json::draft_to_string_pretty;
 use serde_json::Value;
 
-use crate::harness::{DE, HK, HUB, Network, Officer, TH, shipment};
+use crate::harness::{DE, HK, HUB, Network, Officer, TH, eventually, shipment};
 
 fn write(network: &Network, name: &str, text: &str) -> String {
     let path = network.node_folder(HK).join(name);
@@ -80,5 +80,43 @@ async fn what_fails_is_told_with_its_exit_code() {
     fs::write(&profile, told).unwrap();
     let to_hong_kong = write(&network, "to-hong-kong.json", &text(HK));
     fails(&profile, &["send", &to_hong_kong], 4, "caller.role").await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_message_is_told_wherever_it_stands() {
+    let mut network = Network::make("officer-malformed");
+    network.run(HUB).await;
+    network.run(HK).await;
+    let officer = Officer::of(&network, HK);
+    let malformed = r#"{"priority":"URGENT"}"#;
+
+    // Alone in its file.
+    let file = write(&network, "malformed.json", malformed);
+    let ended = officer.run(&["send", &file]).await;
+    assert_eq!(ended.code(), Some(1), "{}{}", ended.stdout, ended.log);
+    assert!(ended.log.contains("line 1: tlp: "), "{}", ended.log);
+    assert!(ended.log.contains("1 message: 0 published, 1 refused"), "{}", ended.log);
+    let ended = officer.run(&["send", &file, "--output", "json"]).await;
+    assert_eq!(ended.code(), Some(1), "{}{}", ended.stdout, ended.log);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&told["line"], &told["result"]), (&1.into(), &"refused".into()));
+    assert!(told["faults"].as_array().unwrap().iter().any(|fault| fault["path"] == "tlp"), "{told}");
+
+    // The last one on a pipe, when everything before it was answered.
+    let mut sending = officer.start(&["send", "-"]);
+    let draft = serde_json::to_string(
+        &serde_json::from_str::<Value>(&draft_to_string_pretty(&shipment(&[DE], "FLASH", "good"))).unwrap(),
+    );
+    sending.tell(&format!("{}\n", draft.unwrap()));
+    eventually("the answer to the first line", async || {
+        if sending.stdout().contains("line 1: ") { Ok(()) } else { Err(sending.log()) }
+    })
+    .await;
+    sending.tell(malformed);
+    let ended = sending.end().await;
+    assert_eq!(ended.code(), Some(1), "{}{}", ended.stdout, ended.log);
+    assert!(ended.log.contains("line 2: tlp: "), "{}", ended.log);
+    assert!(ended.log.contains("2 messages: 1 published, 1 refused"), "{}", ended.log);
     network.end().await;
 }

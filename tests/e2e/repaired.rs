@@ -7,7 +7,7 @@ use std::path::Path;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{Direction, Shown};
 
-use crate::harness::{DE, Ended, HK, Network, eventually, ids, shipments};
+use crate::harness::{DE, Ended, HK, Network, Officer, eventually, ids, shipments};
 use crate::ledger::segments;
 
 /// Where a frame says how long its leaf is, and where the leaf begins.
@@ -185,5 +185,26 @@ async fn a_leaf_that_nobody_has_is_given_up_and_no_number_is_given_out_twice() {
     network.run(HK).await;
     assert_eq!(life(&network), 1, "one is enough");
     network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_content_a_disk_lost_is_shown_as_such() {
+    let mut network = Network::start("content-lost").await;
+    let hk = network.desk(HK).await;
+    let sent = hk.send_all("all", shipments(&[DE], 0..2)).await;
+    hk.are_delivered(&ids(&sent)).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let victim = &sent[0];
+    damage(&network.agency(HK).data, victim.id.as_bytes(), Part::Body);
+    let repaired = ledger(&network, HK, &["repair"]).await;
+    assert_told(&repaired, 0, &format!("record {}: the leaf of a sent message holds", victim.index));
+
+    network.run(HK).await;
+    let officer = Officer::of(&network, HK);
+    let lost = "(erased, or lost on the node's disk)";
+    assert_told(&officer.run(&["show", &victim.id.to_string()]).await, 0, lost);
+    let whole = officer.run(&["show", &sent[1].id.to_string()]).await;
+    assert!(!whole.stdout.contains(lost), "{}", whole.stdout);
     network.end().await;
 }

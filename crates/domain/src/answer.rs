@@ -24,13 +24,15 @@ pub struct Named {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// It names none.
-    #[error("a {kind} names the message that it is about, and this one names none")]
+    #[error("this {kind} names no message, expected the one that it is about")]
     Unnamed {
         /// What it says.
         kind: Kind,
     },
     /// Another agency's message alone has the id.
-    #[error("{id} is a message of {author}: only its originator, not {by}, may say that with a {kind}")]
+    #[error(
+        "{id} is a message of {author}: only its originator, not {by}, may say that; the {kind} is refused"
+    )]
     NotOriginator {
         /// What it says.
         kind: Kind,
@@ -42,7 +44,7 @@ pub enum Denial {
         by: AgencyId,
     },
     /// It does not lie in the sender's own ledger.
-    #[error("{by} sent no message {id} that a {kind} could be about")]
+    #[error("{by} sent no message {id} for this {kind} to be about")]
     Unknown {
         /// What it says.
         kind: Kind,

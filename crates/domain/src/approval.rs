@@ -93,7 +93,7 @@ impl<'a> Subject<'a> {
 
 /// Too few officers have approved a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("found the approvals of {found} officers, expected those of {required} for a {kind}")]
+#[error("found the approvals of {found} officers, expected those of {required} for this {kind}")]
 pub struct Missing {
     /// What it says.
     pub kind: Kind,

@@ -60,7 +60,7 @@ pub struct Withdrawn {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// What it is about concerns nobody else.
-    #[error("a {kind} is not forwarded: forward the message itself")]
+    #[error("its kind is {kind}, which is not forwarded: forward the message that it is about")]
     Kind {
         /// What is enclosed.
         kind: Kind,

@@ -150,6 +150,12 @@ impl Network {
         Program::start(binary, &format!("command-{number}"), arguments, &self.logs()).end().await
     }
 
+    /// Starts a program of the network that is told more while it runs.
+    pub(crate) fn listening_command(&self, binary: &str, arguments: &[&str]) -> Program {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        Program::start_listening(binary, &format!("command-{number}"), arguments, &self.logs())
+    }
+
     /// Checks an agency's ledger, whether or not its node runs.
     pub(crate) async fn verify_ledger(&self, agency: &str) -> Ended {
         let config = self.agency(agency).config.to_str().unwrap();

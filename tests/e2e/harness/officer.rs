@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::eventually::eventually;
 use super::network::Network;
-use super::program::Ended;
+use super::program::{Ended, Program};
 
 /// An officer and the profile of their command.
 pub(crate) struct Officer<'n> {
@@ -22,6 +22,12 @@ impl<'n> Officer<'n> {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         let profile = self.profile.to_str().unwrap();
         self.network.command("sealpost", &[&["--profile", profile], arguments].concat()).await
+    }
+
+    /// A command that reads what it is told while it runs.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
+        let profile = self.profile.to_str().unwrap();
+        self.network.listening_command("sealpost", &[&["--profile", profile], arguments].concat())
     }
 
     /// What the command prints for programs, a document on each line.

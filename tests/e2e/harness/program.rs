@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -46,6 +47,21 @@ impl Program {
         arguments: impl IntoIterator<Item = A>,
         logs: &Path,
     ) -> Self {
+        Self::start_with(binary, name, arguments, logs, Stdio::null())
+    }
+
+    /// Starts a program that is told more while it runs, by [`Self::tell`].
+    pub(super) fn start_listening(binary: &str, name: &str, arguments: &[&str], logs: &Path) -> Self {
+        Self::start_with(binary, name, arguments, logs, Stdio::piped())
+    }
+
+    fn start_with<A: AsRef<OsStr>>(
+        binary: &str,
+        name: &str,
+        arguments: impl IntoIterator<Item = A>,
+        logs: &Path,
+        stdin: Stdio,
+    ) -> Self {
         let (stdout, log) = (logs.join(format!("{name}.out")), logs.join(format!("{name}.log")));
         let file = |path: &Path| OpenOptions::new().create(true).append(true).open(path).unwrap();
         let child = Command::new(path_of(binary))
@@ -53,7 +69,7 @@ impl Program {
             .current_dir(logs)
             .env("HOME", logs)
             .env_remove("SEALPOST_PROFILE")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(file(&stdout))
             .stderr(file(&log))
             .spawn()
@@ -78,6 +94,17 @@ impl Program {
         read(&self.log)
     }
 
+    /// What it has printed so far.
+    pub(crate) fn stdout(&self) -> String {
+        read(&self.stdout)
+    }
+
+    /// Writes to its stdin, which stays open until its end is waited for.
+    pub(crate) fn tell(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it was started to listen");
+        stdin.write_all(text.as_bytes()).unwrap();
+    }
+
     /// Ends it in the middle of whatever it does: SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -91,8 +118,9 @@ impl Program {
         self.end().await
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends, and tells it nothing more.
     pub(crate) async fn end(mut self) -> Ended {
+        drop(self.child.stdin.take());
         let status = eventually(&format!("the end of {}", self.name), async || {
             self.child.try_wait().unwrap().ok_or("it still runs")
         })

@@ -24,7 +24,7 @@ pub(super) fn by(changed: &Changed) -> String {
 
 /// What each recipient of an amendment or a recall answered, as a table.
 pub(super) fn answers(answers: &[RecipientAnswer]) -> Table {
-    let mut table = output::table(["RECIPIENT", "ANSWER", "AT", "BY", "NOTE", ""]);
+    let mut table = output::table(["RECIPIENT", "ANSWER", "AT", "BY", "NOTE", "LATE"]);
     for RecipientAnswer { agency, answered, late } in answers {
         let late = Cell::new(if *late { "LATE" } else { "" }).fg(Color::Red);
         let agency = Cell::new(agency);

@@ -10,6 +10,9 @@ use crate::text;
 /// How many identifiers stand in a row.
 const IDENTIFIERS_MAX: usize = 3;
 
+/// What stands in the place of a content that is not there.
+pub(super) const NO_CONTENT: &str = "(erased, or lost on the node's disk)";
+
 /// A table of messages.
 pub(super) fn table() -> Table {
     output::table(["INDEX", "RECORDED", "PRIORITY", "FROM/TO", "KIND", "TLP", "STATE", "ID", "ABOUT"])
@@ -84,7 +87,7 @@ fn progress(shown: &Shown) -> String {
 
 fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
-        return "(erased, or lost on the node's disk)".to_owned();
+        return NO_CONTENT.to_owned();
     };
     // What holds now, where it was amended.
     let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());

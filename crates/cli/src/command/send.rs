@@ -62,33 +62,58 @@ pub(super) async fn run(gateway: &Gateway, asked: SendArguments, out: &mut Outpu
     let (notes, mut noted) = mpsc::channel(AHEAD);
     let messages = messages(documents, notes, asked.idempotency_prefix.clone());
     let mut answers = std::pin::pin!(gateway.publish(messages, Pace::default()));
-    let mut report = Report::new(out, "published");
-    let mut lines = VecDeque::new();
-    let mut broken = None;
-    loop {
+    let mut told = Told { report: Report::new(out, "published"), lines: VecDeque::new(), broken: None };
+    let ended = loop {
         tokio::select! {
             biased;
-            Some(note) = noted.recv() => match note {
-                Note::HandedIn(line) => lines.push_back(line),
-                Note::Refused(line, refusals) => report.refused(line, &refusals)?,
-                Note::Unreadable(error) => broken = Some(unreadable(&asked.file, &error)),
-            },
-            answer = answers.next() => match answer {
-                Some(Ok(answer)) => report.answered(lines.pop_front().unwrap_or(answer.sequence), &answer)?,
-                Some(Err(error)) => {
-                    report.summary();
-                    return Err(error.into());
+            Some(note) = noted.recv() => told.note(note)?,
+            answer = answers.next() => {
+                // What was noted while the answers were waited for comes before them; the end of the answers comes
+                // in the very moment in which the last documents are refused.
+                while let Ok(note) = noted.try_recv() {
+                    told.note(note)?;
                 }
-                None => break,
-            },
+                match answer {
+                    Some(Ok(answer)) => told.answer(&answer)?,
+                    Some(Err(error)) => break Err(error.into()),
+                    None => break Ok(()),
+                }
+            }
         }
-    }
-    match broken {
-        Some(failure) => {
+    };
+    let Told { report, broken, .. } = told;
+    let broken = broken.map_or(Ok(()), |error| Err(unreadable(&asked.file, &error)));
+    match ended.and(broken) {
+        Err(failure) => {
             report.summary();
             Err(failure)
         }
-        None => report.finish(&asked.file),
+        Ok(()) => report.finish(&asked.file),
+    }
+}
+
+/// What was told of the messages so far.
+struct Told<'a> {
+    report: Report<'a>,
+    /// The lines of what was handed in and is not answered yet.
+    lines: VecDeque<u64>,
+    /// Why the documents end before their end.
+    broken: Option<io::Error>,
+}
+
+impl Told<'_> {
+    fn note(&mut self, note: Note) -> Result<(), Failure> {
+        match note {
+            Note::HandedIn(line) => self.lines.push_back(line),
+            Note::Refused(line, refusals) => self.report.refused(line, &refusals)?,
+            Note::Unreadable(error) => self.broken = Some(error),
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: &Answer) -> Result<(), Failure> {
+        let line = self.lines.pop_front().unwrap_or(answer.sequence);
+        self.report.answered(line, answer)
     }
 }
 

@@ -7,7 +7,7 @@ use sealpost_domain::view::{Direction, Shown};
 use sealpost_wire::json::Message;
 
 use self::tree::Tree;
-use super::{change, track};
+use super::{change, message, track};
 use crate::arguments::Show;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Output, time};
@@ -100,6 +100,9 @@ fn heading(shown: &Shown) -> comfy_table::Table {
     }
     if shown.direction == Direction::Received {
         rows.push(("", format!("number {} on its link", verification.link_number)));
+    }
+    if shown.alert.is_none() {
+        rows.push(("content", message::NO_CONTENT.to_owned()));
     }
     output::list(rows)
 }

@@ -70,7 +70,7 @@ pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failu
         return Ok(());
     }
     out.line(&format!(
-        "this machine was booted since the node last ran: what is for {} is sent once it has said what it has of ours",
+        "it is not proven that the ledger is the latest copy: what is for {} is sent once it has said what it has of ours (docs/links.md)",
         awaited.join(", ")
     ))
 }

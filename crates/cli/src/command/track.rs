@@ -36,7 +36,7 @@ pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Res
 
 /// The states as a table.
 pub(super) fn states(states: &[RecipientState]) -> Table {
-    let mut table = output::table(["RECIPIENT", "STATE", "SINCE", "RULE", ""]);
+    let mut table = output::table(["RECIPIENT", "STATE", "SINCE", "RULE", "OVERDUE"]);
     for recipient in states {
         table.add_row([
             Cell::new(&recipient.agency),

@@ -52,7 +52,7 @@ pub struct PeerStatus {
     pub sent: u64,
     /// Received from it.
     pub received: u64,
-    /// Known to be sent by it, and not here: it is asked for.
+    /// Known to be sent by it, and not here: it is asked for. At most 1024 of a link are counted.
     pub missing: u64,
     /// Whether it is sent to.
     pub sending: Sending,
@@ -69,7 +69,8 @@ pub struct PeerStatus {
 pub enum Sending {
     /// It is.
     Open,
-    /// Not before it said what it has: this node's machine was started since.
+    /// Not before it said what it has of ours: since this node last ran its machine was booted, or the note of its life
+    /// was lost, and it is not proven that its ledger is the latest copy.
     AwaitsPeer,
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn open(forward: &Forward, directory: &Directory) -> Result<Opened, U
             return Err(Unproven { what: "the permission that travels with it", why });
         }
         if grant.header.kind != Kind::Permission {
-            let why = format!("it is a {}", grant.header.kind);
+            let why = format!("expected a permission, its kind is {}", grant.header.kind);
             return Err(Unproven { what: "the permission that travels with it", why });
         }
     }
