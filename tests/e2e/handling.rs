@@ -202,6 +202,11 @@ fn release(network: &Network, draft: &Draft, officers: usize) -> Release {
         kind: draft.kind(),
         handling: parts.handling.clone(),
         act_before: None,
+        in_reply_to: parts.in_reply_to,
+        category: parts.category,
+        mode: parts.sharing,
+        operation: parts.operation.clone(),
+        priority: parts.priority,
         plaintext_digest: plaintext_digest(&salt, &body),
         approved_at: now(),
     };

@@ -117,8 +117,9 @@ pub fn judge_naming(kind: Kind, in_reply_to: Option<MessageId>) -> Result<(), De
 /// Whether a sender may say this about the message that it names. `known` are the messages of that id that lie in the
 /// judge's ledger.
 ///
-/// A change or a permission for a message that a recipient does not know is believed, and holds once that comes. One
-/// for a message that the recipient knows from others alone is not.
+/// A recipient takes every change and permission, and each concerns the message of its own sender alone, once that comes.
+/// That the recipient knows only others' messages of the id speaks against nothing: whoever knows the id of a message can
+/// use it first, and would else make its originator's recall bounce.
 pub fn judge(
     kind: Kind,
     (sender, recipient): (&AgencyId, &AgencyId),
@@ -128,17 +129,14 @@ pub fn judge(
 ) -> Result<(), Denial> {
     match kind {
         Kind::Amendment | Kind::Recall | Kind::Permission => {
-            if known.iter().any(|named| named.author == *sender) {
+            if judge == Judge::Recipient || known.iter().any(|named| named.author == *sender) {
                 return Ok(());
             }
-            match (known.first(), judge) {
-                (Some(other), _) => {
-                    let (author, by) = (other.author.clone(), sender.clone());
-                    Err(Denial::NotOriginator { kind, id, author, by })
-                }
-                (None, Judge::Sender) => Err(Denial::Unknown { kind, id, by: sender.clone() }),
-                (None, Judge::Recipient) => Ok(()),
-            }
+            let by = sender.clone();
+            Err(match known.first() {
+                Some(other) => Denial::NotOriginator { kind, id, author: other.author.clone(), by },
+                None => Denial::Unknown { kind, id, by },
+            })
         }
         Kind::Compliance => {
             let asked = known.iter().any(|named| {
@@ -209,16 +207,17 @@ mod tests {
     fn only_the_originator_changes_a_message_or_grants_its_sharing() {
         let ours = [named("HK-CED", Kind::SuspectShipment)];
         for kind in [Kind::Amendment, Kind::Recall, Kind::Permission] {
-            for by in [Judge::Sender, Judge::Recipient] {
-                assert_eq!(rule(kind, "HK-CED", "DE-ZKA", &ours, by), "");
-                assert_eq!(rule(kind, "TH-TCD", "DE-ZKA", &ours, by), "answer.not_originator");
-            }
+            assert_eq!(rule(kind, "HK-CED", "DE-ZKA", &ours, Judge::Sender), "");
+            assert_eq!(rule(kind, "HK-CED", "DE-ZKA", &ours, Judge::Recipient), "");
+            assert_eq!(rule(kind, "TH-TCD", "DE-ZKA", &ours, Judge::Sender), "answer.not_originator");
             assert_eq!(rule(kind, "HK-CED", "DE-ZKA", &[], Judge::Sender), "answer.unknown");
             assert_eq!(rule(kind, "HK-CED", "DE-ZKA", &[], Judge::Recipient), "", "it is kept");
         }
-        // Whoever copies an id takes nobody's right away.
+        // Whoever copies an id takes nobody's right away, not even by being first.
         let copied = [named("TH-TCD", Kind::Request), named("HK-CED", Kind::Request)];
-        assert_eq!(rule(Kind::Recall, "HK-CED", "DE-ZKA", &copied, Judge::Recipient), "");
+        for known in [&copied[..], &copied[..1]] {
+            assert_eq!(rule(Kind::Recall, "HK-CED", "DE-ZKA", known, Judge::Recipient), "");
+        }
     }
 
     #[test]

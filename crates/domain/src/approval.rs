@@ -11,7 +11,7 @@ use crate::directory::{AgencyRecord, ApprovalRule};
 use crate::envelope::Header;
 use crate::handling::{Handling, Tlp};
 use crate::instant::Instant;
-use crate::message::{Kind, MessageId};
+use crate::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 use crate::statement::{Approval, Signed};
 
 /// What officers approved, as it is handed in: everything that their signatures bind is fixed.
@@ -48,6 +48,16 @@ pub struct Subject<'a> {
     pub handling: &'a Handling,
     /// When its window closes.
     pub act_before: Option<Instant>,
+    /// The message that it answers or is about.
+    pub in_reply_to: Option<MessageId>,
+    /// What it is about.
+    pub category: Category,
+    /// On whose initiative it is shared.
+    pub mode: SharingMode,
+    /// The joint operation to which it belongs.
+    pub operation: Option<&'a OperationId>,
+    /// Its lane.
+    pub priority: Priority,
     /// The salted digest of its body.
     pub plaintext_digest: Digest,
 }
@@ -62,6 +72,11 @@ impl<'a> Subject<'a> {
             kind: header.kind,
             handling: &header.handling,
             act_before: header.act_before,
+            in_reply_to: header.in_reply_to,
+            category: header.category,
+            mode: header.mode,
+            operation: header.operation.as_ref(),
+            priority: header.priority,
             plaintext_digest: header.plaintext_digest,
         }
     }
@@ -75,6 +90,11 @@ impl<'a> Subject<'a> {
             kind,
             handling,
             act_before,
+            in_reply_to,
+            category,
+            mode,
+            operation,
+            priority,
             plaintext_digest,
             approved_at: _,
         } = approval;
@@ -85,6 +105,11 @@ impl<'a> Subject<'a> {
             (*kind == self.kind, "kind"),
             (handling == self.handling, "handling"),
             (*act_before == self.act_before, "act_before"),
+            (*in_reply_to == self.in_reply_to, "in_reply_to"),
+            (*category == self.category, "category"),
+            (*mode == self.mode, "sharing mode"),
+            (operation.as_ref() == self.operation, "operation"),
+            (*priority == self.priority, "priority"),
             (*plaintext_digest == self.plaintext_digest, "content"),
         ];
         compared.iter().find(|(same, _)| !same).map(|(_, what)| *what)
@@ -151,6 +176,11 @@ mod tests {
             kind: Kind::TransitCase,
             handling: Handling::new(Tlp::Red, [HandlingCode::H2]),
             act_before: Some(Instant::from_millis(7)),
+            in_reply_to: Some(MessageId::new(1, [3; 10])),
+            category: Category::Narcotics,
+            mode: SharingMode::Spontaneous,
+            operation: Some("OP-SAMPLE".parse().unwrap()),
+            priority: Priority::Routine,
             plaintext_digest: Digest::new([1; 32]),
             approved_at: Instant::from_millis(5),
         }
@@ -166,6 +196,11 @@ mod tests {
             kind: good.kind,
             handling: &good.handling,
             act_before: good.act_before,
+            in_reply_to: good.in_reply_to,
+            category: good.category,
+            mode: good.mode,
+            operation: good.operation.as_ref(),
+            priority: good.priority,
             plaintext_digest: good.plaintext_digest,
         };
         let [one, two] = [1, 2].map(|key| KeyId::new([key; 32]));
@@ -179,6 +214,11 @@ mod tests {
             ("kind", Approval { kind: Kind::Recall, ..approval() }),
             ("handling", Approval { handling: Handling::new(Tlp::Red, []), ..approval() }),
             ("act_before", Approval { act_before: None, ..approval() }),
+            ("in_reply_to", Approval { in_reply_to: None, ..approval() }),
+            ("category", Approval { category: Category::Revenue, ..approval() }),
+            ("sharing mode", Approval { mode: SharingMode::OnRequest, ..approval() }),
+            ("operation", Approval { operation: None, ..approval() }),
+            ("priority", Approval { priority: Priority::Flash, ..approval() }),
             ("content", Approval { plaintext_digest: Digest::new([2; 32]), ..approval() }),
         ];
         for (what, other) in others {

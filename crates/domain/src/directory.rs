@@ -162,11 +162,16 @@ impl Directory {
         (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
     }
 
+    /// Whether somebody else may have a key: nothing is believed of it, whatever time it names.
+    pub fn is_compromised(&self, id: KeyId) -> bool {
+        let compromised = |revocation: &Revocation| revocation.reason == RevocationReason::Compromised;
+        self.revocations.get(&id).is_some_and(compromised)
+    }
+
     /// The key of that name with which the node of some agency signed what is shown as evidence, possibly long ago. Of a
     /// key that somebody else may have nothing is believed, whatever time it names.
     pub fn evidence_key(&self, id: KeyId) -> Option<(&AgencyId, &SigningKeyRecord)> {
-        let compromised = |revocation: &Revocation| revocation.reason == RevocationReason::Compromised;
-        if self.revocations.get(&id).is_some_and(compromised) {
+        if self.is_compromised(id) {
             return None;
         }
         self.agencies.iter().find_map(|(agency, record)| {

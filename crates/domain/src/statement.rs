@@ -10,7 +10,7 @@ use crate::envelope::{DirectoryVersion, OpenedCommitment, Signature};
 use crate::handling::Handling;
 use crate::instant::Instant;
 use crate::link::{Disposition, Head, Incarnation, Range};
-use crate::message::{Kind, MessageId, Priority};
+use crate::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 
 /// A statement as it travels and is stored: the exact bytes that were signed, and the signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -352,6 +352,16 @@ pub struct Approval {
     pub handling: Handling,
     /// When the window closes.
     pub act_before: Option<Instant>,
+    /// The message that it answers or is about.
+    pub in_reply_to: Option<MessageId>,
+    /// What it is about.
+    pub category: Category,
+    /// On whose initiative it is shared.
+    pub mode: SharingMode,
+    /// The joint operation to which it belongs.
+    pub operation: Option<OperationId>,
+    /// Its lane.
+    pub priority: Priority,
     /// Its salted digest.
     pub plaintext_digest: Digest,
     /// When.

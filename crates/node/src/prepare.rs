@@ -196,6 +196,11 @@ impl Preparer {
             kind: draft.kind(),
             handling: &parts.handling,
             act_before: parts.act_before.map(OffsetTime::instant),
+            in_reply_to: parts.in_reply_to,
+            category: parts.category,
+            mode: parts.sharing,
+            operation: parts.operation.as_ref(),
+            priority: parts.priority,
             plaintext_digest: digest,
         };
         let mut verified = Vec::with_capacity(release.approvals.len());

@@ -112,6 +112,11 @@ fn approval(at: In, message: pb::Approval) -> Result<Approval, Error> {
         act_before_ms,
         plaintext_digest,
         approved_at_ms,
+        in_reply_to,
+        category,
+        mode,
+        operation_id,
+        priority,
     } = message;
     Ok(Approval {
         message: at.bytes("message_id", &message_id)?,
@@ -123,6 +128,11 @@ fn approval(at: In, message: pb::Approval) -> Result<Approval, Error> {
         kind: names::kind(at, "kind", kind)?,
         handling: names::handling(at, tlp, &handling_codes)?,
         act_before: act_before_ms.map(instant),
+        in_reply_to: at.bytes_optional("in_reply_to", &in_reply_to)?,
+        category: names::category(at, "category", category)?,
+        mode: names::mode(at, "mode", mode)?,
+        operation: at.parse_optional("operation_id", &operation_id)?,
+        priority: names::priority(at, "priority", priority)?,
         plaintext_digest: at.bytes("plaintext_digest", &plaintext_digest)?,
         approved_at: instant(approved_at_ms),
     })
@@ -140,5 +150,10 @@ fn approval_message(approval: &Approval) -> pb::Approval {
         act_before_ms: approval.act_before.map(Instant::as_millis),
         plaintext_digest: digest_bytes(approval.plaintext_digest),
         approved_at_ms: approval.approved_at.as_millis(),
+        in_reply_to: approval.in_reply_to.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
+        category: names::category_number(approval.category),
+        mode: names::mode_number(approval.mode),
+        operation_id: approval.operation.as_ref().map(ToString::to_string).unwrap_or_default(),
+        priority: names::priority_number(approval.priority),
     }
 }

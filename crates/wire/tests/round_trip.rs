@@ -14,7 +14,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Head, Incarnation, Position, Range};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
-use sealpost_domain::statement::{Exception, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{Approval, Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
 use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
 use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes, stored_body_from_bytes, stored_body_to_bytes};
@@ -234,6 +234,28 @@ proptest! {
 fn a_fault_names_its_message_and_field() {
     let error = header_from_bytes(&Bytes::from_static(&[0x08, 0x02])).unwrap_err();
     assert_eq!(error.to_string(), "EnvelopeHeader.version: is 2, this program reads version 1; update it");
+}
+
+proptest! {
+    #[test]
+    fn approvals_come_back(header in header(), agencies in prop::collection::vec(agency(), 0..3)) {
+        let approval = Approval {
+            message: header.id,
+            sender: header.sender,
+            recipients: agencies,
+            kind: header.kind,
+            handling: header.handling,
+            act_before: header.act_before,
+            in_reply_to: header.in_reply_to,
+            category: header.category,
+            mode: header.mode,
+            operation: header.operation,
+            priority: header.priority,
+            plaintext_digest: header.plaintext_digest,
+            approved_at: header.sent_at,
+        };
+        prop_assert_eq!(Approval::from_payload(&approval.to_payload()).unwrap(), approval);
+    }
 }
 
 #[test]

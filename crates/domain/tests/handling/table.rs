@@ -81,7 +81,8 @@ pub(crate) const TABLE: &[Row] = &[
     ("approval.missing", Sees::Everybody, |case, _| case.approvals_required > 0 && case.approvals == 0),
     ("approval.missing", Sees::SenderAndRecipient, |case, _| case.approvals < case.approvals_required),
     ("answer.unnamed", Sees::Everybody, |case, _| about(case) && !case.names_another),
-    ("answer.not_originator", Sees::SenderAndRecipient, |case, _| {
+    // A recipient may know another's message of the same id, and the sender's own not yet.
+    ("answer.not_originator", Sees::SenderAlone, |case, _| {
         originators(case) && case.names_another && case.ledger == "stranger"
     }),
     ("answer.unknown", Sees::SenderAlone, |case, _| {

@@ -1,6 +1,7 @@
 //! Whose checkpoint a note is, by a directory: its origin, who signed it, and who cosigned it.
 //!
-//! A note does not say when it was signed, so that every key counts that the directory lists for a node of the agency.
+//! A note does not say when it was signed, so that every key counts that the directory lists for a node of the agency, but
+//! for those that somebody else may have: whatever they signed may be anybody's.
 
 use sealpost_crypto::dsse::{self, SignError, VerifyingKey};
 use sealpost_domain::agency::AgencyId;
@@ -70,6 +71,6 @@ fn node_keys<'a>(
     agency: &AgencyId,
 ) -> impl Iterator<Item = VerifyingKey> + use<'a> {
     let keys = directory.agencies.get(agency).map_or(&[][..], |record| &record.signing_keys);
-    let keys = keys.iter().filter(|key| key.usage == KeyUse::Node);
+    let keys = keys.iter().filter(|key| key.usage == KeyUse::Node && !directory.is_compromised(key.key.id));
     keys.filter_map(|key| VerifyingKey::from_bytes(&key.key.bytes).ok())
 }

@@ -247,7 +247,9 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use sealpost_crypto::dsse::{SigningKey, sign_statement};
-    use sealpost_domain::directory::{AgencyRecord, HubRecord, KeyUse, PublicKey, SigningKeyRecord};
+    use sealpost_domain::directory::{
+        AgencyRecord, HubRecord, KeyUse, PublicKey, Revocation, RevocationReason, SigningKeyRecord,
+    };
     use sealpost_domain::identity::NetworkName;
     use sealpost_domain::instant::Period;
     use sealpost_merkle::Hash;
@@ -346,6 +348,30 @@ mod tests {
         ] {
             let refused = judge.cosignature(cosigner, &cosigned).unwrap_err();
             assert!(refused.to_string().contains("no listed key"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_outlives_the_key_that_signed_it_but_not_its_compromise() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let [node, hub] = [(); 2].map(|()| SigningKey::generate(&mut rng));
+        let (node, agency, life) = (Arc::new(node), "HK-CED".parse().unwrap(), Incarnation([7; 16]));
+        for (reason, believed) in [
+            (RevocationReason::Superseded, true),
+            (RevocationReason::Cessation, true),
+            (RevocationReason::Compromised, false),
+        ] {
+            let mut directory = installed(&node, &hub).directory.unwrap();
+            let revocation = Revocation { revoked_at: NOW, reason };
+            directory.revocations.insert(node.verifying_key().key_id(), revocation);
+            let origin = tree::origin(&directory.network, &agency, life);
+            let checkpoint = Checkpoint::new(origin.as_str(), 1, Hash::EMPTY_ROOT).unwrap();
+            let signer = tree::NoteSigner::new(&origin, node.clone());
+            let signed = tree::Signed { note: checkpoint.sign(&signer).unwrap(), checkpoint };
+            let cosigned = listed::cosign(&signed, &directory.network, &agency, &*node, NOW).unwrap();
+            let judge = Installed::new(directory);
+            assert_eq!(judge.checkpoint(&agency, life, &cosigned).is_ok(), believed, "{reason:?}");
+            assert_eq!(judge.cosignature(&agency, &cosigned).is_ok(), believed, "{reason:?}");
         }
     }
 

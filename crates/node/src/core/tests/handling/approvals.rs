@@ -23,6 +23,11 @@ fn release(draft: &AlertDraft, officers: &[&SigningKey], change: impl Fn(&mut Ap
         kind: draft.kind(),
         handling: parts.handling.clone(),
         act_before: None,
+        in_reply_to: parts.in_reply_to,
+        category: parts.category,
+        mode: parts.sharing,
+        operation: parts.operation.clone(),
+        priority: parts.priority,
         plaintext_digest: plaintext_digest(&salt, &body),
         approved_at: NOW,
     };
@@ -77,6 +82,28 @@ fn a_message_leaves_and_is_taken_with_as_many_approvals_as_its_senders_record_as
     assert_eq!(receive(&mut germany, &deliveries), refusal("approval.missing"), "one of two");
     let (_, deliveries) = send(&mut hong_kong, says);
     assert_eq!(receive(&mut germany, &deliveries), refusal("approval.missing"), "none");
+}
+
+#[test]
+fn what_officers_approved_about_one_message_does_not_count_about_another() {
+    let (network, [mut hong_kong, mut germany, _], first) = scene();
+    let (second, deliveries) = send(&mut hong_kong, request(&["DE-ZKA"]));
+    receive(&mut germany, &deliveries);
+    let rule = ApprovalRule { kinds: vec![Kind::Permission], tlp: vec![], approvals: 1 };
+    for station in [&mut hong_kong, &mut germany] {
+        let record = station.directory.agencies.get_mut(&agency("HK-CED")).unwrap();
+        record.approval_rules.push(rule.clone());
+    }
+    let grants = |id| permission("DE-ZKA", id, &["TH-TCD"], "seizure");
+    let approved = release(&grants(first.id), &[&network.officers[0]], |_| {});
+    let rules = refused_release(&mut hong_kong, grants(second.id), Some(approved.clone()));
+    assert_eq!(rules, ["approval.invalid", "approval.missing"]);
+
+    // A node that asks nobody writes it about the other one.
+    let mut prepared = hong_kong.prepare(grants(first.id), Some(approved), None).unwrap();
+    prepared.parts.in_reply_to = Some(second.id);
+    let (_, deliveries) = place(&mut hong_kong, &prepared);
+    assert_eq!(receive(&mut germany, &deliveries), refusal("approval.missing"));
 }
 
 /// Another message that one officer approved.

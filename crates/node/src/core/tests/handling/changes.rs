@@ -45,14 +45,31 @@ fn nobody_but_its_originator_changes_a_message_or_grants_its_sharing() {
     }
     assert_eq!(refused(&mut thailand, recall(&["HK-CED"], header.id)), ["answer.unknown"]);
 
-    // Thailand's node lies: Hong Kong knows whose message it is, and Germany's stays as it was.
+    // Thailand's node lies: what it says concerns a message of its own that nobody has, and Hong Kong's stays as it was.
     let forged = recall(&["DE-ZKA", "HK-CED"], header.id);
     let (_, deliveries) = dishonest(&mut thailand, request(&["DE-ZKA", "HK-CED"]), &forged);
     for station in [&mut hong_kong, &mut germany] {
-        assert_eq!(receive(station, &deliveries), refusal("answer.not_originator"));
-        assert_eq!(alarms(station), ["answer.not_originator"]);
+        assert_eq!(receive(station, &deliveries), Settlement::Delivered);
         assert_eq!(station.shelf.change_of(&agency("HK-CED"), header.id), None);
     }
+}
+
+#[test]
+fn whoever_uses_the_id_of_a_message_first_does_not_keep_its_originator_from_recalling_it() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany, mut thailand] = network.three_nodes();
+    let (header, of_original) = send(&mut hong_kong, request(&["DE-ZKA", "TH-TCD"]));
+    // Thailand has it; Germany gets Thailand's message of that id, then the recall, and the original last.
+    let mut copied = thailand.prepared(request(&["DE-ZKA"]), None);
+    copied.id = Some(header.id);
+    let (_, deliveries) = place(&mut thailand, &copied);
+    assert_eq!(receive(&mut germany, &deliveries), Settlement::Delivered);
+    let (recalled, deliveries) = send(&mut hong_kong, recall(&["DE-ZKA", "TH-TCD"], header.id));
+    assert_eq!(receive(&mut germany, &deliveries), Settlement::Delivered);
+    assert_eq!(receive(&mut germany, &of_original), Settlement::Delivered);
+    let change = |author: &str| germany.shelf.change_of(&agency(author), header.id);
+    assert_eq!(change("HK-CED").map(|noted| noted.change.by), Some(recalled.id));
+    assert_eq!(change("TH-TCD"), None);
 }
 
 #[test]
