@@ -24,6 +24,7 @@ use sealpost_merkle::hash::leaf_hash;
 use sealpost_seglog::damaged::Hole;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::salvage::{self, Damaged, Salvage};
+use sealpost_wire::directory::{Listing, signed_directory_from_bytes};
 use sealpost_wire::ledger::leaf_from_bytes;
 use serde::Serialize;
 
@@ -64,7 +65,7 @@ impl Entries {
 pub struct Case {
     /// The record.
     pub index: u64,
-    /// What it records, where its leaf says so.
+    /// What it records, where its leaf says so; of a leaf that is lost, only what keeps it from being given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// What of it holds.
@@ -83,6 +84,8 @@ pub enum Kind {
     Received,
     /// A directory: without its body nobody knows whose the keys are.
     Directory,
+    /// The first record of a life of the ledger, which says whose it is.
+    Beginning,
     /// Anything else.
     Other,
 }
@@ -155,11 +158,21 @@ pub enum Error {
         /// The record.
         index: u64,
     },
-    /// The first record says whose ledger this is.
+    /// The first record of a life says whose ledger this is.
     #[error(
-        "record {index} begins a life of the ledger: without its leaf there is no ledger; restore it from a backup"
+        "record {index} begins a life of the ledger: without its leaf there is no ledger; restore it from a backup, or \
+         give the leaf, from a proof or an export, with --entry FILE"
     )]
     Beginning {
+        /// The record.
+        index: u64,
+    },
+    /// A directory says whose the keys are from there on.
+    #[error(
+        "record {index} installs a directory: without its leaf nobody knows whose the keys behind it are; restore the \
+         ledger from a backup, or give the leaf, from a proof or an export, with --entry FILE"
+    )]
+    Directory {
         /// The record.
         index: u64,
     },
@@ -183,8 +196,9 @@ pub fn repair(
     if !damaged.is_empty() {
         let signed = checkpoint.ok_or(Error::NoCheckpoint { damaged: damaged.len() })?;
         let tree = Leaves::new(files, &signed, &salvage, &damaged)?;
+        let beginnings = salvage.beginnings();
         for one in damaged {
-            let (case, hole) = examine(one, &tree, &mut unused)?;
+            let (case, hole) = examine(one, &tree, &beginnings, &mut unused)?;
             cases.push(case);
             holes.extend(hole);
         }
@@ -200,6 +214,7 @@ pub fn repair(
 fn examine(
     damaged: Damaged,
     tree: &Leaves<'_>,
+    beginnings: &[u64],
     unused: &mut Unused<'_>,
 ) -> Result<(Case, Option<Hole>), Error> {
     let Damaged { hole, fault, payload, leaf_bytes } = damaged;
@@ -219,9 +234,14 @@ fn examine(
             accepted.then_some(Kept::Nowhere)
         }),
     };
-    let Some(kept) = kept else { return Ok(undecided(None, Finding::LeafLost)) };
-    if index == 0 && kept == Kept::Nowhere {
-        return Err(Error::Beginning { index });
+    let needed = || needed(index, beginnings, &payload, &leaf_bytes);
+    let Some(kept) = kept else { return Ok(undecided(needed(), Finding::LeafLost)) };
+    if kept == Kept::Nowhere {
+        match needed() {
+            Some(Kind::Beginning) => return Err(Error::Beginning { index }),
+            Some(_) => return Err(Error::Directory { index }),
+            None => {}
+        }
     }
     let by_leaf = match &kept {
         Kept::Here(leaf) if leaf.len() <= payload.len() => u32::try_from(leaf.len()).ok(),
@@ -245,6 +265,22 @@ fn examine(
     Ok((case, Some(Hole { leaf_bytes, note, ..hole })))
 }
 
+/// What a record is whose lost leaf cannot be given up, since nothing behind it could be verified; `None` for all others.
+/// A directory is told by bytes that nothing vouches for: that is enough to refuse, and never to believe.
+fn needed(index: u64, beginnings: &[u64], payload: &Bytes, leaf_bytes: &[u32]) -> Option<Kind> {
+    if beginnings.contains(&index) {
+        return Some(Kind::Beginning);
+    }
+    let installs = |bytes: &u32| {
+        let split = (*bytes as usize).min(payload.len());
+        let leaf = leaf_from_bytes(&payload.slice(..split));
+        let by_leaf = leaf.is_ok_and(|leaf| matches!(leaf.record, Record::Directory(_)));
+        let body = signed_directory_from_bytes(&payload.slice(split..));
+        by_leaf || body.and_then(|signed| Listing::from_payload(&signed.payload)).is_ok()
+    };
+    leaf_bytes.iter().any(installs).then_some(Kind::Directory)
+}
+
 /// What of a record holds whose leaf does.
 fn finding(leaf: &Bytes, body: &Bytes) -> (Option<Kind>, Finding) {
     // A leaf of a later version of the program is one all the same.
@@ -253,6 +289,7 @@ fn finding(leaf: &Bytes, body: &Bytes) -> (Option<Kind>, Finding) {
         Record::Sent(_) => Kind::Sent,
         Record::Received(_) | Record::Body { .. } => Kind::Received,
         Record::Directory(_) => Kind::Directory,
+        Record::Incarnation { .. } => Kind::Beginning,
         _ => Kind::Other,
     };
     let finding = match leaf.body_digest {

@@ -109,6 +109,26 @@ pub struct Report {
     pub bodies_lost: Vec<u64>,
     /// Records whose leaves are listed as lost: whatever they were is not verified, but for the hash in the tree.
     pub leaves_lost: Vec<u64>,
+    /// Checkpoints of peers that were kept without a proof that holds, since what they continue may be a lost leaf.
+    pub excused: Vec<Excused>,
+}
+
+/// A kept checkpoint of a peer that nothing proves to continue the one before, which a lost leaf may explain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excused {
+    /// The record that keeps it.
+    pub index: u64,
+    /// Whose checkpoint it is.
+    #[serde(serialize_with = "as_text")]
+    pub peer: AgencyId,
+    /// The size of the one that was kept before.
+    pub kept: u64,
+    /// Its size.
+    pub size: u64,
+}
+
+fn as_text<S: serde::Serializer>(agency: &AgencyId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(agency)
 }
 
 /// How much was verified.
@@ -225,6 +245,7 @@ pub fn verify(
     report.counts.chains = overall.chains();
     report.wrong_tile = overall.wrong_tile();
     (report.bodies_lost, report.leaves_lost) = overall.lost();
+    report.excused = overall.excused().to_vec();
     if report.fault.is_none() {
         report.fault = overall.end(claims).map(|kind| Fault { index: report.counts.records, kind });
     }

@@ -16,7 +16,7 @@ use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
 use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed, listed};
-use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Report, verify};
+use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Excused, Report, verify};
 use sealpost_ledger::{History, ReadError};
 use sealpost_merkle::Hash;
 use sealpost_merkle::key::VerifierKey;
@@ -57,6 +57,9 @@ pub struct Verified {
     /// Records whose leaves are lost: they are not verified, but for their hashes in the tree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_leaves: Vec<u64>,
+    /// Checkpoints of peers that nothing proves to continue the one kept before: each is put down to one lost leaf.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excused_checkpoints: Vec<Excused>,
 }
 
 /// The first thing that is wrong with a ledger.
@@ -334,7 +337,7 @@ impl Verified {
     }
 
     fn new(report: Report, anchored: bool) -> Self {
-        let Report { counts, fault, wrong_tile, bodies_lost, leaves_lost } = report;
+        let Report { counts, fault, wrong_tile, bodies_lost, leaves_lost, excused } = report;
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -353,6 +356,7 @@ impl Verified {
             wrong_tile,
             lost_bodies: bodies_lost,
             lost_leaves: leaves_lost,
+            excused_checkpoints: excused,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use sealpost_domain::agency::AgencyId;
-use sealpost_ledger::verify::Counts;
+use sealpost_ledger::verify::{Counts, Excused};
 use sealpost_node::check::{Books, Error, Fault, Subject, Verified};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::begin_anew;
@@ -414,6 +414,12 @@ fn losses(verified: &Verified) -> Vec<String> {
     if !verified.lost_leaves.is_empty() {
         let records = named(&verified.lost_leaves);
         lines.push(format!("lost but for their hashes in the tree: records {records}"));
+    }
+    for Excused { index, peer, kept, size } in &verified.excused_checkpoints {
+        lines.push(format!(
+            "record {index}: nothing proves that the checkpoint of {peer} over {size} records continues the one over {kept}; \
+             put down to a lost leaf"
+        ));
     }
     lines
 }

@@ -109,6 +109,13 @@ impl Salvage {
         Ok(Self { disk, dir: dir.to_owned(), segments, known_durable, _lock: lock })
     }
 
+    /// The first record of every incarnation, ascending; that of the last one may not be written yet.
+    pub fn beginnings(&self) -> Vec<u64> {
+        let mut runs = self.segments.incarnations();
+        runs.dedup_by_key(|(_, incarnation)| *incarnation);
+        runs.into_iter().map(|(first, _)| first).collect()
+    }
+
     /// Every damaged record below the durable mark, in order. Reads the whole log; `progress` is told how far it is.
     pub fn damaged(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Damaged>, Error> {
         let mut found = Vec::new();

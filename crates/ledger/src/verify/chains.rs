@@ -11,9 +11,9 @@ use sealpost_domain::statement::{Receipt, Void};
 use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_merkle::proof::verify_consistency;
 
-use super::FaultKind;
 use super::record::{Examined, Meaning};
 use super::witness::Witnessed;
+use super::{Excused, FaultKind};
 
 /// What all records so far come to.
 pub(super) struct Chains {
@@ -31,6 +31,8 @@ pub(super) struct Chains {
     lived: Vec<Incarnation>,
     /// Leaves that are lost so far. Each may have been one number of any link.
     lost: u64,
+    /// Checkpoints whose proofs do not hold, and need not: what they continue may be lost. One for each lost leaf at most.
+    excused: Vec<Excused>,
 }
 
 impl Chains {
@@ -47,6 +49,7 @@ impl Chains {
             cosigned: BTreeMap::new(),
             lived: Vec::new(),
             lost: 0,
+            excused: Vec::new(),
         }
     }
 
@@ -58,6 +61,11 @@ impl Chains {
     /// What each peer cosigned last of this ledger.
     pub(super) fn cosigned(&self) -> impl Iterator<Item = (&AgencyId, &Checkpoint)> {
         self.cosigned.iter()
+    }
+
+    /// The checkpoints of peers that no proof connects with what is kept, since a leaf between may be lost.
+    pub(super) fn excused(&self) -> &[Excused] {
+        &self.excused
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -98,7 +106,7 @@ impl Chains {
             }
             Meaning::Void(void) => self.void(&agency, &void),
             Meaning::ReceiptSent(receipt) => self.receipt(&agency, &receipt),
-            Meaning::Witness(witnessed) => self.witness(witnessed),
+            Meaning::Witness(witnessed) => self.witness(index, witnessed),
             Meaning::Cosigned(peer, life, checkpoint) => {
                 if !self.lived.contains(&life) {
                     return Err(FaultKind::Incarnation { found: life, expected: incarnation });
@@ -210,19 +218,19 @@ impl Chains {
     }
 
     /// Each checkpoint that is kept of a peer's ledger continues the one before.
-    fn witness(&mut self, witnessed: Witnessed) -> Result<(), FaultKind> {
+    fn witness(&mut self, index: u64, witnessed: Witnessed) -> Result<(), FaultKind> {
         let Witnessed { peer, incarnation, checkpoint, proof } = witnessed;
         if let Some((before, lost)) = self.witnessed.get(&(peer.clone(), incarnation)) {
             let (old, new) = (before.size(), checkpoint.size());
             if new <= old {
                 return Err(FaultKind::WitnessSize { peer, found: new, kept: old });
             }
-            match verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof) {
-                // It may continue one whose leaf is lost.
-                Err(source) if self.lost == *lost => {
+            if let Err(source) = verify_consistency(old, &before.root(), new, &checkpoint.root(), &proof) {
+                // It may continue one whose leaf was lost since. One leaf is one checkpoint, and of one peer.
+                if self.lost == *lost || self.excused.len() as u64 >= self.lost {
                     return Err(FaultKind::WitnessProof { peer, old, new, source });
                 }
-                _ => {}
+                self.excused.push(Excused { index, peer: peer.clone(), kept: old, size: new });
             }
         }
         self.witnessed.insert((peer, incarnation), (checkpoint, self.lost));

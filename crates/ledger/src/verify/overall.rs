@@ -14,7 +14,7 @@ use super::chains::Chains;
 use super::record::{Examined, Meaning};
 use super::witness::contradicting;
 use super::workers::Item;
-use super::{Claim, Counts, FaultKind, Judge};
+use super::{Claim, Counts, Excused, FaultKind, Judge};
 use crate::history::{History, ReadError};
 use crate::tree::Files;
 use sealpost_wire::envelope::header_from_bytes;
@@ -115,6 +115,11 @@ impl<'a> Overall<'a> {
     pub(super) fn lost(&self) -> (Vec<u64>, Vec<u64>) {
         let all = |lost: &BTreeSet<u64>| lost.iter().copied().collect();
         (all(&self.bodies_lost), all(&self.leaves_lost))
+    }
+
+    /// Checkpoints of peers whose proofs do not hold, and need not.
+    pub(super) fn excused(&self) -> &[Excused] {
+        self.chains.excused()
     }
 
     fn settle(&self, claim: &Claim, judge: &dyn Judge) -> Result<(), FaultKind> {

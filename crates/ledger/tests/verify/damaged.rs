@@ -10,11 +10,11 @@ use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::link::Incarnation;
-use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::record::{Record, Settlement, Witness};
 use sealpost_ledger::repair::{Action, Case, Entries, Error, Finding, Kind, Knowledge, repair};
 use sealpost_ledger::tree::{Files, Keeper, Prover, export};
-use sealpost_ledger::verify::{Claim, FaultKind};
-use sealpost_ledger::{Commits, Draft, History, Ledger, Options, ReadError, open};
+use sealpost_ledger::verify::{Claim, Excused, FaultKind};
+use sealpost_ledger::{Commits, Draft, History, Ledger, Options, ReadError, Start, open};
 use sealpost_merkle::hash::leaf_hash;
 use sealpost_seglog::disk::sim::Sim;
 use tempfile::TempDir;
@@ -24,21 +24,27 @@ use crate::scene::*;
 use crate::witness::{note, two_to_three, witness};
 
 const SEGMENT: &str = "ledger/00000000000000000000.seg";
+/// The first of the life after that of [`Damaged::new`].
+const SECOND_LIFE: &str = "ledger/00000000000000000006.seg";
 /// Records of the ledger.
 const FIRST_SENT: u64 = 1;
 const RECEIVED: u64 = 2;
-const RECORDS: u64 = 6;
+pub(crate) const RECORDS: u64 = 6;
 
-struct Damaged {
+pub(crate) struct Damaged {
     scene: Arc<Scene>,
-    disk: Sim,
+    pub(crate) disk: Sim,
     folder: TempDir,
     /// As they were written.
-    leaves: Vec<Bytes>,
+    pub(crate) leaves: Vec<Bytes>,
 }
 
 fn opened(disk: &Sim, known_durable: u64) -> Result<Ledger, open::Error> {
-    let options = Options { commits: Commits::Inline, known_durable, ..Options::default() };
+    opened_as(disk, known_durable, Start::Continue)
+}
+
+pub(crate) fn opened_as(disk: &Sim, known_durable: u64, start: Start) -> Result<Ledger, open::Error> {
+    let options = Options { commits: Commits::Inline, known_durable, start, ..Options::default() };
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     Ledger::open(Arc::new(disk.clone()), Path::new("ledger"), &agency(OWN), NOW, &mut rng, options)
         .map(|(ledger, _)| ledger)
@@ -46,7 +52,7 @@ fn opened(disk: &Sim, known_durable: u64) -> Result<Ledger, open::Error> {
 
 impl Damaged {
     /// Incarnation, sent, received, sent, security, a receipt for what was received; all covered by a checkpoint.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::holding(|scene, life| {
             let first = to_peers(life, 1, Digest::ZERO);
             let second = to_peers(life, 2, first.digest());
@@ -62,10 +68,15 @@ impl Damaged {
 
     /// An incarnation and these records, covered by a checkpoint.
     fn holding(records: impl FnOnce(&Arc<Scene>, Incarnation) -> Vec<Record>) -> Self {
+        Self::drafting(|scene, life| records(scene, life).into_iter().map(draft).collect())
+    }
+
+    /// The same, of records that may have bodies.
+    pub(crate) fn drafting(records: impl FnOnce(&Arc<Scene>, Incarnation) -> Vec<Draft>) -> Self {
         let (scene, disk, folder) = (Scene::new(), Sim::new(), tempfile::tempdir().unwrap());
         let written = ledger(&disk);
         let records = records(&scene, written.incarnation());
-        drop(written.enqueue(records.into_iter().map(draft).collect()).unwrap());
+        drop(written.enqueue(records).unwrap());
         let leaves = written.history().leaves(0).map(Result::unwrap).collect();
         let damaged = Self { scene, disk, folder, leaves };
         assert!(damaged.keeper(&written).advance().unwrap());
@@ -76,27 +87,28 @@ impl Damaged {
         Files::at(&self.folder.path().join("tree"))
     }
 
-    fn keeper(&self, ledger: &Ledger) -> Keeper {
+    pub(crate) fn keeper(&self, ledger: &Ledger) -> Keeper {
         let signer = Arc::new(KeyOf(OWN, Arc::clone(&self.scene)));
         let history = ledger.history().clone();
         Keeper::open(self.files(), history, signer, &network(), &agency(OWN)).unwrap().0
     }
 
     /// Flips a bit of a record: of its leaf, or of the body behind it.
-    fn flip(&self, index: u64, part: Part) {
-        let mut bytes = self.disk.contents(Path::new(SEGMENT)).unwrap();
+    pub(crate) fn flip(&self, index: u64, part: Part) {
+        let segment = Path::new(if index < RECORDS { SEGMENT } else { SECOND_LIFE });
+        let mut bytes = self.disk.contents(segment).unwrap();
         let leaf = &self.leaves[usize::try_from(index).unwrap()];
         let at = bytes.windows(leaf.len()).position(|window| window == leaf).unwrap();
-        let at = match part {
-            Part::Checksum => at - 1,
-            Part::Leaf => at + 3,
-            Part::Body => at + leaf.len() + 3,
-        };
-        bytes[at] ^= 1;
-        self.disk.put(Path::new(SEGMENT), &bytes);
+        match part {
+            Part::Checksum => bytes[at - 1] ^= 1,
+            Part::Leaf => bytes[at + 3] ^= 1,
+            Part::WholeLeaf => bytes[at..at + leaf.len()].fill(0),
+            Part::Body => bytes[at + leaf.len() + 3] ^= 1,
+        }
+        self.disk.put(segment, &bytes);
     }
 
-    fn repair(&self, knowledge: &Knowledge) -> Result<Vec<Case>, Error> {
+    pub(crate) fn repair(&self, knowledge: &Knowledge) -> Result<Vec<Case>, Error> {
         let disk = Arc::new(self.disk.clone());
         repair(disk, Path::new("ledger"), &self.files(), knowledge, &mut |_| {})
     }
@@ -128,17 +140,19 @@ impl Damaged {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Part {
+pub(crate) enum Part {
     Checksum,
+    /// A bit of it.
     Leaf,
+    WholeLeaf,
     Body,
 }
 
-fn accepting(index: u64) -> Knowledge {
+pub(crate) fn accepting(index: u64) -> Knowledge {
     Knowledge { accepted: vec![index], ..Knowledge::default() }
 }
 
-fn knowing(leaf: &Bytes) -> Knowledge {
+pub(crate) fn knowing(leaf: &Bytes) -> Knowledge {
     Knowledge { entries: vec![Entries::parse(leaf)], ..Knowledge::default() }
 }
 
@@ -292,10 +306,36 @@ fn a_lost_leaf_excuses_the_proof_that_continues_it_and_no_later_one() {
     let ledger = opened(&damaged.disk, 4).unwrap();
     let report = damaged.verify(&ledger);
     assert!(report.fault.is_none(), "{:?}", report.fault);
+    assert_eq!(report.excused, [Excused { index: 3, peer: agency(PEER), kept: 2, size: 4 }]);
     let later = witness(note(&damaged.scene, PEER, PEER_LIFE, 5, OWN), four_by_three);
     drop(ledger.enqueue(vec![draft(later)]).unwrap());
     let fault = damaged.verify(&ledger).fault.unwrap();
     assert!(matches!(fault.kind, FaultKind::WitnessProof { old: 4, new: 5, .. }), "{}", fault.kind);
+}
+
+#[test]
+fn one_lost_leaf_excuses_the_checkpoint_of_one_peer() {
+    let false_proof = || vec![Digest::new([7; 32])];
+    let kept = |scene: &Arc<Scene>, peer, size, proof| {
+        let note = note(scene, peer, PEER_LIFE, size, OWN);
+        Record::Witness(Witness { peer: agency(peer), note, proof, made_at: NOW })
+    };
+    let damaged = Damaged::holding(|scene, _| {
+        vec![
+            kept(scene, PEER, 2, Vec::new()),
+            kept(scene, THIRD, 2, Vec::new()),
+            Record::Security { rule: "a.rule".into(), peer: None, header: None },
+            kept(scene, PEER, 4, false_proof()),
+            kept(scene, THIRD, 4, false_proof()),
+        ]
+    });
+    damaged.flip(3, Part::Leaf);
+    damaged.repair(&accepting(3)).unwrap();
+    let report = damaged.verify(&damaged.open().unwrap());
+    assert_eq!(report.excused, [Excused { index: 4, peer: agency(PEER), kept: 2, size: 4 }]);
+    let fault = report.fault.unwrap();
+    let named = matches!(&fault.kind, FaultKind::WitnessProof { peer, .. } if *peer == agency(THIRD));
+    assert!(named && fault.index == 5, "{}", fault.kind);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod damaged;
+mod needed;
 mod records;
 mod scene;
 mod witness;

@@ -51,6 +51,11 @@ fn line(case: &Case) -> String {
                 .to_owned()
         }
         (Finding::BodyLost, _) => "its leaf holds, the body beside it is lost for good".to_owned(),
+        (Finding::LeafLost, Some(Kind::Directory | Kind::Beginning)) => {
+            "its leaf does not hold, and it cannot be given up: it says whose the ledger or the keys behind it are; restore \
+             the ledger from a backup, or give the leaf, from a proof or an export, with --entry FILE"
+                .to_owned()
+        }
         (Finding::LeafLost, _) if *action == Action::Undecided => format!(
             "its leaf does not hold: restore the ledger from a backup; or give the leaf, from a proof or an export, with \
              --entry FILE; or give it up with --accept-loss {index}"
