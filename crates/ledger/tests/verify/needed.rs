@@ -39,7 +39,7 @@ fn cannot_be_given_up(damaged: &Damaged, index: u64, kind: Kind) {
 fn the_first_record_of_no_life_is_given_up() {
     for index in [0, RECORDS] {
         let mut damaged = Damaged::new();
-        let anew = Start::Anew { checkpoint: Bytes::new() };
+        let anew = Start::Anew { checkpoint: Bytes::new(), unsent_from: None };
         let ledger = opened_as(&damaged.disk, RECORDS, anew).unwrap();
         let security = Record::Security { rule: "a.rule".into(), peer: None, header: None };
         drop(ledger.enqueue(vec![draft(security)]).unwrap());
