@@ -117,7 +117,7 @@ async fn a_node_whose_ledger_is_set_back_is_caught_by_its_peer() {
     hk.are_delivered(&ids(&early)).await;
     network.terminate(HK).await;
     let data = network.agency(HK).data.clone();
-    let places = ["ledger/00000000000000000000.seg", "tree/checkpoint"].map(|place| data.join(place));
+    let places = ["ledger/00000000000000000000.seg", "tree/checkpoint", "life"].map(|place| data.join(place));
     let older = places.each_ref().map(|place| fs::read(place).unwrap());
     network.run(HK).await;
     let hk = network.desk(HK).await;

@@ -30,8 +30,10 @@ pub(super) enum Continuity {
     Same,
     /// Nothing proves it.
     Unproven,
-    /// It was put there from elsewhere, or its operator says so.
+    /// It was put there from elsewhere.
     Copied,
+    /// Its operator asks for a new life of it.
+    Asked,
 }
 
 /// What was found at a start.
@@ -89,7 +91,10 @@ pub(super) fn examine(places: &Places, boot_id: &str) -> io::Result<Found> {
                 && now.bytes >= noted.bytes
         })
     };
-    if is_asked_for || noted.is_empty() || !noted.iter().all(is_same) {
+    if is_asked_for {
+        return found(Continuity::Asked, unproven_from);
+    }
+    if noted.is_empty() || !noted.iter().all(is_same) {
         return found(Continuity::Copied, unproven_from);
     }
     let is_told_apart = noted.iter().all(|segment| segment.made.is_some());
@@ -249,7 +254,7 @@ mod tests {
         assert_eq!(examine(&places, "1").unwrap(), unproven(Continuity::Unproven));
         for _ in 0..2 {
             ask_anew(&places).unwrap();
-            assert_eq!(examine(&places, "1").unwrap(), unproven(Continuity::Copied));
+            assert_eq!(examine(&places, "1").unwrap(), unproven(Continuity::Asked));
         }
         note(&places, Standing::Proven("1")).unwrap();
         assert_eq!(

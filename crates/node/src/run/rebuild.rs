@@ -69,15 +69,19 @@ fn open(
     let opening = Opening { config, places, boot_id: &boot_id, now: clock.now() };
     let mut rng = random();
     let mut opened = match found.continuity {
-        Continuity::Copied => opening.anew(rng.as_mut(), found.unproven_from)?,
-        _ => opening.as_it_is(rng.as_mut())?,
+        // A copy brings its own checkpoint, and holds what that covers.
+        Continuity::Copied => {
+            opening.anew(rng.as_mut(), checkpoints::known_durable(&places.tree)?, found.unproven_from)?
+        }
+        Continuity::Asked => opening.anew(rng.as_mut(), 0, found.unproven_from)?,
+        Continuity::New | Continuity::Same | Continuity::Unproven => opening.as_it_is(rng.as_mut())?,
     };
     let mut standing = Standing::Proven(&boot_id);
     // A lost leaf may have given out a number: none of this life is given out any more.
     if opened.core.is_rolled_back() || !opened.untold.is_empty() {
         let unsent_from = found.unproven_from.or(opened.core.is_rolled_back().then_some(0));
         opened.close()?;
-        opened = opening.anew(rng.as_mut(), unsent_from)?;
+        opened = opening.anew(rng.as_mut(), 0, unsent_from)?;
     } else if found.continuity == Continuity::Unproven {
         standing = Standing::Unproven(found.unproven_from.unwrap_or(opened.core.next_index()));
         info!(
@@ -115,11 +119,16 @@ impl Opening<'_> {
     /// Begins a new life of the ledger. The checkpoint that is known of the life before stays in its first record; the
     /// tree beside it may be of records that are not here, and is put aside.
     /// What was published from `unsent_from` on and never promised by a hub is given up.
-    fn anew(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
+    fn anew(
+        &self,
+        rng: &mut dyn CryptoRng,
+        known_durable: u64,
+        unsent_from: Option<u64>,
+    ) -> Result<Opened, Error> {
         let known = Files::at(&self.places.tree).checkpoint()?;
         let checkpoint = known.map_or_else(Bytes::new, |signed| signed.to_bytes());
         let start = Start::Anew { checkpoint, unsent_from };
-        let opened = self.open(rng, Options { start, ..Options::default() })?;
+        let opened = self.open(rng, Options { known_durable, start, ..Options::default() })?;
         let incarnation = opened.ledger.incarnation();
         let aside = self.places.tree.with_extension(format!("before-{incarnation}"));
         if self.places.tree.exists() {
