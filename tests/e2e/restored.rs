@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::DeliveryState;
 
-use crate::harness::{DE, HK, HUB, Network, TH, eventually, ids, shipments};
+use crate::harness::{DE, HK, HUB, Network, Officer, TH, eventually, ids, shipments};
 
 /// Copies a folder: files of their own, as a backup's are.
 fn copy(from: &Path, to: &Path) {
@@ -95,6 +95,43 @@ async fn a_node_restored_from_an_older_copy_goes_on_as_a_new_life() {
     network.desk(HK).await.receives_exactly(&told).await;
     assert_no_equivocation(&network, &[HK, DE, TH]);
     network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_goes_on_in_another_life_of_the_ledger_skips_nothing_unnoticed() {
+    let mut network = Network::start("watch-restored").await;
+    let (hk, th) = (network.desk(HK).await, network.desk(TH).await);
+    let first = ids(&th.send_all("first", shipments(&[HK], 0..2)).await);
+    th.are_delivered(&first).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let (folder, backup) = (data(&network, HK), network.node_folder(HK).join("backup"));
+    copy(&folder, &backup);
+    network.run(HK).await;
+    let second = ids(&th.send_all("second", shipments(&[HK], 2..6)).await);
+    th.are_delivered(&second).await;
+    let state = network.node_folder(HK).join("watch.json");
+    let watch = ["watch", "--once", "--state", state.to_str().unwrap()];
+    let officer = Officer::of(&network, HK);
+    assert_eq!(officer.documents(&watch).await.len(), 6);
+    let stored: serde_json::Value = serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
+    drop(officer);
+
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    restore(&backup, &folder);
+    network.run(HK).await;
+    let third = ids(&th.send_all("third", shipments(&[HK], 6..16)).await);
+    hk.receives_exactly(&[first, second, third].concat()).await;
+    let officer = Officer::of(&network, HK);
+    let status = officer.document(&["status"]).await;
+    // The place is not beyond the end: the index alone would be taken.
+    assert!(status["ledger"]["next_index"].as_u64() > stored["next_index"].as_u64(), "{status} {stored}");
+    let refused = officer.run(&watch).await;
+    assert_eq!(refused.code(), Some(1), "{}{}", refused.stdout, refused.log);
+    assert!(refused.log.contains(stored["ledger"].as_str().unwrap()), "{}", refused.log);
+    assert!(refused.log.contains("begin again with --from 0"), "{}", refused.log);
+    assert_eq!(officer.documents(&[&watch[..], &["--from", "0"]].concat()).await.len(), 16);
+    assert_eq!(officer.documents(&watch).await.len(), 0);
     network.end().await;
 }
 

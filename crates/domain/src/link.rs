@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use crate::agency::AgencyId;
 use crate::digest::Digest;
@@ -33,6 +34,21 @@ impl TryFrom<&[u8]> for Incarnation {
         bytes.try_into().map(Self).map_err(|_| IncarnationError { found: bytes.len() })
     }
 }
+
+impl FromStr for Incarnation {
+    type Err = IncarnationTextError;
+
+    fn from_str(text: &str) -> Result<Self, IncarnationTextError> {
+        let written = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| written);
+        number.map(|number| Self(number.to_be_bytes())).ok_or(IncarnationTextError)
+    }
+}
+
+/// A text that names no incarnation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an incarnation is written as 32 hexadecimal digits")]
+pub struct IncarnationTextError;
 
 /// An incarnation of the wrong length.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,7 @@ use sealpost_domain::alert::{Draft, Outcome};
 use sealpost_domain::approval::Release;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
     Filter, Form, IdempotencyKey, Page, Published, Query, Refusal, Shown, Status, Tracked,
@@ -83,6 +84,8 @@ pub trait Views: Send + Sync + 'static {
     fn track(&self, id: MessageId) -> Result<Option<Tracked>, ViewError>;
     /// How the node is.
     fn status(&self) -> Status;
+    /// The life of its ledger.
+    fn ledger(&self) -> Incarnation;
     /// Calls `each` with every outcome in the ledger, in its order.
     fn outcomes(&self, each: &mut dyn FnMut(ReportedOutcome)) -> Result<(), ViewError>;
 }
@@ -198,6 +201,11 @@ impl Handle {
     /// How the node is.
     pub fn status(&self) -> Status {
         self.views.status()
+    }
+
+    /// The life of the ledger: the same for as long as the node runs.
+    pub fn ledger(&self) -> Incarnation {
+        self.views.ledger()
     }
 
     /// Folds every outcome in the ledger, in its order, into an account such as the statistics.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sealpost_client::gateway::{Error, Gateway};
 use sealpost_client::profile::Profile;
-use sealpost_domain::view::{Event, Shown};
+use sealpost_domain::view::{Event, Place, Shown};
 use sealpost_wire::json::Message;
 use serde_json::{Value, json};
 use tokio::signal;
@@ -32,12 +32,12 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<(), Failure> {
     let Watch { from, state, once, filter } = asked;
-    let place = Place::find(state, profile)?;
+    let memory = Memory::find(state, profile)?;
     let from = match from {
-        Some(from) => from,
-        None => place.read()?,
+        Some(from) => Place::at(from),
+        None => memory.read()?,
     };
-    let mut listening = gateway.subscribe(from, filter.into_filter());
+    let mut listening = gateway.subscribe_at(from, filter.into_filter());
     let (mut remembered, mut live, mut lost) = (from, false, false);
     loop {
         let event = tokio::select! {
@@ -56,11 +56,11 @@ pub(super) async fn run(
                 if let Event::Message(shown) = &event {
                     show(shown, out)?;
                 }
-                let due = live || caught_up || event.next_index() >= remembered + REMEMBER_EVERY;
-                if due && event.next_index() != remembered {
+                let due = live || caught_up || event.next_index() >= remembered.index + REMEMBER_EVERY;
+                if due && listening.place() != remembered {
                     out.flush()?;
-                    remembered = event.next_index();
-                    place.remember(remembered)?;
+                    remembered = listening.place();
+                    memory.remember(remembered)?;
                 }
                 if caught_up && once {
                     break;
@@ -76,18 +76,18 @@ pub(super) async fn run(
                 }
                 lost = true;
             }
-            Err(error) => return Err(failure(error, &place)),
+            Err(error) => return Err(failure(error, &memory)),
         }
     }
     out.flush()?;
-    place.remember(listening.next_index())
+    memory.remember(listening.place())
 }
 
 fn show(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     if out.is_json() { out.json(&Message::from(shown).to_line()) } else { out.line(&message::line(shown)) }
 }
 
-fn failure(error: Error, place: &Place) -> Failure {
+fn failure(error: Error, memory: &Memory) -> Failure {
     let of_another_ledger = matches!(
         &error,
         Error::Connection(sealpost_client::Error::Answer { status, .. })
@@ -95,8 +95,9 @@ fn failure(error: Error, place: &Place) -> Failure {
     );
     if of_another_ledger {
         let remedy = format!(
-            "the node has a new ledger; begin with --from 0, which also renews {}",
-            place.0.display()
+            "begin again with --from 0, which also renews {}; messages that were shown before are shown again, with the \
+             same ids",
+            memory.0.display()
         );
         return Failure::new(Exit::Failed, error, remedy);
     }
@@ -104,9 +105,9 @@ fn failure(error: Error, place: &Place) -> Failure {
 }
 
 /// The file that remembers where to go on.
-struct Place(PathBuf);
+struct Memory(PathBuf);
 
-impl Place {
+impl Memory {
     fn find(asked: Option<PathBuf>, profile: &Profile) -> Result<Self, Failure> {
         if let Some(path) = asked {
             return Ok(Self(path));
@@ -118,25 +119,35 @@ impl Place {
         Ok(Self(folder.join(format!("watch-{}.json", profile.agency))))
     }
 
-    /// Where to go on; 0 where nothing was remembered.
-    fn read(&self) -> Result<u64, Failure> {
+    /// Where to go on; 0 where nothing was remembered. Earlier versions remembered no life of the ledger.
+    fn read(&self) -> Result<Place, Failure> {
         let bytes = match fs::read(&self.0) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::at(0)),
             Err(error) => return Err(self.unusable(&error.to_string())),
         };
-        let document: Option<Value> = serde_json::from_slice(&bytes).ok();
-        document
-            .and_then(|document| document.get("next_index")?.as_u64())
-            .ok_or_else(|| self.unusable("it holds no `next_index`"))
+        let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let index = document.get("next_index").and_then(Value::as_u64);
+        let index = index.ok_or_else(|| self.unusable("it holds no `next_index`"))?;
+        let ledger = match document.get("ledger") {
+            None | Some(Value::Null) => None,
+            Some(told) => {
+                let unusable =
+                    |_| self.unusable(&format!("its `ledger` is {told}, expected 32 hexadecimal digits"));
+                Some(told.as_str().unwrap_or_default().parse().map_err(unusable)?)
+            }
+        };
+        Ok(Place { index, ledger })
     }
 
     /// Remembers where to go on: the old place or the new one is there, whatever happens.
-    fn remember(&self, next_index: u64) -> Result<(), Failure> {
+    fn remember(&self, place: Place) -> Result<(), Failure> {
+        let ledger = place.ledger.map(|ledger| ledger.to_string());
+        let document = json!({ "next_index": place.index, "ledger": ledger });
         let write = || {
             fs::create_dir_all(self.0.parent().unwrap_or(Path::new("")))?;
             let new = self.0.with_extension("new");
-            fs::write(&new, format!("{}\n", json!({ "next_index": next_index })))?;
+            fs::write(&new, format!("{document}\n"))?;
             fs::rename(&new, &self.0)
         };
         write().map_err(|error: io::Error| self.unusable(&error.to_string()))
@@ -150,23 +161,37 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use sealpost_domain::link::Incarnation;
+
     use super::*;
 
     #[test]
     fn the_place_is_read_as_it_was_remembered() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place(folder.path().join("deep/state.json"));
-        assert_eq!(place.read().unwrap(), 0);
-        place.remember(17).unwrap();
-        place.remember(18).unwrap();
-        assert_eq!(place.read().unwrap(), 18);
+        let memory = Memory(folder.path().join("deep/state.json"));
+        assert_eq!(memory.read().unwrap(), Place::at(0));
+        let places = [Place::at(17), Place { index: 18, ledger: Some(Incarnation([0x0a; 16])) }];
+        for place in places {
+            memory.remember(place).unwrap();
+            assert_eq!(memory.read().unwrap(), place);
+        }
+    }
+
+    #[test]
+    fn a_place_that_an_earlier_version_remembered_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory(folder.path().join("state.json"));
+        fs::write(&memory.0, "{\"next_index\":84}\n").unwrap();
+        assert_eq!(memory.read().unwrap(), Place::at(84));
     }
 
     #[test]
     fn a_damaged_place_is_told_and_not_taken_for_the_beginning() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place(folder.path().join("state.json"));
-        fs::write(&place.0, "{}").unwrap();
-        assert!(matches!(place.read(), Err(Failure::Problem { exit: Exit::Usage, .. })));
+        let memory = Memory(folder.path().join("state.json"));
+        for damaged in ["{}", "{\"next_index\":84,\"ledger\":\"0a\"}", "{\"next_index\":84,\"ledger\":7}"] {
+            fs::write(&memory.0, damaged).unwrap();
+            assert!(matches!(memory.read(), Err(Failure::Problem { exit: Exit::Usage, .. })), "{damaged}");
+        }
     }
 }

@@ -35,7 +35,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::Identity;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::stats::Period;
-use sealpost_domain::view::{Filter, Form, Page, Query, Shown, Statistics, Status, Tracked};
+use sealpost_domain::view::{Filter, Form, Page, Place, Query, Shown, Statistics, Status, Tracked};
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::gateway_client::GatewayClient;
 use sealpost_wire::gateway as wire;
@@ -139,7 +139,13 @@ impl Gateway {
 
     /// Messages from a ledger index on, for as long as one listens.
     pub fn subscribe(&self, from_index: u64, filter: Filter) -> Subscription {
-        Subscription::new(self.clone(), from_index, filter)
+        self.subscribe_at(Place::at(from_index), filter)
+    }
+
+    /// Messages from where an earlier [`Subscription::place`] was. A place of another life of the ledger is refused with
+    /// `FAILED_PRECONDITION`: begin again at 0, and tell by their ids which messages are known already.
+    pub fn subscribe_at(&self, place: Place, filter: Filter) -> Subscription {
+        Subscription::new(self.clone(), place, filter)
     }
 
     fn client(&self) -> GatewayClient<Channel> {

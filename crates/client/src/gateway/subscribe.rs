@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sealpost_domain::view::{Event, Filter};
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::view::{Event, Filter, Place};
 use sealpost_proto::v1 as pb;
 use sealpost_wire::gateway as wire;
 use tokio::time;
@@ -21,27 +22,32 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 pub struct Subscription {
     gateway: Gateway,
     filter: Filter,
-    next_index: u64,
+    place: Place,
     call: Option<Streaming<pb::SubscribeResponse>>,
     backoff: Backoff,
     pause: Duration,
 }
 
 impl Subscription {
-    pub(super) fn new(gateway: Gateway, from_index: u64, filter: Filter) -> Self {
+    pub(super) fn new(gateway: Gateway, place: Place, filter: Filter) -> Self {
         Self {
             gateway,
             filter,
-            next_index: from_index,
+            place,
             call: None,
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             pause: Duration::ZERO,
         }
     }
 
-    /// The ledger index to begin at after everything that was given out: what to remember across restarts.
+    /// Where to begin after everything that was given out: what to remember across restarts.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The ledger index of that place.
     pub fn next_index(&self) -> u64 {
-        self.next_index
+        self.place.index
     }
 
     /// The next event. After an error that is temporary, another call of this goes on where it broke off, once a
@@ -51,18 +57,21 @@ impl Subscription {
             time::sleep(self.pause).await;
             self.pause = Duration::ZERO;
         }
-        let event = self.event().await;
-        if let Ok(event) = &event {
-            self.next_index = event.next_index();
-            self.backoff.reset();
-        } else {
-            self.call = None;
-            self.pause = self.backoff.next(&mut rand::rng());
+        match self.event().await {
+            Ok((event, ledger)) => {
+                self.place = Place { index: event.next_index(), ledger };
+                self.backoff.reset();
+                Ok(event)
+            }
+            Err(error) => {
+                self.call = None;
+                self.pause = self.backoff.next(&mut rand::rng());
+                Err(error)
+            }
         }
-        event
     }
 
-    async fn event(&mut self) -> Result<Event, Error> {
+    async fn event(&mut self) -> Result<(Event, Option<Incarnation>), Error> {
         let call = match self.call.take() {
             Some(call) => call,
             None => self.open().await?,
@@ -78,7 +87,7 @@ impl Subscription {
     }
 
     async fn open(&self) -> Result<Streaming<pb::SubscribeResponse>, Error> {
-        let request = wire::subscribe_request_message(self.next_index, &self.filter);
+        let request = wire::subscribe_request_message(self.place, &self.filter);
         self.gateway.call(SILENCE_MAX, self.gateway.client().subscribe(request)).await
     }
 }

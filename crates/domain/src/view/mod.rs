@@ -24,6 +24,7 @@ use crate::alert::{Alert, Enclosed};
 use crate::digest::{Digest, KeyId};
 use crate::handling::Handling;
 use crate::instant::Instant;
+use crate::link::Incarnation;
 use crate::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 use crate::names::named;
 
@@ -118,6 +119,28 @@ pub struct Verification {
     /// The agreement under which it was shared, by name; empty where the directory no longer lists it or, for a message
     /// of one's own, where recipients differ.
     pub agreement: String,
+}
+
+/// Where a subscriber goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The next ledger index.
+    pub index: u64,
+    /// The life of the ledger in which that index was told; `None` where it is not known.
+    pub ledger: Option<Incarnation>,
+}
+
+impl Place {
+    /// A ledger index, of whichever life the ledger has.
+    pub fn at(index: u64) -> Self {
+        Self { index, ledger: None }
+    }
+
+    /// Whether nothing is missed by going on here in a ledger of that life. Another life may hold other records below
+    /// the index; none lies below 0.
+    pub fn holds_in(self, ledger: Incarnation) -> bool {
+        self.index == 0 || self.ledger.is_none_or(|told| told == ledger)
+    }
 }
 
 /// What a subscriber is told.

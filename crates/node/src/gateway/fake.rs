@@ -8,6 +8,7 @@ use sealpost_domain::alert::{Alert, AlertParts, Content, Draft, DraftParts, Grad
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::handling::{Handling, Tlp};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::view::{
     Direction, Filter, Form, Page, Published, Query, Shown, Status, Tracked, Verification,
@@ -15,6 +16,9 @@ use sealpost_domain::view::{
 use tokio::sync::{mpsc, watch};
 
 use crate::handle::{Command, FORWARD_MAX, Forward, Handle, ReportedOutcome, ViewError, Views};
+
+/// The life of its ledger.
+pub(super) const LEDGER: Incarnation = Incarnation([4; 16]);
 
 /// A node without a disk.
 #[derive(Clone)]
@@ -171,6 +175,10 @@ impl Views for Shelf {
 
     fn status(&self) -> Status {
         unreachable!("no test asks how the fake is")
+    }
+
+    fn ledger(&self) -> Incarnation {
+        LEDGER
     }
 
     fn outcomes(&self, _each: &mut dyn FnMut(ReportedOutcome)) -> Result<(), ViewError> {

@@ -77,9 +77,12 @@ impl pb::gateway_server::Gateway for Gateway {
         request: Request<pb::SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         self.admit(&request, Action::Read)?;
-        let (from, filter) = wire::subscribe_request(request.into_inner())?;
+        let (place, filter) = wire::subscribe_request(request.into_inner())?;
+        let ledger = self.handle.ledger();
+        let from = subscribe::admit(place, ledger)?;
         let events = subscribe::events(self.handle.clone(), from, filter, self.stop.clone());
-        Ok(Response::new(events.map(|event| event.map(|event| wire::event_message(&event))).boxed()))
+        let told = move |event: Result<_, Status>| event.map(|event| wire::event_message(&event, ledger));
+        Ok(Response::new(events.map(told).boxed()))
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::Message>, Status> {

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::{Stream, stream};
-use sealpost_domain::view::{Event, Filter, Shown};
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::view::{Event, Filter, Place, Shown};
 use sealpost_wire::status::Failure;
 use tokio::sync::watch;
 use tokio::time;
@@ -19,6 +20,22 @@ use crate::handle::Handle;
 
 /// After how much silence a caller is told that there is nothing new.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Where to begin for a caller that goes on at a place. A place of another life of the ledger is refused: other records
+/// may lie below its index now, and the caller would miss them unnoticed.
+pub(super) fn admit(place: Place, ledger: Incarnation) -> Result<u64, Status> {
+    let Place { index, ledger: told } = place;
+    if place.holds_in(ledger) {
+        return Ok(index);
+    }
+    let told = told.map_or_else(String::new, |told| format!(" {told}"));
+    let detail = format!(
+        "index {index} is of the life{told} of this ledger, which now lives as {ledger}: the node was restored from an \
+         older copy or began anew, and other messages may lie below that index; begin again at 0, message ids tell \
+         what is known already"
+    );
+    Err(Failure::Conflict.status(detail))
+}
 
 /// The messages of the ledger from an index on, and whatever follows. Ends with UNAVAILABLE when the node stops.
 pub(super) fn events(

@@ -10,9 +10,10 @@ use sealpost_crypto::chains::{self, Root};
 use sealpost_crypto::peer::Admitted;
 use sealpost_crypto::trust::Trust;
 use sealpost_domain::identity::Role;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::stats::Period;
-use sealpost_domain::view::{Event, Filter, Query};
+use sealpost_domain::view::{Event, Filter, Place, Query};
 use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 use tonic::Code;
 
 use super::Gateway;
-use super::fake::{FakeNode, draft};
+use super::fake::{FakeNode, LEDGER, draft};
 
 const LONG: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits { connections_max: 8, handshakes_max: 8, handshake_timeout: LONG };
@@ -117,6 +118,27 @@ async fn what_is_not_there_is_said_so() {
     assert_eq!(code(client.get(id, None).await), Code::NotFound);
     assert_eq!(code(client.track(id).await), Code::NotFound);
     assert_eq!(client.acknowledge(&[id], None).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_place_of_another_life_of_the_ledger_is_refused_and_not_skipped_over() {
+    let door = Door::open(FakeNode::with_messages(5)).await;
+    let client = door.client("officer").await;
+    let mut listening = client.subscribe(3, Filter::default());
+    assert_eq!(listening.next().await.unwrap().next_index(), 4);
+    let place = Place { index: 4, ledger: Some(LEDGER) };
+    assert_eq!(listening.place(), place);
+    assert_eq!(client.subscribe_at(place, Filter::default()).next().await.unwrap().next_index(), 5);
+
+    let other = Some(Incarnation([9; 16]));
+    let mut stale = client.subscribe_at(Place { ledger: other, ..place }, Filter::default());
+    let error = stale.next().await.unwrap_err();
+    assert!(!error.is_temporary());
+    assert_eq!(code::<()>(Err(error)), Code::FailedPrecondition);
+    // Nothing lies below 0.
+    let mut again = client.subscribe_at(Place { index: 0, ledger: other }, Filter::default());
+    assert_eq!(again.next().await.unwrap().next_index(), 1);
+    assert_eq!(again.place().ledger, Some(LEDGER));
 }
 
 #[tokio::test]

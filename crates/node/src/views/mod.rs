@@ -13,6 +13,7 @@ use std::sync::Arc;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Draft, Enclosed};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::{
     Covered, DeliveryState, Filter, Form, Page, PeerStatus, Published, Query, RecipientState, Sending, Shown,
@@ -286,6 +287,10 @@ impl Views for LedgerViews {
             outstanding: core.outbox.outstanding(),
             peers: received.into_iter().map(peer).collect(),
         }
+    }
+
+    fn ledger(&self) -> Incarnation {
+        self.shared.core().incarnation()
     }
 
     fn outcomes(&self, each: &mut dyn FnMut(ReportedOutcome)) -> Result<(), ViewError> {

@@ -2,7 +2,8 @@
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::view::{AGENCIES_MAX, Event, Filter, LIST_MAX, Page, Query, Shown, Verification};
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::view::{AGENCIES_MAX, Event, Filter, LIST_MAX, Page, Place, Query, Shown, Verification};
 use sealpost_proto::v1 as pb;
 
 use super::change;
@@ -13,27 +14,35 @@ use super::status::{recipient_state, recipient_state_message};
 use crate::Error;
 use crate::alert;
 use crate::envelope::key_id_bytes;
-use crate::field::{In, digest_bytes, instant};
+use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
 
 /// The most values that a list of a filter may have, besides agencies.
 const FILTER_VALUES_MAX: usize = 64;
 
-/// Reads what a subscriber wants: from which ledger index on, and which messages.
-pub fn subscribe_request(message: pb::SubscribeRequest) -> Result<(u64, Filter), Error> {
-    let pb::SubscribeRequest { from_index, filter } = message;
-    Ok((from_index, optional_filter(filter)?))
+/// Reads what a subscriber wants: from which place in the ledger on, and which messages.
+pub fn subscribe_request(message: pb::SubscribeRequest) -> Result<(Place, Filter), Error> {
+    let pb::SubscribeRequest { from_index, filter, ledger_incarnation } = message;
+    let ledger = In("SubscribeRequest").bytes_optional("ledger_incarnation", &ledger_incarnation)?;
+    Ok((Place { index: from_index, ledger }, optional_filter(filter)?))
 }
 
-/// Asks for messages from a ledger index on.
-pub fn subscribe_request_message(from_index: u64, filter: &Filter) -> pb::SubscribeRequest {
-    pb::SubscribeRequest { from_index, filter: Some(filter_message(filter)) }
+/// Asks for messages from a place in the ledger on.
+pub fn subscribe_request_message(from: Place, filter: &Filter) -> pb::SubscribeRequest {
+    let Place { index, ledger } = from;
+    pb::SubscribeRequest {
+        from_index: index,
+        filter: Some(filter_message(filter)),
+        ledger_incarnation: ledger.map(incarnation_bytes).unwrap_or_default(),
+    }
 }
 
-/// Reads what a subscriber is told.
-pub fn event(message: pb::SubscribeResponse) -> Result<Event, Error> {
-    let pb::SubscribeResponse { event } = message;
-    Ok(match In("SubscribeResponse").required("event", event)? {
+/// Reads what a subscriber is told, and in which life of the ledger where the node says so.
+pub fn event(message: pb::SubscribeResponse) -> Result<(Event, Option<Incarnation>), Error> {
+    let pb::SubscribeResponse { event, ledger_incarnation } = message;
+    let at = In("SubscribeResponse");
+    let ledger = at.bytes_optional("ledger_incarnation", &ledger_incarnation)?;
+    let event = match at.required("event", event)? {
         pb::subscribe_response::Event::Message(message) => Event::Message(Box::new(shown(message)?)),
         pb::subscribe_response::Event::CaughtUp(pb::CaughtUp { next_index }) => {
             Event::CaughtUp { next_index }
@@ -41,11 +50,12 @@ pub fn event(message: pb::SubscribeResponse) -> Result<Event, Error> {
         pb::subscribe_response::Event::Heartbeat(pb::Heartbeat { next_index }) => {
             Event::Heartbeat { next_index }
         }
-    })
+    };
+    Ok((event, ledger))
 }
 
-/// Tells a subscriber.
-pub fn event_message(event: &Event) -> pb::SubscribeResponse {
+/// Tells a subscriber, in the present life of the ledger.
+pub fn event_message(event: &Event, ledger: Incarnation) -> pb::SubscribeResponse {
     let event = match event {
         Event::Message(shown) => pb::subscribe_response::Event::Message(shown_message(shown)),
         Event::CaughtUp { next_index } => {
@@ -55,7 +65,7 @@ pub fn event_message(event: &Event) -> pb::SubscribeResponse {
             pb::subscribe_response::Event::Heartbeat(pb::Heartbeat { next_index: *next_index })
         }
     };
-    pb::SubscribeResponse { event: Some(event) }
+    pb::SubscribeResponse { event: Some(event), ledger_incarnation: incarnation_bytes(ledger) }
 }
 
 /// Reads which messages are to be listed.

@@ -16,8 +16,8 @@ use sealpost_domain::statement::Signed;
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
     Answered, Changed, Covered, DeliveryState, Direction, Event, Filter, Forwarded, Group, HubStatus,
-    PeerStatus, Published, Query, RecipientAnswer, RecipientState, Refusal, Sending, Shown, Statistics,
-    Status, Tracked, Verification,
+    PeerStatus, Place, Published, Query, RecipientAnswer, RecipientState, Refusal, Sending, Shown,
+    Statistics, Status, Tracked, Verification,
 };
 use sealpost_proto::v1 as pb;
 
@@ -265,7 +265,8 @@ fn events_and_lists_are_read_as_they_were_sent() {
         Event::CaughtUp { next_index: 18 },
         Event::Heartbeat { next_index: 19 },
     ] {
-        assert_eq!(super::event(event_message(&event)).unwrap(), event);
+        let ledger = Incarnation([3; 16]);
+        assert_eq!(super::event(event_message(&event, ledger)).unwrap(), (event, Some(ledger)));
     }
     let page = sealpost_domain::view::Page { messages: vec![sample()], more: true };
     assert_eq!(super::page(page_message(&page)).unwrap(), page);
@@ -283,8 +284,11 @@ fn requests_are_read_as_they_were_asked() {
         unread: true,
     };
     for filter in [filter.clone(), Filter::default()] {
-        let asked = subscribe_request_message(7, &filter);
-        assert_eq!(subscribe_request(asked).unwrap(), (7, filter.clone()));
+        for ledger in [None, Some(Incarnation([3; 16]))] {
+            let place = Place { index: 7, ledger };
+            let asked = subscribe_request_message(place, &filter);
+            assert_eq!(subscribe_request(asked).unwrap(), (place, filter.clone()));
+        }
     }
     let query = Query { filter, limit: 10, before: Some(3) };
     assert_eq!(super::query(query_message(&query)).unwrap(), query);
@@ -305,7 +309,10 @@ fn requests_are_bounded() {
     assert!(query(pb::ListRequest { limit: 1001, ..pb::ListRequest::default() }).is_err());
     let agencies = vec!["DE-ZKA".to_owned(); 257];
     let filter = Some(pb::Filter { agencies, ..pb::Filter::default() });
-    assert!(subscribe_request(pb::SubscribeRequest { from_index: 0, filter }).is_err());
+    assert!(subscribe_request(pb::SubscribeRequest { filter, ..pb::SubscribeRequest::default() }).is_err());
+    let ledger_incarnation = vec![1; 15].into();
+    let asked = pb::SubscribeRequest { ledger_incarnation, ..pb::SubscribeRequest::default() };
+    assert!(subscribe_request(asked).is_err());
     let message_ids = vec![id_bytes(id(1)); ACKNOWLEDGE_MAX + 1];
     assert!(acknowledge_request(&pb::AcknowledgeRequest { message_ids, sender: String::new() }).is_err());
 }
