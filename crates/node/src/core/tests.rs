@@ -1,5 +1,6 @@
 mod bodies;
 mod handling;
+mod hub;
 mod missing;
 mod resume;
 
@@ -84,20 +85,6 @@ fn receipts_and_heads_carry_the_ledgers_latest_checkpoint() {
 }
 
 #[test]
-fn a_message_without_promise_is_handed_to_the_hub_again_as_it_was() {
-    let network = Network::new();
-    let [mut hong_kong, mut germany] = network.nodes();
-    hong_kong.publish(Priority::Urgent);
-    let (first, deliveries) = hong_kong.submit();
-    assert_eq!(hong_kong.submit().0, []);
-    hong_kong.core.outbox.requeue_lanes(Priority::ALL);
-    let (again, repeats) = hong_kong.submit();
-    assert_eq!(first, again);
-    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
-    assert_eq!(germany.receive(&repeats[0], Priority::Urgent), Judged::Duplicate);
-}
-
-#[test]
 fn a_lost_receipt_is_repeated_until_its_sender_names_it() {
     let network = Network::new();
     let [mut hong_kong, mut germany] = network.nodes();
@@ -118,34 +105,6 @@ fn a_lost_receipt_is_repeated_until_its_sender_names_it() {
     hong_kong.step(|core, env, round| core.tell_heads(env, round).unwrap());
     germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
     assert!(!germany.core.inbox.owes_receipts(), "the receipt is named");
-}
-
-#[test]
-fn a_number_that_the_hub_refuses_is_voided_and_the_link_goes_on() {
-    let network = Network::new();
-    let [mut hong_kong, mut germany] = network.nodes();
-    hong_kong.publish(Priority::Urgent);
-    let (headers, _) = hong_kong.submit();
-    let refusal =
-        HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "agreement.none".into() };
-    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
-    hong_kong.hear_hub(&accepted, &headers);
-    let refused = standing(&hong_kong, Priority::Urgent, 1);
-    assert_eq!((refused.state, refused.rule.as_deref()), (DeliveryState::Refused, Some("agreement.none")));
-    assert!(hong_kong.said.iter().any(|said| said.kind == ControlType::Void));
-
-    hong_kong.publish(Priority::Urgent);
-    let deliveries = submitted(&network, &mut hong_kong);
-    germany.receive(&deliveries[0], Priority::Urgent);
-    let position = Position { incarnation: HK, number: 2 };
-    assert!(germany.core.inbox.has_gap_before(&agency("HK-CED"), Priority::Urgent, position));
-    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
-    assert!(!germany.core.inbox.has_gap_before(&agency("HK-CED"), Priority::Urgent, position));
-    receipted(&mut germany, &mut hong_kong);
-    assert_eq!(
-        (state(&hong_kong, 1), state(&hong_kong, 2)),
-        (DeliveryState::Refused, DeliveryState::Delivered)
-    );
 }
 
 #[test]
@@ -251,55 +210,6 @@ fn a_restart_gives_the_state_that_was_lived() {
     assert!(!restarted.inbox.owes_receipts());
     restarted.inbox.repeat_unconfirmed();
     assert!(restarted.inbox.owes_receipts(), "the sender has not named the receipt");
-}
-
-#[test]
-fn a_hub_that_lost_its_memory_gets_everything_again() {
-    let network = Network::new();
-    let [mut hong_kong, _] = network.nodes();
-    hong_kong.publish(Priority::Urgent);
-    submitted(&network, &mut hong_kong);
-    assert_eq!(hong_kong.core.outbox.hub_lives_as(HUB), 0);
-    assert_eq!(hong_kong.submit().0.len(), 0);
-    assert_eq!(hong_kong.core.outbox.hub_lives_as(Incarnation([8; 16])), 1);
-    assert_eq!(hong_kong.submit().0.len(), 1);
-}
-
-#[test]
-fn a_message_without_receipt_is_sent_again_at_growing_distances() {
-    let network = Network::new();
-    let [mut hong_kong, _] = network.nodes();
-    hong_kong.publish(Priority::Urgent);
-    for pause in [30, 60, 120] {
-        submitted(&network, &mut hong_kong);
-        hong_kong.now = hong_kong.now.plus(Duration::from_secs(pause - 1));
-        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "{pause}");
-        hong_kong.now = hong_kong.now.plus(Duration::from_secs(1));
-        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1, "{pause}");
-    }
-}
-
-#[test]
-fn a_message_to_a_recipient_that_is_full_at_the_hub_is_kept_and_sent_again_before_long() {
-    let network = Network::new();
-    let [mut hong_kong, mut germany] = network.nodes();
-    hong_kong.publish(Priority::Urgent);
-    for round in 0..20 {
-        let (headers, _) = hong_kong.submit();
-        assert_eq!(headers.len(), 1, "round {round}");
-        let full =
-            HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "recipient.full".into() };
-        let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![full]);
-        hong_kong.hear_hub(&accepted, &headers);
-        assert_eq!(state(&hong_kong, 1), DeliveryState::Published);
-        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "not at once");
-        hong_kong.now = hong_kong.now.plus(Duration::from_mins(4));
-        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
-    }
-    assert!(!hong_kong.said.iter().any(|said| said.kind == ControlType::Void), "its number is not voided");
-    let deliveries = submitted(&network, &mut hong_kong);
-    assert_eq!(state(&hong_kong, 1), DeliveryState::Accepted);
-    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Nodes meet again: after a restart, a lost disk, an older copy of a ledger, a hub that was set back.
 
+mod older_copies;
+
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::Resume;
 
@@ -119,106 +121,6 @@ fn a_recipient_on_an_older_copy_gets_what_it_lost_and_a_void_stays_a_void() {
 }
 
 #[test]
-fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
-    let (network, mut hong_kong, mut germany) = delivered(1);
-    let records = hong_kong.records.len();
-    hong_kong.publish(Priority::Urgent);
-    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
-
-    let mut copy = hong_kong.older_copy(&network, records);
-    copy.core.await_peers();
-    copy.unproven_from = Some(records as u64);
-    copy.publish(Priority::Urgent);
-    assert_eq!(copy.submit().0.len(), 0, "Germany was not heard yet");
-    meet(&mut copy, &mut germany);
-    assert!(copy.core.is_rolled_back());
-    assert!(copy.restarted().is_rolled_back(), "also after a crash in that moment");
-    assert_eq!(copy.submit().0.len(), 0);
-    let [evidence] = &copy.evidence(Rule::LedgerRolledBack)[..] else { panic!("one record") };
-    assert_eq!(evidence.exhibits[0], later_header(&hong_kong));
-
-    copy.begin_life(b'h');
-    assert!(!copy.core.is_rolled_back());
-    let withdrawn = standing(&copy, Priority::Urgent, 2);
-    assert_eq!(
-        (withdrawn.state, withdrawn.rule.as_deref()),
-        (DeliveryState::Withdrawn, Some("ledger.rolled_back"))
-    );
-    copy.publish(Priority::Urgent);
-    meet(&mut copy, &mut germany);
-    assert_eq!(deliver_all(&network, &mut copy, &mut germany), 1);
-    assert_eq!(copy.core.outbox.outstanding(), 0);
-    for station in [&germany, &copy] {
-        for rule in [Rule::LinkEquivocation, Rule::ReceiptAhead] {
-            let details: Vec<String> =
-                station.evidence(rule).into_iter().map(|evidence| evidence.detail).collect();
-            assert!(details.is_empty(), "{}: {details:?}", station.core.agency());
-        }
-    }
-}
-
-/// The header of the last message that was sent.
-fn later_header(station: &Station) -> Bytes {
-    let sent = station.records.iter().rev().find_map(|(_, record, _)| match record {
-        Record::Sent(sent) => Some(sent.header.clone()),
-        _ => None,
-    });
-    sent.unwrap()
-}
-
-#[test]
-fn nobody_can_make_a_node_give_up_its_ledger_without_a_header_of_its_own() {
-    let (_, mut hong_kong, mut germany) = delivered(1);
-    let now = hong_kong.now;
-    hong_kong.core.connected(now);
-    hong_kong.wait(Duration::from_secs(1));
-    let asked = Resume::from_payload(&hong_kong.says(ControlType::Resume)[0].payload).unwrap();
-    let now = germany.now;
-    germany.core.connected(now);
-    germany.wait(SETTLED);
-    germany.said.clear();
-    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
-    germany.wait(Duration::from_secs(1));
-    let answer = Resume::from_payload(&germany.says(ControlType::Resume)[0].payload).unwrap();
-    assert_eq!(answer.answers, asked.greeting);
-
-    let mut claims = answer.clone();
-    claims.received[0].head.number = 7;
-    let forged = sign(&germany.signing, PayloadType::Resume, claims.to_payload());
-    let said = |statement| vec![Outgoing { to: agency("HK-CED"), kind: ControlType::Resume, statement }];
-    hong_kong.hear(said(forged), "DE-ZKA");
-    assert!(!hong_kong.core.is_rolled_back());
-    assert_eq!(hong_kong.evidence(Rule::ResumeAhead).len(), 1);
-}
-
-#[test]
-fn an_old_answer_opens_nothing() {
-    let (network, hong_kong, mut germany) = delivered(1);
-    let mut copy = hong_kong.older_copy(&network, hong_kong.records.len());
-    copy.core.await_peers();
-    let now = copy.now;
-    copy.core.connected(now);
-    copy.wait(Duration::from_secs(1));
-    germany.hear(std::mem::take(&mut copy.said), "HK-CED");
-    germany.wait(Duration::from_secs(1));
-    let old = std::mem::take(&mut germany.said);
-    // The node starts again: it greets anew.
-    let mut again = copy.older_copy(&network, copy.records.len());
-    again.rng = rand::SeedableRng::seed_from_u64(98);
-    again.core.await_peers();
-    let now = again.now;
-    again.core.connected(now);
-    again.wait(Duration::from_secs(1));
-    again.publish(Priority::Urgent);
-    again.hear(old, "DE-ZKA");
-    assert!(!again.core.outbox.is_open_to(&agency("DE-ZKA")));
-    assert_eq!(again.submit().0.len(), 0);
-    meet(&mut again, &mut germany);
-    assert!(again.core.outbox.is_open_to(&agency("DE-ZKA")));
-    assert_eq!(deliver_all(&network, &mut again, &mut germany), 1);
-}
-
-#[test]
 fn an_answer_from_before_a_loss_makes_nobody_send_again() {
     let (_, mut hong_kong, mut germany) = delivered(3);
     meet(&mut hong_kong, &mut germany);
@@ -324,86 +226,6 @@ fn what_was_asked_for_and_came_by_itself_is_not_sent_for_ever() {
     assert_eq!(hong_kong.submit().0.len(), 0);
 }
 
-/// What Hong Kong publishes on an older copy of its ledger whose next life does not know of it, and Germany, which has
-/// other messages at those numbers.
-fn collided() -> (Network, Station, Station) {
-    let (network, mut hong_kong, mut germany) = delivered(2);
-    let records = hong_kong.records.len();
-    for _ in 0..2 {
-        hong_kong.publish(Priority::Urgent);
-    }
-    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 2);
-    let mut copy = hong_kong.older_copy(&network, records);
-    copy.publish(Priority::Urgent);
-    (network, copy, germany)
-}
-
-#[test]
-fn nothing_counts_as_delivered_that_only_shares_its_number_with_what_was() {
-    // It was promised by the hub while Germany was away.
-    let (network, mut copy, mut germany) = collided();
-    submitted(&network, &mut copy);
-    copy.begin_life(b'h');
-    meet(&mut copy, &mut germany);
-    receipted(&mut germany, &mut copy);
-    assert_eq!(state(&copy, 2), DeliveryState::Delivered);
-    assert_eq!(state(&copy, 3), DeliveryState::Accepted, "Germany has another message at that number");
-    copy.publish(Priority::Urgent);
-    deliver_new(&network, &mut copy, &mut germany);
-    assert_eq!(state(&copy, 3), DeliveryState::Accepted);
-}
-
-#[test]
-fn what_was_never_promised_is_given_up_when_an_operator_begins_a_new_life() {
-    let (network, mut copy, mut germany) = collided();
-    copy.unproven_from = Some(copy.records.len() as u64 - 1);
-    copy.begin_life(b'h');
-    assert_eq!(state(&copy, 3), DeliveryState::Withdrawn);
-    meet(&mut copy, &mut germany);
-    copy.publish(Priority::Urgent);
-    deliver_new(&network, &mut copy, &mut germany);
-    assert_eq!(state(&copy, 3), DeliveryState::Withdrawn);
-    assert_eq!(germany.evidence(Rule::LinkEquivocation).len(), 0);
-}
-
-/// Hong Kong's first message of its new life arrives, and its receipt is believed.
-fn deliver_new(network: &Network, copy: &mut Station, germany: &mut Station) {
-    let life = copy.core.incarnation();
-    let verified =
-        |germany: &mut Station, delivery: &Delivery| match germany.verify(delivery, Priority::Urgent) {
-            Verified::Arrived(arrived) => arrived,
-            _ => panic!("it verifies"),
-        };
-    for delivery in submitted(network, copy) {
-        let arrived = verified(germany, &delivery);
-        if arrived.commitment.position.incarnation == life {
-            let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived));
-            assert_eq!(judged, Judged::Recorded);
-        }
-    }
-    receipted(germany, copy);
-    let standing = copy.core.outbox.standing(&agency("DE-ZKA"), Priority::Urgent, life, 1).unwrap();
-    assert_eq!(standing.state, DeliveryState::Delivered);
-}
-
-#[test]
-fn what_was_delivered_before_a_backup_was_taken_is_known_again_after_it() {
-    let (network, mut hong_kong, mut germany) = delivered(1);
-    hong_kong.publish(Priority::Urgent);
-    let deliveries = submitted(&network, &mut hong_kong);
-    let records = hong_kong.records.len();
-    germany.receive(&deliveries[0], Priority::Urgent);
-    receipted(&mut germany, &mut hong_kong);
-    hong_kong.publish(Priority::Urgent);
-    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
-    let mut copy = hong_kong.older_copy(&network, records);
-    copy.begin_life(b'h');
-    assert_eq!(state(&copy, 2), DeliveryState::Accepted);
-    meet(&mut copy, &mut germany);
-    receipted(&mut germany, &mut copy);
-    assert_eq!(state(&copy, 2), DeliveryState::Delivered, "Germany has that very message");
-}
-
 #[test]
 fn an_accepted_message_waits_for_the_peers_word_after_a_boot_and_goes_again() {
     let network = Network::new();
@@ -417,26 +239,6 @@ fn an_accepted_message_waits_for_the_peers_word_after_a_boot_and_goes_again() {
     germany.now = booted.now;
     meet(&mut booted, &mut germany);
     assert_eq!(deliver_all(&network, &mut booted, &mut germany), 1);
-}
-
-#[test]
-fn a_peer_that_has_something_else_is_not_sent_to_while_nothing_is_proven() {
-    let (network, mut hong_kong, mut germany) = delivered(1);
-    let records = hong_kong.records.len();
-    hong_kong.publish(Priority::Urgent);
-    let (headers, _) = hong_kong.submit();
-    let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.none".into() };
-    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
-    hong_kong.hear_hub(&accepted, &headers);
-    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
-    // A void is all that the copy lacks: Germany has no later message of its to show.
-    let mut copy = hong_kong.older_copy(&network, records);
-    copy.core.await_peers();
-    copy.publish(Priority::Urgent);
-    meet(&mut copy, &mut germany);
-    assert_eq!(copy.evidence(Rule::ResumeOtherChain).len(), 1);
-    assert_eq!(copy.submit().0.len(), 0);
-    assert!(!copy.core.has_heard_all());
 }
 
 #[test]
