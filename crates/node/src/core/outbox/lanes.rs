@@ -160,7 +160,7 @@ impl Outbox {
 
     /// Nothing is sent to a peer before it said what it has of ours.
     pub(in crate::core) fn close_all(&mut self) {
-        let heads = self.links.iter().map(|(key, link)| (key.clone(), link.head())).collect();
+        let heads = self.links.iter().map(|(key, link)| (key.clone(), link.told_head())).collect();
         self.open_to = OpenTo::Only { peers: BTreeSet::new(), heads };
     }
 

@@ -77,7 +77,7 @@ impl Outbox {
             let of_link =
                 |head: &&LinkHead| head.priority == key.priority && head.incarnation == key.incarnation;
             let has = received.iter().find(of_link).map_or(Head::EMPTY, |head| head.head);
-            let (sent, had) = (link.head().number, link.receipted());
+            let (sent, had) = (link.told_head().number, link.receipted());
             let name = key.priority.to_string();
             if has.number < had {
                 lost.push((key.clone(), has.number + 1, had));
