@@ -185,8 +185,9 @@ impl Core {
                 self.security.apply(rule, *header);
                 self.meetings.apply_security(rule);
             }
-            Record::Incarnation { unsent_from, .. } => {
+            Record::Incarnation { incarnation, unsent_from, .. } => {
                 self.meetings.begin_life();
+                self.outbox.begin_life(*incarnation);
                 if let Some(from) = unsent_from {
                     self.outbox.withdraw_unsent(*from, recorded_at);
                 }

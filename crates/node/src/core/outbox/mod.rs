@@ -68,6 +68,8 @@ struct LinkKey {
 pub struct Outbox {
     me: AgencyId,
     incarnation: Incarnation,
+    /// The life that the ledger had at the record that was applied last: while it is taken over, an earlier one.
+    life: Incarnation,
     policy: Policy,
     links: BTreeMap<LinkKey, OutLink>,
     /// Messages with a recipient that is not settled, by ledger index.
@@ -193,6 +195,7 @@ impl Outbox {
         Self {
             me,
             incarnation,
+            life: incarnation,
             policy,
             links: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -230,6 +233,11 @@ impl Outbox {
     ) -> Option<Standing> {
         let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
         self.links.get(&key)?.entry(number).map(link::Entry::standing)
+    }
+
+    /// Another life of the ledger begins.
+    pub(in crate::core) fn begin_life(&mut self, life: Incarnation) {
+        self.life = life;
     }
 
     /// How often heads are told on links that are not receipted.

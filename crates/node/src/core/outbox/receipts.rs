@@ -116,7 +116,7 @@ impl Outbox {
     /// What is believed of a link: of an earlier life of this ledger, which may have lost its end, only what is proven to
     /// be about the numbers as this ledger knows them. A peer may have others of that life under the same numbers.
     fn believed<'r>(&self, own: &OutLink, link: &'r LinkReceipt) -> Option<Cow<'r, LinkReceipt>> {
-        if link.sender_incarnation == self.incarnation {
+        if link.sender_incarnation == self.life {
             return Some(Cow::Borrowed(link));
         }
         let told = own.told_head().number;
