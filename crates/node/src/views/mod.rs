@@ -254,10 +254,10 @@ impl Views for LedgerViews {
         let core = self.shared.core();
         let directory = core.directory();
         let (sent, mut received) = (core.outbox.traffic(), core.inbox.traffic());
-        for agency in sent.keys().chain(core.inbox.missing().keys()) {
+        let missing = core.inbox.missing();
+        for agency in sent.keys().chain(missing.keys()) {
             received.entry(agency.clone()).or_default();
         }
-        let missing = core.inbox.missing();
         let peer = |(agency, received)| {
             let traffic = sent.get(&agency).copied().unwrap_or_default();
             let standing = core.witness.standing(&agency).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What is known to exist and has not come: numbers that later numbers or heads name, and messages whose wraps do not
-//! open; and bodies that were lost here. It delays nothing that came; it is asked for under signature when nothing arrives by itself for a moment, and
-//! again at growing distances until it is there.
+//! What is known to exist and has not come: numbers that later numbers or heads name, messages whose wraps do not open,
+//! and bodies that were lost here. It delays nothing that came; it is asked for under signature when nothing arrives by
+//! itself for a moment, and again at growing distances until it is there.
 //!
 //! Nothing of this is recorded but the alarms: after a restart the same gaps are seen again.
 

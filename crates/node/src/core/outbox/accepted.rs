@@ -48,12 +48,18 @@ impl Core {
             self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits: evidence });
         }
         for void in voids {
-            let signed = sign(env, &void)?;
-            round.record(env, Record::Voided(signed.clone()), bytes::Bytes::new());
-            round.send(void.recipient, ControlType::Void, signed);
+            fill(env, round, &void)?;
         }
         Ok(())
     }
+}
+
+/// Fills a number of ours without a message: signed, recorded, and told to its recipient.
+pub(super) fn fill(env: &mut Env<'_>, round: &mut Round, void: &Void) -> Result<(), Error> {
+    let signed = sign(env, void)?;
+    round.record(env, Record::Voided(signed.clone()), bytes::Bytes::new());
+    round.send(void.recipient.clone(), ControlType::Void, signed);
+    Ok(())
 }
 
 impl Outbox {

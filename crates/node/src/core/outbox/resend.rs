@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
@@ -19,11 +18,12 @@ use sealpost_domain::statement::{ControlType, NeedWrap, Receipt, Resend, Signed,
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::envelope::header_from_bytes;
 
+use super::accepted::fill;
 use super::link::Entry;
 use super::receipts::key_of;
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::past::{Place, exhibits, exhibits_of};
-use crate::core::{Alarm, Core, Env, Error, Past, Round, sign};
+use crate::core::{Alarm, Core, Env, Error, Past, Round};
 
 /// The shortest time between two answers to a peer's requests, on each link and for wraps.
 const ANSWER_PAUSE: Duration = Duration::from_secs(5);
@@ -124,11 +124,7 @@ impl Core {
                 match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
                     Answered::Done => {}
                     Answered::Void(void) => round.send(key.recipient.clone(), ControlType::Void, void),
-                    Answered::Bodiless(void) => {
-                        let signed = sign(env, &void)?;
-                        round.record(env, Record::Voided(signed.clone()), Bytes::new());
-                        round.send(key.recipient.clone(), ControlType::Void, signed);
-                    }
+                    Answered::Bodiless(void) => fill(env, round, &void)?,
                 }
             }
         }
@@ -304,9 +300,7 @@ impl Outbox {
             }
         }
     }
-}
 
-impl Outbox {
     /// The hub refuses a message that was settled before: it cannot go there again, and stays what it was.
     pub(super) fn give_up_reopened(&mut self, key: &LinkKey, number: u64) {
         let Some(reopened) = self.again.reopened.get_mut(key) else { return };
