@@ -260,10 +260,13 @@ impl Received {
         missing
     }
 
-    /// The delivered numbers beyond the contiguous ones.
-    pub fn delivered_beyond(&self) -> Vec<Range> {
+    /// The delivered numbers beyond the contiguous ones, with the digest of the header at the last of each range.
+    pub fn delivered_beyond(&self) -> impl Iterator<Item = (Range, Digest)> {
         let beyond = self.digests.range(self.contiguous + 1..).map(|(number, _)| *number);
-        ranges(beyond.filter(|number| !self.exceptions.contains_key(number) && !self.voids.contains(number)))
+        let delivered =
+            beyond.filter(|number| !self.exceptions.contains_key(number) && !self.voids.contains(number));
+        let ranges = ranges(delivered).into_iter();
+        ranges.filter_map(|range| Some((range, *self.digests.get(&range.last)?)))
     }
 
     /// The numbers that were settled without being delivered, and why.
@@ -339,12 +342,12 @@ mod tests {
     fn a_gap_delays_nothing_and_is_closed_by_what_fills_it() {
         let mut link = received(&[1, 3, 4]);
         assert_eq!(link.contiguous(), 1);
-        assert_eq!(link.delivered_beyond(), [Range { first: 3, last: 4 }]);
+        assert_eq!(link.delivered_beyond().collect::<Vec<_>>(), [(Range { first: 3, last: 4 }, digest(4))]);
         assert!(link.has_gap_before(3));
         assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Next);
         link.settle(2, digest(2), digest(1), Settled::Delivered);
         assert_eq!((link.contiguous(), link.chain_digest()), (4, digest(4)));
-        assert_eq!(link.delivered_beyond(), []);
+        assert_eq!(link.delivered_beyond().count(), 0);
     }
 
     #[test]
@@ -383,7 +386,7 @@ mod tests {
         );
         link.settle(4, digest(4), digest(3), Settled::Void);
         assert_eq!(link.contiguous(), 2);
-        assert_eq!(link.delivered_beyond(), []);
+        assert_eq!(link.delivered_beyond().count(), 0);
         assert_eq!(link.exceptions().collect::<Vec<_>>(), [(2, Disposition::Refused, "agreement.none")]);
     }
 

@@ -107,7 +107,7 @@ pub struct LinkReceipt {
     /// The digest of the header at that number.
     pub chain_digest: Digest,
     /// Delivered beyond the contiguous numbers.
-    pub delivered: Vec<Range>,
+    pub delivered: Vec<Delivered>,
     /// Settled without being delivered.
     pub exceptions: Vec<Exception>,
     /// Read.
@@ -123,7 +123,8 @@ impl LinkReceipt {
         if let Some(exception) = self.exceptions.iter().find(|exception| exception.number == number) {
             return Some(Outcome::Excepted(exception.disposition, &exception.rule));
         }
-        let settled = number <= self.contiguous || self.delivered.iter().any(|range| range.contains(number));
+        let settled = number <= self.contiguous
+            || self.delivered.iter().any(|delivered| delivered.numbers.contains(number));
         settled.then(|| {
             if self.read.iter().any(|range| range.contains(number)) {
                 Outcome::Read
@@ -132,6 +133,15 @@ impl LinkReceipt {
             }
         })
     }
+}
+
+/// Numbers that were delivered beyond a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Which.
+    pub numbers: Range,
+    /// The digest of the header at the last of them; `None` from a node that does not tell it.
+    pub digest: Option<Digest>,
 }
 
 /// What a receipt says of one number.
@@ -379,7 +389,7 @@ mod tests {
             sender_incarnation: Incarnation([1; 16]),
             contiguous: 3,
             chain_digest: Digest::ZERO,
-            delivered: vec![Range { first: 5, last: 6 }],
+            delivered: vec![Delivered { numbers: Range { first: 5, last: 6 }, digest: None }],
             exceptions: vec![Exception {
                 number: 2,
                 disposition: Disposition::Refused,

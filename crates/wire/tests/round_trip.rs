@@ -14,7 +14,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Head, Incarnation, Position, Range};
 use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode};
 use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
-use sealpost_domain::statement::{Approval, Exception, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{Approval, Delivered, Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
 use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
 use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes, stored_body_from_bytes, stored_body_to_bytes};
@@ -22,6 +22,10 @@ use sealpost_wire::statement::Payload;
 
 fn digest() -> impl Strategy<Value = Digest> {
     any::<[u8; 32]>().prop_map(Digest::new)
+}
+
+fn delivered(first: u64, last: u64) -> Delivered {
+    Delivered { numbers: Range { first, last }, digest: Some(Digest::new([3; 32])) }
 }
 
 fn agency() -> impl Strategy<Value = AgencyId> {
@@ -210,7 +214,7 @@ proptest! {
             sender_incarnation: incarnation,
             contiguous: 7,
             chain_digest: Digest::new([4; 32]),
-            delivered: vec![Range { first: 9, last: 9 }, Range { first: 11, last: 20 }],
+            delivered: vec![delivered(9, 9), Delivered { digest: None, ..delivered(11, 20) }],
             exceptions: vec![Exception { number: 3, disposition: Disposition::Quarantined, rule: "wrap.closed".into() }],
             read: vec![Range { first: 1, last: 2 }],
             agreed: Some(Head { number: 5, digest: Digest::new([6; 32]) }),
@@ -265,7 +269,7 @@ fn ranges_out_of_order_are_refused() {
         sender_incarnation: Incarnation([1; 16]),
         contiguous: 0,
         chain_digest: Digest::ZERO,
-        delivered: vec![Range { first: 5, last: 9 }, Range { first: 9, last: 12 }],
+        delivered: vec![delivered(5, 9), delivered(9, 12)],
         exceptions: vec![],
         read: vec![],
         agreed: None,

@@ -1,7 +1,7 @@
 //! Receipts: what a recipient has settled.
 
 use sealpost_domain::link::{Head, Range};
-use sealpost_domain::statement::{Exception, LinkReceipt, Receipt};
+use sealpost_domain::statement::{Delivered, Exception, LinkReceipt, Receipt};
 use sealpost_proto::v1 as pb;
 
 use super::ENTRIES_MAX;
@@ -74,7 +74,7 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         sender_incarnation: at.bytes("sender_incarnation", &sender_incarnation)?,
         contiguous,
         chain_digest: at.bytes("chain_digest", &chain_digest)?,
-        delivered: ranges(at, "delivered", delivered)?,
+        delivered: stretches(at, delivered)?,
         exceptions: exceptions.into_iter().map(exception).collect::<Result<_, Error>>()?,
         read: ranges(at, "read", read)?,
         agreed: at
@@ -94,12 +94,27 @@ fn link_receipt_message(link: &LinkReceipt) -> pb::LinkReceipt {
         sender_incarnation: incarnation_bytes(link.sender_incarnation),
         contiguous: link.contiguous,
         chain_digest: digest_bytes(link.chain_digest),
-        delivered: range_messages(&link.delivered),
+        delivered: link.delivered.iter().map(delivered_message).collect(),
         exceptions: link.exceptions.iter().map(exception).collect(),
         read: range_messages(&link.read),
         agreed_number: link.agreed.map_or(0, |agreed| agreed.number),
         agreed_digest: link.agreed.map(|agreed| digest_bytes(agreed.digest)).unwrap_or_default(),
     }
+}
+
+/// Reads the stretches that were delivered: ranges with the digest of the last header.
+fn stretches(at: In, messages: Vec<pb::Delivered>) -> Result<Vec<Delivered>, Error> {
+    let numbers = messages.iter().map(|&pb::Delivered { first, last, .. }| pb::Range { first, last });
+    let numbers = ranges(at, "delivered", numbers.collect())?;
+    let digests =
+        messages.iter().map(|delivered| In("Delivered").bytes_optional("digest", &delivered.digest));
+    let both = numbers.into_iter().zip(digests);
+    both.map(|(numbers, digest)| Ok(Delivered { numbers, digest: digest? })).collect()
+}
+
+fn delivered_message(delivered: &Delivered) -> pb::Delivered {
+    let Delivered { numbers: Range { first, last }, digest } = delivered;
+    pb::Delivered { first: *first, last: *last, digest: digest.map(digest_bytes).unwrap_or_default() }
 }
 
 /// Reads ranges: ascending, disjoint, none empty.

@@ -8,17 +8,18 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Head, Incarnation, Range, Received};
+use sealpost_domain::link::{Head, Incarnation, Received};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
-use sealpost_domain::statement::{ControlType, Exception, Heads, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{ControlType, Delivered, Exception, Heads, LinkReceipt, Receipt, Signed};
 
 use super::{Inbox, LinkKey};
 use crate::core::{Core, Env, Error, Round, sign};
 
 /// What one receipt holds at most, so that its record stays below the largest leaf.
 const EXCEPTIONS_MAX: usize = 256;
-const RANGES_MAX: usize = 512;
+const DELIVERED_MAX: usize = 256;
+const READ_MAX: usize = 512;
 
 /// What is told to one sender.
 #[derive(Default)]
@@ -123,7 +124,7 @@ impl Inbox {
         now: Instant,
     ) -> Receipt {
         let peer = self.peers.get(sender);
-        let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: RANGES_MAX, read: RANGES_MAX };
+        let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, read: READ_MAX };
         let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
         Receipt {
             recipient: self.me.clone(),
@@ -187,12 +188,14 @@ fn link_receipt(
     let untold = exceptions.next().map(|exception| exception.number);
     let contiguous = untold.map_or(link.contiguous(), |number| link.contiguous().min(number - 1));
     let chain_digest = link.digest_at(contiguous).unwrap_or(Digest::ZERO);
+    let delivered =
+        link.delivered_beyond().map(|(numbers, digest)| Delivered { numbers, digest: Some(digest) });
     LinkReceipt {
         priority: key.priority,
         sender_incarnation: key.incarnation,
         contiguous,
         chain_digest,
-        delivered: take(link.delivered_beyond(), &mut room.delivered),
+        delivered: take(delivered.collect(), &mut room.delivered),
         exceptions: told,
         read: take(link.read(), &mut room.read),
         agreed,
@@ -200,7 +203,7 @@ fn link_receipt(
 }
 
 /// The first ranges for which there is room.
-fn take(mut ranges: Vec<Range>, room: &mut usize) -> Vec<Range> {
+fn take<T>(mut ranges: Vec<T>, room: &mut usize) -> Vec<T> {
     ranges.truncate(*room);
     *room -= ranges.len();
     ranges

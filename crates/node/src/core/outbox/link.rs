@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Head, Range};
-use sealpost_domain::statement::{Exception, LinkReceipt, Signed};
+use sealpost_domain::link::{Disposition, Head, Incarnation, Range};
+use sealpost_domain::statement::{Delivered, Exception, Signed};
 use sealpost_domain::view::DeliveryState;
 
 use super::Standing;
+use super::belief::Believed;
 
 /// The place of a message whose leaf is lost.
 const LOST: u64 = u64::MAX;
@@ -30,6 +31,9 @@ pub(super) struct OutLink {
     digests: BTreeMap<u64, Digest>,
     /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
     voids: BTreeMap<u64, Signed>,
+    /// What its recipient excepted, in which life of its own ledger, where nothing proves yet that it is about these
+    /// numbers.
+    unproven: BTreeMap<u64, (Incarnation, Exception)>,
 }
 
 /// A message on a link.
@@ -170,13 +174,13 @@ impl OutLink {
     }
 
     /// Whether a receipt says something of this link that is not known.
-    pub(super) fn learns(&self, receipt: &LinkReceipt) -> bool {
+    pub(super) fn learns(&self, by: Incarnation, Believed { receipt, unproven }: &Believed<'_>) -> bool {
         let moves =
             |number: u64, state| self.entry(number).is_some_and(|entry| may_follow(entry.state, state));
         let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
         let last = self.told_head().number;
-        let delivered = |range: &Range| {
-            (range.first.max(self.receipted + 1)..=range.last.min(last))
+        let delivered = |Delivered { numbers, .. }: &Delivered| {
+            (numbers.first.max(self.receipted + 1)..=numbers.last.min(last))
                 .any(|number| moves(number, DeliveryState::Delivered))
         };
         let read = |range: &Range| {
@@ -184,8 +188,27 @@ impl OutLink {
         };
         receipt.contiguous.min(last) > self.receipted
             || receipt.exceptions.iter().any(excepted)
+            || unproven.iter().any(|exception| excepted(exception) && !self.keeps(by, exception))
             || receipt.delivered.iter().any(delivered)
             || receipt.read.iter().any(read)
+    }
+
+    fn keeps(&self, by: Incarnation, exception: &Exception) -> bool {
+        self.unproven.get(&exception.number).is_some_and(|kept| *kept == (by, exception.clone()))
+    }
+
+    /// Keeps exceptions that nothing proves yet, and takes out those that a receipt up to a number proves.
+    pub(super) fn except(
+        &mut self,
+        by: Incarnation,
+        proven: u64,
+        unproven: Vec<&Exception>,
+    ) -> Vec<Exception> {
+        self.unproven
+            .extend(unproven.into_iter().map(|exception| (exception.number, (by, exception.clone()))));
+        let later = self.unproven.split_off(&(proven + 1));
+        let kept = std::mem::replace(&mut self.unproven, later).into_values();
+        kept.filter(|(of, _)| *of == by).map(|(_, exception)| exception).collect()
     }
 
     /// The numbers in a range that are not known to be read.

@@ -6,6 +6,7 @@
 //! the hub that accepted it lost its memory, and otherwise at growing distances.
 
 mod accepted;
+mod belief;
 mod heads;
 mod lanes;
 mod link;

@@ -4,18 +4,16 @@
 //! make us keep is bounded by what we sent to it: repeating itself under new numbers, or in ever new lives of its
 //! ledger, costs nothing but the latest number.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Head, Range};
 use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{Delivered, LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
-use super::link::{OutLink, state_of};
+use super::belief::{Believed, believed};
+use super::link::state_of;
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 
@@ -92,7 +90,7 @@ impl Outbox {
             let own = self.links.get(&key_of(receipt, link));
             let sent = own.map_or(0, |own| own.told_head().number);
             let beyond =
-                link.delivered.last().map_or(link.contiguous, |range| range.last.max(link.contiguous));
+                link.delivered.last().map_or(link.contiguous, |last| last.numbers.last.max(link.contiguous));
             if link.sender_incarnation != self.incarnation {
                 continue;
             }
@@ -109,35 +107,8 @@ impl Outbox {
             .links
             .iter()
             .filter_map(|link| Some((self.links.get(&key_of(receipt, link))?, link)))
-            .any(|(own, link)| self.believed(own, link).is_some_and(|link| own.learns(&link)));
+            .any(|(own, link)| own.learns(receipt.recipient_incarnation, &believed(own, link, self.life)));
         if says_more { Judgement::News } else { Judgement::Repetition }
-    }
-
-    /// What is believed of a link: of an earlier life of this ledger, which may have lost its end, only what is proven to
-    /// be about the numbers as this ledger knows them. A peer may have others of that life under the same numbers.
-    fn believed<'r>(&self, own: &OutLink, link: &'r LinkReceipt) -> Option<Cow<'r, LinkReceipt>> {
-        if link.sender_incarnation == self.life {
-            return Some(Cow::Borrowed(link));
-        }
-        let told = own.told_head().number;
-        let settled = Head { number: link.contiguous, digest: link.chain_digest };
-        let same = |head: &Head| {
-            head.number <= told && own.digest(head.number).is_none_or(|digest| digest == head.digest)
-        };
-        let agreed = [Some(settled), link.agreed].into_iter().flatten().find(same)?;
-        let clipped = |range: &Range| {
-            (range.first <= agreed.number)
-                .then(|| Range { first: range.first, last: range.last.min(agreed.number) })
-        };
-        let exceptions = link.exceptions.iter().filter(|exception| exception.number <= agreed.number);
-        Some(Cow::Owned(LinkReceipt {
-            contiguous: agreed.number,
-            chain_digest: agreed.digest,
-            delivered: Vec::new(),
-            exceptions: exceptions.cloned().collect(),
-            read: link.read.iter().filter_map(clipped).collect(),
-            ..link.clone()
-        }))
     }
 
     /// Whether one more receipt of a peer may stand in this round.
@@ -173,9 +144,12 @@ impl Outbox {
 
     fn apply_link_receipt(&mut self, receipt: &Receipt, link: &LinkReceipt, at: Instant) {
         let key = key_of(receipt, link);
-        let Some(link) = self.links.get(&key).and_then(|own| self.believed(own, link)) else { return };
+        let life = self.life;
+        let Some(own) = self.links.get_mut(&key) else { return };
+        let Believed { receipt: link, unproven } = believed(own, link, life);
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
-        for exception in &link.exceptions {
+        let proven = own.except(receipt.recipient_incarnation, link.contiguous, unproven);
+        for exception in link.exceptions.iter().cloned().chain(proven) {
             let state = state_of(exception.disposition);
             self.settle(of, exception.number, state, Some(&exception.rule), at);
         }
@@ -192,9 +166,9 @@ impl Outbox {
                 self.settle(of, number, DeliveryState::Delivered, None, at);
             }
         }
-        for range in &link.delivered {
+        for Delivered { numbers, .. } in &link.delivered {
             let news = own_receipted + 1;
-            for number in range.first.max(news)..=range.last.min(last) {
+            for number in numbers.first.max(news)..=numbers.last.min(last) {
                 self.settle(of, number, DeliveryState::Delivered, None, at);
             }
         }

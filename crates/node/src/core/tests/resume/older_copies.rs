@@ -183,6 +183,48 @@ fn what_was_delivered_before_a_backup_was_taken_is_known_again_after_it() {
 }
 
 #[test]
+fn what_was_excepted_beyond_a_gap_never_looks_delivered_after_a_backup() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    for _ in 0..4 {
+        hong_kong.publish(Priority::Urgent);
+    }
+    // Number 2 is lost on its way, 3 is not what it should be, 4 and 5 are delivered.
+    let deliveries = submitted(&network, &mut hong_kong);
+    let Verified::Arrived(mut third) = germany.verify(&deliveries[1], Priority::Urgent) else {
+        panic!("it verifies")
+    };
+    third.settlement = Settlement::Excepted(Disposition::Quarantined, "alert.malformed".to_owned());
+    germany.step(|core, env, round| core.arrived(env, round, *third));
+    for delivery in &deliveries[2..] {
+        germany.receive(delivery, Priority::Urgent);
+    }
+
+    let mut copy = hong_kong.older_copy(&network, hong_kong.records.len());
+    copy.begin_life(b'h');
+    meet(&mut copy, &mut germany);
+    receipted(&mut germany, &mut copy);
+    let states = |copy: &Station| [2, 3, 4, 5].map(|number| state(copy, number));
+    use DeliveryState::{Accepted, Delivered, Quarantined};
+    assert_eq!(states(&copy), [Accepted, Accepted, Delivered, Delivered], "their digests prove the last two");
+
+    // Germany learns that its receipt is held: it tells the exception no more.
+    copy.wait(Duration::from_hours(2));
+    germany.hear(std::mem::take(&mut copy.said), "HK-CED");
+    for delivery in submitted(&network, &mut copy) {
+        germany.receive(&delivery, Priority::Urgent);
+    }
+    germany.receipts();
+    let exceptions = germany.says(ControlType::Receipt).into_iter().map(|signed| {
+        let receipt = Receipt::from_payload(&signed.payload).unwrap();
+        receipt.links.iter().map(|link| link.exceptions.len()).sum::<usize>()
+    });
+    assert_eq!(exceptions.collect::<Vec<_>>(), [0]);
+    receipted(&mut germany, &mut copy);
+    assert_eq!(states(&copy), [Delivered, Quarantined, Delivered, Delivered]);
+    assert_eq!(copy.core.outbox.outstanding(), 0);
+}
+
+#[test]
 fn a_peer_that_has_something_else_is_not_sent_to_while_nothing_is_proven() {
     let (network, mut hong_kong, mut germany) = delivered(1);
     let records = hong_kong.records.len();
