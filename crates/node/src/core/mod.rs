@@ -118,15 +118,18 @@ impl Core {
         self.incarnation
     }
 
-    /// Whether every peer to whom something was sent has said what it has, since nothing proved that this ledger is not an
-    /// older copy of itself.
+    /// Whether everyone has said what he has, since nothing proved that this ledger is not an older copy of itself: who
+    /// is in the directory, since the copy may lack all that was ever sent to him, and who was sent to and left it.
     pub fn has_heard_all(&self) -> bool {
-        !self.is_rolled_back() && self.outbox.has_heard_all()
+        let agencies = self.directory().into_iter().flat_map(|directory| directory.agencies.keys());
+        let others = agencies.filter(|agency| **agency != self.me);
+        !self.is_rolled_back() && self.outbox.has_heard(others)
     }
 
-    /// Nothing proves that this ledger is not an older copy of itself: no peer is sent to before it said what it has.
-    pub fn await_peers(&mut self) {
-        self.outbox.close_all();
+    /// Nothing proves that this ledger is not an older copy of itself, from this record on: no peer is sent to before it
+    /// said what it has.
+    pub fn await_peers(&mut self, unproven_from: u64) {
+        self.outbox.close_all(unproven_from);
     }
 
     /// The index of the record that is applied next.

@@ -211,7 +211,9 @@ impl Core {
         let peer = &resume.from;
         let differences = self.outbox.compare(peer, &resume.received);
         let mut lost = Vec::new();
-        let agrees = differences.iter().all(|difference| matches!(difference, Difference::Lost { .. }));
+        let agrees = differences.iter().all(|difference| {
+            matches!(difference, Difference::Lost { .. } | Difference::OtherChain { is_past: true, .. })
+        });
         for difference in differences {
             let (rule, detail) = match difference {
                 Difference::Lost { link, has, had } => {
@@ -224,7 +226,7 @@ impl Core {
                         "it claims {has} messages of the {link} link, {sent} were sent, and it shows none of them"
                     ),
                 ),
-                Difference::OtherChain { link, number } => (
+                Difference::OtherChain { link, number, .. } => (
                     Rule::ResumeOtherChain,
                     format!("it has another header at number {number} of the {link} link"),
                 ),
@@ -277,7 +279,12 @@ pub(super) enum Difference {
     /// It claims more than was sent in this life.
     Ahead { link: String, has: u64, sent: u64 },
     /// It has another header.
-    OtherChain { link: String, number: u64 },
+    OtherChain {
+        link: String,
+        number: u64,
+        /// Of an earlier life: no number of it is given out any more.
+        is_past: bool,
+    },
 }
 
 /// One loss of a peer is told once.

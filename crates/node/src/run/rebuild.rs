@@ -83,11 +83,12 @@ fn open(
         opened.close()?;
         opened = opening.anew(rng.as_mut(), 0, unsent_from)?;
     } else if found.continuity == Continuity::Unproven {
-        standing = Standing::Unproven(found.unproven_from.unwrap_or(opened.core.next_index()));
+        let unproven_from = found.unproven_from.unwrap_or(opened.core.next_index());
+        standing = Standing::Unproven(unproven_from);
         info!(
             "the machine was started since, or the ledger is not known: each peer is asked what it has of ours first"
         );
-        opened.core.await_peers();
+        opened.core.await_peers(unproven_from);
     }
     opened.tell_losses(opening.now, rng.as_mut())?;
     continuity::note(places, standing).map_err(Error::System)?;

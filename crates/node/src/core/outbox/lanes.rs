@@ -10,7 +10,7 @@ use sealpost_domain::message::Priority;
 
 use sealpost_domain::view::DeliveryState;
 
-use super::{LinkKey, Open, OpenTo, Outbox, Progress};
+use super::{LinkKey, Open, OpenTo, OutLink, Outbox, Progress};
 
 /// The shortest time between two occasions on which a hub's promises are forgotten.
 const FORGOTTEN_PAUSE: Duration = Duration::from_mins(1);
@@ -158,17 +158,22 @@ impl Outbox {
         due.len()
     }
 
-    /// Nothing is sent to a peer before it said what it has of ours.
-    pub(in crate::core) fn close_all(&mut self) {
-        let heads = self.links.iter().map(|(key, link)| (key.clone(), link.told_head())).collect();
+    /// Nothing is sent to a peer before it said what it has of ours; until then it is told of no number that was given
+    /// out in this record or later.
+    pub(in crate::core) fn close_all(&mut self, unproven_from: u64) {
+        let head = |(key, link): (&LinkKey, &OutLink)| (key.clone(), link.head_before(unproven_from));
+        let heads = self.links.iter().map(head).collect();
         self.open_to = OpenTo::Only { peers: BTreeSet::new(), heads };
     }
 
-    /// Whether everyone to whom something was sent when the node began is sent to.
-    pub(in crate::core) fn has_heard_all(&self) -> bool {
+    /// Whether all of these, and everyone to whom anything was ever sent, said what they have.
+    pub(in crate::core) fn has_heard<'a>(&self, mut agencies: impl Iterator<Item = &'a AgencyId>) -> bool {
         match &self.open_to {
             OpenTo::Everyone => true,
-            OpenTo::Only { peers, heads } => heads.keys().all(|key| peers.contains(&key.recipient)),
+            OpenTo::Only { peers, .. } => {
+                let mut linked = self.links.keys().map(|key| &key.recipient);
+                linked.all(|agency| peers.contains(agency)) && agencies.all(|agency| peers.contains(agency))
+            }
         }
     }
 

@@ -71,6 +71,16 @@ impl OutLink {
         self.told.unwrap_or_else(|| self.head())
     }
 
+    /// The end of the link as it was before a record; what the recipient has settled is not taken back.
+    pub(super) fn head_before(&self, record: u64) -> Head {
+        let told = self.told_head();
+        let unsaid =
+            self.entries.iter().rev().take_while(|entry| entry.index != LOST && entry.index >= record);
+        let before = self.head().number - unsaid.count() as u64;
+        let number = before.max(self.receipted).min(told.number);
+        self.digest(number).map_or(told, |digest| Head { number, digest })
+    }
+
     /// Nobody has seen this number, which is the last that is told. Whether it is.
     pub(super) fn withdraw(&mut self, number: u64) -> bool {
         let before = number.checked_sub(1).and_then(|before| Some((before, self.digest(before)?)));

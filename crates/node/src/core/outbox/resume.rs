@@ -84,7 +84,8 @@ impl Outbox {
                 differences.push(Difference::Lost { link: name, has: has.number, had });
             } else if has.number <= sent {
                 if link.digest(has.number).is_some_and(|digest| digest != has.digest) {
-                    differences.push(Difference::OtherChain { link: name, number: has.number });
+                    let is_past = key.incarnation != self.incarnation;
+                    differences.push(Difference::OtherChain { link: name, number: has.number, is_past });
                 }
             } else if key.incarnation == self.incarnation {
                 differences.push(Difference::Ahead { link: name, has: has.number, sent });

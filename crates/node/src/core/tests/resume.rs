@@ -233,7 +233,7 @@ fn an_accepted_message_waits_for_the_peers_word_after_a_boot_and_goes_again() {
     hong_kong.publish(Priority::Urgent);
     submitted(&network, &mut hong_kong);
     let mut booted = hong_kong.older_copy(&network, hong_kong.records.len());
-    booted.core.await_peers();
+    booted.core.await_peers(booted.records.len() as u64);
     booted.wait(Duration::from_hours(2));
     assert_eq!(booted.submit().0.len(), 0);
     germany.now = booted.now;

@@ -10,7 +10,7 @@ fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
     assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
 
     let mut copy = hong_kong.older_copy(&network, records);
-    copy.core.await_peers();
+    copy.core.await_peers(copy.records.len() as u64);
     copy.unproven_from = Some(records as u64);
     copy.publish(Priority::Urgent);
     assert_eq!(copy.submit().0.len(), 0, "Germany was not heard yet");
@@ -79,7 +79,7 @@ fn nobody_can_make_a_node_give_up_its_ledger_without_a_header_of_its_own() {
 fn an_old_answer_opens_nothing() {
     let (network, hong_kong, mut germany) = delivered(1);
     let mut copy = hong_kong.older_copy(&network, hong_kong.records.len());
-    copy.core.await_peers();
+    copy.core.await_peers(copy.records.len() as u64);
     let now = copy.now;
     copy.core.connected(now);
     copy.wait(Duration::from_secs(1));
@@ -89,7 +89,7 @@ fn an_old_answer_opens_nothing() {
     // The node starts again: it greets anew.
     let mut again = copy.older_copy(&network, copy.records.len());
     again.rng = rand::SeedableRng::seed_from_u64(98);
-    again.core.await_peers();
+    again.core.await_peers(again.records.len() as u64);
     let now = again.now;
     again.core.connected(now);
     again.wait(Duration::from_secs(1));
@@ -236,10 +236,69 @@ fn a_peer_that_has_something_else_is_not_sent_to_while_nothing_is_proven() {
     germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
     // A void is all that the copy lacks: Germany has no later message of its to show.
     let mut copy = hong_kong.older_copy(&network, records);
-    copy.core.await_peers();
+    copy.core.await_peers(copy.records.len() as u64);
     copy.publish(Priority::Urgent);
     meet(&mut copy, &mut germany);
     assert_eq!(copy.evidence(Rule::ResumeOtherChain).len(), 1);
     assert_eq!(copy.submit().0.len(), 0);
     assert!(!copy.core.has_heard_all());
+}
+
+#[test]
+fn a_number_that_was_held_is_told_to_nobody_over_restarts_before_he_said_what_he_has() {
+    let (network, hong_kong, mut germany) = delivered(1);
+    let records = hong_kong.records.len();
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.core.await_peers(records as u64);
+    copy.publish(Priority::Urgent);
+    copy.core = copy.restarted();
+    copy.core.await_peers(records as u64);
+    let now = copy.now;
+    copy.core.connected(now);
+    copy.wait(Duration::from_secs(1));
+    let told = |copy: &Station| {
+        let resume = Resume::from_payload(&copy.says(ControlType::Resume)[0].payload).unwrap();
+        resume.sent.iter().map(|link| link.head.number).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&copy), [1], "number 2 may have been another message");
+    meet(&mut copy, &mut germany);
+    assert_eq!(deliver_all(&network, &mut copy, &mut germany), 1);
+    copy.said.clear();
+    let now = copy.now;
+    copy.core.connected(now);
+    copy.wait(Duration::from_secs(1));
+    assert_eq!(told(&copy), [2]);
+}
+
+#[test]
+fn nothing_is_proven_before_everyone_of_the_directory_was_heard() {
+    let (network, hong_kong, mut germany) = delivered(1);
+    let mut copy = hong_kong.older_copy(&network, hong_kong.records.len());
+    copy.core.await_peers(copy.records.len() as u64);
+    meet(&mut copy, &mut germany);
+    assert!(copy.core.outbox.is_open_to(&agency("DE-ZKA")));
+    assert!(!copy.core.has_heard_all(), "the copy may lack all that was ever sent to Thailand");
+    let mut thailand = Station::new(&network, "TH-TCD");
+    thailand.now = copy.now;
+    let now = thailand.now;
+    thailand.core.connected(now);
+    copy.core.connected(now);
+    copy.wait(SETTLED);
+    thailand.hear(std::mem::take(&mut copy.said), "HK-CED");
+    thailand.wait(SETTLED);
+    copy.hear(std::mem::take(&mut thailand.said), "TH-TCD");
+    assert!(copy.core.outbox.is_open_to(&agency("TH-TCD")));
+}
+
+#[test]
+fn what_a_peer_has_of_an_earlier_life_is_told_and_closes_nothing() {
+    let (network, mut copy, mut germany) = collided();
+    copy.publish(Priority::Urgent);
+    copy.begin_life(b'h');
+    copy.core.await_peers(copy.records.len() as u64);
+    meet(&mut copy, &mut germany);
+    assert_eq!(copy.evidence(Rule::ResumeOtherChain).len(), 1, "it has others at two numbers of that life");
+    assert!(copy.core.outbox.is_open_to(&agency("DE-ZKA")));
+    copy.publish(Priority::Urgent);
+    deliver_new(&network, &mut copy, &mut germany);
 }
