@@ -72,6 +72,20 @@ pub struct HubRefusal {
     pub rule: String,
 }
 
+impl Accepted {
+    /// The refusals that concern an envelope of the batch, counted from 0.
+    pub fn refusals_of(&self, position: usize) -> impl Iterator<Item = &HubRefusal> {
+        self.refusals.iter().filter(move |refusal| usize::try_from(refusal.position) == Ok(position))
+    }
+}
+
+impl HubRefusal {
+    /// Whether it keeps the envelope from a recipient.
+    pub fn concerns(&self, recipient: &AgencyId) -> bool {
+        self.recipient.as_ref().is_none_or(|refused| refused == recipient)
+    }
+}
+
 /// What a recipient has settled of one sender's messages. The latest replaces all before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {

@@ -10,7 +10,7 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Envelope, Wrap};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
-use sealpost_ledger::{Buckets, Entry};
+use sealpost_ledger::{Buckets, Entry, bucket};
 use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::ledger::stored_body_from_bytes;
 use zeroize::Zeroizing;
@@ -54,7 +54,7 @@ pub enum Error {
         /// Which one.
         index: u64,
         /// Why.
-        source: sealpost_ledger::bucket::Error,
+        source: bucket::Error,
     },
     /// A recipient's key is unusable.
     #[error("the wrap of record {index} for {recipient}")]
@@ -66,6 +66,13 @@ pub enum Error {
         /// Why.
         source: wrap::Error,
     },
+}
+
+impl Error {
+    /// Whether the message is gone: its body is damaged, or its key was destroyed.
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, Self::BodyLost { .. } | Self::Bucket { source: bucket::Error::Erased { .. }, .. })
+    }
 }
 
 /// Makes the envelope of a record for some of its recipients.

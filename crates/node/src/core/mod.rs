@@ -223,7 +223,9 @@ impl Core {
 
     /// The records of the round are durable and applied: what was held for them is no longer needed.
     pub fn settled(&mut self) {
-        self.forget();
+        self.outbox.settled();
+        self.inbox.forget();
+        self.witness.forget();
     }
 }
 

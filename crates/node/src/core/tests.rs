@@ -2,6 +2,7 @@ mod bodies;
 mod handling;
 mod hub;
 mod missing;
+mod refill;
 mod resume;
 
 use std::time::Duration;

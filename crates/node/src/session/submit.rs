@@ -137,7 +137,11 @@ async fn wrap(session: Arc<Session>, lanes: Lanes, batch: Vec<Submission>) -> Re
                 }
                 Err(error) => {
                     error!(%error, "a message cannot be sent");
-                    shared.core_mut().outbox.defer(index, now);
+                    let outbox = &mut shared.core_mut().outbox;
+                    if error.is_for_good() {
+                        outbox.body_lost(index);
+                    }
+                    outbox.defer(index, now);
                 }
             }
         }

@@ -74,7 +74,7 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         sender_incarnation: at.bytes("sender_incarnation", &sender_incarnation)?,
         contiguous,
         chain_digest: at.bytes("chain_digest", &chain_digest)?,
-        delivered: stretches(at, delivered)?,
+        delivered: stretches(at, &delivered)?,
         exceptions: exceptions.into_iter().map(exception).collect::<Result<_, Error>>()?,
         read: ranges(at, "read", read)?,
         agreed: at
@@ -103,7 +103,7 @@ fn link_receipt_message(link: &LinkReceipt) -> pb::LinkReceipt {
 }
 
 /// Reads the stretches that were delivered: ranges with the digest of the last header.
-fn stretches(at: In, messages: Vec<pb::Delivered>) -> Result<Vec<Delivered>, Error> {
+fn stretches(at: In, messages: &[pb::Delivered]) -> Result<Vec<Delivered>, Error> {
     let numbers = messages.iter().map(|&pb::Delivered { first, last, .. }| pb::Range { first, last });
     let numbers = ranges(at, "delivered", numbers.collect())?;
     let digests =

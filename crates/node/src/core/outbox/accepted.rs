@@ -72,15 +72,13 @@ impl Outbox {
         let Some(header) = position.and_then(|position| headers.get(position)) else { return Vec::new() };
         let Some(index) = self.by_header.get(header) else { return Vec::new() };
         let Some(open) = self.open.get(index) else { return Vec::new() };
-        let concerned =
-            |agency: &AgencyId| refusal.recipient.as_ref().is_none_or(|refused| refused == agency);
         let Some((Record::Sent(sent), _)) = past.record(*index) else { return Vec::new() };
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
             let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
             self.void_of(&key, *number, &sent, VoidReason::Refused, now)
         };
-        open.targets.iter().filter(|(agency, _)| concerned(agency)).filter_map(void).collect()
+        open.targets.iter().filter(|(agency, _)| refusal.concerns(agency)).filter_map(void).collect()
     }
 
     /// On which stream a batch was promised; `None` where nobody waits for any of it.
@@ -116,9 +114,7 @@ impl Outbox {
             let Some(open) = self.open.get_mut(&message) else { continue };
             open.accepted += 1;
             open.promise = Some(index);
-            let full = accepted.refusals.iter().any(|refusal| {
-                usize::try_from(refusal.position) == Ok(position) && Rule::RecipientFull == *refusal.rule
-            });
+            let full = accepted.refusals_of(position).any(|refusal| Rule::RecipientFull == *refusal.rule);
             let doublings = (open.accepted - 1).min(if full { DOUBLINGS_FULL_MAX } else { DOUBLINGS_MAX });
             let distance = self.policy.resend_after * 2_u32.pow(doublings);
             let again_at = at.plus(distance.min(self.policy.resend_after_max));
@@ -126,10 +122,7 @@ impl Outbox {
             let targets = open.targets.clone();
             self.move_to(message, Progress::Accepted { hub: accepted.hub_incarnation, again_at });
             for (recipient, number) in targets {
-                let refusal = accepted.refusals.iter().find(|refusal| {
-                    usize::try_from(refusal.position) == Ok(position)
-                        && refusal.recipient.as_ref().is_none_or(|refused| *refused == recipient)
-                });
+                let refusal = accepted.refusals_of(position).find(|refusal| refusal.concerns(&recipient));
                 let (state, rule) = match refusal {
                     Some(refusal) if Rule::decides_nothing(&refusal.rule) => continue,
                     Some(refusal) => (DeliveryState::Refused, Some(refusal.rule.as_str())),

@@ -95,7 +95,7 @@ impl Outbox {
                     continue;
                 };
                 let (size, recipients) = (open.size, self.open_to.among(&open.targets));
-                if recipients.is_empty() {
+                if recipients.is_empty() || self.is_bodiless(index) {
                     self.move_to(index, Progress::Held);
                     continue;
                 }

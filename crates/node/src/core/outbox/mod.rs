@@ -105,6 +105,8 @@ struct Tentative {
     keys: HashMap<Digest, usize>,
     /// How many receipts of each peer.
     receipts: BTreeMap<AgencyId, usize>,
+    /// Numbers that were filled without a message, or whose voids are told again.
+    filled: BTreeSet<(LinkKey, u64)>,
 }
 
 /// A message that is still to be delivered to somebody.
@@ -216,6 +218,12 @@ impl Outbox {
 
     /// Drops what was decided since the last durable round.
     pub(super) fn forget(&mut self) {
+        let Tentative { filled, .. } = std::mem::take(&mut self.tentative);
+        self.fill_again(filled);
+    }
+
+    /// What was decided is durable.
+    pub(super) fn settled(&mut self) {
         self.tentative = Tentative::default();
     }
 

@@ -42,8 +42,12 @@ pub(super) struct Again {
     reopened: BTreeMap<LinkKey, BTreeMap<u64, u64>>,
     /// What goes next.
     next: BTreeMap<LinkKey, Next>,
-    /// Messages whose bodies are lost.
+    /// After which link it was the turn of the others.
+    turn: Option<LinkKey>,
+    /// Messages whose bodies are lost or erased: nobody gets them any more.
     bodiless: BTreeSet<u64>,
+    /// Those of them whose numbers are still to be filled.
+    unfilled: BTreeSet<u64>,
     answered_at: BTreeMap<LinkKey, Instant>,
     wrapped_at: BTreeMap<AgencyId, Instant>,
     /// The present life of each peer's ledger, as it said itself.
@@ -65,7 +69,7 @@ enum Answered {
     Done,
     /// It was filled without a message.
     Void(Signed),
-    /// Its body is lost: it has to be filled.
+    /// Its body is gone: it has to be filled.
     Bodiless(Void),
 }
 
@@ -89,7 +93,7 @@ impl Core {
             return;
         }
         let undelivered = numbers.iter().find_map(|number| self.outbox.undelivered(&key, *number, env.now));
-        self.outbox.again.next.entry(key).or_default().asked = numbers.into_iter().collect();
+        self.outbox.again.next.entry(key).or_default().ask(numbers);
         let Some((number, header, promise)) = undelivered else { return };
         let detail = format!(
             "number {number} was promised by the hub (record {promise} of this ledger), and {recipient} says that it \
@@ -119,13 +123,18 @@ impl Core {
     pub fn refill(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         self.outbox.note_bodiless();
         let mut budget = Budget { numbers: LOOKED_AT_MAX, bytes: READ_BYTES_MAX };
-        for key in self.outbox.again.next.keys().cloned().collect::<Vec<_>>() {
+        for key in self.outbox.turns() {
             while let Some(number) = self.outbox.next_again(&key, &mut budget) {
                 match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
-                    Answered::Done => {}
+                    Answered::Done => continue,
                     Answered::Void(void) => round.send(key.recipient.clone(), ControlType::Void, void),
                     Answered::Bodiless(void) => fill(env, round, &void)?,
                 }
+                self.outbox.tentative.filled.insert((key.clone(), number));
+            }
+            if budget.is_spent() {
+                self.outbox.again.turn = Some(key);
+                break;
             }
         }
         Ok(())
@@ -142,38 +151,67 @@ impl Outbox {
         Some((number, open.header, open.promise?))
     }
 
-    /// A message of ours has lost its body.
-    pub(in crate::core) fn body_lost(&mut self, index: u64) {
-        self.again.bodiless.insert(index);
+    /// A message of ours has lost its body, or its key was destroyed: nobody gets it any more.
+    pub fn body_lost(&mut self, index: u64) {
+        if self.again.bodiless.insert(index) {
+            self.again.unfilled.insert(index);
+        }
     }
 
-    /// The numbers of messages that nobody has got, and nobody will: their bodies are lost.
+    pub(super) fn is_bodiless(&self, index: u64) -> bool {
+        self.again.bodiless.contains(&index)
+    }
+
+    /// The numbers of messages that are gone: where nobody has got one, or it was to go again, its number is filled. What
+    /// the hub has promised may still arrive: it is filled once its recipient asks for it.
     fn note_bodiless(&mut self) {
-        for index in std::mem::take(&mut self.again.bodiless) {
+        for index in std::mem::take(&mut self.again.unfilled) {
             let Some(open) = self.open.get(&index) else { continue };
+            let (priority, incarnation) = (open.priority, open.incarnation);
             for (recipient, number) in open.targets.clone() {
-                let (priority, incarnation) = (open.priority, open.incarnation);
                 let key = LinkKey { recipient, priority, incarnation };
                 let state = self.links.get(&key).and_then(|link| link.entry(number)).map(Entry::state);
-                if state == Some(DeliveryState::Published) {
+                let is_again = self.give_up_reopened(&key, number);
+                if is_again || state == Some(DeliveryState::Published) {
                     self.again.next.entry(key).or_default().asked.insert(number);
                 }
             }
         }
     }
 
+    /// The links on which something goes again and may, each in its turn.
+    fn turns(&mut self) -> Vec<LinkKey> {
+        let turn = self.again.turn.take();
+        let waiting = self.again.next.keys().filter(|key| self.is_open_to(&key.recipient)).cloned();
+        let (before, mut links): (Vec<_>, Vec<_>) =
+            waiting.partition(|key| turn.as_ref().is_some_and(|turn| key <= turn));
+        links.extend(before);
+        links
+    }
+
+    /// The round that filled these numbers was not kept.
+    pub(super) fn fill_again(&mut self, numbers: BTreeSet<(LinkKey, u64)>) {
+        for (key, number) in numbers {
+            self.again.next.entry(key).or_default().asked.insert(number);
+        }
+    }
+
     /// Takes the next number of a link that goes again, while there is room for it.
     fn next_again(&mut self, key: &LinkKey, budget: &mut Budget) -> Option<u64> {
-        let on_their_way = self.again.reopened.get(key).map_or(0, BTreeMap::len);
-        if on_their_way >= STRETCH_MAX || budget.numbers == 0 || budget.bytes == 0 {
-            return None;
+        loop {
+            let on_their_way = self.again.reopened.get(key).map_or(0, BTreeMap::len);
+            if on_their_way >= STRETCH_MAX || budget.is_spent() {
+                return None;
+            }
+            let Some(number) = self.again.next.get_mut(key).and_then(Next::take) else {
+                self.again.next.remove(key);
+                return None;
+            };
+            budget.numbers -= 1;
+            if !self.tentative.filled.contains(&(key.clone(), number)) {
+                return Some(number);
+            }
         }
-        let Some(number) = self.again.next.get_mut(key).and_then(Next::take) else {
-            self.again.next.remove(key);
-            return None;
-        };
-        budget.numbers -= 1;
-        Some(number)
     }
 
     /// Sends one number again.
@@ -199,7 +237,7 @@ impl Outbox {
         }
         let Some((Record::Sent(sent), body_bytes)) = past.record(index) else { return Answered::Done };
         budget.bytes = budget.bytes.saturating_sub(body_bytes);
-        if body_bytes == 0 {
+        if body_bytes == 0 || self.is_bodiless(index) {
             let reason = if state.is_settled() { VoidReason::Erased } else { VoidReason::Withdrawn };
             return self.void_of(key, number, &sent, reason, now).map_or(Answered::Done, Answered::Bodiless);
         }
@@ -301,12 +339,13 @@ impl Outbox {
         }
     }
 
-    /// The hub refuses a message that was settled before: it cannot go there again, and stays what it was.
-    pub(super) fn give_up_reopened(&mut self, key: &LinkKey, number: u64) {
-        let Some(reopened) = self.again.reopened.get_mut(key) else { return };
-        if let Some(index) = reopened.remove(&number) {
+    /// A message that was to go again cannot: it stays what it was. Whether there was one at that number.
+    pub(super) fn give_up_reopened(&mut self, key: &LinkKey, number: u64) -> bool {
+        let index = self.again.reopened.get_mut(key).and_then(|reopened| reopened.remove(&number));
+        if let Some(index) = index {
             self.close(index, &key.recipient);
         }
+        index.is_some()
     }
 }
 
@@ -319,7 +358,18 @@ fn is_paced<K: Ord + Clone>(times: &mut BTreeMap<K, Instant>, key: &K, now: Inst
     paced
 }
 
+impl Budget {
+    fn is_spent(&self) -> bool {
+        self.numbers == 0 || self.bytes == 0
+    }
+}
+
 impl Next {
+    fn ask(&mut self, numbers: Vec<u64>) {
+        let room = ANSWERED_MAX.saturating_sub(self.asked.len());
+        self.asked.extend(numbers.into_iter().take(room));
+    }
+
     fn take(&mut self) -> Option<u64> {
         if let Some(number) = self.asked.pop_first() {
             return Some(number);

@@ -11,7 +11,7 @@ use super::*;
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Both nodes connect, and say to each other what is due until neither has more to say.
-fn meet(hong_kong: &mut Station, germany: &mut Station) {
+pub(super) fn meet(hong_kong: &mut Station, germany: &mut Station) {
     let now = hong_kong.now;
     hong_kong.core.connected(now);
     hong_kong.wait(SETTLED);
@@ -19,7 +19,7 @@ fn meet(hong_kong: &mut Station, germany: &mut Station) {
 }
 
 /// Germany connects, while Hong Kong was connected all the time.
-fn meet_again(hong_kong: &mut Station, germany: &mut Station) {
+pub(super) fn meet_again(hong_kong: &mut Station, germany: &mut Station) {
     let now = germany.now;
     germany.core.connected(now);
     germany.wait(SETTLED);
@@ -41,7 +41,7 @@ fn meet_again(hong_kong: &mut Station, germany: &mut Station) {
 }
 
 /// Delivers everything that Hong Kong has to send, until it has nothing more; how many messages were new.
-fn deliver_all(network: &Network, hong_kong: &mut Station, germany: &mut Station) -> usize {
+pub(super) fn deliver_all(network: &Network, hong_kong: &mut Station, germany: &mut Station) -> usize {
     let mut recorded = 0;
     loop {
         hong_kong.wait(Duration::from_millis(1));
@@ -58,7 +58,7 @@ fn deliver_all(network: &Network, hong_kong: &mut Station, germany: &mut Station
 }
 
 /// A network on which so many messages went from Hong Kong to Germany.
-fn delivered(messages: usize) -> (Network, Station, Station) {
+pub(super) fn delivered(messages: usize) -> (Network, Station, Station) {
     let network = Network::new();
     let [mut hong_kong, mut germany] = network.nodes();
     for _ in 0..messages {

@@ -204,8 +204,16 @@ fn what_was_excepted_beyond_a_gap_never_looks_delivered_after_a_backup() {
     meet(&mut copy, &mut germany);
     receipted(&mut germany, &mut copy);
     let states = |copy: &Station| [2, 3, 4, 5].map(|number| state(copy, number));
-    use DeliveryState::{Accepted, Delivered, Quarantined};
-    assert_eq!(states(&copy), [Accepted, Accepted, Delivered, Delivered], "their digests prove the last two");
+    assert_eq!(
+        states(&copy),
+        [
+            DeliveryState::Accepted,
+            DeliveryState::Accepted,
+            DeliveryState::Delivered,
+            DeliveryState::Delivered
+        ],
+        "their digests prove the last two"
+    );
 
     // Germany learns that its receipt is held: it tells the exception no more.
     copy.wait(Duration::from_hours(2));
@@ -220,7 +228,15 @@ fn what_was_excepted_beyond_a_gap_never_looks_delivered_after_a_backup() {
     });
     assert_eq!(exceptions.collect::<Vec<_>>(), [0]);
     receipted(&mut germany, &mut copy);
-    assert_eq!(states(&copy), [Delivered, Quarantined, Delivered, Delivered]);
+    assert_eq!(
+        states(&copy),
+        [
+            DeliveryState::Delivered,
+            DeliveryState::Quarantined,
+            DeliveryState::Delivered,
+            DeliveryState::Delivered
+        ]
+    );
     assert_eq!(copy.core.outbox.outstanding(), 0);
 }
 
