@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use rand::CryptoRng;
 use sealpost_domain::digest::Digest;
 use zeroize::Zeroizing;
@@ -75,6 +76,14 @@ impl BucketKey {
         ContentKey::from_bytes(opened).map_err(|_| Error { found: kept.len() })
     }
 
+    /// With what the publishers' own keys for the messages of this bucket are digested.
+    pub fn idempotency_secret(&self) -> IdempotencySecret {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice());
+        let mut secret = Box::new(Zeroizing::new([0; 32]));
+        secret.copy_from_slice(hmac::sign(&key, b"sealpost/idempotency/v1").as_ref());
+        IdempotencySecret(secret)
+    }
+
     fn cipher(&self) -> LessSafeKey {
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice()).expect("AES-256 takes 32 bytes"))
     }
@@ -83,6 +92,26 @@ impl BucketKey {
 impl fmt::Debug for BucketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BucketKey(…)")
+    }
+}
+
+/// With what publishers' own keys are digested, wiped when dropped: whoever has it not cannot try guesses, and it ends
+/// with its bucket.
+pub struct IdempotencySecret(Box<Zeroizing<[u8; 32]>>);
+
+impl IdempotencySecret {
+    /// What a leaf holds of a publisher's own key.
+    pub fn digest(&self, key: &str) -> Digest {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice()), key.as_bytes());
+        let mut digest = [0; 32];
+        digest.copy_from_slice(tag.as_ref());
+        Digest::new(digest)
+    }
+}
+
+impl fmt::Debug for IdempotencySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencySecret(…)")
     }
 }
 
@@ -125,6 +154,16 @@ mod tests {
             changed[index] ^= 1;
             assert!(bucket.unwrap(&changed, &header).is_err(), "byte {index}");
         }
+    }
+
+    #[test]
+    fn a_publishers_key_is_known_again_in_its_bucket_alone() {
+        let mut rng = ChaCha20Rng::seed_from_u64(4);
+        let (bucket, other) = (BucketKey::generate(&mut rng), BucketKey::generate(&mut rng));
+        let digest = bucket.idempotency_secret().digest("case-1");
+        assert_eq!(bucket.idempotency_secret().digest("case-1"), digest);
+        assert_ne!(bucket.idempotency_secret().digest("case-2"), digest);
+        assert_ne!(other.idempotency_secret().digest("case-1"), digest);
     }
 
     #[test]

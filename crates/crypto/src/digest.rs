@@ -47,12 +47,6 @@ pub fn record_body_digest(salt: &[u8; 32], body: &[u8]) -> Digest {
     labelled("sealpost/record-body/v1", &[salt, body])
 }
 
-/// What a ledger's leaf says about a publisher's own key for a message. The salt lies in the body: whoever has leaves alone
-/// cannot try guesses.
-pub fn idempotency_digest(salt: &[u8; 32], key: &str) -> Digest {
-    labelled("sealpost/idempotency/v1", &[salt, key.as_bytes()])
-}
-
 /// The name of a public key.
 pub fn key_id(algorithm: Algorithm, public_key: &[u8]) -> KeyId {
     let digest = labelled(algorithm.name(), &[&[0], public_key]);
@@ -83,7 +77,6 @@ mod tests {
         assert_eq!(plaintext_digest(&salt, b"body").to_string(), PLAINTEXT);
         assert_eq!(link_commitment(&salt, &[2; 16], 3, &Digest::ZERO).to_string(), LINK);
         assert_eq!(record_body_digest(&salt, b"body").to_string(), RECORD_BODY);
-        assert_eq!(idempotency_digest(&salt, "a key").to_string(), IDEMPOTENCY);
         assert_eq!(key_id(Algorithm::Ed25519, &[9; 32]).to_string(), ED25519);
         assert_eq!(key_id(Algorithm::XWing, &[9; 1216]).to_string(), XWING);
     }
@@ -92,7 +85,6 @@ mod tests {
     const PLAINTEXT: &str = "3eb889a0699ce0b2017dab4aca8bab8fda27bd1c29ca4cb3e04dbb4b3d7bf4bc";
     const LINK: &str = "9eb779aec3c2fb9b32be65fb0c92fd470d33ca7068e3e14a268914565a16747b";
     const RECORD_BODY: &str = "11ed7b86dec76a775030ca0059716912cf48d15954b6cdf22cda272f6c03732d";
-    const IDEMPOTENCY: &str = "01e2eedcef19e54d9e50cc9d0f72e0879e9dbe4b3dcad3f99e0c734540f044bd";
     const ED25519: &str = "75a5d6407b2a5cb045f75b02b639bb6349187b535cb61e6c3523963ae8072630";
     const XWING: &str = "1210415c281e4583b9afce264913235dbd394064afb995ba8d357eca1d40b370";
 }

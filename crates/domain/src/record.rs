@@ -148,7 +148,7 @@ pub struct Sent {
     pub signatures: Vec<Signature>,
     /// What the header's commitments hide, in the order of its recipients.
     pub commitments: Vec<OpenedCommitment>,
-    /// A digest of the publisher's own key for the message, salted by what lies in the body.
+    /// A digest of the publisher's own key for the message, under a secret of its bucket.
     pub idempotency_digest: Option<Digest>,
     /// Who handed it in, pseudonymous.
     pub publisher: KeyId,
@@ -200,10 +200,6 @@ pub struct StoredBody {
     pub key_nonce: [u8; 12],
     /// The wrapped content key.
     pub wrapped_key: Bytes,
-    /// The publisher's own key for the message; empty without one.
-    pub idempotency_key: String,
-    /// What keeps that key from being guessed by its digest in the leaf; never in the leaf itself.
-    pub idempotency_salt: Option<[u8; 32]>,
 }
 
 /// What a security event leaves behind.

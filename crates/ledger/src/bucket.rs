@@ -56,7 +56,7 @@ pub enum Error {
         bucket: Bucket,
     },
     /// The directory could not be made or changed.
-    #[error("cannot make a file in {}", dir.display())]
+    #[error("cannot read the folder {} or make a file in it", dir.display())]
     Directory {
         /// Which one.
         dir: PathBuf,
@@ -160,8 +160,6 @@ impl Buckets {
             bucket: bucket.to_bytes(),
             key_nonce: std::array::from_fn(|i| nonce[i]),
             wrapped_key: Bytes::copy_from_slice(wrapped),
-            idempotency_key: String::new(),
-            idempotency_salt: None,
         })
     }
 
@@ -199,6 +197,29 @@ impl Buckets {
             Ok(bucket) => Error::Content { bucket, source },
             Err(name) => name,
         })
+    }
+
+    /// What a leaf holds of a publisher's own key for a message of this bucket, which has its key already.
+    pub fn idempotency_digest(&self, bucket: &Bucket, key: &str) -> Result<Digest, Error> {
+        Ok(self.key(bucket)?.idempotency_secret().digest(key))
+    }
+
+    /// What a leaf may hold of a publisher's own key, in any bucket that did not end.
+    pub fn idempotency_digests(&self, key: &str) -> Result<Vec<Digest>, Error> {
+        self.list()?.iter().map(|bucket| self.idempotency_digest(bucket, key)).collect()
+    }
+
+    /// Every bucket that has a key, ascending.
+    pub fn list(&self) -> Result<Vec<Bucket>, Error> {
+        let unreadable = |source| Error::Directory { dir: self.dir.clone(), source };
+        let mut buckets = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            let bucket = name.to_str().and_then(|name| name.strip_suffix(".key")).map(str::parse);
+            buckets.extend(bucket.and_then(Result::ok));
+        }
+        buckets.sort();
+        Ok(buckets)
     }
 
     fn path(&self, bucket: &Bucket) -> PathBuf {
@@ -291,6 +312,23 @@ mod tests {
         fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
         let erased = Buckets::open(dir.path()).unwrap().content_key(&body, &header).err().unwrap();
         assert!(matches!(erased, Error::Erased { .. }), "{erased}");
+    }
+
+    #[test]
+    fn a_publishers_key_is_looked_for_in_every_bucket_that_did_not_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(4);
+        let buckets = Buckets::open(dir.path()).unwrap();
+        let months = ["message.2027-03", "message.2027-11"].map(|name| name.parse::<Bucket>().unwrap());
+        for bucket in &months {
+            let key = ContentKey::generate(&mut rng);
+            buckets.keep(&mut rng, bucket, &key, &Digest::ZERO, Bytes::new()).unwrap();
+        }
+        assert_eq!(buckets.list().unwrap(), months);
+        let digests = buckets.idempotency_digests("case-1").unwrap();
+        let own = months.map(|bucket| buckets.idempotency_digest(&bucket, "case-1").unwrap());
+        assert_eq!(digests, own);
+        assert_ne!(own[0], own[1]);
     }
 
     #[test]

@@ -22,12 +22,12 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::permission::{self, Question};
 use sealpost_domain::record::StoredBody;
 use sealpost_domain::time::OffsetTime;
-use sealpost_domain::view::Refusal;
-use sealpost_ledger::{Bucket, Buckets};
+use sealpost_domain::view::{IdempotencyKey, Refusal};
+use sealpost_ledger::{Bucket, Buckets, bucket};
 use sealpost_wire::alert::alert_to_bytes;
 use sealpost_wire::envelope::content_to_bytes;
 
-use crate::core::outbox::{HeaderParts, Keep, Prepared};
+use crate::core::outbox::{HeaderParts, Idempotency, Keep, Prepared};
 use crate::handle::{Publication, ViewError};
 use crate::known::{Known, concerned};
 use crate::retention::{self, MESSAGES};
@@ -48,7 +48,7 @@ pub enum Error {
     Refused(Vec<Refusal>),
     /// The node's bucket keys could not be read or written.
     #[error("the bucket key of the message")]
-    Bucket(#[from] sealpost_ledger::bucket::Error),
+    Bucket(#[from] bucket::Error),
     /// The node's ledger could not be read.
     #[error("the message that this one names")]
     Ledger(#[from] ViewError),
@@ -80,6 +80,11 @@ impl Preparer {
         let bucket = Bucket::new(MESSAGES, until.month())?;
         // Makes the key file of a new bucket here, where blocking is allowed; what is kept is not used.
         self.buckets.keep(rng, &bucket, &sealed.key, &Digest::ZERO, Bytes::new())?;
+        let idempotency = publication.idempotency_key.as_ref().map(|key| {
+            let digest = self.buckets.idempotency_digest(&bucket, key.as_str())?;
+            Ok::<_, bucket::Error>(Idempotency { digest, used_as: self.used_as(key)? })
+        });
+        let idempotency = idempotency.transpose()?;
         Ok(Prepared {
             id: release.map(|release| release.message),
             parts: header_parts(draft),
@@ -91,10 +96,15 @@ impl Preparer {
             plaintext_digest: digest,
             approval_digest: approval_digest(&content.approvals),
             content_key: sealed.key,
+            idempotency,
             bucket: Arc::new(InBucket { buckets: Arc::clone(&self.buckets), bucket }),
-            idempotency_key: publication.idempotency_key.clone(),
             publisher: publication.publisher,
         })
+    }
+
+    /// What the ledger may hold of a publisher's own name for a message.
+    pub fn used_as(&self, key: &IdempotencyKey) -> Result<Vec<Digest>, bucket::Error> {
+        self.buckets.idempotency_digests(key.as_str())
     }
 
     /// Every recipient with the agreement that covers it, ascending; or everything that speaks against sending.

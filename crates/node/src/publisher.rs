@@ -99,23 +99,26 @@ impl Publisher {
     }
 
     async fn draft(&self, publication: &Publication) -> Result<Draft, PublishError> {
-        if let Some(key) = &publication.idempotency_key
-            && let Some(index) = self.shared.core().outbox.message_of(key)
-        {
-            return Ok(Draft::Repeats(index));
-        }
         let directory = self.shared.directory.borrow().clone().ok_or(PublishError::Stopping)?;
         let (preparer, publication) = (Arc::clone(&self.preparer), publication.clone());
+        let shared = Arc::clone(&self.shared);
         let now = self.shared.now();
         let prepared = self
             .pool
             .run(publication.draft.parts().priority, move |rng| {
-                preparer.prepare(&publication, &directory, now, rng)
+                if let Some(key) = &publication.idempotency_key {
+                    let used_as = preparer.used_as(key)?;
+                    if let Some(index) = shared.core().outbox.message_of(&used_as) {
+                        return Ok(Draft::Repeats(index));
+                    }
+                }
+                let prepared = preparer.prepare(&publication, &directory, now, rng)?;
+                Ok(Draft::Prepared(Box::new(prepared)))
             })
             .await
             .map_err(|_| PublishError::Stopping)?;
         match prepared {
-            Ok(prepared) => Ok(Draft::Prepared(Box::new(prepared))),
+            Ok(draft) => Ok(draft),
             Err(prepare::Error::Refused(refusals)) => Err(PublishError::Refused(refusals)),
             Err(error @ (prepare::Error::Bucket(_) | prepare::Error::Ledger(_))) => {
                 error!(error = with_causes(&error), "no message can be prepared");

@@ -288,17 +288,9 @@ pub(crate) fn commitment_message(commitment: &OpenedCommitment) -> pb::OpenedCom
 /// Parses a message's body at rest.
 pub fn stored_body_from_bytes(bytes: &Bytes) -> Result<StoredBody, Error> {
     let at = In("StoredBody");
-    let pb::StoredBody { sealed, bucket, key_nonce, wrapped_key, idempotency_key, idempotency_salt } =
+    let pb::StoredBody { sealed, bucket, key_nonce, wrapped_key } =
         at.decode(bytes, RECORD_BODY_BYTES_MAX)?;
-    let has_salt = !idempotency_salt.is_empty();
-    Ok(StoredBody {
-        sealed,
-        bucket,
-        key_nonce: at.array("key_nonce", &key_nonce)?,
-        wrapped_key,
-        idempotency_key,
-        idempotency_salt: has_salt.then(|| at.array("idempotency_salt", &idempotency_salt)).transpose()?,
-    })
+    Ok(StoredBody { sealed, bucket, key_nonce: at.array("key_nonce", &key_nonce)?, wrapped_key })
 }
 
 /// The bytes of a message's body at rest.
@@ -308,8 +300,6 @@ pub fn stored_body_to_bytes(body: &StoredBody) -> Bytes {
         bucket: body.bucket.clone(),
         key_nonce: Bytes::copy_from_slice(&body.key_nonce),
         wrapped_key: body.wrapped_key.clone(),
-        idempotency_key: body.idempotency_key.clone(),
-        idempotency_salt: body.idempotency_salt.map_or_else(Bytes::new, |salt| Bytes::copy_from_slice(&salt)),
     };
     message.encode_to_vec().into()
 }

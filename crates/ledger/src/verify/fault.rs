@@ -61,9 +61,6 @@ pub enum FaultKind {
     /// The sealed content is not the one that the header names.
     #[error("the sealed content is not the one that the header names")]
     Sealed,
-    /// The digest of the publisher's key for a message is not that of the key in the body.
-    #[error("the digest of the publisher's key is not that of the key in the body")]
-    Idempotency,
     /// A commitment in the header does not open to the position beside it.
     #[error("the commitment to {agency} does not open to number {number}")]
     Commitment {

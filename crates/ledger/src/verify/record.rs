@@ -1,14 +1,14 @@
 //! A record by itself: its body, its digests, its commitments, its signatures.
 
 use bytes::Bytes;
-use sealpost_crypto::digest::{idempotency_digest, link_commitment, record_body_digest, sha256};
+use sealpost_crypto::digest::{link_commitment, record_body_digest, sha256};
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::{Header, OpenedCommitment};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation};
-use sealpost_domain::record::{Leaf, Received, Record, Sent, Settlement, StoredBody};
+use sealpost_domain::record::{Leaf, Received, Record, Sent, Settlement};
 use sealpost_domain::statement::{Accepted, Receipt, Signed, Void};
 use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_wire::Error as Malformed;
@@ -150,13 +150,11 @@ pub(super) struct Examination<'a> {
 
 impl Examination<'_> {
     fn sent(&mut self, sent: Sent, body: &Bytes) -> Result<Meaning, FaultKind> {
-        let Sent { header: exact, signatures, commitments, idempotency_digest, publisher: _ } = sent;
+        let Sent { header: exact, signatures, commitments, idempotency_digest: _, publisher: _ } = sent;
         let header = header_from_bytes(&exact).map_err(malformed("header"))?;
         let believed = self.judge.header(&header, &exact, &signatures, self.recorded_at);
         self.believed("header", believed)?;
-        if let Some(stored) = check_sealed(&header, body)? {
-            check_idempotency(idempotency_digest, &stored)?;
-        }
+        check_sealed(&header, body)?;
         let recipients = header.recipients.as_slice();
         if recipients.len() != commitments.len() {
             return Err(FaultKind::Recipients);
@@ -239,23 +237,12 @@ fn parse<P: Payload>(what: &'static str, statement: &Signed) -> Result<P, FaultK
 }
 
 /// A body that was erased one day, or lost, is not there; one that is there is the header's.
-fn check_sealed(header: &Header, body: &Bytes) -> Result<Option<StoredBody>, FaultKind> {
+fn check_sealed(header: &Header, body: &Bytes) -> Result<(), FaultKind> {
     if body.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
     let stored = stored_body_from_bytes(body).map_err(malformed("body"))?;
-    if sha256(&stored.sealed) == header.sealed_digest { Ok(Some(stored)) } else { Err(FaultKind::Sealed) }
-}
-
-/// Whether the digest of the publisher's key is that of the key in the body. A body without a salt is older than the salt,
-/// and its key was digested otherwise.
-fn check_idempotency(digest: Option<Digest>, body: &StoredBody) -> Result<(), FaultKind> {
-    let Some(salt) = &body.idempotency_salt else { return Ok(()) };
-    if digest == Some(idempotency_digest(salt, &body.idempotency_key)) {
-        Ok(())
-    } else {
-        Err(FaultKind::Idempotency)
-    }
+    if sha256(&stored.sealed) == header.sealed_digest { Ok(()) } else { Err(FaultKind::Sealed) }
 }
 
 fn malformed(what: &'static str) -> impl FnOnce(Malformed) -> FaultKind {

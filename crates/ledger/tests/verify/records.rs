@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
-use sealpost_crypto::digest::idempotency_digest;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::link::Disposition;
 use sealpost_domain::message::Priority;
-use sealpost_domain::record::{Record, Sent, Settlement, StoredBody};
+use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::statement::{Void, VoidReason};
 use sealpost_ledger::Draft;
 use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{Counts, FaultKind};
 use sealpost_seglog::disk::sim::Sim;
-use sealpost_wire::ledger::{stored_body_from_bytes, stored_body_to_bytes};
 
 use crate::scene::*;
 
@@ -144,30 +142,6 @@ fn a_body_that_is_not_the_headers_is_found() {
     drop(ledger.enqueue(vec![swapped]).unwrap());
     let fault = looked_at(&scene, &ledger, &[], &Files::at(Path::new("/absent"))).fault.unwrap();
     assert!(matches!((fault.index, fault.kind), (1, FaultKind::Sealed)));
-}
-
-#[test]
-fn a_digest_of_another_key_than_the_bodys_is_found() {
-    let scene = Scene::new();
-    let key = "case-1";
-    let judged = |salt: [u8; 32], digest: Option<Digest>| {
-        let disk = Sim::new();
-        let ledger = ledger(&disk);
-        let letter = to_peers(ledger.incarnation(), 1, Digest::ZERO);
-        let record = Record::Sent(Sent { idempotency_digest: digest, ..letter.sent(&scene) });
-        let body = StoredBody {
-            idempotency_key: key.to_owned(),
-            idempotency_salt: Some(salt),
-            ..stored_body_from_bytes(&sealed_body(b"sealed")).unwrap()
-        };
-        let body = stored_body_to_bytes(&body);
-        drop(ledger.enqueue(vec![Draft { body, ..draft(record) }]).unwrap());
-        looked_at(&scene, &ledger, &[], &Files::at(Path::new("/absent"))).fault.map(|fault| fault.kind)
-    };
-    let digest = idempotency_digest(&[5; 32], key);
-    assert!(judged([5; 32], Some(digest)).is_none());
-    assert!(matches!(judged([6; 32], Some(digest)), Some(FaultKind::Idempotency)));
-    assert!(matches!(judged([5; 32], None), Some(FaultKind::Idempotency)));
 }
 
 #[test]

@@ -257,8 +257,6 @@ pub(crate) fn sealed_body(sealed: &'static [u8]) -> Bytes {
         bucket: Bytes::from_static(b"message.2027-03"),
         key_nonce: [0; 12],
         wrapped_key: Bytes::from_static(&[0; 48]),
-        idempotency_key: String::new(),
-        idempotency_salt: None,
     })
 }
 

@@ -225,7 +225,25 @@ fn one_key_names_one_message_also_after_a_restart() {
     hong_kong.core = hong_kong.restarted();
     let repeated = hong_kong.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
     assert_eq!(repeated, Answer::RepeatsRecord(1));
-    assert_eq!(hong_kong.core.outbox.message_of(&"case-1".parse().unwrap()), Some(1));
+    let used_as = hong_kong.buckets.idempotency_digests("case-1").unwrap();
+    assert_eq!(hong_kong.core.outbox.message_of(&used_as), Some(1));
+}
+
+#[test]
+fn nothing_in_the_ledger_lets_the_publishers_key_be_guessed() {
+    let [mut hong_kong, _] = Network::new().nodes();
+    let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
+    hong_kong.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
+    let (_, Record::Sent(sent), body) = &hong_kong.records[1] else { panic!("a message was recorded") };
+    let digest = sent.idempotency_digest.unwrap();
+    assert_eq!(prepared.idempotency.as_ref().unwrap().digest, digest);
+    assert!(!body.windows(6).any(|bytes| bytes == b"case-1"));
+    assert_ne!(digest, sealpost_crypto::digest::sha256(b"case-1"));
+    // The same key under another bucket's secret is another digest; without its secret it is none.
+    let [mut other, _] = Network::new().nodes();
+    other.rng = rand::SeedableRng::seed_from_u64(5);
+    let elsewhere = other.prepared(draft(Priority::Urgent), Some("case-1"));
+    assert_ne!(elsewhere.idempotency.unwrap().digest, digest);
 }
 
 #[test]

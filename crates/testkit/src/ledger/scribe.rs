@@ -167,8 +167,6 @@ impl Scribe {
             bucket: Bytes::from_static(b"message.2027-03"),
             key_nonce: self.random(),
             wrapped_key: Bytes::copy_from_slice(&wrapped_key),
-            idempotency_key: String::new(),
-            idempotency_salt: None,
         });
         Letter { digest: sha256(&exact), exact, commitments, body }
     }

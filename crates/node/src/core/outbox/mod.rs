@@ -30,7 +30,7 @@ use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;
 use link::OutLink;
-pub use publish::{Answer, HeaderParts, Keep, Placed, Prepared};
+pub use publish::{Answer, HeaderParts, Idempotency, Keep, Placed, Prepared};
 use resend::Again;
 
 /// When the node tries again.
@@ -77,7 +77,7 @@ pub struct Outbox {
     open: BTreeMap<u64, Open>,
     /// The same, by the digest of their headers.
     by_header: HashMap<Digest, u64>,
-    /// Every idempotency key that was used, by its digest, and the message of that time.
+    /// Every idempotency key that was used, by its digest in its bucket, and the message of that time.
     keys: HashMap<Digest, u64>,
     lanes: Lanes,
     peers: BTreeMap<AgencyId, Peer>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::CryptoRng;
-use sealpost_crypto::digest::{idempotency_digest, link_commitment, sha256};
+use sealpost_crypto::digest::{link_commitment, sha256};
 use sealpost_crypto::dsse::{PayloadType, sign_statement};
 use sealpost_crypto::seal::ContentKey;
 use sealpost_domain::agency::AgencyId;
@@ -17,9 +17,8 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Head, Incarnation, Position};
 use sealpost_domain::message::{Category, Kind, MessageId, OperationId, Priority, SharingMode};
 use sealpost_domain::record::{Record, Sent, StoredBody};
-use sealpost_domain::view::IdempotencyKey;
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
-use sealpost_wire::ledger::{stored_body_from_bytes, stored_body_to_bytes};
+use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::{Core, Env, Error, Round, signature_of};
@@ -83,9 +82,18 @@ pub struct Prepared {
     /// Where that key is kept.
     pub bucket: Arc<dyn Keep>,
     /// The publisher's own name for the message.
-    pub idempotency_key: Option<IdempotencyKey>,
+    pub idempotency: Option<Idempotency>,
     /// Who handed it in.
     pub publisher: KeyId,
+}
+
+/// What the ledger holds of a publisher's own name for a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Its digest in the bucket of this message.
+    pub digest: Digest,
+    /// Its digests in all buckets: it may have been used in any of them.
+    pub used_as: Vec<Digest>,
 }
 
 /// What came of a message that was to be published.
@@ -125,10 +133,11 @@ impl Core {
         if self.directory().is_none_or(|directory| directory.version != prepared.directory) {
             return Ok(Answer::Stale);
         }
-        let key_digest = prepared.idempotency_key.as_ref().map(|key| sha256(key.as_str().as_bytes()));
-        if let Some(answer) = key_digest.and_then(|key| self.outbox.used(key)) {
+        let idempotency = prepared.idempotency.as_ref();
+        if let Some(answer) = idempotency.and_then(|key| self.outbox.used(&key.used_as)) {
             return Ok(answer);
         }
+        let idempotency_digest = idempotency.map(|key| key.digest);
         let id = prepared.id.unwrap_or_else(|| new_id(env));
 
         let positions = self.outbox.next_positions(env, prepared);
@@ -139,16 +148,9 @@ impl Core {
         let signature = sign_statement(env.signer, PayloadType::Header, &header_bytes)?;
 
         let sealed = prepared.sealed.clone();
-        let Some(mut body) = prepared.bucket.keep(env.rng, &prepared.content_key, &digest, sealed) else {
+        let Some(body) = prepared.bucket.keep(env.rng, &prepared.content_key, &digest, sealed) else {
             return Ok(Answer::Stale);
         };
-        let idempotency_digest = prepared.idempotency_key.as_ref().map(|key| {
-            let mut salt = [0; 32];
-            env.rng.fill_bytes(&mut salt);
-            body.idempotency_key = key.to_string();
-            body.idempotency_salt = Some(salt);
-            idempotency_digest(&salt, key.as_str())
-        });
         let sent = Sent {
             header: header_bytes,
             signatures: vec![signature_of(&signature)],
@@ -157,21 +159,21 @@ impl Core {
             publisher: prepared.publisher,
         };
         let place = round.record(env, Record::Sent(sent), stored_body_to_bytes(&body));
-        self.outbox.hold(prepared.parts.priority, &positions, digest, key_digest, place);
+        self.outbox.hold(prepared.parts.priority, &positions, digest, idempotency_digest, place);
         let recipients = prepared.recipients.iter().map(|(agency, _)| agency.clone()).collect();
         Ok(Answer::Recorded(Placed { place, id, sent_at: env.now, recipients }))
     }
 }
 
 impl Outbox {
-    fn used(&self, key: Digest) -> Option<Answer> {
-        let recorded = self.keys.get(&key).map(|index| Answer::RepeatsRecord(*index));
-        recorded.or_else(|| self.tentative.keys.get(&key).map(|place| Answer::RepeatsPlace(*place)))
+    fn used(&self, keys: &[Digest]) -> Option<Answer> {
+        let place = |key| self.tentative.keys.get(key).map(|place| Answer::RepeatsPlace(*place));
+        self.message_of(keys).map(Answer::RepeatsRecord).or_else(|| keys.iter().find_map(place))
     }
 
-    /// The ledger index of the message that was published under a key.
-    pub fn message_of(&self, key: &IdempotencyKey) -> Option<u64> {
-        self.keys.get(&sha256(key.as_str().as_bytes())).copied()
+    /// The ledger index of the message that was published under a key, by any digest of it.
+    pub fn message_of(&self, keys: &[Digest]) -> Option<u64> {
+        keys.iter().find_map(|key| self.keys.get(key)).copied()
     }
 
     fn head(&self, key: &LinkKey) -> Head {
@@ -235,10 +237,8 @@ impl Outbox {
             targets.push((recipient.clone(), number));
             self.touch(recipient, at);
         }
-        // With the body its key is lost too.
-        if sent.idempotency_digest.is_some() && !body.is_empty() {
-            let stored = stored_body_from_bytes(body).map_err(unreadable)?;
-            self.keys.insert(sha256(stored.idempotency_key.as_bytes()), index);
+        if let Some(key) = sent.idempotency_digest {
+            self.keys.insert(key, index);
         }
         let open = Open {
             header: digest,
@@ -303,43 +303,4 @@ fn new_id(env: &mut Env<'_>) -> MessageId {
     let mut random = [0; 10];
     env.rng.fill_bytes(&mut random);
     MessageId::new(u64::try_from(env.now.as_millis()).unwrap_or(0), random)
-}
-
-#[cfg(test)]
-mod tests {
-    use sealpost_wire::ledger::leaf_to_bytes;
-
-    use super::*;
-    use crate::fixture::{Network, draft};
-
-    #[test]
-    fn nothing_in_a_leaf_lets_the_publishers_key_be_guessed() {
-        let [mut hong_kong, _] = Network::new().nodes();
-        let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
-        let (_, round) = hong_kong.decide(|core, env, round| core.publish(env, round, &prepared).unwrap());
-        let draft = &round.records()[0];
-        let Record::Sent(sent) = &draft.record else { panic!("a message was recorded") };
-        let body = stored_body_from_bytes(&draft.body).unwrap();
-        let (salt, digest) = (body.idempotency_salt.unwrap(), sent.idempotency_digest.unwrap());
-        assert_eq!(digest, idempotency_digest(&salt, "case-1"));
-        assert_ne!(digest, sha256(&[&b"case-1"[..], &draft.salt].concat()));
-        assert_ne!(salt, draft.salt);
-        let leaf = sealpost_domain::record::Leaf {
-            recorded_at: draft.recorded_at,
-            salt: draft.salt,
-            body_digest: None,
-            record: draft.record.clone(),
-        };
-        assert!(!leaf_to_bytes(&leaf).windows(salt.len()).any(|bytes| bytes == salt));
-    }
-
-    #[test]
-    fn a_message_without_a_key_has_neither_salt_nor_digest() {
-        let [mut hong_kong, _] = Network::new().nodes();
-        let prepared = hong_kong.prepared(draft(Priority::Urgent), None);
-        let (_, round) = hong_kong.decide(|core, env, round| core.publish(env, round, &prepared).unwrap());
-        let Record::Sent(sent) = &round.records()[0].record else { panic!("a message was recorded") };
-        let body = stored_body_from_bytes(&round.records()[0].body).unwrap();
-        assert_eq!((sent.idempotency_digest, body.idempotency_salt), (None, None));
-    }
 }
