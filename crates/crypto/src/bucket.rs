@@ -10,7 +10,7 @@ use std::path::Path;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use rand::CryptoRng;
-use sealpost_domain::digest::Digest;
+use sealpost_domain::digest::{Digest, KeyId};
 use zeroize::Zeroizing;
 
 use crate::keyfile;
@@ -84,6 +84,14 @@ impl BucketKey {
         IdempotencySecret(secret)
     }
 
+    /// A name of this key that tells nothing of it: what is destroyed is recorded by it.
+    pub fn id(&self) -> KeyId {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice());
+        let mut id = [0; 32];
+        id.copy_from_slice(hmac::sign(&key, b"sealpost/bucket-key-id/v1").as_ref());
+        KeyId::new(id)
+    }
+
     fn cipher(&self) -> LessSafeKey {
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice()).expect("AES-256 takes 32 bytes"))
     }
@@ -100,6 +108,16 @@ impl fmt::Debug for BucketKey {
 pub struct IdempotencySecret(Box<Zeroizing<[u8; 32]>>);
 
 impl IdempotencySecret {
+    /// A secret that was kept.
+    pub fn from_key(key: &ContentKey) -> Self {
+        Self(Box::new(Zeroizing::new(*key.as_bytes())))
+    }
+
+    /// The secret, as it is kept under another key.
+    pub fn to_key(&self) -> Result<ContentKey, Error> {
+        ContentKey::from_bytes(self.0.as_slice()).map_err(|_| Error { found: 32 })
+    }
+
     /// What a leaf holds of a publisher's own key.
     pub fn digest(&self, key: &str) -> Digest {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice()), key.as_bytes());

@@ -92,14 +92,26 @@ pub enum Record {
         /// By whom, pseudonymous.
         key: KeyId,
     },
-    /// Bodies were erased.
+    /// Bodies are erased: a key is destroyed once this is durable. Body: who ordered it and why, a [`StoredBody`]; none where
+    /// the time alone does it.
     Erasure {
-        /// The bucket whose key was destroyed.
+        /// The bucket that ends, but for what is held by then.
         bucket: Bytes,
         /// Why.
         rule: String,
         /// One body alone.
         index: Option<u64>,
+        /// The key that is destroyed, by a name that tells nothing of it.
+        key: KeyId,
+    },
+    /// A legal hold on one body begins or ends. Body: who ordered it and why, a [`StoredBody`].
+    Hold {
+        /// The record whose body it is.
+        index: u64,
+        /// Its bucket.
+        bucket: Bytes,
+        /// Whether it is held from here on.
+        held: bool,
     },
     /// The body of an earlier record, which was lost, came again from its sender. Body: [`StoredBody`].
     Body {

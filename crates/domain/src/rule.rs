@@ -19,6 +19,10 @@ named! {
         MessageTooLarge = "message.too_large",
         /// An idempotency key names an earlier message with another content.
         IdempotencyOtherContent = "idempotency.other_content",
+        /// The retention of what was erased is over.
+        ErasureRetention = "erasure.retention",
+        /// Somebody ordered that it be erased.
+        ErasureOrdered = "erasure.ordered",
         /// Officers' approvals are missing.
         ApprovalMissing = "approval.missing",
         /// An approval is not of this message, or not by an officer of the sender.

@@ -244,6 +244,14 @@ pub struct Month {
     month: i8,
 }
 
+impl Month {
+    /// The first moment after it, in UTC; the end of time where the calendar ends.
+    pub fn ends_at(self) -> Instant {
+        let first = Date::new(self.year, self.month, 1).ok();
+        first.map_or(Instant::from_millis(i64::MAX), |first| Date(first.0.last_of_month()).ends_at())
+    }
+}
+
 impl FromStr for Month {
     type Err = Error;
 

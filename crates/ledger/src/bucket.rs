@@ -4,6 +4,9 @@
 //! own (mode 0600, synced before the first body refers to it); when the file is destroyed every body of the bucket is
 //! gone, while leaf, author and time stay provable. Key files are backed up apart from the ledger.
 
+mod ending;
+mod rewrapped;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
@@ -15,7 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rand::CryptoRng;
-use sealpost_crypto::bucket::{self, BucketKey};
+use rewrapped::Rewrapped;
+use sealpost_crypto::bucket::{self, BucketKey, IdempotencySecret};
 use sealpost_crypto::keyfile;
 use sealpost_crypto::seal::{self, ContentKey, open_content, seal_content};
 use sealpost_domain::digest::Digest;
@@ -32,10 +36,20 @@ pub struct Bucket {
     month: Month,
 }
 
+/// Where the secret of publishers' own keys is kept among the rewrapped keys.
+const SECRET: Digest = Digest::new(*b"sealpost/idempotency-secret/kept");
+
 /// The directory of bucket keys.
 pub struct Buckets {
     dir: PathBuf,
-    keys: Mutex<BTreeMap<Bucket, Arc<BucketKey>>>,
+    keys: Mutex<BTreeMap<Bucket, Arc<Keys>>>,
+}
+
+/// What opens a bucket.
+struct Keys {
+    key: BucketKey,
+    /// What of the bucket goes on, where the rest ended before.
+    rewrapped: Option<Rewrapped>,
 }
 
 /// Why a key was not kept, or not given back.
@@ -70,6 +84,14 @@ pub enum Error {
         bucket: Bucket,
         /// Why.
         source: keyfile::Error,
+    },
+    /// The content keys that go on, where others of the bucket ended.
+    #[error("the rewrapped keys of bucket {bucket}")]
+    Rewrapped {
+        /// The bucket.
+        bucket: Bucket,
+        /// What the disk said.
+        source: io::Error,
     },
     /// The kept key is not one of this bucket and this record.
     #[error("in bucket {bucket}")]
@@ -140,7 +162,9 @@ impl Buckets {
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(|source| Error::Directory { dir: dir.to_owned(), source })?;
-        Ok(Self { dir: dir.to_owned(), keys: Mutex::default() })
+        let buckets = Self { dir: dir.to_owned(), keys: Mutex::default() };
+        buckets.recover()?;
+        Ok(buckets)
     }
 
     /// The body of a message at rest: its content key wrapped under the key of the bucket, which is made when the
@@ -153,7 +177,7 @@ impl Buckets {
         header: &Digest,
         sealed: Bytes,
     ) -> Result<StoredBody, Error> {
-        let kept = self.key_or_new(rng, bucket)?.wrap(rng, key, header);
+        let kept = self.key_or_new(rng, bucket)?.key.wrap(rng, key, header);
         let (nonce, wrapped) = kept.split_at(12);
         Ok(StoredBody {
             sealed,
@@ -166,9 +190,7 @@ impl Buckets {
     /// The content key of a message at rest.
     pub fn content_key(&self, body: &StoredBody, header: &Digest) -> Result<ContentKey, Error> {
         let bucket = Bucket::of(body)?;
-        let kept = [&body.key_nonce[..], &body.wrapped_key].concat();
-        let key = self.key(&bucket)?;
-        key.unwrap(&kept, header).map_err(|source| Error::Kept { bucket, source })
+        self.key(&bucket)?.content_key(&bucket, body, header)
     }
 
     /// A text of the node's own (a name, a search, evidence) as a body that ends with its bucket. `leaf_salt` is the
@@ -201,7 +223,7 @@ impl Buckets {
 
     /// What a leaf holds of a publisher's own key for a message of this bucket, which has its key already.
     pub fn idempotency_digest(&self, bucket: &Bucket, key: &str) -> Result<Digest, Error> {
-        Ok(self.key(bucket)?.idempotency_secret().digest(key))
+        Ok(self.key(bucket)?.idempotency_secret(bucket)?.digest(key))
     }
 
     /// What a leaf may hold of a publisher's own key, in any bucket that did not end.
@@ -226,11 +248,11 @@ impl Buckets {
         self.dir.join(format!("{bucket}.key"))
     }
 
-    fn key(&self, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
+    fn key(&self, bucket: &Bucket) -> Result<Arc<Keys>, Error> {
         self.read(&mut self.keys(), bucket)
     }
 
-    fn key_or_new(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<Arc<BucketKey>, Error> {
+    fn key_or_new(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<Arc<Keys>, Error> {
         // Held while a key is made, so that a bucket gets one key. Other processes are kept away by the ledger's lock.
         let mut keys = self.keys();
         match self.read(&mut keys, bucket) {
@@ -242,11 +264,7 @@ impl Buckets {
         }
     }
 
-    fn read(
-        &self,
-        keys: &mut BTreeMap<Bucket, Arc<BucketKey>>,
-        bucket: &Bucket,
-    ) -> Result<Arc<BucketKey>, Error> {
+    fn read(&self, keys: &mut BTreeMap<Bucket, Arc<Keys>>, bucket: &Bucket) -> Result<Arc<Keys>, Error> {
         if let Some(key) = keys.get(bucket) {
             return Ok(Arc::clone(key));
         }
@@ -255,9 +273,13 @@ impl Buckets {
             return Err(Error::Erased { bucket: bucket.clone() });
         }
         let key = BucketKey::read(&path).map_err(|source| Error::File { bucket: bucket.clone(), source })?;
-        let key = Arc::new(key);
-        keys.insert(bucket.clone(), Arc::clone(&key));
-        Ok(key)
+        let rewrapped = Rewrapped::open(&self.rewrapped(bucket))
+            .map_err(|source| Error::Rewrapped { bucket: bucket.clone(), source })?
+            // Those of another key ended with it.
+            .filter(|rewrapped| rewrapped.key == key.id());
+        let opening = Arc::new(Keys { key, rewrapped });
+        keys.insert(bucket.clone(), Arc::clone(&opening));
+        Ok(opening)
     }
 
     /// Makes the key file of a new bucket. It gets its name when it is whole, so that a crash leaves no half of a key
@@ -276,91 +298,31 @@ impl Buckets {
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(directory)
     }
 
-    fn keys(&self) -> MutexGuard<'_, BTreeMap<Bucket, Arc<BucketKey>>> {
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<Bucket, Arc<Keys>>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha20Rng;
-
-    use super::*;
-
-    fn bucket() -> Bucket {
-        "message.2027-03".parse().unwrap()
-    }
-
-    #[test]
-    fn a_content_key_comes_back_after_a_restart_until_the_key_file_is_destroyed() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (key, header) = (ContentKey::generate(&mut rng), Digest::new([1; 32]));
-        let buckets = Buckets::open(dir.path()).unwrap();
-        let body = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
-        let second = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
-        assert_ne!(body.wrapped_key, second.wrapped_key);
-
-        let buckets = Buckets::open(dir.path()).unwrap();
-        for kept in [&body, &second] {
-            assert_eq!(buckets.content_key(kept, &header).unwrap().as_bytes(), key.as_bytes());
+impl Keys {
+    fn content_key(&self, bucket: &Bucket, body: &StoredBody, header: &Digest) -> Result<ContentKey, Error> {
+        let fault = |source| Error::Kept { bucket: bucket.clone(), source };
+        let kept = [&body.key_nonce[..], &body.wrapped_key].concat();
+        let Some(rewrapped) = &self.rewrapped else { return self.key.unwrap(&kept, header).map_err(fault) };
+        let found = rewrapped.find(header);
+        match found.map_err(|source| Error::Rewrapped { bucket: bucket.clone(), source })? {
+            Some(kept) => self.key.unwrap(&kept, header).map_err(fault),
+            // It came after that, or ended with the key before.
+            None => self.key.unwrap(&kept, header).map_err(|_| Error::Erased { bucket: bucket.clone() }),
         }
-        let moved = buckets.content_key(&body, &Digest::ZERO);
-        assert!(matches!(moved, Err(Error::Kept { .. })));
-
-        fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
-        let erased = Buckets::open(dir.path()).unwrap().content_key(&body, &header).err().unwrap();
-        assert!(matches!(erased, Error::Erased { .. }), "{erased}");
     }
 
-    #[test]
-    fn a_publishers_key_is_looked_for_in_every_bucket_that_did_not_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut rng = ChaCha20Rng::seed_from_u64(4);
-        let buckets = Buckets::open(dir.path()).unwrap();
-        let months = ["message.2027-03", "message.2027-11"].map(|name| name.parse::<Bucket>().unwrap());
-        for bucket in &months {
-            let key = ContentKey::generate(&mut rng);
-            buckets.keep(&mut rng, bucket, &key, &Digest::ZERO, Bytes::new()).unwrap();
-        }
-        assert_eq!(buckets.list().unwrap(), months);
-        let digests = buckets.idempotency_digests("case-1").unwrap();
-        let own = months.map(|bucket| buckets.idempotency_digest(&bucket, "case-1").unwrap());
-        assert_eq!(digests, own);
-        assert_ne!(own[0], own[1]);
-    }
-
-    #[test]
-    fn what_a_crash_left_of_a_new_key_does_not_stand_in_its_way() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("message.2027-03.key.new"), b"-----BEGIN").unwrap();
-        let mut rng = ChaCha20Rng::seed_from_u64(3);
-        let key = ContentKey::generate(&mut rng);
-        let buckets = Buckets::open(dir.path()).unwrap();
-        let body = buckets.keep(&mut rng, &bucket(), &key, &Digest::ZERO, Bytes::new()).unwrap();
-        assert!(buckets.content_key(&body, &Digest::ZERO).is_ok());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_text_opens_beside_its_own_leaf_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let buckets = Buckets::open(dir.path()).unwrap();
-        let body = buckets.keep_text(&mut rng, &bucket(), [7; 32], b"read by an officer").unwrap();
-        assert!(!body.sealed.windows(7).any(|bytes| bytes == b"officer"));
-        assert_eq!(**buckets.text(&body, [7; 32]).unwrap(), *b"read by an officer");
-        assert!(buckets.text(&body, [8; 32]).is_err());
-    }
-
-    #[test]
-    fn only_a_class_and_a_month_name_a_bucket() {
-        assert_eq!(bucket().to_string(), "message.2027-03");
-        for text in
-            ["", "message", "Message.2027-03", "a/b.2027-03", "..2027-03", "message.2027-13", ".2027-03"]
-        {
-            assert!(text.parse::<Bucket>().is_err(), "{text}");
-        }
+    fn idempotency_secret(&self, bucket: &Bucket) -> Result<IdempotencySecret, Error> {
+        let Some(rewrapped) = &self.rewrapped else { return Ok(self.key.idempotency_secret()) };
+        let secret = self.key.unwrap(&rewrapped.secret, &SECRET);
+        let secret = secret.map_err(|source| Error::Kept { bucket: bucket.clone(), source })?;
+        Ok(IdempotencySecret::from_key(&secret))
     }
 }
+
+#[cfg(test)]
+mod tests;

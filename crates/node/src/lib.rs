@@ -22,6 +22,7 @@ pub mod check;
 pub mod config;
 pub mod core;
 pub mod engine;
+pub mod erase;
 #[cfg(test)]
 mod fixture;
 pub mod gateway;

@@ -37,6 +37,7 @@ use tracing::{error, info, warn};
 
 use crate::config::NodeConfig;
 use crate::engine::{self, Engine};
+use crate::erase;
 use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
 use crate::known::Known;
@@ -119,6 +120,9 @@ impl Node {
         files.listed(&directory, &clock)?;
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
+        // Before anything is read: keys that were put back from a backup bring nothing back.
+        let due = erase::due(&opened.core.erasures, erase::present(&buckets)?);
+        erase::carry_out(due, &buckets, opened.ledger.history(), random().as_mut())?;
         let signer: Arc<dyn Signer> = Arc::new(files.signing);
         let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
         let shared = Arc::new(Shared::new(

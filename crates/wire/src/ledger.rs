@@ -86,7 +86,10 @@ fn record(at: In, message: pb::ledger_leaf::Record) -> Result<Record, Error> {
                 key: at.bytes("key_id", &key_id)?,
             }
         }
-        P::Erasure(pb::ErasureRecord { bucket, rule, index }) => Record::Erasure { bucket, rule, index },
+        P::Erasure(pb::ErasureRecord { bucket, rule, index, key_id }) => {
+            Record::Erasure { bucket, rule, index, key: at.bytes("key_id", &key_id)? }
+        }
+        P::Hold(pb::HoldRecord { index, bucket, held }) => Record::Hold { index, bucket, held },
         P::Body(pb::BodyRecord { index, header_digest }) => {
             Record::Body { index, header: at.bytes("header_digest", &header_digest)? }
         }
@@ -153,8 +156,14 @@ fn record_message(record: &Record) -> pb::ledger_leaf::Record {
             number: position.number,
             key_id: key_id_bytes(*key),
         }),
-        Record::Erasure { bucket, rule, index } => {
-            P::Erasure(pb::ErasureRecord { bucket: bucket.clone(), rule: rule.clone(), index: *index })
+        Record::Erasure { bucket, rule, index, key } => P::Erasure(pb::ErasureRecord {
+            bucket: bucket.clone(),
+            rule: rule.clone(),
+            index: *index,
+            key_id: key_id_bytes(*key),
+        }),
+        Record::Hold { index, bucket, held } => {
+            P::Hold(pb::HoldRecord { index: *index, bucket: bucket.clone(), held: *held })
         }
         Record::Body { index, header } => {
             P::Body(pb::BodyRecord { index: *index, header_digest: digest_bytes(*header) })

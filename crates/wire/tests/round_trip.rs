@@ -157,8 +157,14 @@ fn record() -> impl Strategy<Value = Record> {
             position: commitment.position,
             key: KeyId::new([3; 32]),
         }),
-        (bytes(20), "[a-z.]{1,20}", prop::option::of(any::<u64>()))
-            .prop_map(|(bucket, rule, index)| Record::Erasure { bucket, rule, index }),
+        (bytes(20), "[a-z.]{1,20}", prop::option::of(any::<u64>()), any::<[u8; 32]>()).prop_map(
+            |(bucket, rule, index, key)| Record::Erasure { bucket, rule, index, key: KeyId::new(key) }
+        ),
+        (any::<u64>(), bytes(20), any::<bool>()).prop_map(|(index, bucket, held)| Record::Hold {
+            index,
+            bucket,
+            held
+        }),
         (any::<u64>(), digest()).prop_map(|(index, leaf_hash)| Record::Loss { index, leaf_hash }),
         (agency(), bytes(200), prop::collection::vec(digest(), 0..4), instant())
             .prop_map(|(peer, note, proof, made_at)| Record::Witness(Witness { peer, note, proof, made_at })),

@@ -1,7 +1,7 @@
 //! A message in one row.
 
 use comfy_table::{Cell, Table};
-use sealpost_domain::view::{DeliveryState, Direction, Shown};
+use sealpost_domain::view::{DeliveryState, Direction, Erased, Shown};
 
 use super::change;
 use crate::output::{self, priority, time};
@@ -11,7 +11,17 @@ use crate::text;
 const IDENTIFIERS_MAX: usize = 3;
 
 /// What stands in the place of a content that is not there.
-pub(super) const NO_CONTENT: &str = "(erased, or lost on the node's disk)";
+pub(super) const NO_CONTENT: &str = "(lost on the node's disk)";
+
+/// How the content of a message was erased.
+pub(super) fn erased(Erased { record, at, rule }: &Erased) -> String {
+    let why = match rule.as_str() {
+        "erasure.retention" => "its retention was over".to_owned(),
+        "erasure.ordered" => "it was ordered before its time".to_owned(),
+        other => text::line(other),
+    };
+    format!("erased {}: {why} (record {record} of the ledger)", time(*at))
+}
 
 /// A table of messages.
 pub(super) fn table() -> Table {
@@ -87,7 +97,7 @@ fn progress(shown: &Shown) -> String {
 
 fn about(shown: &Shown) -> String {
     let Some(alert) = &shown.alert else {
-        return NO_CONTENT.to_owned();
+        return shown.erased.as_ref().map_or_else(|| NO_CONTENT.to_owned(), erased);
     };
     // What holds now, where it was amended.
     let replacement = shown.changed.as_ref().and_then(|changed| changed.replacement.as_ref());

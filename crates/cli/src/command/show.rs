@@ -14,7 +14,7 @@ use crate::output::{self, Output, time};
 use crate::text;
 
 /// What stands above the content already.
-const TOLD_ABOVE: [&str; 14] = [
+const TOLD_ABOVE: [&str; 16] = [
     "id",
     "ledger_index",
     "direction",
@@ -27,6 +27,8 @@ const TOLD_ABOVE: [&str; 14] = [
     "priority",
     "states",
     "verification",
+    "erased",
+    "held",
     "in_reply_to",
     "category",
 ];
@@ -101,8 +103,13 @@ fn heading(shown: &Shown) -> comfy_table::Table {
     if shown.direction == Direction::Received {
         rows.push(("", format!("number {} on its link", verification.link_number)));
     }
-    if shown.alert.is_none() {
-        rows.push(("content", message::NO_CONTENT.to_owned()));
+    match (&shown.erased, &shown.alert) {
+        (Some(erased), _) => rows.push(("content", message::erased(erased))),
+        (None, None) => rows.push(("content", message::NO_CONTENT.to_owned())),
+        (None, Some(_)) => {}
+    }
+    if shown.held {
+        rows.push(("held", "a legal hold is on it: it outlives its retention".to_owned()));
     }
     output::list(rows)
 }

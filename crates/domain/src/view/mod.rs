@@ -103,6 +103,21 @@ pub struct Shown {
     pub enclosed: Option<Enclosed>,
     /// What a forward encloses, opened; `None` for all else, and once its body was erased.
     pub forwarded: Option<Box<Forwarded>>,
+    /// How its body was erased; `None` while it is there, and where a disk lost it.
+    pub erased: Option<Erased>,
+    /// Whether a legal hold is on its body.
+    pub held: bool,
+}
+
+/// How a body was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The record that says so.
+    pub record: u64,
+    /// When.
+    pub at: Instant,
+    /// Why: a rule's name.
+    pub rule: String,
 }
 
 /// What a node verified before it showed a message.

@@ -127,7 +127,8 @@ impl Examined {
             Record::Security { .. }
             | Record::Access { .. }
             | Record::Read { .. }
-            | Record::Erasure { .. } => Meaning::Other,
+            | Record::Erasure { .. }
+            | Record::Hold { .. } => Meaning::Other,
             Record::Body { index, header } => {
                 let stored = (!body.is_empty()).then(|| stored_body_from_bytes(&body)).transpose();
                 let stored = stored.map_err(malformed("body"))?;

@@ -14,6 +14,7 @@
 
 mod calendar;
 mod directories;
+pub mod erasures;
 mod error;
 pub mod inbox;
 pub mod outbox;
@@ -38,6 +39,7 @@ use sealpost_domain::statement::{Receipt, Void};
 use sealpost_wire::statement::Payload as _;
 
 pub use directories::{Directories, Opener};
+use erasures::Erasures;
 pub use error::Error;
 use inbox::Inbox;
 use outbox::Outbox;
@@ -89,6 +91,8 @@ pub struct Core {
     pub security: Security,
     /// What is known of peers' ledgers.
     pub witness: Witnessing,
+    /// What was erased, and what is held.
+    pub erasures: Erasures,
     meetings: Meetings,
 }
 
@@ -101,6 +105,7 @@ impl Core {
             directories: Directories::new(opener),
             security: Security::default(),
             witness: Witnessing::new(policies.witness),
+            erasures: Erasures::default(),
             meetings: Meetings::default(),
             me,
             incarnation,
@@ -198,7 +203,8 @@ impl Core {
             Record::Witness(_) | Record::Cosigned { .. } => {
                 self.apply_witnessing(index, recorded_at, record)?;
             }
-            Record::Access { .. } | Record::Erasure { .. } | Record::Loss { .. } => {}
+            Record::Erasure { .. } | Record::Hold { .. } => self.erasures.apply(index, recorded_at, record),
+            Record::Access { .. } | Record::Loss { .. } => {}
         }
         self.next = index + 1;
         Ok(())

@@ -13,15 +13,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::CryptoRng;
 use sealpost_crypto::dsse::Signer;
+use sealpost_domain::digest::KeyId;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
-use sealpost_ledger::{Ledger, append, tree};
+use sealpost_ledger::{Bucket, Ledger, append, tree};
 use sealpost_seglog::append::{Error as LogError, Fatal};
+use sealpost_server::program::with_causes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use crate::core::{self, Env, Outgoing, Round};
+use crate::erase;
 use crate::projection::Changes;
 use crate::shared::Shared;
 use answers::Answers;
@@ -39,6 +42,8 @@ const FULL_TOLD_EVERY: Duration = Duration::from_mins(1);
 /// The shortest time between two receipts while messages arrive.
 const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
+/// How often it is looked which buckets have ended.
+const BUCKETS_EVERY: Duration = Duration::from_mins(10);
 
 /// The single writer of a node's ledger.
 pub struct Engine {
@@ -52,6 +57,8 @@ pub struct Engine {
     receipted_at: Option<Instant>,
     /// When it was told last that the disk is full, while it is.
     told_full_at: Option<Instant>,
+    /// When it was looked last which buckets have ended.
+    buckets_at: Option<Instant>,
 }
 
 /// Why the writer ended before it was told to.
@@ -87,7 +94,17 @@ impl Engine {
         signer: Arc<dyn Signer>,
         rng: Box<dyn CryptoRng + Send>,
     ) -> Self {
-        Self { shared, ledger, inputs, outgoing, signer, rng, receipted_at: None, told_full_at: None }
+        Self {
+            shared,
+            ledger,
+            inputs,
+            outgoing,
+            signer,
+            rng,
+            receipted_at: None,
+            told_full_at: None,
+            buckets_at: None,
+        }
     }
 
     /// Works until every sender of inputs is gone and what they sent is settled.
@@ -141,6 +158,9 @@ impl Engine {
                     info!("there is space again");
                 }
                 self.apply(appended.first, &round)?;
+                if round.records().iter().any(|draft| matches!(draft.record, Record::Erasure { .. })) {
+                    self.erase();
+                }
                 answers.settle(Some(appended.first), &self.shared);
                 self.send(&mut round);
                 Ok(())
@@ -157,6 +177,7 @@ impl Engine {
 
     fn decide(&mut self, inputs: Vec<Input>, drained: bool) -> Result<(Round, Answers), Error> {
         let (shared, receipts_due) = (Arc::clone(&self.shared), self.receipts_due());
+        let buckets = self.buckets();
         let mut core = shared.core_mut();
         let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
         let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
@@ -171,6 +192,7 @@ impl Engine {
         for input in inputs {
             answers.decide(input, &mut core, &mut env, &mut round)?;
         }
+        core.end_buckets(&mut env, &mut round, &buckets);
         let again = core.calendar(&mut env, &mut round)?;
         if again > 0 {
             debug!(messages = again, "messages without receipt are sent again");
@@ -210,6 +232,30 @@ impl Engine {
             warn!(%alarm, "recorded as a security matter");
         }
         if rolled_back { Err(Error::RolledBack) } else { Ok(()) }
+    }
+
+    /// The buckets that have a key, when it is time to look which of them have ended.
+    fn buckets(&mut self) -> Vec<(Bucket, KeyId)> {
+        if self.buckets_at.is_some_and(|before| before.elapsed() < BUCKETS_EVERY) {
+            return Vec::new();
+        }
+        self.buckets_at = Some(Instant::now());
+        erase::present(&self.shared.buckets).unwrap_or_else(|error| {
+            error!(error = with_causes(&error), "it cannot be seen which keys have ended");
+            Vec::new()
+        })
+    }
+
+    /// Destroys the keys that are recorded as destroyed. What fails is tried again at the next start.
+    fn erase(&mut self) {
+        let Shared { buckets, history, .. } = self.shared.as_ref();
+        let erased = erase::present(buckets).map_err(erase::Error::from).and_then(|present| {
+            let due = erase::due(&self.shared.core().erasures, present);
+            erase::carry_out(due, buckets, history, self.rng.as_mut())
+        });
+        if let Err(error) = erased {
+            error!(error = with_causes(&error), "a key that has ended could not be destroyed");
+        }
     }
 
     fn send(&self, round: &mut Round) {

@@ -1,8 +1,11 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::Published;
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
@@ -23,6 +26,8 @@ struct Desk {
     inputs: mpsc::Sender<Input>,
     engine: JoinHandle<Result<(), Error>>,
     station: Station,
+    /// What its clock shows, in milliseconds.
+    clock: Arc<AtomicI64>,
     _outgoing: mpsc::Receiver<Outgoing>,
 }
 
@@ -32,8 +37,13 @@ impl Desk {
     }
 
     async fn open_with(projections: Arc<dyn Projections>) -> Self {
-        let (network, disk) = (Network::new(), Sim::new());
+        Self::open_in(Network::new(), projections).await
+    }
+
+    async fn open_in(network: Network, projections: Arc<dyn Projections>) -> Self {
+        let disk = Sim::new();
         let [station, _] = network.nodes();
+        let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
         let mut rng = ChaCha20Rng::seed_from_u64(5);
         let options = Options { commits: Commits::Inline, ..Options::default() };
         let folder = Path::new("/ledger");
@@ -52,7 +62,10 @@ impl Desk {
             ledger.history().clone(),
             projections,
             Arc::clone(&station.buckets),
-            Clock::new(|| NOW),
+            Clock::new({
+                let clock = Arc::clone(&clock);
+                move || Instant::from_millis(clock.load(Relaxed))
+            }),
             watch::Sender::new(None).subscribe(),
         ));
         let (inputs, taken) = mpsc::channel(16);
@@ -60,7 +73,7 @@ impl Desk {
         let signer = Arc::clone(&station.signing) as Arc<dyn Signer>;
         let engine = Engine::new(Arc::clone(&shared), ledger, taken, outgoing, signer, Box::new(rng));
         let engine = tokio::spawn(engine.run());
-        Self { disk, shared, inputs, engine, station, _outgoing: said }
+        Self { disk, shared, inputs, engine, station, clock, _outgoing: said }
     }
 
     async fn publish(&mut self) -> Result<Published, PublishError> {
@@ -120,7 +133,6 @@ impl Projections for Failing {
     }
 
     fn apply(&self, batch: Batch) -> Result<(), IndexError> {
-        use std::sync::atomic::Ordering::Relaxed;
         match self.rounds_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
             Ok(_) => self.memory.apply(batch),
             Err(_) => Err(IndexError::Unreadable { dir: Path::new("/index").to_owned() }),
@@ -137,4 +149,48 @@ async fn an_index_that_fails_after_a_durable_append_ends_the_writer_and_loses_no
     assert!(matches!(desk.engine.await.unwrap(), Err(Error::Index(_))));
     assert_eq!(desk.shared.projections.applied(), 3, "from here on the next start indexes");
     assert!(matches!(desk.shared.history.get(3).unwrap().leaf.record, Record::Sent(_)));
+}
+
+/// The keys of Hong Kong's bodies, after what was published has ended in a month that is over by this clock.
+async fn buckets_after_their_month(valid_until: Instant) -> (Desk, usize) {
+    let mut network = Network::new();
+    network.directory.valid_until = valid_until;
+    let mut desk = Desk::open_in(network, Arc::new(Memory::new())).await;
+    desk.publish().await.unwrap();
+    let keys = desk.station.buckets.list().unwrap();
+    assert_eq!(keys.iter().map(ToString::to_string).collect::<Vec<_>>(), ["message.2026-12"]);
+    desk.clock.store(AFTER.as_millis(), Relaxed);
+    tokio::time::advance(BUCKETS_EVERY).await;
+    // What is published now stands behind what the clock brings about.
+    desk.publish().await.unwrap();
+    let keys = desk.station.buckets.list().unwrap().len();
+    (desk, keys)
+}
+
+/// A month after the bucket of the sample draft.
+const AFTER: Instant = Instant::from_millis(1_801_000_000_000);
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_ends_with_its_month_on_the_record() {
+    let (desk, _) = buckets_after_their_month(AFTER.plus(Duration::from_hours(1))).await;
+    let records = (0..*desk.shared.next_index.borrow())
+        .map(|index| desk.shared.history.get(index).unwrap().leaf.record)
+        .filter_map(|record| match record {
+            Record::Erasure { bucket, rule, index, .. } => Some((bucket, rule, index)),
+            _ => None,
+        });
+    let ended = ("message.2026-12".into(), "erasure.retention".to_owned(), None);
+    assert_eq!(records.collect::<Vec<_>>(), [ended]);
+    let stored = desk.shared.history.get(2).unwrap();
+    let (header, body) = crate::erase::kept_in(&stored).unwrap();
+    assert!(desk.station.buckets.content_key(&body, &header).is_err(), "the body is gone");
+    assert!(desk.shared.core().erasures.of(2, &body.bucket).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_far_off_ends_nothing() {
+    let (desk, keys) = buckets_after_their_month(NOW.plus(Duration::from_hours(24))).await;
+    assert_eq!(keys, 1);
+    let (header, body) = crate::erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
+    assert!(desk.station.buckets.content_key(&body, &header).is_ok());
 }

@@ -264,5 +264,7 @@ fn shown(index: u64, priority: Priority) -> Shown {
         changed: None,
         enclosed: None,
         forwarded: None,
+        erased: None,
+        held: false,
     }
 }

@@ -13,7 +13,7 @@ use sealpost_seglog as seglog;
 use sealpost_server::program::Fault;
 use sealpost_server::{acceptor, roots, serve, telemetry};
 
-use crate::{core, engine};
+use crate::{core, engine, erase};
 
 /// Why a node does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,9 @@ pub enum Error {
     /// The bucket keys.
     #[error("[node] data: the bucket keys cannot be used")]
     Buckets(#[from] bucket::Error),
+    /// A key that the ledger says is destroyed is there.
+    #[error("a key that the ledger says is destroyed could not be destroyed again")]
+    Erase(#[from] erase::Error),
     /// The index.
     #[error("[node] data: the index cannot be opened")]
     Index(#[from] sealpost_store::Error),

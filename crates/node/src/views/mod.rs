@@ -54,7 +54,7 @@ impl LedgerViews {
             let again = self.shared.history.get(restored);
             entry.body = again.map_err(|error| record_fault(restored, &error))?.body;
         }
-        Message::of(entry).map_err(|fault| ViewError::Record { index, fault })
+        Message::of(entry, &self.shared.core().erasures).map_err(|fault| ViewError::Record { index, fault })
     }
 
     /// The message at an entry of the index, when the filter admits it.

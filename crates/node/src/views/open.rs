@@ -12,12 +12,13 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Position;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::time::OffsetTime;
-use sealpost_domain::view::{Changed, Direction, RecipientState, Shown, Verification};
+use sealpost_domain::view::{Changed, Direction, Erased, RecipientState, Shown, Verification};
 use sealpost_ledger::{Buckets, Entry, bucket};
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
 
 use crate::core::Core;
+use crate::core::erasures::Erasures;
 use crate::core::outbox::{Outbox, Standing};
 use crate::verify;
 
@@ -32,6 +33,8 @@ pub(super) struct Message {
     signatures: Vec<Signature>,
     route: Route,
     body: Bytes,
+    /// How its body was erased, if it was.
+    erased: Option<Erased>,
 }
 
 enum Route {
@@ -42,7 +45,7 @@ enum Route {
 
 impl Message {
     /// The message that a record holds; `None` for records that are none and for what is not shown.
-    pub(super) fn of(entry: Entry) -> Result<Option<Self>, String> {
+    pub(super) fn of(entry: Entry, erasures: &Erasures) -> Result<Option<Self>, String> {
         let Entry { index, leaf, body, .. } = entry;
         let (bytes, signatures, route) = match leaf.record {
             Record::Sent(sent) => (sent.header, sent.signatures, Route::Sent(sent.commitments)),
@@ -54,6 +57,8 @@ impl Message {
         };
         let header = header_from_bytes(&bytes).map_err(|error| error.to_string())?;
         let digest = sha256(&bytes);
+        let stored = stored_body_from_bytes(&body).ok();
+        let erased = stored.and_then(|stored| erasures.of(index, &stored.bucket).cloned());
         Ok(Some(Self {
             index,
             header,
@@ -63,6 +68,7 @@ impl Message {
             signatures,
             route,
             body,
+            erased,
         }))
     }
 
@@ -128,6 +134,8 @@ impl Message {
         let key = match buckets.content_key(&stored, &self.digest) {
             Ok(key) => key,
             Err(bucket::Error::Erased { .. }) => return Ok(None),
+            // Its bucket goes on under another key.
+            Err(bucket::Error::Kept { .. }) if self.erased.is_some() => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
         let opened = verify::open(&self.header, &key, &stored.sealed);
@@ -178,6 +186,7 @@ impl Message {
             ..
         } = self.header.clone();
         let position = self.received_at();
+        let is_closed = alert.is_none();
         Shown {
             index: self.index,
             direction: self.direction(),
@@ -213,6 +222,8 @@ impl Message {
             changed,
             enclosed: None,
             forwarded: None,
+            erased: self.erased.clone().filter(|_| is_closed),
+            held: core.erasures.is_held(self.index),
         }
     }
 

@@ -3,7 +3,9 @@
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
-use sealpost_domain::view::{AGENCIES_MAX, Event, Filter, LIST_MAX, Page, Place, Query, Shown, Verification};
+use sealpost_domain::view::{
+    AGENCIES_MAX, Erased, Event, Filter, LIST_MAX, Page, Place, Query, Shown, Verification,
+};
 use sealpost_proto::v1 as pb;
 
 use super::change;
@@ -127,6 +129,8 @@ pub fn shown(message: pb::Message) -> Result<Shown, Error> {
         changed,
         enclosed,
         forwarded: within,
+        erased,
+        held,
     } = message;
     let alert = alert.map(alert::alert).transpose();
     Ok(Shown {
@@ -157,6 +161,12 @@ pub fn shown(message: pb::Message) -> Result<Shown, Error> {
         changed: changed.map(change::changed).transpose()?,
         enclosed: enclosed.map(change::enclosed).transpose()?,
         forwarded: within.map(|within| forwarded(within).map(Box::new)).transpose()?,
+        erased: erased.map(|pb::Erased { ledger_index, erased_at_ms, rule }| Erased {
+            record: ledger_index,
+            at: instant(erased_at_ms),
+            rule,
+        }),
+        held,
     })
 }
 
@@ -196,6 +206,12 @@ pub fn shown_message(shown: &Shown) -> pb::Message {
         changed: shown.changed.as_ref().map(change::changed_message),
         enclosed: shown.enclosed.as_ref().map(change::enclosed_message),
         forwarded: shown.forwarded.as_deref().map(forwarded_message),
+        erased: shown.erased.as_ref().map(|Erased { record, at, rule }| pb::Erased {
+            ledger_index: *record,
+            erased_at_ms: at.as_millis(),
+            rule: rule.clone(),
+        }),
+        held: shown.held,
     }
 }
 

@@ -15,7 +15,7 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::statement::Signed;
 use sealpost_domain::stats::{Counts, Dimension, Period};
 use sealpost_domain::view::{
-    Answered, Changed, Covered, DeliveryState, Direction, Event, Filter, Forwarded, Group, HubStatus,
+    Answered, Changed, Covered, DeliveryState, Direction, Erased, Event, Filter, Forwarded, Group, HubStatus,
     PeerStatus, Place, Published, Query, RecipientAnswer, RecipientState, Refusal, Sending, Shown,
     Statistics, Status, Tracked, Verification,
 };
@@ -109,6 +109,8 @@ fn sample() -> Shown {
         changed: Some(changed()),
         enclosed: Some(enclosed()),
         forwarded: Some(Box::new(forwarded())),
+        erased: Some(Erased { record: 90, at: Instant::from_millis(60), rule: "erasure.ordered".to_owned() }),
+        held: true,
     }
 }
 

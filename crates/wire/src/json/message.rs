@@ -87,10 +87,33 @@ pub struct Message {
     /// What a forward encloses, opened.
     #[serde(skip_serializing_if = "Absent::is_absent")]
     forwarded: Option<Forwarded>,
+    /// How its body was erased; left out while it is there, and where the node's disk lost it.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    erased: Option<Erased>,
+    /// Whether a legal hold is on its body: it outlives its retention.
+    held: bool,
     /// Where it stands at each recipient; empty for messages that were received.
     states: Vec<RecipientState>,
     /// What the node verified before it showed the message.
     verification: Verification,
+}
+
+/// How a body was erased.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Erased {
+    /// The record of the node's ledger that says so.
+    ledger_index: u64,
+    /// When, in UTC.
+    at: Value<OffsetTime>,
+    /// Why: `erasure.retention` or `erasure.ordered`.
+    rule: String,
+}
+
+impl From<&view::Erased> for Erased {
+    fn from(view::Erased { record, at, rule }: &view::Erased) -> Self {
+        Self { ledger_index: *record, at: Value::shown(at), rule: rule.clone() }
+    }
 }
 
 /// Where a message stands at one recipient.
@@ -160,6 +183,8 @@ impl From<&view::Shown> for Message {
             changed,
             enclosed,
             forwarded,
+            erased,
+            held,
         } = shown;
         let alert = alert.as_ref();
         Self {
@@ -190,6 +215,8 @@ impl From<&view::Shown> for Message {
             changed: changed.as_ref().map(Changed::from),
             enclosed: Form::write(enclosed),
             forwarded: forwarded.as_deref().map(Forwarded::from),
+            erased: erased.as_ref().map(Erased::from),
+            held: *held,
             states: states.iter().map(RecipientState::from).collect(),
             verification: verification.into(),
         }
@@ -286,6 +313,8 @@ mod tests {
             changed: None,
             enclosed: None,
             forwarded: None,
+            erased: None,
+            held: false,
         }
     }
 
@@ -315,7 +344,12 @@ mod tests {
 
     #[test]
     fn an_erased_message_still_shows_what_its_header_says() {
-        let erased = view::Shown { alert: None, ..shown(parse_draft(SIGHTING).unwrap()) };
+        let how = view::Erased {
+            record: 90,
+            at: Instant::from_millis(1_800_000_000_000),
+            rule: "erasure.retention".to_owned(),
+        };
+        let erased = view::Shown { alert: None, erased: Some(how), ..shown(parse_draft(SIGHTING).unwrap()) };
         let value = written(&erased);
         for name in ["grading", "purpose", "retention_until", "content"] {
             assert_eq!(value.get(name), None, "{name}");

@@ -1,0 +1,213 @@
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+use super::*;
+
+fn bucket() -> Bucket {
+    "message.2027-03".parse().unwrap()
+}
+
+#[test]
+fn a_content_key_comes_back_after_a_restart_until_the_key_file_is_destroyed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let (key, header) = (ContentKey::generate(&mut rng), Digest::new([1; 32]));
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let body = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
+    let second = buckets.keep(&mut rng, &bucket(), &key, &header, Bytes::new()).unwrap();
+    assert_ne!(body.wrapped_key, second.wrapped_key);
+
+    let buckets = Buckets::open(dir.path()).unwrap();
+    for kept in [&body, &second] {
+        assert_eq!(buckets.content_key(kept, &header).unwrap().as_bytes(), key.as_bytes());
+    }
+    let moved = buckets.content_key(&body, &Digest::ZERO);
+    assert!(matches!(moved, Err(Error::Kept { .. })));
+
+    fs::remove_file(dir.path().join("message.2027-03.key")).unwrap();
+    let erased = Buckets::open(dir.path()).unwrap().content_key(&body, &header).err().unwrap();
+    assert!(matches!(erased, Error::Erased { .. }), "{erased}");
+}
+
+#[test]
+fn a_publishers_key_is_looked_for_in_every_bucket_that_did_not_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let months = ["message.2027-03", "message.2027-11"].map(|name| name.parse::<Bucket>().unwrap());
+    for bucket in &months {
+        let key = ContentKey::generate(&mut rng);
+        buckets.keep(&mut rng, bucket, &key, &Digest::ZERO, Bytes::new()).unwrap();
+    }
+    assert_eq!(buckets.list().unwrap(), months);
+    let digests = buckets.idempotency_digests("case-1").unwrap();
+    let own = months.map(|bucket| buckets.idempotency_digest(&bucket, "case-1").unwrap());
+    assert_eq!(digests, own);
+    assert_ne!(own[0], own[1]);
+}
+
+#[test]
+fn what_a_crash_left_of_a_new_key_does_not_stand_in_its_way() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("message.2027-03.key.new"), b"-----BEGIN").unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let key = ContentKey::generate(&mut rng);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let body = buckets.keep(&mut rng, &bucket(), &key, &Digest::ZERO, Bytes::new()).unwrap();
+    assert!(buckets.content_key(&body, &Digest::ZERO).is_ok());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_text_opens_beside_its_own_leaf_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let body = buckets.keep_text(&mut rng, &bucket(), [7; 32], b"read by an officer").unwrap();
+    assert!(!body.sealed.windows(7).any(|bytes| bytes == b"officer"));
+    assert_eq!(**buckets.text(&body, [7; 32]).unwrap(), *b"read by an officer");
+    assert!(buckets.text(&body, [8; 32]).is_err());
+}
+
+#[test]
+fn only_a_class_and_a_month_name_a_bucket() {
+    assert_eq!(bucket().to_string(), "message.2027-03");
+    for text in ["", "message", "Message.2027-03", "a/b.2027-03", "..2027-03", "message.2027-13", ".2027-03"]
+    {
+        assert!(text.parse::<Bucket>().is_err(), "{text}");
+    }
+}
+
+/// Bodies of a bucket, each with the digest of its header and its content key.
+fn kept(buckets: &Buckets, rng: &mut ChaCha20Rng, headers: &[u8]) -> Vec<(Digest, StoredBody, ContentKey)> {
+    let keep = |header: &u8| {
+        let (key, header) = (ContentKey::generate(rng), Digest::new([*header; 32]));
+        let body = buckets.keep(rng, &bucket(), &key, &header, Bytes::new()).unwrap();
+        (header, body, key)
+    };
+    headers.iter().map(keep).collect()
+}
+
+/// The bucket ends, but for these bodies.
+fn end_but(buckets: &Buckets, rng: &mut ChaCha20Rng, bodies: &[&(Digest, StoredBody, ContentKey)]) {
+    let bucket = bucket();
+    let mut ending = buckets.ending(rng, &bucket).unwrap();
+    for (header, body, _) in bodies {
+        ending.keep(rng, *header, body).unwrap();
+    }
+    ending.conclude(rng).unwrap();
+}
+
+fn opens(buckets: &Buckets, (header, body, key): &(Digest, StoredBody, ContentKey)) -> bool {
+    match buckets.content_key(body, header) {
+        Ok(found) => {
+            assert_eq!(found.as_bytes(), key.as_bytes());
+            true
+        }
+        Err(Error::Erased { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn one_body_ends_before_the_others_of_its_bucket() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[3, 1, 4, 2, 9]);
+    let (before, digest) =
+        (buckets.key_id(&bucket()).unwrap(), buckets.idempotency_digest(&bucket(), "case-1").unwrap());
+    let others = bodies.iter().filter(|(header, ..)| *header != Digest::new([4; 32]));
+    end_but(&buckets, &mut rng, &others.collect::<Vec<_>>());
+    let later = kept(&buckets, &mut rng, &[5]);
+    for buckets in [&buckets, &Buckets::open(dir.path()).unwrap()] {
+        let open: Vec<bool> = bodies.iter().map(|body| opens(buckets, body)).collect();
+        assert_eq!(open, [true, true, false, true, true]);
+        assert!(opens(buckets, &later[0]));
+        assert_ne!(buckets.key_id(&bucket()).unwrap(), before);
+        assert_eq!(buckets.idempotency_digest(&bucket(), "case-1").unwrap(), digest, "it is known again");
+    }
+    assert_eq!(names(dir.path()), ["message.2027-03.key", "message.2027-03.rewrapped"]);
+
+    // And once more: what came after the first time is rewrapped too.
+    end_but(&buckets, &mut rng, &[&later[0], &bodies[0], &bodies[2]]);
+    let open: Vec<bool> = bodies.iter().chain(&later).map(|body| opens(&buckets, body)).collect();
+    assert_eq!(open, [true, false, false, false, false, true]);
+
+    end_but(&buckets, &mut rng, &[]);
+    assert!(!opens(&buckets, &later[0]));
+    assert_eq!(names(dir.path()), [String::new(); 0]);
+}
+
+#[test]
+fn what_a_crash_leaves_of_an_ending_is_taken_back_or_brought_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1, 2]);
+    let at = |name: &str| dir.path().join(format!("message.2027-03.{name}"));
+    let old_key = fs::read(at("key")).unwrap();
+    end_but(&buckets, &mut rng, &[&bodies[0]]);
+    let (new_key, rewrapped) = (fs::read(at("key")).unwrap(), fs::read(at("rewrapped")).unwrap());
+
+    // Whether the second body still opens after a start on what was left.
+    let left = |files: &[(&str, &[u8])]| {
+        for name in names(dir.path()) {
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        for (name, bytes) in files {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(at(name)).unwrap();
+            io::Write::write_all(&mut file, bytes).unwrap();
+        }
+        let buckets = Buckets::open(dir.path()).unwrap();
+        assert!(opens(&buckets, &bodies[0]));
+        assert!(names(dir.path()).iter().all(|name| !name.ends_with(".next")));
+        opens(&buckets, &bodies[1])
+    };
+    assert!(left(&[("key", &old_key), ("key.next", &new_key[..20])]), "half a key");
+    assert!(left(&[("key", &old_key), ("key.next", &new_key), ("rewrapped.next", &rewrapped[..150])]));
+    assert!(left(&[("key", &old_key), ("key.next", &new_key), ("rewrapped.next", &rewrapped)]));
+    assert!(!left(&[("key", &old_key), ("key.next", &new_key), ("rewrapped", &rewrapped)]), "it counts");
+    assert!(!left(&[("key.next", &new_key), ("rewrapped", &rewrapped)]), "the old key is destroyed");
+    assert!(!left(&[("key", &new_key), ("rewrapped", &rewrapped)]));
+}
+
+#[test]
+fn a_bucket_that_ended_begins_anew_with_another_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1]);
+    let id = buckets.key_id(&bucket()).unwrap();
+    buckets.end(&bucket()).unwrap();
+    assert!(matches!(buckets.key_id(&bucket()), Err(Error::Erased { .. })));
+    let late = kept(&buckets, &mut rng, &[2]);
+    assert_ne!(buckets.key_id(&bucket()).unwrap(), id);
+    assert!(opens(&buckets, &late[0]));
+    assert!(matches!(buckets.content_key(&bodies[0].1, &bodies[0].0), Err(Error::Kept { .. })));
+}
+
+#[test]
+fn a_file_of_rewrapped_keys_that_is_cut_off_is_an_error_and_no_erasure() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1]);
+    end_but(&buckets, &mut rng, &[&bodies[0]]);
+    let path = dir.path().join("message.2027-03.rewrapped");
+    let bytes = fs::read(&path).unwrap();
+    for cut in [0, 50, bytes.len() - 1] {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let buckets = Buckets::open(dir.path()).unwrap();
+        let fault = buckets.content_key(&bodies[0].1, &bodies[0].0).err().unwrap();
+        assert!(matches!(fault, Error::Rewrapped { .. }), "{fault}");
+    }
+}

@@ -1,0 +1,177 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha20Rng;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::rule::Rule;
+use sealpost_ledger::{Commits, Draft, Ledger, Options};
+use sealpost_seglog::disk::sim::Sim;
+use sealpost_wire::ledger::stored_body_to_bytes;
+
+use super::*;
+use crate::fixture::{NOW, agency};
+
+/// A ledger of texts in one bucket, each beside its leaf, and what is known of erasures.
+struct Desk {
+    ledger: Ledger,
+    folder: tempfile::TempDir,
+    erasures: Erasures,
+    bucket: Bucket,
+    rng: ChaCha20Rng,
+}
+
+impl Desk {
+    /// Texts in the records from 1 on.
+    fn with(texts: &[&str]) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let options = Options { commits: Commits::Inline, ..Options::default() };
+        let (ledger, _) = Ledger::open(
+            Arc::new(Sim::new()),
+            Path::new("/ledger"),
+            &agency("HK-CED"),
+            NOW,
+            &mut rng,
+            options,
+        )
+        .unwrap();
+        let bucket = "message.2027-03".parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = Self { ledger, folder, erasures: Erasures::default(), bucket, rng };
+        for (record, text) in (1..).zip(texts) {
+            let salt = [u8::try_from(record).unwrap(); 32];
+            let body = desk.buckets().keep_text(&mut desk.rng, &desk.bucket, salt, text.as_bytes()).unwrap();
+            let record = Record::Access {
+                key: KeyId::new([9; 32]),
+                action: "search".to_owned(),
+                message: None,
+                refused_by: None,
+            };
+            let draft = Draft { recorded_at: NOW, salt, record, body: stored_body_to_bytes(&body) };
+            drop(desk.ledger.enqueue(vec![draft]).unwrap());
+        }
+        desk
+    }
+
+    /// The keys, as after a start.
+    fn buckets(&self) -> Buckets {
+        Buckets::open(self.folder.path()).unwrap()
+    }
+
+    fn record(&mut self, record: Record) {
+        let index = self.ledger.history().durable();
+        let draft = Draft { recorded_at: NOW, salt: [0; 32], record: record.clone(), body: Bytes::new() };
+        drop(self.ledger.enqueue(vec![draft]).unwrap());
+        self.erasures.apply(index, NOW, &record);
+    }
+
+    fn hold(&mut self, index: u64, held: bool) {
+        self.record(Record::Hold { index, bucket: self.bucket.to_string().into(), held });
+    }
+
+    /// The bucket ends, or one body of it.
+    fn erase(&mut self, index: Option<u64>) {
+        let key = self.buckets().key_id(&self.bucket).unwrap();
+        let rule = Rule::ErasureOrdered.to_string();
+        self.record(Record::Erasure { bucket: self.bucket.to_string().into(), rule, index, key });
+        self.start();
+    }
+
+    /// A node starts on it.
+    fn start(&mut self) {
+        let buckets = self.buckets();
+        let due = due(&self.erasures, present(&buckets).unwrap());
+        carry_out(due, &buckets, self.ledger.history(), &mut self.rng).unwrap();
+    }
+
+    /// Which texts can be read.
+    fn readable(&self, records: std::ops::RangeInclusive<u64>) -> Vec<bool> {
+        let buckets = self.buckets();
+        let opens = |index| {
+            let entry = self.ledger.history().get(index).unwrap();
+            let body = stored_body_from_bytes(&entry.body).unwrap();
+            buckets.text(&body, entry.leaf.salt).is_ok()
+        };
+        records.map(opens).collect()
+    }
+
+    fn is_due(&self, at: Instant) -> bool {
+        let present = present(&self.buckets()).unwrap();
+        present.iter().any(|(bucket, key)| self.erasures.is_due(bucket, *key, at))
+    }
+}
+
+fn after_its_month() -> Instant {
+    "2027-04-01".parse::<sealpost_domain::time::Date>().unwrap().ends_at()
+}
+
+#[test]
+fn a_bucket_is_due_once_its_month_is_over_and_its_key_is_destroyed() {
+    let mut desk = Desk::with(&["a name", "another"]);
+    assert!(!desk.is_due(NOW));
+    assert!(desk.is_due(after_its_month()));
+    desk.erase(None);
+    assert_eq!(desk.readable(1..=2), [false, false]);
+    assert!(!desk.is_due(after_its_month()));
+    assert_eq!(desk.erasures.of(1, b"message.2027-03").unwrap().record, 3);
+    assert_eq!(desk.erasures.of(4, b"message.2027-03"), None, "what came later did not end with it");
+}
+
+#[test]
+fn what_is_held_outlives_its_bucket_until_it_is_released() {
+    let mut desk = Desk::with(&["a name", "evidence", "another"]);
+    desk.hold(2, true);
+    assert!(desk.erasures.is_held(2));
+    desk.erase(None);
+    assert_eq!(desk.readable(1..=3), [false, true, false]);
+    assert!(!desk.is_due(after_its_month()), "nothing changes while it is held");
+    desk.start();
+    assert_eq!(desk.readable(1..=3), [false, true, false], "a start destroys nothing more");
+
+    desk.hold(2, false);
+    assert!(desk.is_due(after_its_month()));
+    desk.erase(None);
+    assert_eq!(desk.readable(1..=3), [false, false, false]);
+}
+
+#[test]
+fn one_body_ends_before_its_time_and_the_others_go_on() {
+    let mut desk = Desk::with(&["a name", "an informant", "another"]);
+    desk.erase(Some(2));
+    assert_eq!(desk.readable(1..=3), [true, false, true]);
+    assert_eq!(desk.erasures.of(2, b"message.2027-03").unwrap().rule, "erasure.ordered");
+    assert_eq!(desk.erasures.of(1, b"message.2027-03"), None);
+    desk.erase(Some(3));
+    assert_eq!(desk.readable(1..=3), [true, false, false]);
+    desk.erase(None);
+    assert_eq!(desk.readable(1..=3), [false, false, false]);
+}
+
+#[test]
+fn keys_that_are_put_back_from_a_backup_bring_nothing_back() {
+    let mut desk = Desk::with(&["a name", "an informant", "another"]);
+    let key = desk.folder.path().join("message.2027-03.key");
+    let backup = std::fs::read(&key).unwrap();
+    let put_back = |desk: &mut Desk| {
+        for file in std::fs::read_dir(desk.folder.path()).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        let mut file = key_file(&key);
+        std::io::Write::write_all(&mut file, &backup).unwrap();
+        assert_eq!(desk.readable(1..=3), [true, true, true]);
+        desk.start();
+    };
+    desk.erase(Some(2));
+    put_back(&mut desk);
+    assert_eq!(desk.readable(1..=3), [true, false, true]);
+    desk.erase(None);
+    put_back(&mut desk);
+    assert_eq!(desk.readable(1..=3), [false, false, false]);
+}
+
+/// A key file as a backup puts it back.
+fn key_file(path: &Path) -> std::fs::File {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap()
+}
