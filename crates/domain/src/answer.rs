@@ -2,6 +2,13 @@
 //!
 //! An id is chosen by its sender, so that a message is named by its author and its id together: a change concerns the
 //! message of its own sender alone, whoever else used the same id.
+//!
+//! | kind | may be amended, by the same kind alone | may be recalled |
+//! |---|---|---|
+//! | suspect shipment, suspect traveller, transit case, request, reply, sighting, outcome | yes | yes |
+//! | amendment | yes: that changes what it amends | yes: likewise |
+//! | permission, forward | no: they are judged as they were signed | yes |
+//! | recall, compliance | no | no: a recall holds for good, and of several answers the last one |
 
 use crate::agency::AgencyId;
 use crate::instant::Instant;
@@ -18,6 +25,19 @@ pub struct Named {
     pub kind: Kind,
     /// To whom it was sent.
     pub recipients: Vec<AgencyId>,
+    /// For an amendment: the kind of the first message in its chain of amendments, where that lies there too.
+    pub amends: Option<Kind>,
+}
+
+/// What a message says about another one, as its sender and its recipients see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// What it says.
+    pub kind: Kind,
+    /// The message that it names.
+    pub id: MessageId,
+    /// For an amendment: the kind of what it puts in that message's place.
+    pub replacement: Option<Kind>,
 }
 
 /// Why a message may not be about the one that it names.
@@ -63,6 +83,34 @@ pub enum Denial {
         /// Who answers.
         answers: AgencyId,
     },
+    /// Of a kind that is not changed in that way.
+    #[error("{id} is of kind {of}, and no {kind} of such a message is taken")]
+    NotChangeable {
+        /// Amendment or recall.
+        kind: Kind,
+        /// The message that it names.
+        id: MessageId,
+        /// What that says.
+        of: Kind,
+    },
+    /// It puts another kind in the message's place.
+    #[error(
+        "{id} is of kind {of}, expected a replacement of the same kind; this one is of kind {replacement}"
+    )]
+    OtherKind {
+        /// The message that it names.
+        id: MessageId,
+        /// What that says, or the first message of its chain of amendments.
+        of: Kind,
+        /// What would stand in its place.
+        replacement: Kind,
+    },
+    /// It puts a kind in the message's place that replaces none.
+    #[error("a message of kind {replacement} cannot stand in the place of another one")]
+    ReplacesNone {
+        /// What would stand there.
+        replacement: Kind,
+    },
 }
 
 impl Denial {
@@ -73,6 +121,8 @@ impl Denial {
             Self::NotOriginator { .. } => Rule::AnswerNotOriginator,
             Self::Unknown { .. } => Rule::AnswerUnknown,
             Self::NotAsked { .. } => Rule::AnswerNotAsked,
+            Self::NotChangeable { .. } => Rule::AnswerNotChangeable,
+            Self::OtherKind { .. } | Self::ReplacesNone { .. } => Rule::AnswerOtherKind,
         }
     }
 }
@@ -106,7 +156,7 @@ pub fn names_another(kind: Kind) -> bool {
 
 /// Whether a message of a kind changes an earlier one, so that its recipients have to answer.
 pub fn is_change(kind: Kind) -> bool {
-    matches!(kind, Kind::Amendment | Kind::Recall)
+    Effect::of(kind).is_some()
 }
 
 /// A message that has to name another one does.
@@ -121,15 +171,21 @@ pub fn judge_naming(kind: Kind, in_reply_to: Option<MessageId>) -> Result<(), De
 /// That the recipient knows only others' messages of the id speaks against nothing: whoever knows the id of a message can
 /// use it first, and would else make its originator's recall bounce.
 pub fn judge(
-    kind: Kind,
+    about: &About,
     (sender, recipient): (&AgencyId, &AgencyId),
-    id: MessageId,
     known: &[Named],
     judge: Judge,
 ) -> Result<(), Denial> {
+    let About { kind, id, replacement } = *about;
+    if let Some(replacement) = replacement.filter(|kind| !replaces(*kind)) {
+        return Err(Denial::ReplacesNone { replacement });
+    }
     match kind {
         Kind::Amendment | Kind::Recall | Kind::Permission => {
-            if judge == Judge::Recipient || known.iter().any(|named| named.author == *sender) {
+            if let Some(named) = known.iter().find(|named| named.author == *sender) {
+                return judge_change(about, named);
+            }
+            if judge == Judge::Recipient {
                 return Ok(());
             }
             let by = sender.clone();
@@ -156,6 +212,26 @@ pub fn judge(
     }
 }
 
+/// Whether a message may be changed in this way.
+fn judge_change(about: &About, named: &Named) -> Result<(), Denial> {
+    let About { kind, id, replacement } = *about;
+    let Some(effect) = Effect::of(kind) else { return Ok(()) };
+    if !effect.befalls(named.kind) {
+        return Err(Denial::NotChangeable { kind, id, of: named.kind });
+    }
+    // Of a chain whose first message is not here, nothing says what it was.
+    let replaced = if named.kind == Kind::Amendment { named.amends } else { Some(named.kind) };
+    match (replaced, replacement) {
+        (Some(of), Some(replacement)) if of != replacement => Err(Denial::OtherKind { id, of, replacement }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a content of a kind may stand in the place of an earlier message.
+fn replaces(kind: Kind) -> bool {
+    kind != Kind::Amendment && Effect::Amended.befalls(kind)
+}
+
 named! {
     /// What a later message of its sender did to a message; the stronger effect last.
     pub enum Effect: "effect of a change" {
@@ -163,6 +239,44 @@ named! {
         Amended = "amended",
         /// It withdrew it.
         Recalled = "recalled",
+    }
+}
+
+impl Effect {
+    /// What a message of a kind does to the one that it names.
+    pub fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Amendment => Some(Self::Amended),
+            Kind::Recall => Some(Self::Recalled),
+            Kind::SuspectShipment
+            | Kind::SuspectTraveller
+            | Kind::TransitCase
+            | Kind::Request
+            | Kind::Reply
+            | Kind::Permission
+            | Kind::Compliance
+            | Kind::Forward
+            | Kind::Sighting
+            | Kind::Outcome => None,
+        }
+    }
+
+    /// Whether this may become of a message of a kind.
+    pub fn befalls(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Recall | Kind::Compliance => false,
+            // What they enclose or grant is proven by its own signature: nobody would see that it says something else
+            // by now, and a replacement is not judged as they are.
+            Kind::Permission | Kind::Forward => self == Self::Recalled,
+            Kind::SuspectShipment
+            | Kind::SuspectTraveller
+            | Kind::TransitCase
+            | Kind::Amendment
+            | Kind::Request
+            | Kind::Reply
+            | Kind::Sighting
+            | Kind::Outcome => true,
+        }
     }
 }
 
@@ -194,13 +308,63 @@ mod tests {
     }
 
     fn named(author: &str, kind: Kind) -> Named {
-        Named { author: agency(author), kind, recipients: vec![agency("DE-ZKA")] }
+        let amends = (kind == Kind::Amendment).then_some(Kind::SuspectShipment);
+        Named { author: agency(author), kind, recipients: vec![agency("DE-ZKA")], amends }
+    }
+
+    fn rule_of(about: &About, from: &str, to: &str, known: &[Named], by: Judge) -> &'static str {
+        let judged = judge(about, (&agency(from), &agency(to)), known, by);
+        judged.map_or_else(|denial| denial.rule().as_str(), |()| "")
     }
 
     fn rule(kind: Kind, from: &str, to: &str, known: &[Named], by: Judge) -> &'static str {
+        let about = About { kind, id: MessageId::new(1, [1; 10]), replacement: None };
+        rule_of(&about, from, to, known, by)
+    }
+
+    /// What Hong Kong's amendment meets, at itself and at Germany, when it replaces a message of its own.
+    fn amended(of: Option<&Named>, replacement: Kind) -> [&'static str; 2] {
         let id = MessageId::new(1, [1; 10]);
-        let judged = judge(kind, (&agency(from), &agency(to)), id, known, by);
-        judged.map_or_else(|denial| denial.rule().as_str(), |()| "")
+        let about = About { kind: Kind::Amendment, id, replacement: Some(replacement) };
+        let known: Vec<Named> = of.into_iter().cloned().collect();
+        [Judge::Sender, Judge::Recipient].map(|by| rule_of(&about, "HK-CED", "DE-ZKA", &known, by))
+    }
+
+    #[test]
+    fn a_message_is_replaced_by_one_of_its_own_kind_alone() {
+        let shipment = named("HK-CED", Kind::SuspectShipment);
+        let chained = named("HK-CED", Kind::Amendment);
+        for of in [&shipment, &chained] {
+            assert_eq!(amended(Some(of), Kind::SuspectShipment), ["", ""]);
+            assert_eq!(amended(Some(of), Kind::Outcome), ["answer.other_kind"; 2]);
+        }
+        let of_unknown = Named { amends: None, ..chained };
+        assert_eq!(amended(Some(&of_unknown), Kind::Outcome), ["", ""], "nothing speaks against it");
+        // Not even before the message has come.
+        for kind in [Kind::Amendment, Kind::Recall, Kind::Permission, Kind::Compliance, Kind::Forward] {
+            assert_eq!(amended(Some(&named("HK-CED", kind)), kind), ["answer.other_kind"; 2], "{kind}");
+            assert_eq!(amended(None, kind)[1], "answer.other_kind", "{kind}");
+        }
+        assert_eq!(amended(None, Kind::Outcome)[1], "", "it is kept");
+    }
+
+    #[test]
+    fn a_recall_holds_for_good_and_an_answer_is_given_again() {
+        for kind in Kind::ALL {
+            let recalled = match kind {
+                Kind::Recall | Kind::Compliance => "answer.not_changeable",
+                _ => "",
+            };
+            let amended = match kind {
+                Kind::Permission | Kind::Forward => "answer.not_changeable",
+                _ => recalled,
+            };
+            let known = [named("HK-CED", *kind)];
+            for by in [Judge::Sender, Judge::Recipient] {
+                assert_eq!(rule(Kind::Recall, "HK-CED", "DE-ZKA", &known, by), recalled, "{kind}");
+                assert_eq!(rule(Kind::Amendment, "HK-CED", "DE-ZKA", &known, by), amended, "{kind}");
+            }
+        }
     }
 
     #[test]

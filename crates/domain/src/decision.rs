@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::agency::AgencyId;
 use crate::agreement::Agreement;
-use crate::answer::{self, Judge, Named};
+use crate::answer::{self, About, Judge, Named};
 use crate::approval;
 use crate::digest::Digest;
 use crate::directory::Directory;
@@ -60,6 +60,8 @@ pub struct Sealed<'a> {
     pub approvals: u32,
     /// What it forwards; exactly for a forward.
     pub onward: Option<Onward<'a>>,
+    /// The kind of what it puts in the place of another message; exactly for an amendment.
+    pub replacement: Option<Kind>,
     /// The messages in the judge's ledger that have the id which it names.
     pub known: &'a [Named],
 }
@@ -186,7 +188,8 @@ fn content(
 ) -> Result<(), Denial> {
     if let Some(id) = outline.in_reply_to {
         let parties = (outline.question.sender, recipient);
-        answer::judge(outline.kind, parties, id, sealed.known, judge)?;
+        let about = About { kind: outline.kind, id, replacement: sealed.replacement };
+        answer::judge(&about, parties, sealed.known, judge)?;
     }
     if let Some(onward) = &sealed.onward {
         sharing::judge(onward, recipient)?;

@@ -37,6 +37,10 @@ named! {
         AnswerUnknown = "answer.unknown",
         /// An answer to a recall or amendment that was not asked for.
         AnswerNotAsked = "answer.not_asked",
+        /// An amendment or recall of a message that is not changed in that way.
+        AnswerNotChangeable = "answer.not_changeable",
+        /// An amendment puts a message of another kind in the place of the earlier one.
+        AnswerOtherKind = "answer.other_kind",
         /// An enclosed message, or the permission with it, is not proven.
         ForwardUnproven = "forward.unproven",
         /// What is enclosed is of a kind that is not forwarded.

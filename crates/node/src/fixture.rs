@@ -1,5 +1,6 @@
 //! Invented agencies with a hub between them, without any I/O but the bucket keys: the ledgers are in memory.
 
+mod desk;
 mod shelf;
 mod station;
 mod tree;

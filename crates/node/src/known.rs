@@ -3,6 +3,7 @@
 //! Asked where a message is prepared and where one is verified. It blocks on the disk.
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::alert::Content;
 use sealpost_domain::answer::Named;
 use sealpost_domain::message::{Kind, MessageId};
 
@@ -28,5 +29,13 @@ pub fn concerned(
             known.named(id, authors)
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// The kind of what an amendment puts in the place of another message.
+pub fn replacement(content: &Content) -> Option<Kind> {
+    match content {
+        Content::Amendment(amendment) => Some(amendment.replacement.kind()),
+        _ => None,
     }
 }

@@ -29,7 +29,7 @@ use sealpost_wire::envelope::content_to_bytes;
 
 use crate::core::outbox::{HeaderParts, Idempotency, Keep, Prepared};
 use crate::handle::{Publication, ViewError};
-use crate::known::{Known, concerned};
+use crate::known::{Known, concerned, replacement};
 use crate::retention::{self, MESSAGES};
 use crate::verify::{approval_digest, open_enclosed, verify_approval};
 
@@ -140,6 +140,7 @@ impl Preparer {
             onward: opened
                 .as_ref()
                 .map(|opened| opened.onward(&self.me, way, &parts.alert, withdrawn.unwrap_or_default(), now)),
+            replacement: replacement(parts.alert.content()),
             known: &known,
         };
         let outline = self.outline(draft, &recipients, release.is_some(), now);

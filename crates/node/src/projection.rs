@@ -15,7 +15,7 @@ use sealpost_store::{Batch, Error, Keyspace, Order, Projections, Range};
 use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::Standing;
-pub use change::{Noted, answer_of, change_of};
+pub use change::{Noted, amended_kind, answer_of, change_of};
 
 /// Which layout of keys and values this is; another one makes the index anew.
 pub const SCHEMA: u32 = 3;
@@ -99,6 +99,13 @@ pub fn index_of(
 ) -> Result<Option<u64>, Error> {
     let value = projections.get(MESSAGES, &message_key(id, sender))?;
     Ok(value.and_then(|value| number(&value)))
+}
+
+/// What a message of a sender says, where it lies in the ledger and is shown.
+fn kind_of(projections: &dyn Projections, id: MessageId, sender: &AgencyId) -> Result<Option<Kind>, Error> {
+    let Some(index) = index_of(projections, id, sender)? else { return Ok(None) };
+    let shown = projections.get(SHOWN, &index.to_be_bytes())?;
+    Ok(shown.and_then(|shown| Kind::ALL.get(usize::from(*shown.get(1)?)).copied()))
 }
 
 /// Every message of an id: whose it is and where it lies, at most eight, in the order of the senders.

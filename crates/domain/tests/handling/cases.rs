@@ -65,13 +65,24 @@ pub(crate) fn forwards() -> impl Strategy<Value = Forward> {
 }
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let kinds =
-        select(vec!["request", "recall", "permission", "compliance", "forward", "forward", "forward"]);
+    let kinds = select(vec![
+        "request",
+        "recall",
+        "amendment",
+        "permission",
+        "compliance",
+        "forward",
+        "forward",
+        "forward",
+    ]);
     let agreements = prop::collection::vec(mostly("covers", vec!["narrow", "none"]), 2);
     let operations = prop_oneof![
         8 => Just("none"), 4 => Just("members"), 1 => Just("outsider"), 1 => Just("over"), 1 => Just("unknown")
     ];
     let ledger = prop_oneof![6 => Just("right"), 1 => Just("stranger"), 1 => Just("nobody")];
+    let changeless = vec!["recall", "compliance", "permission", "forward"];
+    let about = prop_oneof![12 => Just("request"), 3 => Just("amendment"), 2 => Just("sighting"), 3 => select(changeless)];
+    let replacement = mostly("request", vec!["sighting", "amendment", "recall", "permission", "forward"]);
     let approvals = prop_oneof![6 => Just((0, 0)), 1 => (0..3_u32, 0..3_u32)];
     let days = mostly(30, vec![31, 400]);
     (
@@ -80,13 +91,14 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
         agreements,
         operations,
         mostly(true, vec![false]),
-        ledger,
+        (ledger, about, replacement),
         approvals,
         days,
         forwards(),
     )
         .prop_map(
-            |(kind, recipients, agreements, operation, named, ledger, (required, found), days, forward)| {
+            |(kind, recipients, agreements, operation, named, lies, (required, found), days, forward)| {
+                let (ledger, about, replacement) = lies;
                 Case {
                     kind,
                     // Whoever answers answers one agency.
@@ -99,6 +111,8 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
                         ("right", _) => "sender",
                         (other, _) => other,
                     },
+                    about,
+                    replacement,
                     approvals_required: required,
                     approvals: found,
                     kept_days: days,

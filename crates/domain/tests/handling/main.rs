@@ -60,6 +60,7 @@ fn decide(case: &Case) -> Decided {
         retention: u32::try_from(case.kept_days).unwrap() * DAY,
         approvals: case.approvals,
         onward: forwards.then(|| scene.onward(case, &me)),
+        replacement: (case.kind == "amendment").then(|| kind(case.replacement)),
         known: &known,
     };
     let sender = match decision::sender(&outline, &sealed, &directory) {

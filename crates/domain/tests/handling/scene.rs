@@ -229,9 +229,10 @@ pub(crate) fn known(case: &Case) -> Vec<Named> {
         author: agency(author),
         kind,
         recipients: recipients.iter().map(|id| agency(id)).collect(),
+        amends: (kind == Kind::Amendment).then_some(Kind::Request),
     };
     match case.ledger {
-        "sender" => vec![named("VN-GDVC", Kind::Request, &[ME]), named(ME, Kind::Request, &TO)],
+        "sender" => vec![named("VN-GDVC", Kind::Request, &[ME]), named(ME, kind(case.about), &TO)],
         "stranger" => vec![named("VN-GDVC", Kind::Request, &[ME])],
         "recall" => vec![named(TO[0], Kind::Recall, &[ME])],
         _ => Vec::new(),

@@ -15,6 +15,10 @@ pub(crate) struct Case {
     pub(crate) names_another: bool,
     /// Of whom the message that it names is, in the judge's ledger: "sender", "stranger", "nobody", "recall".
     pub(crate) ledger: &'static str,
+    /// What that message says, where it is the sender's own; an amendment is one of a request.
+    pub(crate) about: &'static str,
+    /// What an amendment puts in its place.
+    pub(crate) replacement: &'static str,
     pub(crate) approvals_required: u32,
     pub(crate) approvals: u32,
     pub(crate) kept_days: u64,
@@ -92,6 +96,20 @@ pub(crate) const TABLE: &[Row] = &[
         // The recall that lies there was the first recipient's.
         case.kind == "compliance" && case.names_another && !(case.ledger == "recall" && to == 0)
     }),
+    ("answer.not_changeable", Sees::SenderAndRecipient, |case, _| {
+        let never = ["recall", "compliance"].contains(&case.about);
+        let only_recalled = ["permission", "forward"].contains(&case.about);
+        about_own(case)
+            && ((case.kind == "recall" && never) || (case.kind == "amendment" && (never || only_recalled)))
+    }),
+    ("answer.other_kind", Sees::SenderAndRecipient, |case, _| {
+        let replaced = if case.about == "amendment" { "request" } else { case.about };
+        let never =
+            ["amendment", "recall", "compliance", "permission", "forward"].contains(&case.replacement);
+        case.kind == "amendment"
+            && case.names_another
+            && (never || (about_own(case) && replaced != case.replacement))
+    }),
     ("forward.kind", Sees::SenderAndRecipient, |case, _| {
         forward(case, |it| matches!(it.kind, "forward" | "permission" | "compliance"))
     }),
@@ -132,6 +150,11 @@ pub(crate) const TABLE: &[Row] = &[
 
 pub(crate) fn about(case: &Case) -> bool {
     ["recall", "amendment", "reply", "permission", "compliance", "sighting"].contains(&case.kind)
+}
+
+/// Whether it names a message of its sender's own that lies in the judge's ledger.
+pub(crate) fn about_own(case: &Case) -> bool {
+    case.names_another && case.ledger == "sender"
 }
 
 pub(crate) fn originators(case: &Case) -> bool {

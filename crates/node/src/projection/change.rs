@@ -2,6 +2,7 @@
 //!
 //! A change is noted under its own sender, so that nobody changes a message of somebody else, and whether or not the
 //! message has come: it holds once that is here. An amendment of an amendment changes the first message of them all.
+//! A change that came first may turn out to be of a message that is not changed in that way; then it changes nothing.
 //! Which change holds does not depend on the order in which they came ([`Change::prevails_over`]).
 
 use sealpost_domain::agency::AgencyId;
@@ -12,7 +13,7 @@ use sealpost_domain::message::{Kind, MessageId};
 use sealpost_domain::view::Direction;
 use sealpost_store::{Error, Keyspace, Projections};
 
-use super::{Changes, authored_key, message_key, number};
+use super::{Changes, authored_key, kind_of, message_key, number};
 
 /// Sender, zero byte, message id → the change that holds, and where it lies.
 const CHANGED: Keyspace = Keyspace::new("changed");
@@ -42,14 +43,10 @@ impl Changes<'_> {
         direction: Direction,
     ) -> Result<(), Error> {
         let Some(target) = header.in_reply_to else { return Ok(()) };
-        let effect = match header.kind {
-            Kind::Amendment => Effect::Amended,
-            Kind::Recall => Effect::Recalled,
-            Kind::Compliance if direction == Direction::Received => {
-                return self.note_answer(index, header, target);
-            }
-            _ => return Ok(()),
-        };
+        if header.kind == Kind::Compliance && direction == Direction::Received {
+            return self.note_answer(index, header, target);
+        }
+        let Some(effect) = Effect::of(header.kind) else { return Ok(()) };
         let change = Change { effect, sent_at: header.sent_at, by: header.id };
         let root = root(target, |id| self.get(AMENDS, &authored_key(&header.sender, id)))?;
         self.merge(&header.sender, root, Noted { change, index })?;
@@ -93,7 +90,21 @@ pub fn change_of(
     let root = root(id, |id| projections.get(AMENDS, &authored_key(sender, id)))?;
     let holds = projections.get(CHANGED, &authored_key(sender, root))?;
     // The amendment that holds is not changed itself.
-    Ok(holds.as_deref().and_then(read).filter(|noted| noted.change.by != id))
+    let holds = holds.as_deref().and_then(read).filter(|noted| noted.change.by != id);
+    let kind = if holds.is_some() { kind_of(projections, root, sender)? } else { None };
+    Ok(holds.filter(|noted| kind.is_none_or(|kind| noted.change.effect.befalls(kind))))
+}
+
+/// The kind of the first message in the chain of amendments to which an amendment belongs, or of a message that amends
+/// none; `None` where that does not lie here.
+pub fn amended_kind(
+    projections: &dyn Projections,
+    sender: &AgencyId,
+    id: MessageId,
+) -> Result<Option<Kind>, Error> {
+    let root = root(id, |id| projections.get(AMENDS, &authored_key(sender, id)))?;
+    // Of an amendment that names no other, or one of a circle, nothing is known.
+    Ok(kind_of(projections, root, sender)?.filter(|kind| *kind != Kind::Amendment))
 }
 
 /// Where an agency's last answer to a change of ours lies.

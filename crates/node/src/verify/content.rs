@@ -21,7 +21,7 @@ use sealpost_wire::envelope::content_from_bytes;
 
 use super::{approvals, enclosed};
 use crate::handle::ViewError;
-use crate::known::{Known, concerned};
+use crate::known::{Known, concerned, replacement};
 use crate::retention;
 
 /// What came of opening.
@@ -112,6 +112,7 @@ impl Bench<'_> {
             retention: retention::span(header.sent_at.min(now), alert.retention_until()),
             approvals: approval::count(&subject, &signed),
             onward: opened.as_ref().map(|opened| opened.onward(&header.sender, way, alert, withdrawn, now)),
+            replacement: replacement(alert.content()),
             known: &named,
         };
         let outline = Outline::of_header(header, &recipients, now);

@@ -39,6 +39,14 @@ impl LedgerViews {
             Some(Content::Recall(recall)) => (Some(recall.reason), None),
             _ => (None, None),
         };
+        // An amendment that came before its message, and is of another kind, leaves it without a text that holds.
+        let replacement = match replacement {
+            Some(content) => {
+                let of = projection::amended_kind(self.shared.projections.as_ref(), sender, id);
+                of.map_err(index_fault)?.is_none_or(|of| of == content.kind()).then_some(content)
+            }
+            None => None,
+        };
         Ok(Some(Changed {
             effect: change.effect,
             by: change.by,

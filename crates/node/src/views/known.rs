@@ -2,8 +2,9 @@
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::answer::{Effect, Named};
-use sealpost_domain::message::MessageId;
+use sealpost_domain::message::{Kind, MessageId};
 
+use super::open::Message;
 use super::{LedgerViews, index_fault};
 use crate::handle::ViewError;
 use crate::known::Known;
@@ -25,11 +26,14 @@ impl Known for LedgerViews {
         places.dedup();
         let mut named = Vec::with_capacity(places.len());
         for index in places {
-            named.extend(self.read(index)?.map(|message| Named {
-                author: message.header.sender,
-                kind: message.header.kind,
-                recipients: message.header.recipients.agencies().cloned().collect(),
-            }));
+            let Some(Message { header, .. }) = self.read(index)? else { continue };
+            let amends = match header.kind {
+                Kind::Amendment => projection::amended_kind(projections, &header.sender, id),
+                _ => Ok(None),
+            };
+            let recipients = header.recipients.agencies().cloned().collect();
+            let amends = amends.map_err(index_fault)?;
+            named.push(Named { author: header.sender, kind: header.kind, recipients, amends });
         }
         Ok(named)
     }

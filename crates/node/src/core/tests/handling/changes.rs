@@ -1,8 +1,10 @@
 //! Amendments and recalls, and the answers to them.
 
 use sealpost_domain::answer::Effect;
+use sealpost_domain::view::Form;
 
 use super::*;
+use crate::handle::Views as _;
 
 #[test]
 fn a_change_is_applied_whenever_it_comes_and_the_last_one_holds() {
@@ -91,4 +93,70 @@ fn a_recall_is_answered_by_those_who_got_it_and_by_nobody_else() {
     let (_, deliveries) = dishonest(&mut thailand, request(&["HK-CED"]), &forged);
     assert_eq!(receive(&mut hong_kong, &deliveries), refusal("answer.not_asked"));
     assert_eq!(hong_kong.shelf.answer_of(recalled.id, &agency("TH-TCD")), None);
+}
+
+/// An amendment that puts a sighting in a message's place.
+fn sighting_instead(to: &[&str], id: MessageId) -> AlertDraft {
+    let sighting = json!({ "sighting": {
+        "seen_at": "2026-09-30T12:00:00+02:00", "place": { "description": "Invented." }, "action": "none_yet", "note": "Invented.",
+    } });
+    draft(to, &json!({ "amendment": { "reason": "Invented.", "replacement": sighting } }), about(id))
+}
+
+#[test]
+fn a_message_is_not_replaced_by_one_of_another_kind() {
+    let (_, [mut hong_kong, mut germany, _], header) = scene();
+    assert_eq!(refused(&mut hong_kong, sighting_instead(&["DE-ZKA"], header.id)), ["answer.other_kind"]);
+    let (amended, deliveries) = send(&mut hong_kong, amendment(&["DE-ZKA"], header.id, "Once more?"));
+    receive(&mut germany, &deliveries);
+    assert_eq!(refused(&mut hong_kong, sighting_instead(&["DE-ZKA"], amended.id)), ["answer.other_kind"]);
+
+    for target in [header.id, amended.id] {
+        let forged = sighting_instead(&["DE-ZKA"], target);
+        let (_, deliveries) = dishonest(&mut hong_kong, request(&["DE-ZKA"]), &forged);
+        assert_eq!(receive(&mut germany, &deliveries), refusal("answer.other_kind"));
+    }
+    assert_eq!(alarms(&germany), ["answer.other_kind"; 2]);
+    let holds = germany.shelf.change_of(&agency("HK-CED"), header.id).unwrap();
+    assert_eq!(holds.change.by, amended.id);
+}
+
+#[test]
+fn neither_a_recall_nor_an_answer_is_taken_back() {
+    let (_, [mut hong_kong, mut germany, _], header) = scene();
+    let (recalled, deliveries) = send(&mut hong_kong, recall(&["DE-ZKA"], header.id));
+    receive(&mut germany, &deliveries);
+    let (answered, _) = send(&mut germany, compliance("HK-CED", recalled.id));
+    for draft in [recall(&["DE-ZKA"], recalled.id), amendment(&["DE-ZKA"], recalled.id, "Not recalled?")] {
+        assert_eq!(refused(&mut hong_kong, draft.clone()), ["answer.not_changeable"]);
+        let (_, deliveries) = dishonest(&mut hong_kong, request(&["DE-ZKA"]), &draft);
+        assert_eq!(receive(&mut germany, &deliveries), refusal("answer.not_changeable"));
+    }
+    assert_eq!(refused(&mut germany, recall(&["HK-CED"], answered.id)), ["answer.not_changeable"]);
+    let holds = germany.shelf.change_of(&agency("HK-CED"), header.id).unwrap();
+    assert_eq!((holds.change.effect, holds.change.by), (Effect::Recalled, recalled.id));
+}
+
+#[tokio::test]
+async fn a_change_that_came_before_its_message_and_does_not_fit_it_changes_nothing() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    let (first, of_first) = send(&mut hong_kong, request(&["DE-ZKA"]));
+    let (recalled, of_recall) = send(&mut hong_kong, recall(&["DE-ZKA"], first.id));
+    let (second, of_second) = send(&mut hong_kong, request(&["DE-ZKA"]));
+    let forged = recall(&["DE-ZKA"], recalled.id);
+    let (_, of_forged) = dishonest(&mut hong_kong, request(&["DE-ZKA"]), &forged);
+    let unfit = sighting_instead(&["DE-ZKA"], second.id);
+    let (unfit, of_unfit) = dishonest(&mut hong_kong, request(&["DE-ZKA"]), &unfit);
+    for deliveries in [&of_forged, &of_unfit, &of_first, &of_recall, &of_second] {
+        assert_eq!(receive(&mut germany, deliveries), Settlement::Delivered);
+    }
+    let views = germany.views(&network).await;
+    let changed = |id| {
+        let shown = views.message(id, Some(&agency("HK-CED")), Form::Shown).unwrap().unwrap();
+        shown.changed.map(|changed| (changed.effect, changed.by, changed.replacement))
+    };
+    assert_eq!(changed(recalled.id), None, "the recall stands");
+    assert_eq!(changed(first.id), Some((Effect::Recalled, recalled.id, None)));
+    assert_eq!(changed(second.id), Some((Effect::Amended, unfit.id, None)), "nothing stands in its place");
 }
