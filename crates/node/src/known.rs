@@ -5,6 +5,7 @@
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Content;
 use sealpost_domain::answer::Named;
+use sealpost_domain::envelope::Header;
 use sealpost_domain::message::{Kind, MessageId};
 
 use crate::handle::ViewError;
@@ -13,8 +14,8 @@ use crate::handle::ViewError;
 pub trait Known: Send + Sync {
     /// The messages of an id: those of these authors, and some of whoever else used it.
     fn named(&self, id: MessageId, authors: &[&AgencyId]) -> Result<Vec<Named>, ViewError>;
-    /// Whether its author has withdrawn a message.
-    fn is_recalled(&self, author: &AgencyId, id: MessageId) -> Result<bool, ViewError>;
+    /// Whether its author has withdrawn a message; one of our own, from all its recipients.
+    fn is_recalled(&self, header: &Header) -> Result<bool, ViewError>;
 }
 
 /// The messages that a message of a kind may be about; none where that plays no part.

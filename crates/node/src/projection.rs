@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::answer::Effect;
+use sealpost_domain::envelope::Header;
 use sealpost_domain::message::{Kind, MessageId};
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::view::Direction;
@@ -15,10 +16,10 @@ use sealpost_store::{Batch, Error, Keyspace, Order, Projections, Range};
 use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::Standing;
-pub use change::{Noted, amended_kind, answer_of, change_of};
+pub use change::{Noted, amended_kind, answer_of, change_at, change_of};
 
 /// Which layout of keys and values this is; another one makes the index anew.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Message id, sender → ledger index of the sender's first message of that id. An id is chosen by its sender: that
 /// another agency used it too, by chance or to hide a message, must not show anywhere but where an id alone is asked
@@ -132,9 +133,9 @@ pub fn below(projections: &dyn Projections, end: u64, limit: usize) -> Result<Ve
     listed(projections, &range.after(&end.to_be_bytes()))
 }
 
-/// Whether a message of a sender was later replaced or withdrawn by it.
-pub fn standing(projections: &dyn Projections, sender: &AgencyId, id: MessageId) -> Result<Standing, Error> {
-    Ok(match change_of(projections, sender, id)?.map(|noted| noted.change.effect) {
+/// Whether a message was later replaced or withdrawn by its sender; one of our own, at all its recipients.
+pub fn standing(projections: &dyn Projections, me: &AgencyId, header: &Header) -> Result<Standing, Error> {
+    Ok(match change_of(projections, me, header)?.map(|noted| noted.change.effect) {
         None => Standing::Valid,
         Some(Effect::Amended) => Standing::Amended,
         Some(Effect::Recalled) => Standing::Recalled,

@@ -16,7 +16,7 @@ use sealpost_domain::alert::Draft;
 use sealpost_domain::answer::Named;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::Envelope;
+use sealpost_domain::envelope::{Envelope, Header};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::record::{Record, Sent, Settlement};
@@ -86,7 +86,7 @@ impl Known for Nothing {
         Ok(Vec::new())
     }
 
-    fn is_recalled(&self, _: &AgencyId, _: MessageId) -> Result<bool, ViewError> {
+    fn is_recalled(&self, _: &Header) -> Result<bool, ViewError> {
         Ok(false)
     }
 }

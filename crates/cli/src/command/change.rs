@@ -1,7 +1,7 @@
 //! What became of a message later, for people.
 
 use comfy_table::{Cell, Color, Table};
-use sealpost_domain::answer::Effect;
+use sealpost_domain::answer::{Change, Effect};
 use sealpost_domain::view::{Answered, Changed, RecipientAnswer};
 use serde_json::{Value, json};
 
@@ -10,10 +10,28 @@ use crate::text;
 
 /// How a change is marked wherever its message is shown.
 pub(super) fn mark(changed: &Changed) -> &'static str {
-    match changed.effect {
+    marked(changed.effect)
+}
+
+fn marked(effect: Effect) -> &'static str {
+    match effect {
         Effect::Amended => "AMENDED",
         Effect::Recalled => "RECALLED",
     }
+}
+
+/// What one recipient was told.
+pub(super) fn told(change: &Change) -> String {
+    format!("{} by {}", marked(change.effect), change.by)
+}
+
+/// What one recipient was told, for programs.
+pub(super) fn told_document(change: &Change) -> Value {
+    json!({
+        "effect": change.effect.as_str(),
+        "by": change.by.to_string(),
+        "sent_at": change.sent_at.to_string(),
+    })
 }
 
 /// By which message and when, and why where that is known.

@@ -36,7 +36,7 @@ pub(super) async fn run(gateway: &Gateway, asked: &One, out: &mut Output) -> Res
 
 /// The states as a table.
 pub(super) fn states(states: &[RecipientState]) -> Table {
-    let mut table = output::table(["RECIPIENT", "STATE", "SINCE", "RULE", "OVERDUE"]);
+    let mut table = output::table(["RECIPIENT", "STATE", "SINCE", "RULE", "OVERDUE", "CHANGED"]);
     for recipient in states {
         table.add_row([
             Cell::new(&recipient.agency),
@@ -44,6 +44,7 @@ pub(super) fn states(states: &[RecipientState]) -> Table {
             Cell::new(time(recipient.since)),
             Cell::new(text::line(recipient.rule.as_deref().unwrap_or_default())),
             Cell::new(if recipient.overdue { "OVERDUE" } else { "" }),
+            Cell::new(recipient.changed.as_ref().map(change::told).unwrap_or_default()),
         ]);
     }
     table
@@ -59,6 +60,9 @@ fn document(tracked: &Tracked) -> Value {
         });
         if let (Some(rule), Value::Object(fields)) = (&state.rule, &mut document) {
             fields.insert("rule".to_owned(), rule.as_str().into());
+        }
+        if let (Some(changed), Value::Object(fields)) = (&state.changed, &mut document) {
+            fields.insert("changed".to_owned(), change::told_document(changed));
         }
         document
     };

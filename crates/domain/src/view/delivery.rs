@@ -2,6 +2,7 @@
 
 use super::change::{Changed, RecipientAnswer};
 use crate::agency::AgencyId;
+use crate::answer::Change;
 use crate::instant::Instant;
 use crate::message::{Kind, MessageId, Priority};
 use crate::names::named;
@@ -49,6 +50,8 @@ pub struct RecipientState {
     pub rule: Option<String>,
     /// Whether `act_before` passed without delivery.
     pub overdue: bool,
+    /// The amendment or recall that was sent to it and holds there; `None` where it was told of none.
+    pub changed: Option<Change>,
 }
 
 /// Where a message of one's own stands.
@@ -66,7 +69,7 @@ pub struct Tracked {
     pub act_before: Option<Instant>,
     /// For each recipient, ascending.
     pub states: Vec<RecipientState>,
-    /// What this agency did to it later, without reason and replacement.
+    /// What this agency did to it later and told all its recipients, without reason and replacement.
     pub changed: Option<Changed>,
     /// For an amendment or a recall: what each recipient answered, ascending.
     pub answers: Vec<RecipientAnswer>,

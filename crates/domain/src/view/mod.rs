@@ -97,7 +97,8 @@ pub struct Shown {
     pub gap_before: bool,
     /// Where it stands at each recipient; empty for messages that were received.
     pub states: Vec<RecipientState>,
-    /// What its sender did to it later; `None` while it stands as it is.
+    /// What its sender did to it later; for a message of one's own, what all its recipients were told. `None` while it
+    /// stands as it is.
     pub changed: Option<Changed>,
     /// The message as it can be shown to others, where that was asked for.
     pub enclosed: Option<Enclosed>,

@@ -1,5 +1,8 @@
 //! What became of messages: amended or recalled by their sender, and what each recipient of that answered.
 //!
+//! A change holds where it was told. What a peer sent us it changes here; what we sent is changed at the recipients of the
+//! change alone, and everywhere once all recipients of the message have been told.
+//!
 //! A change is noted under its own sender, so that nobody changes a message of somebody else, and whether or not the
 //! message has come: it holds once that is here. An amendment of an amendment changes the first message of them all.
 //! A change that came first may turn out to be of a message that is not changed in that way; then it changes nothing.
@@ -15,7 +18,8 @@ use sealpost_store::{Error, Keyspace, Projections};
 
 use super::{Changes, authored_key, kind_of, message_key, number};
 
-/// Sender, zero byte, message id → the change that holds, and where it lies.
+/// Sender, zero byte, message id and, for a message of our own, the recipient → the change that holds there, and where it
+/// lies.
 const CHANGED: Keyspace = Keyspace::new("changed");
 /// Sender, zero byte, id of an amendment → id of the message that it amends.
 const AMENDS: Keyspace = Keyspace::new("amends");
@@ -47,22 +51,27 @@ impl Changes<'_> {
             return self.note_answer(index, header, target);
         }
         let Some(effect) = Effect::of(header.kind) else { return Ok(()) };
+        let at: Vec<Option<&AgencyId>> = match direction {
+            Direction::Received => vec![None],
+            Direction::Sent => header.recipients.agencies().map(Some).collect(),
+        };
         let change = Change { effect, sent_at: header.sent_at, by: header.id };
         let root = root(target, |id| self.get(AMENDS, &authored_key(&header.sender, id)))?;
-        self.merge(&header.sender, root, Noted { change, index })?;
+        for at in at {
+            self.merge(place_key(&header.sender, root, at), Noted { change, index })?;
+        }
         if effect == Effect::Amended && root != header.id {
             self.put(AMENDS, authored_key(&header.sender, header.id), target.as_bytes());
-            // What came before this amendment and changes it changes what it amends.
-            let earlier = self.get(CHANGED, &authored_key(&header.sender, header.id))?;
+            // What came before this amendment and changes it changes what it amends. What we send names what was sent before.
+            let earlier = self.get(CHANGED, &place_key(&header.sender, header.id, None))?;
             if let Some(earlier) = earlier.as_deref().and_then(read) {
-                self.merge(&header.sender, root, earlier)?;
+                self.merge(place_key(&header.sender, root, None), earlier)?;
             }
         }
         Ok(())
     }
 
-    fn merge(&mut self, sender: &AgencyId, id: MessageId, noted: Noted) -> Result<(), Error> {
-        let key = authored_key(sender, id);
+    fn merge(&mut self, key: Vec<u8>, noted: Noted) -> Result<(), Error> {
         let holds = self.get(CHANGED, &key)?.as_deref().and_then(read);
         if holds.is_none_or(|holds| noted.change.prevails_over(&holds.change)) {
             self.put(CHANGED, key, &written(&noted));
@@ -81,14 +90,36 @@ impl Changes<'_> {
     }
 }
 
-/// What its sender later did to a message, and where that lies.
+/// What its sender later did to a message, and where that lies: for a message of our own, what all its recipients have
+/// been told.
 pub fn change_of(
+    projections: &dyn Projections,
+    me: &AgencyId,
+    header: &Header,
+) -> Result<Option<Noted>, Error> {
+    if header.sender != *me {
+        return change_at(projections, &header.sender, header.id, None);
+    }
+    let mut holds: Option<Noted> = None;
+    for recipient in header.recipients.agencies() {
+        let Some(told) = change_at(projections, me, header.id, Some(recipient))? else { return Ok(None) };
+        // The weakest of them is what holds at all.
+        if holds.is_none_or(|holds| holds.change.prevails_over(&told.change)) {
+            holds = Some(told);
+        }
+    }
+    Ok(holds)
+}
+
+/// What its sender later did to a message: here, or towards one recipient of a message of our own.
+pub fn change_at(
     projections: &dyn Projections,
     sender: &AgencyId,
     id: MessageId,
+    recipient: Option<&AgencyId>,
 ) -> Result<Option<Noted>, Error> {
     let root = root(id, |id| projections.get(AMENDS, &authored_key(sender, id)))?;
-    let holds = projections.get(CHANGED, &authored_key(sender, root))?;
+    let holds = projections.get(CHANGED, &place_key(sender, root, recipient))?;
     // The amendment that holds is not changed itself.
     let holds = holds.as_deref().and_then(read).filter(|noted| noted.change.by != id);
     let kind = if holds.is_some() { kind_of(projections, root, sender)? } else { None };
@@ -130,6 +161,13 @@ fn root(
         root = before;
     }
     Ok(root)
+}
+
+/// The key of what holds of a message here, or at a recipient.
+fn place_key(sender: &AgencyId, id: MessageId, recipient: Option<&AgencyId>) -> Vec<u8> {
+    let mut key = authored_key(sender, id);
+    key.extend_from_slice(recipient.map_or("", AgencyId::as_str).as_bytes());
+    key
 }
 
 fn written(noted: &Noted) -> Vec<u8> {
@@ -205,7 +243,7 @@ mod tests {
     }
 
     fn holds(index: &Memory, sender: &str, of: u8) -> Option<(Effect, MessageId)> {
-        let noted = change_of(index, &agency(sender), id(of)).unwrap();
+        let noted = change_at(index, &agency(sender), id(of), None).unwrap();
         noted.map(|noted| (noted.change.effect, noted.change.by))
     }
 

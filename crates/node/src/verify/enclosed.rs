@@ -85,7 +85,7 @@ fn prove(enclosed: &Enclosed, directory: &Directory) -> Result<Proven, String> {
 impl Opened {
     /// What its originator has withdrawn, as far as this node knows.
     pub(crate) fn withdrawn(&self, known: &dyn Known) -> Result<Withdrawn, ViewError> {
-        let recalled = |proven: &Proven| known.is_recalled(&proven.header.sender, proven.header.id);
+        let recalled = |proven: &Proven| known.is_recalled(&proven.header);
         Ok(Withdrawn {
             message: recalled(&self.message)?,
             grant: self.grant.as_ref().map(recalled).transpose()?.unwrap_or(false),

@@ -2,7 +2,7 @@
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Alert, Content};
-use sealpost_domain::answer::is_change;
+use sealpost_domain::answer::{Change, is_change};
 use sealpost_domain::envelope::Header;
 use sealpost_domain::view::{Answered, Changed, Forwarded, RecipientAnswer};
 use sealpost_wire::alert::alert_from_bytes;
@@ -26,7 +26,8 @@ impl LedgerViews {
     /// What the sender of a message did to it later.
     pub(super) fn changed(&self, header: &Header, depth: Depth) -> Result<Option<Changed>, ViewError> {
         let (sender, id) = (&header.sender, header.id);
-        let noted = projection::change_of(self.shared.projections.as_ref(), sender, id);
+        let me = self.shared.agency();
+        let noted = projection::change_of(self.shared.projections.as_ref(), &me, header);
         let Some(Noted { change, index }) = noted.map_err(index_fault)? else { return Ok(None) };
         let absent = || ViewError::Record { index, fault: "the index takes it for a change".to_owned() };
         let by = self.read(index)?.ok_or_else(absent)?;
@@ -55,6 +56,13 @@ impl LedgerViews {
             reason,
             replacement,
         }))
+    }
+
+    /// What this agency later told a recipient of its message about it.
+    pub(super) fn told(&self, header: &Header, recipient: &AgencyId) -> Result<Option<Change>, ViewError> {
+        let (sender, id) = (&header.sender, header.id);
+        let noted = projection::change_at(self.shared.projections.as_ref(), sender, id, Some(recipient));
+        Ok(noted.map_err(index_fault)?.map(|noted| noted.change))
     }
 
     /// What a forward encloses, opened. It was proven when the forward was recorded.

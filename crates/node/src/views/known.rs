@@ -2,6 +2,7 @@
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::answer::{Effect, Named};
+use sealpost_domain::envelope::Header;
 use sealpost_domain::message::{Kind, MessageId};
 
 use super::open::Message;
@@ -38,8 +39,8 @@ impl Known for LedgerViews {
         Ok(named)
     }
 
-    fn is_recalled(&self, author: &AgencyId, id: MessageId) -> Result<bool, ViewError> {
-        let change = projection::change_of(self.shared.projections.as_ref(), author, id);
+    fn is_recalled(&self, header: &Header) -> Result<bool, ViewError> {
+        let change = projection::change_of(self.shared.projections.as_ref(), &self.shared.agency(), header);
         let change = change.map_err(index_fault)?;
         Ok(change.is_some_and(|noted| noted.change.effect == Effect::Recalled))
     }

@@ -74,7 +74,7 @@ impl LedgerViews {
     fn show(&self, message: &Message) -> Result<Shown, ViewError> {
         let fault = |fault| ViewError::Record { index: message.index, fault };
         let alert = message.open(&self.shared.buckets).map_err(fault)?;
-        let states = self.states(message);
+        let states = self.states(message)?;
         let changed = self.changed(&message.header, Depth::Content)?;
         let forwarded = alert.as_ref().map(|alert| self.forwarded(alert)).transpose()?.flatten();
         Ok(Shown { forwarded, ..message.show(&self.shared.core(), alert, states, changed) })
@@ -152,17 +152,20 @@ impl LedgerViews {
         }
     }
 
-    fn states(&self, message: &Message) -> Vec<RecipientState> {
+    fn states(&self, message: &Message) -> Result<Vec<RecipientState>, ViewError> {
         let now = self.shared.now();
-        let core = self.shared.core();
-        let state = |(agency, standing): (_, Standing)| RecipientState {
-            agency,
-            overdue: is_overdue(message.header.act_before, &standing, now),
-            state: standing.state,
-            since: standing.since,
-            rule: standing.rule,
+        let standings = message.standings(&self.shared.core().outbox);
+        let state = |(agency, standing): (AgencyId, Standing)| {
+            Ok(RecipientState {
+                changed: self.told(&message.header, &agency)?,
+                agency,
+                overdue: is_overdue(message.header.act_before, &standing, now),
+                state: standing.state,
+                since: standing.since,
+                rule: standing.rule,
+            })
         };
-        message.standings(&core.outbox).into_iter().map(state).collect()
+        standings.into_iter().map(state).collect()
     }
 }
 
@@ -239,7 +242,7 @@ impl Views for LedgerViews {
         let own = index.map(|index| self.read(index)).transpose()?.flatten();
         let Some(message) = own else { return Ok(None) };
         Ok(Some(Tracked {
-            states: self.states(&message),
+            states: self.states(&message)?,
             changed: self.changed(&message.header, Depth::Fact)?,
             answers: self.answers(&message)?,
             id,

@@ -26,15 +26,14 @@ fn outcome(views: &LedgerViews, listed: Listed) -> Result<Option<ReportedOutcome
     if !matches!(listed.kind, Kind::Outcome | Kind::Amendment) {
         return Ok(None);
     }
-    let index = listed.index;
+    let (index, projections) = (listed.index, views.shared.projections.as_ref());
     let Some(message) = views.read(index)? else { return Ok(None) };
     let opened = message.open(&views.shared.buckets).map_err(|fault| ViewError::Record { index, fault })?;
     let Some(outcome) = opened.and_then(|alert| reported(alert.into_parts().content)) else {
         return Ok(None);
     };
     let header = message.header;
-    let standing = projection::standing(views.shared.projections.as_ref(), &header.sender, header.id)
-        .map_err(index_fault)?;
+    let standing = projection::standing(projections, &views.shared.agency(), &header).map_err(index_fault)?;
     Ok(Some(ReportedOutcome {
         index,
         id: header.id,

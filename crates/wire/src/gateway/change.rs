@@ -2,7 +2,7 @@
 
 use sealpost_domain::alert::fault::Collector;
 use sealpost_domain::alert::{ComplianceAnswer, Content, Enclosed};
-use sealpost_domain::answer::Effect;
+use sealpost_domain::answer::{Change, Effect};
 use sealpost_domain::view::{Answered, Changed, RecipientAnswer};
 use sealpost_proto::v1 as pb;
 
@@ -45,6 +45,21 @@ pub(super) fn changed_message(changed: &Changed) -> pb::Changed {
         reason: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
         replacement: replacement.as_ref().map(alert::content_message),
     }
+}
+
+pub(super) fn change(message: &pb::Change) -> Result<Change, Error> {
+    let at = In("Change");
+    let pb::Change { effect: what, message_id, sent_at_ms } = message;
+    Ok(Change {
+        effect: effect(at, "effect", *what)?,
+        sent_at: instant(*sent_at_ms),
+        by: at.bytes("message_id", message_id)?,
+    })
+}
+
+pub(super) fn change_message(change: &Change) -> pb::Change {
+    let Change { effect, sent_at, by } = change;
+    pb::Change { effect: effect_number(*effect), message_id: id_bytes(*by), sent_at_ms: sent_at.as_millis() }
 }
 
 pub(super) fn answer(message: pb::RecipientAnswer) -> Result<RecipientAnswer, Error> {

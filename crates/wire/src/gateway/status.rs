@@ -45,13 +45,14 @@ pub fn tracked_message(tracked: &Tracked) -> pb::TrackResponse {
 
 pub(super) fn recipient_state(message: pb::RecipientState) -> Result<RecipientState, Error> {
     let at = In("RecipientState");
-    let pb::RecipientState { agency, state, since_ms, rule, overdue } = message;
+    let pb::RecipientState { agency, state, since_ms, rule, overdue, changed } = message;
     Ok(RecipientState {
         agency: at.agency("agency", &agency)?,
         state: delivery_state(at, "state", state)?,
         since: instant(since_ms),
         rule: (!rule.is_empty()).then_some(rule),
         overdue,
+        changed: changed.map(|changed| change::change(&changed)).transpose()?,
     })
 }
 
@@ -62,6 +63,7 @@ pub(super) fn recipient_state_message(state: &RecipientState) -> pb::RecipientSt
         since_ms: state.since.as_millis(),
         rule: state.rule.clone().unwrap_or_default(),
         overdue: state.overdue,
+        changed: state.changed.as_ref().map(change::change_message),
     }
 }
 

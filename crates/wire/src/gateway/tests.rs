@@ -4,7 +4,7 @@ use sealpost_domain::alert::{
     Alert, AlertParts, ComplianceAnswer, Content, Draft, DraftParts, Enclosed, Grading, GradingScale, List,
     Recall,
 };
-use sealpost_domain::answer::Effect;
+use sealpost_domain::answer::{Change, Effect};
 use sealpost_domain::approval::Release;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::envelope::Signature;
@@ -66,6 +66,7 @@ fn states() -> Vec<RecipientState> {
         since: Instant::from_millis(20),
         rule: Some("agreement.none".to_owned()),
         overdue: true,
+        changed: None,
     };
     let read = RecipientState {
         agency: agency("DE-ZKA"),
@@ -73,6 +74,7 @@ fn states() -> Vec<RecipientState> {
         since: Instant::from_millis(10),
         rule: None,
         overdue: false,
+        changed: Some(Change { effect: Effect::Recalled, sent_at: Instant::from_millis(30), by: id(7) }),
     };
     vec![read, refused]
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::{Line, Text};
-use sealpost_domain::answer::Effect;
+use sealpost_domain::answer::{self, Effect};
 use sealpost_domain::handling::{HandlingCode, Tlp};
 use sealpost_domain::message::{Category, Kind, MessageId};
 use sealpost_domain::time::{Date, OffsetTime};
@@ -45,6 +45,25 @@ impl From<&view::Changed> for Changed {
             reason: Form::write(reason),
             replacement: Form::write(replacement),
         }
+    }
+}
+
+/// An amendment or a recall, as one recipient was told of it.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    /// Amended or recalled.
+    effect: Value<Effect>,
+    /// By which message.
+    by: Value<MessageId>,
+    /// When the sender's node took that over, in UTC.
+    sent_at: Value<OffsetTime>,
+}
+
+impl From<&answer::Change> for Change {
+    fn from(change: &answer::Change) -> Self {
+        let answer::Change { effect, sent_at, by } = change;
+        Self { effect: Value::write(effect), by: Value::write(by), sent_at: Value::shown(sent_at) }
     }
 }
 

@@ -11,7 +11,7 @@ use sealpost_domain::view::{self, DeliveryState, Direction};
 use serde::Serialize;
 
 use super::answers::Enclosed;
-use super::change::{Changed, Forwarded};
+use super::change::{Change, Changed, Forwarded};
 use super::content::Content;
 use super::form::{Absent, Form, Value};
 use super::parts::Grading;
@@ -131,6 +131,9 @@ struct RecipientState {
     rule: Option<String>,
     /// Whether `act_before` passed without delivery.
     overdue: bool,
+    /// The amendment or recall that was sent to it and holds there.
+    #[serde(skip_serializing_if = "Absent::is_absent")]
+    changed: Option<Change>,
 }
 
 /// What a node verified before it showed a message.
@@ -225,13 +228,14 @@ impl From<&view::Shown> for Message {
 
 impl From<&view::RecipientState> for RecipientState {
     fn from(shown: &view::RecipientState) -> Self {
-        let view::RecipientState { agency, state, since, rule, overdue } = shown;
+        let view::RecipientState { agency, state, since, rule, overdue, changed } = shown;
         Self {
             agency: Value::write(agency),
             state: Value::write(state),
             since: Value::shown(since),
             rule: rule.clone(),
             overdue: *overdue,
+            changed: changed.as_ref().map(Change::from),
         }
     }
 }
@@ -253,6 +257,7 @@ impl From<&view::Verification> for Verification {
 mod tests {
     use sealpost_domain::alert::fault::Collector;
     use sealpost_domain::alert::{Draft, DraftParts};
+    use sealpost_domain::answer;
     use sealpost_domain::instant::Instant;
     use serde_json::{Value, json};
 
@@ -281,6 +286,11 @@ mod tests {
             since: at,
             rule: Some("agreement.none".to_owned()),
             overdue: true,
+            changed: Some(answer::Change {
+                effect: answer::Effect::Amended,
+                sent_at: at,
+                by: MessageId::new(1_791_090_000_123, [2; 10]),
+            }),
         };
         view::Shown {
             index: 7,

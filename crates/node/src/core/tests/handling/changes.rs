@@ -1,7 +1,7 @@
 //! Amendments and recalls, and the answers to them.
 
 use sealpost_domain::answer::Effect;
-use sealpost_domain::view::Form;
+use sealpost_domain::view::{Form, RecipientState};
 
 use super::*;
 use crate::handle::Views as _;
@@ -159,4 +159,41 @@ async fn a_change_that_came_before_its_message_and_does_not_fit_it_changes_nothi
     assert_eq!(changed(recalled.id), None, "the recall stands");
     assert_eq!(changed(first.id), Some((Effect::Recalled, recalled.id, None)));
     assert_eq!(changed(second.id), Some((Effect::Amended, unfit.id, None)), "nothing stands in its place");
+}
+
+#[tokio::test]
+async fn a_recall_that_goes_to_some_recipients_leaves_the_message_as_it_is_for_the_others() {
+    let network = Network::new();
+    let [mut hong_kong, ..] = network.three_nodes();
+    let (first, _) = send(&mut hong_kong, request(&["DE-ZKA", "TH-TCD"]));
+    let (amended, _) = send(&mut hong_kong, amendment(&["DE-ZKA"], first.id, "Once more?"));
+    let (recalled, _) = send(&mut hong_kong, recall(&["DE-ZKA"], amended.id));
+    let to_one = [("DE-ZKA", Some((Effect::Recalled, recalled.id))), ("TH-TCD", None)];
+    assert_eq!(tracked(&hong_kong, &network, first.id).await, (None, told(to_one)));
+
+    let (last, _) = send(&mut hong_kong, amendment(&["DE-ZKA", "TH-TCD"], first.id, "Other words?"));
+    let to_both =
+        [("DE-ZKA", Some((Effect::Recalled, recalled.id))), ("TH-TCD", Some((Effect::Amended, last.id)))];
+    let weakest = Some((Effect::Amended, last.id));
+    assert_eq!(tracked(&hong_kong, &network, first.id).await, (weakest, told(to_both)));
+    // Of the amendment that went to one, that one's recall is all there is.
+    let recalled = Some((Effect::Recalled, recalled.id));
+    let of_amended = tracked(&hong_kong, &network, amended.id).await;
+    assert_eq!(of_amended, (recalled, told([("DE-ZKA", recalled)])));
+}
+
+type Told = Vec<(String, Option<(Effect, MessageId)>)>;
+
+fn told<const N: usize>(expected: [(&str, Option<(Effect, MessageId)>); N]) -> Told {
+    expected.map(|(agency, change)| (agency.to_owned(), change)).into()
+}
+
+/// What became of a message of a station's own: as a whole, and at each recipient.
+async fn tracked(station: &Station, network: &Network, id: MessageId) -> (Option<(Effect, MessageId)>, Told) {
+    let tracked = station.views(network).await.track(id).unwrap().unwrap();
+    let at = |state: &RecipientState| {
+        (state.agency.to_string(), state.changed.map(|change| (change.effect, change.by)))
+    };
+    let whole = tracked.changed.map(|changed| (changed.effect, changed.by));
+    (whole, tracked.states.iter().map(at).collect())
 }
