@@ -307,7 +307,7 @@ impl fmt::Display for Range {
 }
 
 /// Joins ascending numbers into ranges.
-fn ranges(ascending: impl Iterator<Item = u64>) -> Vec<Range> {
+pub fn ranges(ascending: impl Iterator<Item = u64>) -> Vec<Range> {
     let mut ranges: Vec<Range> = Vec::new();
     for number in ascending {
         match ranges.last_mut() {

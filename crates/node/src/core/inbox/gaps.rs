@@ -2,6 +2,9 @@
 //! and bodies that were lost here. It delays nothing that came; it is asked for under signature when nothing arrives by
 //! itself for a moment, and again at growing distances until it is there.
 //!
+//! Every number has a calendar of its own, so that nothing that comes or is missed later keeps another number from being
+//! asked for, and from its alarm.
+//!
 //! Nothing of this is recorded but the alarms: after a restart the same gaps are seen again.
 
 use std::collections::BTreeMap;
@@ -10,7 +13,7 @@ use std::time::Duration;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Range, Received};
+use sealpost_domain::link::{Range, Received, ranges};
 use sealpost_domain::message::Priority;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{ControlType, NeedWrap, Resend};
@@ -20,6 +23,10 @@ use crate::core::{Alarm, Core, Env, Error, Round, sign};
 
 /// How long a lane is idle before what is missing on its links is asked for: the hub may still be delivering it.
 const ASK_AFTER: Duration = Duration::from_secs(2);
+/// How long what is missing waits at most while its lane is not idle.
+const ASK_WHILE_BUSY: Duration = Duration::from_mins(1);
+/// The shortest time between two statements about a link: its sender answers no more often.
+const ASK_PAUSE: Duration = Duration::from_secs(6);
 /// How long after that it is asked for again; doubled with every time.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// The longest such distance.
@@ -45,13 +52,33 @@ pub(super) struct Wanted {
 struct Gap {
     /// The last number that is known to exist.
     last: u64,
+    /// Since when that is known.
+    seen: Instant,
     /// The last contiguous number when this was looked at.
     contiguous: u64,
-    /// The last missing number that was asked for: a later one does not wait for its turn.
-    asked_up_to: u64,
-    asked: Asked,
+    /// What is missing within the window: at most so many numbers as that has.
+    missing: BTreeMap<u64, Missing>,
+    /// When its sender was asked last.
+    asked_at: Option<Instant>,
+    /// Something of it came: the rest is asked for before its time.
+    came_at: Option<Instant>,
     /// It was told that the sender writes beyond the window.
     far_told: bool,
+}
+
+/// A number that is missing.
+struct Missing {
+    asked: Asked,
+    /// That it was asked for in vain is told, or it was missed beside a number of which that was told.
+    told: bool,
+}
+
+/// What is asked for on a link.
+struct Due {
+    key: LinkKey,
+    numbers: Vec<Range>,
+    /// What was asked for in vain, which is told now.
+    in_vain: Vec<Range>,
 }
 
 /// When something was asked for.
@@ -79,13 +106,72 @@ impl Asked {
     }
 }
 
+impl Gap {
+    /// Takes note of what came, and of what is missed now.
+    fn look(&mut self, received: &Received, now: Instant) {
+        if received.contiguous() > self.contiguous {
+            self.contiguous = received.contiguous();
+            self.came_at = self.asked_at.map(|_| now);
+        }
+        let stretches = received.missing(self.last, usize::MAX);
+        let mut before = std::mem::take(&mut self.missing);
+        for number in stretches.iter().flat_map(|range| range.first..=range.last) {
+            let begin = || Missing { asked: Asked::begin(self.seen), told: false };
+            self.missing.insert(number, before.remove(&number).unwrap_or_else(begin));
+        }
+    }
+
+    /// What is asked for now, if anything is, and the stretches that are told.
+    fn ask(&mut self, idle: bool, now: Instant) -> Option<(Vec<Range>, Vec<Range>)> {
+        if self.asked_at.is_some_and(|at| now.since(at) < ASK_PAUSE) {
+            return None;
+        }
+        let again = idle && self.came_at.is_some_and(|at| now.since(at) >= ASK_AFTER);
+        let is_due = |missing: &Missing| {
+            missing.asked.is_due(now) && (idle || now.since(missing.asked.since) >= ASK_WHILE_BUSY)
+        };
+        let wanted = self.missing.iter().filter(|(_, missing)| again || is_due(missing));
+        let mut numbers = ranges(wanted.map(|(number, _)| *number));
+        if numbers.is_empty() {
+            return None;
+        }
+        // What waits for longest comes first: no stretch waits for others that do not come.
+        numbers.sort_by_key(|range| self.missing.get(&range.first).map(|missing| missing.asked.since));
+        numbers.truncate(RANGES_MAX);
+        numbers.sort_unstable_by_key(|range| range.first);
+        for number in numbers.iter().flat_map(|range| range.first..=range.last) {
+            // Before its time it does not count.
+            if let Some(missing) = self.missing.get_mut(&number).filter(|missing| is_due(missing)) {
+                missing.asked.ask(now);
+            }
+        }
+        (self.asked_at, self.came_at) = (Some(now), None);
+        Some((numbers, self.tell()))
+    }
+
+    /// What was asked for in vain. Each stretch is told once: what was missed beside what was told is not told again, and
+    /// what was missed beside it only for a moment is, once it stands alone.
+    fn tell(&mut self) -> Vec<Range> {
+        let mut news = Vec::new();
+        for Range { first, last } in ranges(self.missing.keys().copied()) {
+            let was_told = self.missing.range(first..=last).any(|(_, missing)| missing.told);
+            for (number, missing) in self.missing.range_mut(first..=last) {
+                if missing.asked.times > IN_VAIN && !std::mem::replace(&mut missing.told, true) && !was_told {
+                    news.push(*number);
+                }
+            }
+        }
+        ranges(news.into_iter())
+    }
+}
+
 impl Core {
     /// Asks peers for what is missing, where that is due.
     pub fn ask_for_missing(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let mut due = BTreeMap::<LinkKey, Vec<Range>>::new();
-        for (key, numbers, times) in self.inbox.due_gaps(env.now) {
-            if times == IN_VAIN + 1 {
-                self.alarm_of_gap(env, round, &key, &numbers);
+        for Due { key, numbers, in_vain } in self.inbox.due_gaps(env.now) {
+            if !in_vain.is_empty() {
+                self.alarm_of_gap(env, round, &key, &in_vain);
             }
             due.insert(key, numbers);
         }
@@ -162,10 +248,19 @@ impl Inbox {
         if number <= contiguous || !(self.wanted.gaps.contains_key(key) || self.admits(key)) {
             return;
         }
-        let begin =
-            || Gap { last: number, contiguous, asked_up_to: 0, asked: Asked::begin(now), far_told: false };
+        let begin = || Gap {
+            last: number,
+            seen: now,
+            contiguous,
+            missing: BTreeMap::new(),
+            asked_at: None,
+            came_at: None,
+            far_told: false,
+        };
         let gap = self.wanted.gaps.entry(key.clone()).or_insert_with(begin);
-        gap.last = gap.last.max(number);
+        if number > gap.last {
+            (gap.last, gap.seen) = (number, now);
+        }
     }
 
     /// Notes that everything before a number exists.
@@ -229,7 +324,7 @@ impl Inbox {
         self.wanted.gaps.keys().filter(other).count()
     }
 
-    fn due_gaps(&mut self, now: Instant) -> Vec<(LinkKey, Vec<Range>, u32)> {
+    fn due_gaps(&mut self, now: Instant) -> Vec<Due> {
         let mut due = Vec::new();
         let Wanted { gaps, arrived_at, .. } = &mut self.wanted;
         let none = Received::default();
@@ -238,25 +333,10 @@ impl Inbox {
             if received.contiguous() >= gap.last {
                 return false;
             }
-            if received.contiguous() > gap.contiguous {
-                gap.contiguous = received.contiguous();
-                gap.asked = Asked::begin(now);
+            gap.look(received, now);
+            if let Some((numbers, in_vain)) = gap.ask(is_idle(arrived_at, key.priority, now), now) {
+                due.push(Due { key: key.clone(), numbers, in_vain });
             }
-            let is_later = gap.last > gap.asked_up_to && gap.asked.times > 0;
-            if !is_idle(arrived_at, key.priority, now) || !(gap.asked.is_due(now) || is_later) {
-                return true;
-            }
-            let missing = received.missing(gap.last, RANGES_MAX);
-            let last = missing.last().map_or(0, |range| range.last);
-            if last > gap.asked_up_to {
-                gap.asked = Asked::begin(now);
-            } else if !gap.asked.is_due(now) {
-                gap.asked_up_to = gap.last;
-                return true;
-            }
-            gap.asked.ask(now);
-            gap.asked_up_to = gap.last;
-            due.push((key.clone(), missing, gap.asked.times));
             true
         });
         due

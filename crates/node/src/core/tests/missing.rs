@@ -110,6 +110,78 @@ fn what_is_asked_for_in_vain_is_an_alarm_and_the_hub_is_named_by_its_own_promise
     assert!(asks(&evidence.exhibits[0]), "the recipient's word");
 }
 
+/// What the alarms of missing numbers say.
+fn missed(germany: &Station) -> Vec<String> {
+    let told = germany.evidence(Rule::LinkMissing).into_iter().map(|evidence| evidence.detail);
+    told.map(|detail| detail.split(" of the ").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn no_later_hole_keeps_the_first_from_its_alarm() {
+    let (_, _, mut germany, deliveries) = sent(60);
+    // Every other message is kept back: a new hole every four seconds, for a minute and a half.
+    for delivery in deliveries.iter().skip(1).step_by(2).take(24) {
+        germany.receive(delivery, Priority::Urgent);
+        for _ in 0..4 {
+            germany.wait(Duration::from_secs(1));
+        }
+    }
+    assert_eq!(missed(&germany).first().map(String::as_str), Some("numbers 1"));
+    for _ in 0..120 {
+        germany.wait(Duration::from_secs(1));
+    }
+    let mut told: Vec<String> =
+        missed(&germany).join(", ").replace("numbers ", "").split(", ").map(str::to_owned).collect();
+    told.sort_by_key(|number| number.parse::<u64>().unwrap());
+    let each: Vec<String> = (1..48).step_by(2).map(|number: u64| number.to_string()).collect();
+    assert_eq!(told, each, "each hole, and each once");
+}
+
+#[test]
+fn a_lane_that_is_never_idle_keeps_no_hole_from_its_alarm() {
+    let (_, _, mut germany, deliveries) = sent(400);
+    for delivery in &deliveries[1..] {
+        germany.receive(delivery, Priority::Urgent);
+        germany.wait(Duration::from_secs(1));
+    }
+    assert_eq!(missed(&germany), ["numbers 1"]);
+}
+
+#[test]
+fn a_stretch_that_grows_and_falls_apart_is_told_once() {
+    let (_, _, mut germany, deliveries) = sent(9);
+    germany.receive(&deliveries[4], Priority::Urgent);
+    for _ in 0..90 {
+        germany.wait(Duration::from_secs(1));
+    }
+    assert_eq!(missed(&germany), ["numbers 1 to 4"]);
+    germany.receive(&deliveries[1], Priority::Urgent);
+    germany.receive(&deliveries[8], Priority::Urgent);
+    for _ in 0..90 {
+        germany.wait(Duration::from_secs(1));
+    }
+    assert_eq!(missed(&germany), ["numbers 1 to 4", "numbers 6 to 8"]);
+}
+
+#[test]
+fn more_stretches_than_one_statement_holds_are_all_asked_for() {
+    let (_, _, mut germany, deliveries) = sent(200);
+    for delivery in deliveries.iter().skip(1).step_by(2) {
+        germany.receive(delivery, Priority::Urgent);
+    }
+    let mut asked = std::collections::BTreeSet::new();
+    for _ in 0..16 {
+        germany.wait(Duration::from_secs(1));
+        for said in germany.says(ControlType::Resend) {
+            let numbers = Resend::from_payload(&said.payload).unwrap().numbers;
+            assert!(numbers.len() <= 64);
+            asked.extend(numbers.iter().flat_map(|range| range.first..=range.last));
+        }
+        germany.said.clear();
+    }
+    assert!(asked.iter().copied().eq((1..200).step_by(2)), "{asked:?}");
+}
+
 #[test]
 fn a_flood_of_requests_costs_one_answer() {
     let (_, mut hong_kong, mut germany, deliveries) = sent(2);
