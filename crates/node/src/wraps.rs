@@ -10,7 +10,7 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Envelope, Wrap};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
-use sealpost_ledger::{Buckets, Entry, bucket};
+use sealpost_ledger::{Buckets, Entry, ReadError, bucket};
 use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::ledger::stored_body_from_bytes;
 use zeroize::Zeroizing;
@@ -28,6 +28,14 @@ pub struct Wrapped {
 /// Why a record gives no envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The ledger does not give it.
+    #[error("record {index} cannot be read")]
+    Unreadable {
+        /// Which one.
+        index: u64,
+        /// Why.
+        source: ReadError,
+    },
     /// It is something else.
     #[error("record {index} is no message of this node")]
     NotSent {
@@ -35,7 +43,7 @@ pub enum Error {
         index: u64,
     },
     /// Its bytes are not what this node would have written.
-    #[error("record {index} cannot be read")]
+    #[error("record {index} is not as this node would have written it")]
     Record {
         /// Which one.
         index: u64,

@@ -1,15 +1,19 @@
 //! Submitting: batches from the ledger, wrapped on the pool, several in flight, answered in order by the hub's signed
 //! promise.
 
-use sealpost_domain::rule::Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use rand::CryptoRng;
 use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Envelope;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::rule::Rule;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::submit_response::Event;
+use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{envelope_message, signed_by_one};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,6 +23,7 @@ use super::connection::Wire;
 use super::{Ended, Lanes, Session};
 use crate::core::outbox::Submission;
 use crate::engine::Input;
+use crate::shared::Shared;
 use crate::verify::statements;
 use crate::wraps;
 
@@ -115,39 +120,50 @@ async fn wrap(session: Arc<Session>, lanes: Lanes, batch: Vec<Submission>) -> Re
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let (shared, now) = (Arc::clone(&session.shared), session.shared.now());
-    let wrapped = session.pool.run(lanes.pace(), move |rng| {
-        let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
-        for Submission { index, recipients } in batch {
-            let entry = match shared.history.get(index) {
-                Ok(entry) => entry,
-                Err(error) => return Err(error.to_string()),
-            };
-            match wraps::envelope(&entry, &recipients, &shared.buckets, &directory, now, rng) {
-                Ok(wrapped) => {
-                    for recipient in &wrapped.without_key {
-                        warn!(rule = %Rule::KeyNoSealingKey, %recipient, ledger_index = index, "sent later");
-                    }
-                    if wrapped.envelope.wraps.is_empty() {
-                        shared.core_mut().outbox.defer(index, now);
-                        continue;
-                    }
+    Ok(session.pool.run(lanes.pace(), move |rng| pack(&shared, batch, &directory, now, rng)).await?)
+}
+
+/// Makes envelopes of a batch. A message that cannot be read, or not be wrapped, is tried again later, and holds up none of
+/// the others.
+fn pack(
+    shared: &Shared,
+    batch: Vec<Submission>,
+    directory: &Directory,
+    now: Instant,
+    rng: &mut dyn CryptoRng,
+) -> Ready {
+    let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
+    for Submission { index, recipients } in batch {
+        let entry = shared.history.get(index).map_err(|source| wraps::Error::Unreadable { index, source });
+        let wrapped = entry.and_then(|entry| {
+            wraps::envelope(&entry, &recipients, &shared.buckets, directory, now, &mut *rng)
+        });
+        let later = match wrapped {
+            Ok(wrapped) => {
+                for recipient in &wrapped.without_key {
+                    warn!(rule = %Rule::KeyNoSealingKey, %recipient, ledger_index = index, "sent later");
+                }
+                let later = wrapped.envelope.wraps.is_empty();
+                if !later {
                     ready.envelopes.push(wrapped.envelope);
                     ready.messages.push(index);
                     ready.headers.push(wrapped.header);
                 }
-                Err(error) => {
-                    error!(%error, "a message cannot be sent");
-                    let outbox = &mut shared.core_mut().outbox;
-                    if error.is_for_good() {
-                        outbox.body_lost(index);
-                    }
-                    outbox.defer(index, now);
-                }
+                later
             }
+            Err(error) => {
+                error!(ledger_index = index, error = with_causes(&error), "a message cannot be sent now");
+                if error.is_for_good() {
+                    shared.core_mut().outbox.body_lost(index);
+                }
+                true
+            }
+        };
+        if later {
+            shared.core_mut().outbox.defer(index, now);
         }
-        Ok(ready)
-    });
-    wrapped.await?.map_err(Ended::Own)
+    }
+    ready
 }
 
 async fn hear(session: &Session, lanes: Lanes, accepted: pb::BatchAccepted, sent: Sent) -> Result<(), Ended> {
@@ -172,4 +188,35 @@ async fn hear(session: &Session, lanes: Lanes, accepted: pb::BatchAccepted, sent
     let accepted = verified.map_err(|fault| Ended::Protocol(format!("its acceptance: {fault}")))?;
     let input = Input::Accepted { statement, accepted, headers, messages };
     session.engine.send(input).await.map_err(|_| Ended::Stopping)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha20Rng;
+    use sealpost_domain::message::Priority;
+
+    use super::*;
+    use crate::fixture::{NOW, Network};
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_holds_up_none_of_the_others_and_goes_later() {
+        let network = Network::new();
+        let [mut hong_kong, _] = network.nodes();
+        (0..3).for_each(|_| hong_kong.publish(Priority::Urgent));
+        let (shared, disk) = hong_kong.shared(&network).await;
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let mut next = |now| {
+            let batch = shared.core_mut().outbox.take(&[Priority::Urgent], 1 << 20);
+            let taken: Vec<u64> = batch.iter().map(|submission| submission.index).collect();
+            (taken, pack(&shared, batch, &network.directory, now, &mut rng).messages)
+        };
+        disk.fail_read(disk.reads());
+        let (taken, packed) = next(NOW);
+        assert_eq!((taken.len(), packed.as_slice()), (3, &taken[1..]));
+
+        let later = NOW.plus(Duration::from_hours(1));
+        assert_eq!(shared.core_mut().outbox.send_due_again(later), 1);
+        assert_eq!(next(later), (taken[..1].to_vec(), taken[..1].to_vec()));
+    }
 }
