@@ -36,6 +36,7 @@ use tokio::sync::watch;
 use crate::history::{History, ReadError};
 pub use export::{Error as ExportError, export};
 pub use files::Files;
+pub(crate) use files::is_of_the_tile;
 pub use keys::{CosignatureVerifier, Cosigner, NoteSigner, NoteVerifier, verifier_key};
 pub use prove::{Error as ProofError, Prover};
 
@@ -234,7 +235,7 @@ impl Keeper {
                 self.tree = tree;
                 Ok(self.files.missing_tile(size)?.map(|tile| format!("{tile} is missing")))
             }
-            Err(read::Error::Read { tile, source }) if !files::is_of_the_tile(&source) => {
+            Err(read::Error::Read { tile, source }) if !is_of_the_tile(&source) => {
                 Err(self.files.unread(tile, source))
             }
             Err(error) => Ok(Some(error.to_string())),

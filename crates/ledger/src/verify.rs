@@ -14,6 +14,7 @@ mod record;
 mod witness;
 mod workers;
 
+use std::io;
 use std::ops::{AddAssign, ControlFlow};
 use std::sync::Arc;
 
@@ -105,12 +106,24 @@ pub struct Report {
     pub fault: Option<Fault>,
     /// The first stored tile that is not that of the records, which may hold all the same.
     pub wrong_tile: Option<Tile>,
+    /// The first stored tile that the disk did not give: nothing is known about it.
+    pub unread_tile: Option<UnreadTile>,
     /// Records whose bodies are listed as damaged and did not come again.
     pub bodies_lost: Vec<u64>,
     /// Records whose leaves are listed as lost: whatever they were is not verified, but for the hash in the tree.
     pub leaves_lost: Vec<u64>,
     /// Checkpoints of peers that were kept without a proof that holds, since what they continue may be a lost leaf.
     pub excused: Vec<Excused>,
+}
+
+/// A stored tile that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{tile} cannot be read")]
+pub struct UnreadTile {
+    /// Which one.
+    pub tile: Tile,
+    /// What the disk said.
+    pub source: io::Error,
 }
 
 /// A kept checkpoint of a peer that nothing proves to continue the one before, which a lost leaf may explain.
@@ -164,6 +177,8 @@ pub struct Counts {
     pub tiles_missing: u64,
     /// Stored tiles that are not those of these records.
     pub tiles_wrong: u64,
+    /// Stored tiles that the disk did not give.
+    pub tiles_unread: u64,
     /// Bodies that are listed as damaged.
     pub bodies_lost: u64,
     /// Bodies that came again.
@@ -190,6 +205,7 @@ impl AddAssign for Counts {
             tiles,
             tiles_missing,
             tiles_wrong,
+            tiles_unread,
             bodies_lost,
             bodies_restored,
             leaves_lost,
@@ -209,6 +225,7 @@ impl AddAssign for Counts {
         self.tiles += tiles;
         self.tiles_missing += tiles_missing;
         self.tiles_wrong += tiles_wrong;
+        self.tiles_unread += tiles_unread;
         self.bodies_lost += bodies_lost;
         self.bodies_restored += bodies_restored;
         self.leaves_lost += leaves_lost;
@@ -243,7 +260,7 @@ pub fn verify(
         }
     });
     report.counts.chains = overall.chains();
-    report.wrong_tile = overall.wrong_tile();
+    (report.wrong_tile, report.unread_tile) = (overall.wrong_tile(), overall.unread_tile());
     (report.bodies_lost, report.leaves_lost) = overall.lost();
     report.excused = overall.excused().to_vec();
     if report.fault.is_none() {

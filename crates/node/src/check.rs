@@ -51,6 +51,9 @@ pub struct Verified {
     /// The first stored tile that is not that of the records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_tile: Option<String>,
+    /// The first stored tile that the disk did not give, and what it said: nothing is known about that tile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread_tile: Option<String>,
     /// Records whose bodies were damaged and did not come again; everything else of them holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_bodies: Vec<u64>,
@@ -337,7 +340,7 @@ impl Verified {
     }
 
     fn new(report: Report, anchored: bool) -> Self {
-        let Report { counts, fault, wrong_tile, bodies_lost, leaves_lost, excused } = report;
+        let Report { counts, fault, wrong_tile, unread_tile, bodies_lost, leaves_lost, excused } = report;
         let fault = fault.map(|fault| Fault {
             index: fault.index,
             subject: if fault.kind.is_of_the_record() { Subject::Record } else { Subject::Checkpoint },
@@ -347,6 +350,7 @@ impl Verified {
         Self {
             verified: fault.is_none()
                 && wrong_tile.is_none()
+                && unread_tile.is_none()
                 && anchored
                 && (is_covered(&counts) || counts.records <= run::NEW_RECORDS),
             counts,
@@ -354,6 +358,7 @@ impl Verified {
             checkpoint_stored: false,
             fault,
             wrong_tile,
+            unread_tile: unread_tile.map(|tile| with_causes(&tile)),
             lost_bodies: bodies_lost,
             lost_leaves: leaves_lost,
             excused_checkpoints: excused,

@@ -206,7 +206,7 @@ fn create(path: &Path) -> io::Result<File> {
 
 /// Whether a tile that was not read is itself at fault: missing, or of a length that it cannot have. Whatever else the
 /// disk or the system says passes, and making the tile anew would mend nothing.
-pub(super) fn is_of_the_tile(error: &io::Error) -> bool {
+pub(crate) fn is_of_the_tile(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
 }
 

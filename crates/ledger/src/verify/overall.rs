@@ -14,9 +14,9 @@ use super::chains::Chains;
 use super::record::{Examined, Meaning};
 use super::witness::contradicting;
 use super::workers::Item;
-use super::{Claim, Counts, Excused, FaultKind, Judge};
+use super::{Claim, Counts, Excused, FaultKind, Judge, UnreadTile};
 use crate::history::{History, ReadError};
-use crate::tree::Files;
+use crate::tree::{Files, is_of_the_tile};
 use sealpost_wire::envelope::header_from_bytes;
 
 /// Everything up to some record.
@@ -27,6 +27,7 @@ pub(super) struct Overall<'a> {
     claims: Vec<&'a Claim>,
     stored: &'a Files,
     wrong_tile: Option<Tile>,
+    unread_tile: Option<UnreadTile>,
     history: &'a History,
     /// Records whose bodies are lost and did not come again.
     bodies_lost: BTreeSet<u64>,
@@ -45,6 +46,7 @@ impl<'a> Overall<'a> {
             claims,
             stored,
             wrong_tile: None,
+            unread_tile: None,
             history,
             bodies_lost,
             leaves_lost,
@@ -145,6 +147,11 @@ impl<'a> Overall<'a> {
             match self.stored.tile(tile) {
                 Ok(stored) if stored == hashes => counts.tiles += 1,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => counts.tiles_missing += 1,
+                // The disk did not give it: that says nothing about what it holds.
+                Err(source) if !is_of_the_tile(&source) => {
+                    counts.tiles_unread += 1;
+                    self.unread_tile.get_or_insert(UnreadTile { tile, source });
+                }
                 _ => {
                     counts.tiles_wrong += 1;
                     self.wrong_tile.get_or_insert(tile);
@@ -156,6 +163,11 @@ impl<'a> Overall<'a> {
     /// The first stored tile that is not that of the records.
     pub(super) fn wrong_tile(&self) -> Option<Tile> {
         self.wrong_tile
+    }
+
+    /// The first stored tile that the disk did not give.
+    pub(super) fn unread_tile(&mut self) -> Option<UnreadTile> {
+        self.unread_tile.take()
     }
 
     /// What is wrong at the end, if anything; `claims` are those of the beginning.

@@ -94,6 +94,13 @@ fn the_tree_and_the_checkpoints_over_it_are_verified() {
     std::fs::remove_file(&tile).unwrap();
     let report = looked_at(&scene, &ledger, &[], &stored);
     assert_eq!((report.fault.is_none(), report.counts.tiles_missing), (true, 1));
+
+    // What the disk does not give is no wrong tile: what it holds nobody knows.
+    std::fs::create_dir(&tile).unwrap();
+    let report = looked_at(&scene, &ledger, &[], &stored);
+    let Counts { tiles_wrong, tiles_missing, tiles_unread, .. } = report.counts;
+    assert_eq!((report.wrong_tile, tiles_wrong, tiles_missing, tiles_unread), (None, 0, 0, 1));
+    assert_eq!(report.unread_tile.unwrap().to_string(), "tile/0/001 cannot be read");
 }
 
 /// What the ledger of one checkpoint would say with another size and the root of another.

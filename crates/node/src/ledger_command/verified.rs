@@ -6,11 +6,11 @@ use sealpost_ledger::verify::{Counts, Excused};
 use sealpost_node::check::{Fault, Subject, Verified};
 
 pub(super) fn text(verified: &Verified, since: Option<&Path>) -> String {
-    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, wrong_tile, .. } =
-        verified;
+    let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, .. } = verified;
+    let Verified { wrong_tile, unread_tile, .. } = verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
     let Counts { witnessed, cosigned, .. } = counts;
-    let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, .. } = counts;
+    let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, tiles_unread, .. } = counts;
     let mut lines = vec![
         format!(
             "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
@@ -36,6 +36,12 @@ pub(super) fn text(verified: &Verified, since: Option<&Path>) -> String {
         ));
     }
     lines.extend(losses(verified));
+    if let Some(unread) = unread_tile {
+        lines.push(format!(
+            "{tiles_unread} stored tiles were not compared, since the disk did not give them; the first: {unread}. Look after \
+             the disk, and verify again"
+        ));
+    }
     if let Some(tile) = wrong_tile {
         // Where no checkpoint says which of both is wrong, the tiles may be all that tells of a change.
         let remedy = if verified.is_covered() {
@@ -59,6 +65,7 @@ pub(super) fn text(verified: &Verified, since: Option<&Path>) -> String {
             "the records and the stored tree contradict each other".to_owned()
         }
         None if wrong_tile.is_some() => "the records hold, the stored tree does not".to_owned(),
+        None if unread_tile.is_some() => "a part of the stored tree could not be read".to_owned(),
         None if !anchored => "nothing contradicts itself, but nobody vouches for the keys".to_owned(),
         None => "nothing contradicts itself, but no checkpoint vouches for the records".to_owned(),
         Some(Fault { index, subject: Subject::Record, reason }) => {
