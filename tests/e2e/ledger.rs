@@ -106,5 +106,11 @@ async fn a_ledger_that_was_cut_or_replaced_by_an_older_copy_is_noticed_by_its_ow
     let ended = network.command("sealpost-node", &["run", "--config", config]).await;
     assert_eq!(ended.code(), Some(1), "{}", ended.log);
     assert!(ended.log.contains("it was durable"), "{}", ended.log);
+    assert!(ended.log.contains("it lost its end") && ended.log.contains("ledger anew"), "{}", ended.log);
+    // It does so once an operator decides.
+    let anew = network.command("sealpost-node", &["ledger", "--config", config, "anew"]).await;
+    assert_eq!(anew.code(), Some(0), "{}", anew.log);
+    network.run(HK).await;
+    network.desk(DE).await.receives_exactly(&ids(&[early, later].concat())).await;
     network.end().await;
 }

@@ -3,7 +3,10 @@
 //! A copy that gave out positions once more would contradict the messages of the life that it does not know of. The file
 //! `life` beside the ledger names its segments as the file system knows them, and the machine's boot:
 //!
-//! * other files under their names, or shorter ones: the ledger was put there from elsewhere, and goes on as a new life;
+//! * other files under their names: the ledger was put there from elsewhere, and goes on as a new life, with what of it was
+//!   copied;
+//! * some of the same files, but not all, or shorter ones: the ledger lost something here. It goes on as a new life, and not
+//!   at all where its checkpoint says that it held more;
 //! * the same files in the same boot: nothing came between, and the ledger goes on;
 //! * the same files after another boot, or nothing to compare with: it may be a machine that was set back. The ledger
 //!   goes on, and each peer is sent to only after it said what it has of ours. That stays so, over restarts, until all of
@@ -30,8 +33,10 @@ pub(super) enum Continuity {
     Same,
     /// Nothing proves it.
     Unproven,
-    /// It was put there from elsewhere.
+    /// It was put there from elsewhere: none of its files is one that the node left there.
     Copied,
+    /// A file that the node left there is missing, was exchanged, or is shorter, and others are as they were.
+    Shortened,
     /// Its operator asks for a new life of it.
     Asked,
 }
@@ -85,17 +90,17 @@ pub(super) fn examine(places: &Places, boot_id: &str) -> io::Result<Found> {
     let standing = lines.next().unwrap_or_default();
     let unproven_from = standing.strip_prefix("unproven ").and_then(|index| index.parse().ok());
     let noted: Vec<Segment> = lines.filter_map(Segment::parse).collect();
-    let is_same = |noted: &Segment| {
-        segments.iter().any(|now| {
-            (&now.name, now.inode, now.made) == (&noted.name, noted.inode, noted.made)
-                && now.bytes >= noted.bytes
-        })
+    let is_of = |now: &Segment, noted: &Segment| {
+        (&now.name, now.inode, now.made) == (&noted.name, noted.inode, noted.made)
     };
+    let is_here = |noted: &Segment| segments.iter().any(|now| is_of(now, noted));
+    let is_same = |noted: &Segment| segments.iter().any(|now| is_of(now, noted) && now.bytes >= noted.bytes);
     if is_asked_for {
         return found(Continuity::Asked, unproven_from);
     }
     if noted.is_empty() || !noted.iter().all(is_same) {
-        return found(Continuity::Copied, unproven_from);
+        let is_own = noted.is_empty() || noted.iter().any(is_here);
+        return found(if is_own { Continuity::Shortened } else { Continuity::Copied }, unproven_from);
     }
     let is_told_apart = noted.iter().all(|segment| segment.made.is_some());
     let is_same_boot = standing.strip_prefix("proven ") == Some(boot_id);
@@ -231,18 +236,25 @@ mod tests {
 
     #[test]
     fn a_copy_of_any_segment_and_a_shorter_one_are_not_taken_for_it() {
+        let exchange = |data: &Path, segment: &Path| {
+            let copy = data.join("copy");
+            fs::copy(segment, &copy).unwrap();
+            fs::rename(&copy, segment).unwrap();
+        };
         for replaced in 0..2 {
             let data = tempfile::tempdir().unwrap();
             let (places, segments) = noted(data.path());
-            let copy = data.path().join("copy");
-            fs::copy(&segments[replaced], &copy).unwrap();
-            fs::rename(&copy, &segments[replaced]).unwrap();
-            assert_eq!(found(&places, "1"), Continuity::Copied, "segment {replaced}");
+            exchange(data.path(), &segments[replaced]);
+            assert_eq!(found(&places, "1"), Continuity::Shortened, "segment {replaced}");
+            exchange(data.path(), &segments[1 - replaced]);
+            assert_eq!(found(&places, "1"), Continuity::Copied, "both");
         }
         let data = tempfile::tempdir().unwrap();
         let (places, [_, last]) = noted(data.path());
         fs::write(&last, "rec").unwrap();
-        assert_eq!(found(&places, "1"), Continuity::Copied, "it lost its end");
+        assert_eq!(found(&places, "1"), Continuity::Shortened, "it lost its end");
+        fs::remove_file(&last).unwrap();
+        assert_eq!(found(&places, "1"), Continuity::Shortened, "it lost a segment");
     }
 
     #[test]

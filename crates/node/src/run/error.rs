@@ -82,6 +82,22 @@ pub enum Error {
     /// The ledger.
     #[error("[node] data: the ledger cannot be opened{}", remedy(is_damaged_open(.0)))]
     Ledger(#[from] open::Error),
+    /// Records that the checkpoint covers are not there.
+    #[error(
+        "[node] data: the checkpoint in {} covers {covered} records, and the ledger holds {held}: it lost its end, or it is \
+         a copy. Put back the files that were there; where nobody has them, `sealpost-node ledger anew` lets the next \
+         start begin a new life of what is left", tree.display()
+    )]
+    EndLost {
+        /// Where the checkpoint lies.
+        tree: PathBuf,
+        /// How many records it covers.
+        covered: u64,
+        /// How many are there.
+        held: u64,
+        /// What the ledger says.
+        source: open::Error,
+    },
     /// A record of the ledger.
     #[error("[node] data: the ledger cannot be read{}", remedy(is_damaged(.0)))]
     Record(#[from] ReadError),

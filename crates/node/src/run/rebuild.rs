@@ -12,8 +12,9 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
 use sealpost_ledger::tree::Files;
-use sealpost_ledger::{Draft, Entry, Ledger, Options, ReadError, Start};
-use sealpost_seglog::disk::Real;
+use sealpost_ledger::{Draft, Entry, History, Ledger, Options, ReadError, Start};
+use sealpost_seglog::disk::{Disk, Real};
+use sealpost_seglog::frame::Fault;
 use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
 use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
@@ -69,9 +70,11 @@ fn open(
     let opening = Opening { config, places, boot_id: &boot_id, now: clock.now() };
     let mut rng = random();
     let mut opened = match found.continuity {
-        // A copy brings its own checkpoint, and holds what that covers.
-        Continuity::Copied => {
-            opening.anew(rng.as_mut(), checkpoints::known_durable(&places.tree)?, found.unproven_from)?
+        Continuity::Copied => opening.copy(rng.as_mut(), found.unproven_from)?,
+        Continuity::Shortened => {
+            let covered = checkpoints::known_durable(&places.tree)?;
+            let opened = opening.anew(rng.as_mut(), covered, found.unproven_from);
+            opened.map_err(|error| opening.told(covered, error))?
         }
         Continuity::Asked => opening.anew(rng.as_mut(), 0, found.unproven_from)?,
         Continuity::New | Continuity::Same | Continuity::Unproven => opening.as_it_is(rng.as_mut())?,
@@ -114,7 +117,46 @@ impl Opening<'_> {
     /// Goes on with the ledger as it is.
     fn as_it_is(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
         let known_durable = checkpoints::known_durable(&self.places.tree)?;
-        self.open(rng, Options { known_durable, ..Options::default() })
+        let opened = self.open(rng, Options { known_durable, ..Options::default() });
+        opened.map_err(|error| self.told(known_durable, error))
+    }
+
+    /// Begins a new life of a copy. It brings its own checkpoint, and holds what that covers; but where the copy was taken
+    /// while the node ran, the checkpoint may have been copied last, and cover more.
+    fn copy(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
+        let covered = checkpoints::known_durable(&self.places.tree)?;
+        match self.anew(rng, covered, unsent_from) {
+            Err(Error::Ledger(source)) => {
+                // What was being written while it was copied is cut, as after a crash.
+                let Some((held, _)) = self.held(covered) else { return Err(source.into()) };
+                warn!(
+                    covered,
+                    held,
+                    "the checkpoint that was copied covers more records than the ledger that was copied before it: the \
+                     new life goes on from those"
+                );
+                self.anew(rng, 0, unsent_from)
+            }
+            opened => opened,
+        }
+    }
+
+    /// An error as what it is, where the ledger only ends before what a checkpoint over so many records says.
+    fn told(&self, covered: u64, error: Error) -> Error {
+        let Error::Ledger(source) = error else { return error };
+        match self.held(covered) {
+            Some((held, None | Some(Fault::Short { .. }))) => {
+                Error::EndLost { tree: self.places.tree.clone(), covered, held, source }
+            }
+            _ => Error::Ledger(source),
+        }
+    }
+
+    /// How many records there are where nothing but the checkpoint says that there were more, and what lies behind them.
+    fn held(&self, covered: u64) -> Option<(u64, Option<Fault>)> {
+        let disk: Arc<dyn Disk> = Arc::new(Real);
+        let (_, recovery) = History::open(&disk, &self.places.ledger, 0).ok()?;
+        (recovery.next < covered).then(|| (recovery.next, recovery.torn.map(|torn| torn.fault)))
     }
 
     /// Begins a new life of the ledger. The checkpoint that is known of the life before stays in its first record; the
