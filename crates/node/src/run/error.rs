@@ -106,8 +106,12 @@ pub enum Error {
     Tree(#[from] tree::Error),
     /// Nobody who may has signed the stored checkpoint.
     #[error(
-        "[node] data: {} is signed by no key that the directory lists for a node of the agency: compare it with the \
-         checkpoints that others keep, then move it away to have a new one signed", path.display()
+        "[node] data: {} is signed by no key that the directory lists for a node of the agency. Either the node's key was \
+         exchanged, or somebody else wrote into this folder, and may have rewritten the ledger beside it. Take a copy of \
+         the whole folder first, and find out who can write there. Check the ledger against a checkpoint that was kept \
+         elsewhere (`sealpost-node ledger verify --since FILE`; peers keep them too: `ledger witness --note` at their \
+         nodes). Only when it holds, move this file away to have a new one signed; when it does not, restore the node from a \
+         backup and tell the agencies that it writes to", path.display()
     )]
     UnsignedCheckpoint {
         /// The file.
