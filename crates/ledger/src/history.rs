@@ -34,6 +34,8 @@ pub struct Entry {
     pub body: Bytes,
     /// The leaf names a body, and that was damaged: see [`crate::repair`].
     pub body_lost: bool,
+    /// In the place of that body lie bytes, and not those that the leaf names. A disk changed them, or somebody.
+    pub body_differs: bool,
 }
 
 /// What the tree hashes of a record.
@@ -186,9 +188,10 @@ fn entry(read: Result<seglog::Entry, seglog::read::Error>) -> Result<Entry, Read
     let leaf = leaf_from_bytes(&leaf_bytes).map_err(|source| ReadError::Leaf { index, source })?;
     // A damaged header says nothing about the body behind it.
     let is_lost = listed && leaf.body_digest != Some(record_body_digest(&leaf.salt, &body));
+    let body_lost = is_lost && leaf.body_digest.is_some();
+    let body_differs = body_lost && !body.is_empty();
     if is_lost {
         body = Bytes::new();
     }
-    let body_lost = is_lost && leaf.body_digest.is_some();
-    Ok(Entry { index, leaf, leaf_bytes, body, body_lost })
+    Ok(Entry { index, leaf, leaf_bytes, body, body_lost, body_differs })
 }

@@ -181,6 +181,8 @@ pub struct Counts {
     pub tiles_unread: u64,
     /// Bodies that are listed as damaged.
     pub bodies_lost: u64,
+    /// Those of them in whose place lie other bytes than their leaves name, by a fault of the disk or by somebody's hand.
+    pub bodies_differing: u64,
     /// Bodies that came again.
     pub bodies_restored: u64,
     /// Leaves that are listed as lost.
@@ -207,6 +209,7 @@ impl AddAssign for Counts {
             tiles_wrong,
             tiles_unread,
             bodies_lost,
+            bodies_differing,
             bodies_restored,
             leaves_lost,
         } = other;
@@ -227,6 +230,7 @@ impl AddAssign for Counts {
         self.tiles_wrong += tiles_wrong;
         self.tiles_unread += tiles_unread;
         self.bodies_lost += bodies_lost;
+        self.bodies_differing += bodies_differing;
         self.bodies_restored += bodies_restored;
         self.leaves_lost += leaves_lost;
     }

@@ -77,13 +77,14 @@ impl Examined {
         judge: &dyn Judge,
         counts: &mut Counts,
     ) -> Result<Self, FaultKind> {
-        let Entry { index, leaf, leaf_bytes: _, body, body_lost } = entry;
+        let Entry { index, leaf, leaf_bytes: _, body, body_lost, body_differs } = entry;
         let Leaf { recorded_at, salt, body_digest, record } = leaf;
         let found = (!body.is_empty()).then(|| record_body_digest(&salt, &body));
         if found != body_digest && !body_lost {
             return Err(FaultKind::Body);
         }
         counts.bodies_lost += u64::from(body_lost);
+        counts.bodies_differing += u64::from(body_differs);
         let mut examination = Examination { agency, judge, counts, recorded_at };
         let meaning = match record {
             Record::Incarnation { agency, incarnation, previous, unsent_from: _ } => {

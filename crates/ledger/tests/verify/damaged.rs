@@ -176,6 +176,7 @@ fn a_record_whose_body_is_lost_keeps_all_that_is_proven_of_it() {
     let report = damaged.verify(&ledger);
     assert!(report.fault.is_none(), "{:?}", report.fault);
     assert_eq!((report.counts.bodies_lost, report.bodies_lost), (1, vec![RECEIVED]));
+    assert_eq!(report.counts.bodies_differing, 1, "somebody may have changed it, and had it listed");
     assert_eq!(report.counts.signed, 4);
     let signed = damaged.files().checkpoint().unwrap().unwrap();
     let (leaf, _) = Prover::new(ledger.history(), &damaged.files(), signed).inclusion(RECEIVED).unwrap();

@@ -80,11 +80,17 @@ pub(super) fn text(verified: &Verified, since: Option<&Path>) -> String {
 
 /// What was damaged and is listed, so that it is no fault.
 fn losses(verified: &Verified) -> Vec<String> {
-    let Counts { bodies_lost, bodies_restored, .. } = verified.counts;
+    let Counts { bodies_lost, bodies_differing, bodies_restored, .. } = verified.counts;
     let named = |records: &[u64]| records.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let mut lines = Vec::new();
     if bodies_lost > 0 {
         lines.push(format!("{bodies_lost} bodies were damaged and are listed; {bodies_restored} came again"));
+    }
+    if bodies_differing > 0 {
+        lines.push(format!(
+            "in the place of {bodies_differing} of them lie other bytes than their leaves name: a disk changed them, or \
+             somebody did and had them listed; nothing here tells which"
+        ));
     }
     if !verified.lost_bodies.is_empty() {
         lines.push(format!("without body, all else holds: records {}", named(&verified.lost_bodies)));

@@ -96,7 +96,7 @@ pub enum Error {
         /// How many are there.
         held: u64,
         /// What the ledger says.
-        source: open::Error,
+        source: Box<open::Error>,
     },
     /// A record of the ledger.
     #[error("[node] data: the ledger cannot be read{}", remedy(is_damaged(.0)))]
@@ -196,5 +196,20 @@ impl Fault for Error {
                 | Self::Roots(_)
                 | Self::Log(_)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_that_nobody_who_may_has_signed_is_told_as_a_possible_compromise() {
+        let told = Error::UnsignedCheckpoint { path: PathBuf::from("tree/checkpoint") }.to_string();
+        for part in
+            ["tree/checkpoint", "somebody else wrote into this folder", "verify --since", "Take a copy"]
+        {
+            assert!(told.contains(part), "expected `{part}` in: {told}");
+        }
     }
 }

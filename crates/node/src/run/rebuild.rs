@@ -146,7 +146,7 @@ impl Opening<'_> {
         let Error::Ledger(source) = error else { return error };
         match self.held(covered) {
             Some((held, None | Some(Fault::Short { .. }))) => {
-                Error::EndLost { tree: self.places.tree.clone(), covered, held, source }
+                Error::EndLost { tree: self.places.tree.clone(), covered, held, source: Box::new(source) }
             }
             _ => Error::Ledger(source),
         }
@@ -256,7 +256,7 @@ impl Opened {
     }
 
     fn apply(&mut self, entry: Entry) -> Result<Record, Error> {
-        let Entry { index, leaf, leaf_bytes: _, body, body_lost } = entry;
+        let Entry { index, leaf, leaf_bytes: _, body, body_lost, body_differs: _ } = entry;
         if body_lost && matches!(leaf.record, Record::Directory(_)) {
             return Err(crate::core::Error::DirectoryLost { index }.into());
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Range};
+use sealpost_domain::link::{Disposition, Range, ranges};
 use sealpost_domain::record::{self, Record, Settlement};
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
@@ -175,17 +175,10 @@ impl Wanted {
         if self.numbers.range(self.next..).next().is_none() {
             self.next = 0;
         }
-        let mut ranges: Vec<Range> = Vec::new();
-        for number in self.numbers.range(self.next..).map(|(number, _)| *number).take(ASKED_MAX) {
-            if let Some(last) = ranges.last_mut().filter(|range| range.last + 1 == number) {
-                last.last = number;
-            } else if ranges.len() < RANGES_MAX {
-                ranges.push(Range { first: number, last: number });
-            } else {
-                break;
-            }
-            self.next = number + 1;
-        }
+        let next = self.numbers.range(self.next..).map(|(number, _)| *number).take(ASKED_MAX);
+        let mut ranges = ranges(next);
+        ranges.truncate(RANGES_MAX);
+        self.next = ranges.last().map_or(0, |range| range.last + 1);
         ranges
     }
 }
