@@ -182,7 +182,7 @@ async fn a_bucket_ends_with_its_month_on_the_record() {
     let ended = ("message.2026-12".into(), "erasure.retention".to_owned(), None);
     assert_eq!(records.collect::<Vec<_>>(), [ended]);
     let stored = desk.shared.history.get(2).unwrap();
-    let (header, body) = crate::erase::kept_in(&stored).unwrap();
+    let (header, body) = erase::kept_in(&stored).unwrap();
     assert!(desk.station.buckets.content_key(&body, &header).is_err(), "the body is gone");
     assert!(desk.shared.core().erasures.of(2, &body.bucket).is_some());
 }
@@ -191,6 +191,6 @@ async fn a_bucket_ends_with_its_month_on_the_record() {
 async fn a_clock_that_is_far_off_ends_nothing() {
     let (desk, keys) = buckets_after_their_month(NOW.plus(Duration::from_hours(24))).await;
     assert_eq!(keys, 1);
-    let (header, body) = crate::erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
+    let (header, body) = erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
     assert!(desk.station.buckets.content_key(&body, &header).is_ok());
 }
