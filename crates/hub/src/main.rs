@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sealpost_hub::config::HubConfig;
 use sealpost_hub::run::{self, Error};
+use sealpost_server::memory::{Wiping, forbid_dumps};
 use sealpost_server::program::{self, Program};
 
 /// The hub of a Sealpost network: it routes what it cannot read.
@@ -28,6 +29,10 @@ enum Command {
     CheckConfig,
 }
 
+/// Nothing of a message or a key stays behind in memory that was given back.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping::new();
+
 fn main() -> ExitCode {
     const PROGRAM: Program = Program::new("sealpost-hub");
     let arguments = Arguments::parse();
@@ -35,6 +40,9 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    if let Err(error) = forbid_dumps() {
+        return PROGRAM.fail(&error);
+    }
     match arguments.command {
         Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
         Command::CheckConfig => PROGRAM.conclude_check(run::check(&config), &arguments.config),

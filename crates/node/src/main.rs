@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
+use sealpost_server::memory::{Wiping, forbid_dumps};
 use sealpost_server::program::{self, Program};
 
 use ledger_command::LedgerCommand;
@@ -39,12 +40,19 @@ enum Command {
     CheckConfig,
 }
 
+/// Nothing of a message or a key stays behind in memory that was given back.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping::new();
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config: NodeConfig = match PROGRAM.load(&arguments.config) {
         Ok(config) => config,
         Err(code) => return code,
     };
+    if let Err(error) = forbid_dumps() {
+        return PROGRAM.fail(&error);
+    }
     match arguments.command {
         Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
         Command::CheckConfig => PROGRAM.conclude_check(run::check(&config), &arguments.config),

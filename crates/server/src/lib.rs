@@ -20,6 +20,7 @@ pub mod acceptor;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod memory;
 pub mod pool;
 pub mod program;
 pub mod roots;
