@@ -76,7 +76,7 @@ impl BucketKey {
         ContentKey::from_bytes(opened).map_err(|_| Error { found: kept.len() })
     }
 
-    /// With what the publishers' own keys for the messages of this bucket are digested.
+    /// The HMAC key for the idempotency keys of this bucket's messages.
     pub fn idempotency_secret(&self) -> IdempotencySecret {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice());
         let mut secret = Box::new(Zeroizing::new([0; 32]));
@@ -103,8 +103,8 @@ impl fmt::Debug for BucketKey {
     }
 }
 
-/// With what publishers' own keys are digested, wiped when dropped: whoever has it not cannot try guesses, and it ends
-/// with its bucket.
+/// The HMAC key for publishers' idempotency keys, wiped when dropped. It ends with its bucket; without it no guess can be
+/// tried.
 pub struct IdempotencySecret(Box<Zeroizing<[u8; 32]>>);
 
 impl IdempotencySecret {
@@ -114,11 +114,11 @@ impl IdempotencySecret {
     }
 
     /// The secret, as it is kept under another key.
-    pub fn to_key(&self) -> Result<ContentKey, Error> {
-        ContentKey::from_bytes(self.0.as_slice()).map_err(|_| Error { found: 32 })
+    pub fn to_key(&self) -> ContentKey {
+        ContentKey::from_bytes(self.0.as_slice()).expect("a secret has the 32 bytes of a key")
     }
 
-    /// What a leaf holds of a publisher's own key.
+    /// What a leaf holds of an idempotency key.
     pub fn digest(&self, key: &str) -> Digest {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.as_slice()), key.as_bytes());
         let mut digest = [0; 32];

@@ -56,6 +56,8 @@ impl<'a> Outline<'a> {
 pub struct Sealed<'a> {
     /// For how long it is to be kept from its sending.
     pub retention: Duration,
+    /// Whether that is over by now: whoever kept it would have to destroy it at once.
+    pub is_over: bool,
     /// How many officers have approved it, each signature verified.
     pub approvals: u32,
     /// What it forwards; exactly for a forward.
@@ -81,6 +83,9 @@ pub enum Denial {
     /// It may not be about the message that it names.
     #[error(transparent)]
     Answer(#[from] answer::Denial),
+    /// Nobody may keep it any more.
+    #[error("the last day on which it may be kept is over; expected is a later `retention_until`")]
+    RetentionOver,
 }
 
 impl Denial {
@@ -91,6 +96,7 @@ impl Denial {
             Self::Sharing(denial) => denial.rule(),
             Self::Approval(_) => Rule::ApprovalMissing,
             Self::Answer(denial) => denial.rule(),
+            Self::RetentionOver => Rule::RetentionOver,
         }
     }
 }
@@ -117,6 +123,9 @@ pub fn sender<'d>(
         // Told for each recipient below.
         Ok(()) | Err(Denial::Permission(_)) => {}
         Err(denial) => refuse(None, denial),
+    }
+    if let Err(denial) = in_time(sealed) {
+        refuse(None, denial);
     }
     let question = Question { retention: Some(sealed.retention), ..outline.question };
     let mut agreements = Vec::with_capacity(outline.recipients.len());
@@ -156,6 +165,7 @@ pub fn recipient(
     directory: &Directory,
 ) -> Result<(), Denial> {
     header(outline, directory)?;
+    in_time(sealed)?;
     let question = Question { retention: Some(sealed.retention), ..outline.question };
     judge_agreement(&question, me, agreement, directory)?;
     enough_approvals(outline, sealed, directory)?;
@@ -172,6 +182,10 @@ fn header(outline: &Outline<'_>, directory: &Directory) -> Result<(), Denial> {
         .get(sender)
         .ok_or_else(|| permission::Denial::UnknownAgency { agency: sender.clone() })?;
     Ok(approval::judge_header(outline.kind, outline.question.handling.tlp(), record, outline.approved)?)
+}
+
+fn in_time(sealed: &Sealed<'_>) -> Result<(), Denial> {
+    if sealed.is_over { Err(Denial::RetentionOver) } else { Ok(()) }
 }
 
 fn enough_approvals(outline: &Outline<'_>, sealed: &Sealed<'_>, directory: &Directory) -> Result<(), Denial> {

@@ -265,6 +265,7 @@ impl Received {
         let beyond = self.digests.range(self.contiguous + 1..).map(|(number, _)| *number);
         let delivered =
             beyond.filter(|number| !self.exceptions.contains_key(number) && !self.voids.contains(number));
+        // Every settled number has its digest.
         let ranges = ranges(delivered).into_iter();
         ranges.filter_map(|range| Some((range, *self.digests.get(&range.last)?)))
     }

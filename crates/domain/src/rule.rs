@@ -1,4 +1,4 @@
-//! The names of all rules by which something is refused, quarantined or recorded as a security matter: one list, which
+//! The names of all rules by which something is refused, quarantined, erased or recorded as a security matter: one list, which
 //! docs/rules.md explains row by row.
 //!
 //! They are stable: they travel in signed statements and lie in ledgers. What a peer names is text, since a later
@@ -19,6 +19,8 @@ named! {
         MessageTooLarge = "message.too_large",
         /// An idempotency key names an earlier message with another content.
         IdempotencyOtherContent = "idempotency.other_content",
+        /// The last day on which a message may be kept is over when it is sent or arrives.
+        RetentionOver = "retention.over",
         /// The retention of what was erased is over.
         ErasureRetention = "erasure.retention",
         /// Somebody ordered that it be erased.

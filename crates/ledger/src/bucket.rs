@@ -9,7 +9,7 @@ mod rewrapped;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use ending::{remove, sync};
 use rand::CryptoRng;
 use rewrapped::Rewrapped;
 use sealpost_crypto::bucket::{self, BucketKey, IdempotencySecret};
@@ -36,8 +37,8 @@ pub struct Bucket {
     month: Month,
 }
 
-/// Where the secret of publishers' own keys is kept among the rewrapped keys.
-const SECRET: Digest = Digest::new(*b"sealpost/idempotency-secret/kept");
+/// What the kept secret of a bucket's idempotency keys is bound to.
+const SECRET_BINDING: Digest = Digest::new(*b"sealpost/idempotency-secret/kept");
 
 /// The directory of bucket keys.
 pub struct Buckets {
@@ -64,7 +65,9 @@ pub enum Error {
         found: String,
     },
     /// The bucket has no key (any more): what it held is gone.
-    #[error("the key of bucket {bucket} is not there: its bodies were erased")]
+    #[error(
+        "the key of bucket {bucket} is not there: its bodies were erased, or the folder of keys is not in place"
+    )]
     Erased {
         /// The bucket.
         bucket: Bucket,
@@ -109,6 +112,12 @@ pub enum Error {
         /// Why.
         source: seal::Error,
     },
+}
+
+impl Error {
+    fn rewrapped(bucket: &Bucket, source: io::Error) -> Self {
+        Self::Rewrapped { bucket: bucket.clone(), source }
+    }
 }
 
 impl Bucket {
@@ -167,6 +176,11 @@ impl Buckets {
         Ok(buckets)
     }
 
+    /// The keys in `dir`, to be read beside a running node.
+    pub fn read_only(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), keys: Mutex::default() }
+    }
+
     /// The body of a message at rest: its content key wrapped under the key of the bucket, which is made when the
     /// bucket is new. `header` is the digest of the message's header.
     pub fn keep(
@@ -221,19 +235,21 @@ impl Buckets {
         })
     }
 
-    /// What a leaf holds of a publisher's own key for a message of this bucket, which has its key already.
+    /// What a leaf holds of a publisher's idempotency key for a message of this bucket, which has its key already.
     pub fn idempotency_digest(&self, bucket: &Bucket, key: &str) -> Result<Digest, Error> {
         Ok(self.key(bucket)?.idempotency_secret(bucket)?.digest(key))
     }
 
-    /// What a leaf may hold of a publisher's own key, in any bucket that did not end.
+    /// What a leaf may hold of a publisher's idempotency key, in any bucket that did not end.
     pub fn idempotency_digests(&self, key: &str) -> Result<Vec<Digest>, Error> {
-        self.list()?.iter().map(|bucket| self.idempotency_digest(bucket, key)).collect()
+        let digests = self.list()?.into_iter().map(|bucket| self.idempotency_digest(&bucket, key));
+        // One that ends in this moment holds nothing any more.
+        digests.filter(|digest| !matches!(digest, Err(Error::Erased { .. }))).collect()
     }
 
     /// Every bucket that has a key, ascending.
     pub fn list(&self) -> Result<Vec<Bucket>, Error> {
-        let unreadable = |source| Error::Directory { dir: self.dir.clone(), source };
+        let unreadable = |source| self.in_folder(source);
         let mut buckets = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name();
@@ -242,6 +258,10 @@ impl Buckets {
         }
         buckets.sort();
         Ok(buckets)
+    }
+
+    fn in_folder(&self, source: io::Error) -> Error {
+        Error::Directory { dir: self.dir.clone(), source }
     }
 
     fn path(&self, bucket: &Bucket) -> PathBuf {
@@ -269,12 +289,12 @@ impl Buckets {
             return Ok(Arc::clone(key));
         }
         let path = self.path(bucket);
-        if !path.exists() {
+        if !path.try_exists().map_err(|source| self.in_folder(source))? {
             return Err(Error::Erased { bucket: bucket.clone() });
         }
         let key = BucketKey::read(&path).map_err(|source| Error::File { bucket: bucket.clone(), source })?;
         let rewrapped = Rewrapped::open(&self.rewrapped(bucket))
-            .map_err(|source| Error::Rewrapped { bucket: bucket.clone(), source })?
+            .map_err(|source| Error::rewrapped(bucket, source))?
             // Those of another key ended with it.
             .filter(|rewrapped| rewrapped.key == key.id());
         let opening = Arc::new(Keys { key, rewrapped });
@@ -287,15 +307,12 @@ impl Buckets {
     fn make(&self, rng: &mut dyn CryptoRng, bucket: &Bucket) -> Result<(), Error> {
         let path = self.path(bucket);
         let new = path.with_extension("key.new");
-        let directory = |source| Error::Directory { dir: self.dir.clone(), source };
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(directory(error)),
-            _ => {}
-        }
+        let directory = |source| self.in_folder(source);
+        remove(&new).map_err(directory)?;
         let made = BucketKey::generate(rng).create(&new);
         made.map_err(|source| Error::File { bucket: bucket.clone(), source })?;
         fs::rename(&new, &path).map_err(directory)?;
-        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(directory)
+        sync(&self.dir).map_err(directory)
     }
 
     fn keys(&self) -> MutexGuard<'_, BTreeMap<Bucket, Arc<Keys>>> {
@@ -309,7 +326,7 @@ impl Keys {
         let kept = [&body.key_nonce[..], &body.wrapped_key].concat();
         let Some(rewrapped) = &self.rewrapped else { return self.key.unwrap(&kept, header).map_err(fault) };
         let found = rewrapped.find(header);
-        match found.map_err(|source| Error::Rewrapped { bucket: bucket.clone(), source })? {
+        match found.map_err(|source| Error::rewrapped(bucket, source))? {
             Some(kept) => self.key.unwrap(&kept, header).map_err(fault),
             // It came after that, or ended with the key before.
             None => self.key.unwrap(&kept, header).map_err(|_| Error::Erased { bucket: bucket.clone() }),
@@ -318,7 +335,7 @@ impl Keys {
 
     fn idempotency_secret(&self, bucket: &Bucket) -> Result<IdempotencySecret, Error> {
         let Some(rewrapped) = &self.rewrapped else { return Ok(self.key.idempotency_secret()) };
-        let secret = self.key.unwrap(&rewrapped.secret, &SECRET);
+        let secret = self.key.unwrap(&rewrapped.secret, &SECRET_BINDING);
         let secret = secret.map_err(|source| Error::Kept { bucket: bucket.clone(), source })?;
         Ok(IdempotencySecret::from_key(&secret))
     }

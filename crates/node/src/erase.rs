@@ -8,12 +8,13 @@ use sealpost_crypto::digest::sha256;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::record::{Record, StoredBody};
 use sealpost_ledger::{Bucket, Buckets, Entry, History, ReadError, bucket};
+use sealpost_server::program::with_causes;
 use sealpost_wire::ledger::stored_body_from_bytes;
-use tracing::info;
+use tracing::{error, info};
 
-use crate::core::erasures::{Erasures, Rest};
+use crate::core::erasures::Rest;
 
-/// Why a key was not destroyed. It is tried again.
+/// Why a key was not destroyed. It is tried again, every few minutes and at every start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of keys.
@@ -27,18 +28,24 @@ pub enum Error {
         /// Why.
         source: ReadError,
     },
+    /// A held body is not there, and its key would end with the others.
+    #[error(
+        "the body of record {index}, on which a legal hold is, is lost: the key of its bucket is not destroyed before it is          put back from a backup, or released"
+    )]
+    HeldLost {
+        /// Which one.
+        index: u64,
+    },
 }
 
-/// Every bucket that has a key, with its id.
-pub fn present(buckets: &Buckets) -> Result<Vec<(Bucket, KeyId)>, bucket::Error> {
-    let key = |bucket: Bucket| buckets.key_id(&bucket).map(|key| (bucket, key));
-    buckets.list()?.into_iter().map(key).collect()
-}
-
-/// The buckets whose present keys are to be destroyed, and what of them goes on.
-pub fn due(erasures: &Erasures, present: Vec<(Bucket, KeyId)>) -> Vec<(Bucket, Rest)> {
-    let due = |(bucket, key): (Bucket, KeyId)| erasures.rest(&bucket, key).map(|rest| (bucket, rest));
-    present.into_iter().filter_map(due).collect()
+/// Every bucket that has a key, with its id. One that cannot be read is told, and holds up no other.
+pub fn present(buckets: &Buckets) -> Vec<(Bucket, KeyId)> {
+    let unread = |error: bucket::Error| {
+        error!(error = with_causes(&error), "it cannot be seen whether a key has ended");
+    };
+    let listed = buckets.list().map_err(unread).unwrap_or_default();
+    let key = |bucket: Bucket| Some((buckets.key_id(&bucket).map_err(unread).ok()?, bucket));
+    listed.into_iter().filter_map(key).map(|(key, bucket)| (bucket, key)).collect()
 }
 
 /// Destroys keys, after what goes on was rewrapped.
@@ -50,23 +57,27 @@ pub fn carry_out(
 ) -> Result<(), Error> {
     for (bucket, rest) in due {
         let mut ending = buckets.ending(rng, &bucket)?;
-        let mut keep = |record: u64, ended: &BTreeSet<Digest>| {
-            let kept = kept_at(history, record)?;
-            match kept.filter(|(header, body)| is_in(body, &bucket) && !ended.contains(header)) {
-                Some((header, body)) => Ok(ending.keep(rng, header, &body)?),
-                None => Ok::<_, Error>(()),
-            }
-        };
         match rest {
             Rest::Held(records) => {
-                records.into_iter().try_for_each(|record| keep(record, &BTreeSet::new()))?;
+                for record in records {
+                    let held = kept_at(history, record)?.filter(|(_, body)| is_in(body, &bucket));
+                    let (header, body) = held.ok_or(Error::HeldLost { index: record })?;
+                    ending.keep(rng, header, &body)?;
+                }
             }
             Rest::AllBut(ended) => {
                 // By what the keys are bound to: a body may lie in a second record, where it came again.
                 let ended = ended.into_iter().map(|record| kept_at(history, record));
                 let ended: Vec<_> = ended.collect::<Result<_, _>>()?;
-                let ended = ended.into_iter().flatten().map(|(header, _)| header).collect();
-                (0..history.durable()).try_for_each(|record| keep(record, &ended))?;
+                let ended: BTreeSet<Digest> = ended.into_iter().flatten().map(|(header, _)| header).collect();
+                for record in 0..history.durable() {
+                    let kept = kept_at(history, record)?;
+                    let goes_on =
+                        kept.filter(|(header, body)| is_in(body, &bucket) && !ended.contains(header));
+                    if let Some((header, body)) = goes_on {
+                        ending.keep(rng, header, &body)?;
+                    }
+                }
             }
         }
         ending.conclude(rng)?;
@@ -94,7 +105,19 @@ pub fn kept_in(entry: &Entry) -> Option<(Digest, StoredBody)> {
         Record::Received(received) => sha256(&received.header),
         Record::Body { header, .. } => *header,
         Record::Access { .. } | Record::Hold { .. } | Record::Erasure { .. } => Digest::new(entry.leaf.salt),
-        _ => return None,
+        // Their bodies, if they have one, lie in no bucket. A kind that is added says here where its body lies: it would
+        // end with the others.
+        Record::Incarnation { .. }
+        | Record::Directory(_)
+        | Record::Accepted { .. }
+        | Record::ReceiptSent(_)
+        | Record::ReceiptReceived(_)
+        | Record::Voided(_)
+        | Record::Security { .. }
+        | Record::Read { .. }
+        | Record::Loss { .. }
+        | Record::Witness(_)
+        | Record::Cosigned { .. } => return None,
     };
     // What is damaged does not open, and nothing of it goes on.
     Some((bound_to, stored_body_from_bytes(&entry.body).ok()?))

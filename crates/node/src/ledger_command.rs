@@ -1,5 +1,6 @@
 //! `sealpost-node ledger …`: looks at a ledger and tells the result; data on stdout, talk on stderr.
 
+mod orders;
 mod progress;
 mod repair;
 mod verified;
@@ -13,6 +14,7 @@ use clap::{Subcommand, ValueEnum};
 use sealpost_domain::agency::AgencyId;
 use sealpost_node::check::{Books, Error};
 use sealpost_node::config::NodeConfig;
+use sealpost_node::orders::Order;
 use sealpost_node::run::begin_anew;
 use sealpost_server::program::{self, Unsaid, say};
 use serde::Serialize;
@@ -90,6 +92,16 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Put a legal hold on the body of a message, while its node does not run: it outlives its retention. The hold and its
+    /// reason become a record of the ledger.
+    Hold(orders::Arguments),
+    /// End a legal hold, while the node does not run. A body whose retention is over ends then.
+    Release(orders::Arguments),
+    /// Erase the body of one message before its time, while the node does not run: its key is destroyed, and the others of
+    /// its bucket go on. Who sent it and when stays provable. The order and its reason become a record of the ledger.
+    Erase(orders::Arguments),
+    /// List the bodies on which a legal hold is. Reads every record.
+    Held,
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -113,6 +125,8 @@ enum Failure {
     #[error(transparent)]
     Repair(#[from] sealpost_node::repair::Error),
     #[error(transparent)]
+    Order(#[from] sealpost_node::orders::Error),
+    #[error(transparent)]
     Unsaid(#[from] Unsaid),
     #[error("cannot write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
@@ -128,6 +142,7 @@ impl program::Fault for Failure {
             Self::Books(Error::Directory(error)) => error.is_configuration(),
             Self::Books(error) => error.is_of_an_argument(),
             Self::Repair(error) => error.is_of_an_argument(),
+            Self::Order(error) => error.is_of_an_argument(),
             Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } | Self::NothingKept { .. } => {
                 false
             }
@@ -156,6 +171,10 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
             return repair(config, &entry, &accept_loss, output);
         }
         LedgerCommand::Export { dir } => export(&books()?, &dir)?,
+        LedgerCommand::Hold(arguments) => orders::obey(config, Order::Hold, &arguments)?,
+        LedgerCommand::Release(arguments) => orders::obey(config, Order::Release, &arguments)?,
+        LedgerCommand::Erase(arguments) => orders::obey(config, Order::Erase, &arguments)?,
+        LedgerCommand::Held => orders::held(config)?,
         LedgerCommand::Anew => {
             let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
             say(&format!("the next start begins a new life of the ledger ({})", asked.display()))?;

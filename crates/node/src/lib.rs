@@ -28,6 +28,7 @@ mod fixture;
 pub mod gateway;
 pub mod handle;
 pub mod known;
+pub mod orders;
 pub mod pool;
 pub mod prepare;
 pub mod projection;

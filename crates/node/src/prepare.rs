@@ -136,6 +136,7 @@ impl Preparer {
         let way = (parts.category, &parts.handling);
         let sealed = Sealed {
             retention: retention::span(now, parts.alert.retention_until()),
+            is_over: retention::is_over(now, parts.alert.retention_until()),
             approvals,
             onward: opened
                 .as_ref()
@@ -268,6 +269,7 @@ fn refusal(denied: &decision::Refused, paths: &[String]) -> Refusal {
     let path = match &denied.denial {
         Denial::Answer(_) => "in_reply_to".to_owned(),
         Denial::Sharing(denial) if !denial.is_of_a_recipient() => "content.forward".to_owned(),
+        Denial::RetentionOver => "retention_until".to_owned(),
         Denial::Permission(_) | Denial::Sharing(_) | Denial::Approval(_) => recipient(),
     };
     Refusal { path, rule: denied.denial.rule().to_string(), detail: denied.denial.to_string() }

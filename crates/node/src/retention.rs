@@ -18,6 +18,11 @@ pub fn span(sent_at: Instant, until: Date) -> Duration {
     until.ends_at().since(sent_at)
 }
 
+/// Whether the last day is over. Nobody keeps what he would have to destroy at once.
+pub fn is_over(now: Instant, until: Date) -> bool {
+    until.ends_at() <= now
+}
+
 /// The month in which evidence from now on ends.
 pub fn evidence_month(now: Instant) -> Option<Month> {
     let end = now.plus(Duration::from_secs(EVIDENCE_DAYS * 86_400));

@@ -121,7 +121,7 @@ impl Node {
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
         let buckets = Arc::new(Buckets::open(&places.buckets)?);
         // Before anything is read: keys that were put back from a backup bring nothing back.
-        let due = erase::due(&opened.core.erasures, erase::present(&buckets)?);
+        let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
         erase::carry_out(due, &buckets, opened.ledger.history(), random().as_mut())?;
         let signer: Arc<dyn Signer> = Arc::new(files.signing);
         let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;

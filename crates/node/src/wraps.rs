@@ -15,6 +15,8 @@ use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::ledger::stored_body_from_bytes;
 use zeroize::Zeroizing;
 
+use crate::core::erasures::{self, Erasures};
+
 /// An envelope that is ready to be submitted.
 pub struct Wrapped {
     /// The envelope.
@@ -77,9 +79,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the message is gone: its body is damaged, or its key was destroyed.
-    pub fn is_for_good(&self) -> bool {
-        matches!(self, Self::BodyLost { .. } | Self::Bucket { source: bucket::Error::Erased { .. }, .. })
+    /// Whether the message is gone: its body is damaged, or was erased.
+    pub fn is_gone(&self, erasures: &Erasures) -> bool {
+        match self {
+            Self::BodyLost { .. } => true,
+            // By the ledger's word: a folder of keys that is not there proves nothing. A bucket may go on under another key.
+            Self::Bucket {
+                index,
+                source: bucket::Error::Erased { bucket } | bucket::Error::Kept { bucket, .. },
+            } => erasures.of(*index, &erasures::name(bucket)).is_some(),
+            _ => false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A message in one row.
 
 use comfy_table::{Cell, Table};
+use sealpost_domain::rule::Rule;
 use sealpost_domain::view::{DeliveryState, Direction, Erased, Shown};
 
 use super::change;
@@ -15,10 +16,12 @@ pub(super) const NO_CONTENT: &str = "(lost on the node's disk)";
 
 /// How the content of a message was erased.
 pub(super) fn erased(Erased { record, at, rule }: &Erased) -> String {
-    let why = match rule.as_str() {
-        "erasure.retention" => "its retention was over".to_owned(),
-        "erasure.ordered" => "it was ordered before its time".to_owned(),
-        other => text::line(other),
+    let why = if Rule::ErasureRetention == *rule.as_str() {
+        "its retention was over".to_owned()
+    } else if Rule::ErasureOrdered == *rule.as_str() {
+        "it was ordered before its time".to_owned()
+    } else {
+        text::line(rule)
     };
     format!("erased {}: {why} (record {record} of the ledger)", time(*at))
 }

@@ -84,7 +84,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let about = prop_oneof![12 => Just("request"), 3 => Just("amendment"), 2 => Just("sighting"), 3 => select(changeless)];
     let replacement = mostly("request", vec!["sighting", "amendment", "recall", "permission", "forward"]);
     let approvals = prop_oneof![6 => Just((0, 0)), 1 => (0..3_u32, 0..3_u32)];
-    let days = mostly(30, vec![31, 400]);
+    let days = mostly(30, vec![31, 400, 0]);
     (
         kinds,
         1..3_usize,

@@ -58,6 +58,7 @@ fn decide(case: &Case) -> Decided {
     };
     let sealed = Sealed {
         retention: u32::try_from(case.kept_days).unwrap() * DAY,
+        is_over: case.kept_days == 0,
         approvals: case.approvals,
         onward: forwards.then(|| scene.onward(case, &me)),
         replacement: (case.kind == "amendment").then(|| kind(case.replacement)),

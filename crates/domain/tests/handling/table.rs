@@ -21,6 +21,7 @@ pub(crate) struct Case {
     pub(crate) replacement: &'static str,
     pub(crate) approvals_required: u32,
     pub(crate) approvals: u32,
+    /// From its sending; 0 where that is over.
     pub(crate) kept_days: u64,
     pub(crate) forward: Forward,
 }
@@ -77,6 +78,7 @@ pub(crate) const TABLE: &[Row] = &[
     ("agreement.retention", Sees::SenderAndRecipient, |case, to| {
         case.agreements[to] == "covers" && case.kept_days > 30
     }),
+    ("retention.over", Sees::SenderAndRecipient, |case, _| case.kept_days == 0),
     ("operation.unknown", Sees::Everybody, |case, _| case.operation == "unknown"),
     ("operation.not_running", Sees::Everybody, |case, _| case.operation == "over"),
     ("operation.not_a_member", Sees::Everybody, |case, _| {

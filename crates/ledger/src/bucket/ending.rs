@@ -15,7 +15,10 @@ use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::record::StoredBody;
 
 use super::rewrapped::{Kept, Rewrapped};
-use super::{Bucket, Buckets, Error, Keys, SECRET};
+use super::{Bucket, Buckets, Error, Keys, SECRET_BINDING};
+
+/// What the name of a key file ends with while it is destroyed.
+const ENDED: &str = ".ended";
 
 impl Buckets {
     /// The id of a bucket's present key.
@@ -27,7 +30,7 @@ impl Buckets {
     pub fn end(&self, bucket: &Bucket) -> Result<(), Error> {
         let mut keys = self.keys();
         keys.remove(bucket);
-        let in_folder = |source| Error::Directory { dir: self.dir.clone(), source };
+        let in_folder = |source| self.in_folder(source);
         destroy(&self.path(bucket)).map_err(in_folder)?;
         remove(&self.rewrapped(bucket)).map_err(in_folder)?;
         sync(&self.dir).map_err(in_folder)
@@ -41,25 +44,34 @@ impl Buckets {
 
     /// What a crash left of an ending is brought to its end; what had not begun to count is taken back.
     pub(super) fn recover(&self) -> Result<(), Error> {
-        let in_folder = |source| Error::Directory { dir: self.dir.clone(), source };
+        let in_folder = |source| self.in_folder(source);
         for entry in fs::read_dir(&self.dir).map_err(in_folder)? {
             let name = entry.map_err(in_folder)?.file_name();
             let of =
                 |suffix| name.to_str().and_then(|name| name.strip_suffix(suffix)?.parse::<Bucket>().ok());
-            if let Some(bucket) = of(".rewrapped.next") {
+            if name.to_string_lossy().ends_with(ENDED) {
+                overwrite(&self.dir.join(&name)).map_err(in_folder)?;
+            } else if let Some(bucket) = of(".rewrapped.next") {
                 remove(&self.next(&bucket)[1]).map_err(in_folder)?;
             } else if let Some(bucket) = of(".key.next") {
-                let failed = |source| Error::Rewrapped { bucket: bucket.clone(), source };
+                let failed = |source| Error::rewrapped(&bucket, source);
                 let [next_key, _] = self.next(&bucket);
                 let rewrapped = Rewrapped::open(&self.rewrapped(&bucket)).map_err(failed)?;
-                // Half of a key file was never synced, and nothing counts on it.
-                let counts = rewrapped.is_some_and(|rewrapped| {
-                    BucketKey::read(&next_key).is_ok_and(|key| key.id() == rewrapped.key)
-                });
-                if counts {
-                    self.conclude(&bucket).map_err(failed)?;
-                } else {
+                let Some(rewrapped) = rewrapped else {
+                    // Nothing counts on it, be it whole or half.
                     destroy(&next_key).map_err(in_folder)?;
+                    continue;
+                };
+                match BucketKey::read(&next_key) {
+                    Ok(key) if key.id() == rewrapped.key => self.conclude(&bucket).map_err(failed)?,
+                    // The present key holds everything: only then is it of no use.
+                    outcome => match BucketKey::read(&self.path(&bucket)) {
+                        Ok(_) => destroy(&next_key).map_err(in_folder)?,
+                        Err(present) => {
+                            let source = outcome.err().unwrap_or(present);
+                            return Err(Error::File { bucket, source });
+                        }
+                    },
                 }
             }
         }
@@ -111,10 +123,8 @@ impl Ending<'_> {
         if entries.is_empty() {
             return buckets.end(bucket);
         }
-        let failed = |source| Error::Rewrapped { bucket: bucket.clone(), source };
-        let secret = present.idempotency_secret(bucket)?;
-        let secret = secret.to_key().map_err(|source| Error::Kept { bucket: bucket.clone(), source })?;
-        let secret = new.wrap(rng, &secret, &SECRET);
+        let failed = |source| Error::rewrapped(bucket, source);
+        let secret = new.wrap(rng, &present.idempotency_secret(bucket)?.to_key(), &SECRET_BINDING);
 
         let mut keys = buckets.keys();
         let [next_key, next_rewrapped] = buckets.next(bucket);
@@ -128,25 +138,36 @@ impl Ending<'_> {
     }
 }
 
-/// Overwrites a file where it lies before it is removed, as far as the file system lets one.
+/// Destroys a key file. It first gets a name under which no key is looked for, so that a crash leaves none that cannot be
+/// read.
 fn destroy(path: &Path) -> io::Result<()> {
-    let mut file = match OpenOptions::new().write(true).open(path) {
+    let mut ended = path.as_os_str().to_owned();
+    ended.push(ENDED);
+    let ended = PathBuf::from(ended);
+    match fs::rename(path, &ended) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file?,
-    };
+        renamed => renamed?,
+    }
+    path.parent().map_or(Ok(()), sync)?;
+    overwrite(&ended)
+}
+
+/// Overwrites a file where it lies, as far as the file system lets one, and removes it.
+fn overwrite(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
     let zeros = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
     file.write_all(&zeros)?;
     file.sync_all()?;
     fs::remove_file(path)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-fn sync(dir: &Path) -> io::Result<()> {
+pub(super) fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }

@@ -1,7 +1,7 @@
 //! The content keys of a bucket that go on under another key of it, since other bodies of the bucket ended before them.
 //!
-//! One file beside the key: a head of magic (8 bytes) ‖ id of that key (32) ‖ the secret of publishers' own keys, kept
-//! under it (60); then for each body the digest of its header (32) ‖ its content key, kept under it (60), ascending, so
+//! One file beside the key: a head of magic (8 bytes) ‖ id of that key (32) ‖ the secret of its idempotency keys,
+//! kept under it (60); then for each body the digest of its header (32) ‖ its content key, kept under it (60), ascending, so
 //! that it is searched where it lies.
 
 use std::fs::File;
@@ -24,7 +24,7 @@ pub(super) struct Rewrapped {
     file: File,
     /// The key under which everything in it is kept.
     pub(super) key: KeyId,
-    /// The secret of publishers' own keys.
+    /// The secret of its idempotency keys.
     pub(super) secret: Kept,
     count: u64,
 }

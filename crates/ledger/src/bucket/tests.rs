@@ -164,7 +164,8 @@ fn what_a_crash_leaves_of_an_ending_is_taken_back_or_brought_to_its_end() {
         }
         for (name, bytes) in files {
             use std::os::unix::fs::OpenOptionsExt as _;
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(at(name)).unwrap();
+            let mut file =
+                fs::File::options().write(true).create_new(true).mode(0o600).open(at(name)).unwrap();
             io::Write::write_all(&mut file, bytes).unwrap();
         }
         let buckets = Buckets::open(dir.path()).unwrap();
@@ -210,4 +211,35 @@ fn a_file_of_rewrapped_keys_that_is_cut_off_is_an_error_and_no_erasure() {
         let fault = buckets.content_key(&bodies[0].1, &bodies[0].0).err().unwrap();
         assert!(matches!(fault, Error::Rewrapped { .. }), "{fault}");
     }
+}
+
+#[test]
+fn a_key_that_was_being_destroyed_is_gone_after_the_next_start_and_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(9);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1]);
+    for name in ["message.2027-03.key", "message.2027-03.key.next"] {
+        fs::write(dir.path().join(format!("{name}.ended")), [0; 100]).unwrap();
+    }
+    let buckets = Buckets::open(dir.path()).unwrap();
+    assert!(opens(&buckets, &bodies[0]));
+    assert_eq!(names(dir.path()), ["message.2027-03.key"]);
+}
+
+#[test]
+fn the_only_key_of_what_goes_on_is_never_destroyed_because_it_cannot_be_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(10);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1, 2]);
+    end_but(&buckets, &mut rng, &[&bodies[0]]);
+    // As a crash leaves it, and then somebody changed who may read it.
+    let (key, next) = (dir.path().join("message.2027-03.key"), dir.path().join("message.2027-03.key.next"));
+    fs::rename(key, &next).unwrap();
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(Buckets::open(dir.path()), Err(Error::File { .. })));
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(opens(&Buckets::open(dir.path()).unwrap(), &bodies[0]));
 }

@@ -2,6 +2,7 @@
 //! durable, and again at every start, so that keys that were put back from a backup do not bring anything back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealpost_domain::digest::KeyId;
@@ -25,7 +26,7 @@ pub struct Erasures {
     /// Bodies that are held, with their buckets.
     held: BTreeMap<u64, Bytes>,
     /// Buckets that ended but for what is held, and of which nothing was released since.
-    waiting: BTreeSet<Bytes>,
+    ended_but_held: BTreeSet<Bytes>,
 }
 
 /// What of a bucket goes on when its present key is destroyed.
@@ -37,15 +38,31 @@ pub enum Rest {
     AllBut(Vec<u64>),
 }
 
+/// How long after its month a bucket ends: what was being taken over at that moment is recorded by then.
+const AFTER_MONTH: Duration = Duration::from_hours(1);
+/// How many buckets end at a time.
+const ENDED_MAX: usize = 16;
+/// How many peers' clocks have to say too that a month is over: what is destroyed by a clock that was set does not come
+/// back when it is set right.
+const CLOCKS: usize = 2;
+
 impl Core {
-    /// Ends the buckets whose month is over, of those that have a key. A clock that is far off ends nothing: no directory
-    /// is valid then.
+    /// Ends buckets whose month is over, of those that have a key. It must be over by the node's clock, under a directory
+    /// that is valid then, and by what peers have signed since this node began.
     pub fn end_buckets(&self, env: &mut Env<'_>, round: &mut Round, present: &[(Bucket, KeyId)]) {
-        if self.directory().is_none_or(|directory| directory.valid_until < env.now) {
+        let Some(directory) = self.directory().filter(|directory| directory.valid_until >= env.now) else {
             return;
-        }
-        let now = env.now;
-        for (bucket, key) in present.iter().filter(|(bucket, key)| self.erasures.is_due(bucket, *key, now)) {
+        };
+        let others = directory.agencies.keys().filter(|agency| **agency != self.me);
+        let mut clocks: Vec<Instant> =
+            others.clone().filter_map(|agency| self.witness.heard_at(agency)).collect();
+        clocks.sort_unstable_by(|one, other| other.cmp(one));
+        let needed = others.count().min(CLOCKS);
+        // Where this node is alone, there is nobody to ask.
+        let by_peers = if needed == 0 { Some(env.now) } else { clocks.get(needed - 1).copied() };
+        let Some(now) = by_peers.map(|by_peers| by_peers.min(env.now)) else { return };
+        let due = present.iter().filter(|(bucket, key)| self.erasures.is_due(bucket, *key, now));
+        for (bucket, key) in due.take(ENDED_MAX) {
             let rule = Rule::ErasureRetention.as_str().to_owned();
             let record = Record::Erasure { bucket: name(bucket), rule, index: None, key: *key };
             round.record(env, record, Bytes::new());
@@ -53,15 +70,40 @@ impl Core {
     }
 }
 
+impl Core {
+    /// The buckets whose present keys are to be destroyed, and what of them goes on.
+    pub fn due_to_be_destroyed(&self, present: Vec<(Bucket, KeyId)>) -> Vec<(Bucket, Rest)> {
+        self.erasures.due(|record| self.inbox.body_restored_in(record), present)
+    }
+}
+
 impl Erasures {
     /// Whether the month of a bucket with this key is over, and nothing was done about it.
     pub(crate) fn is_due(&self, bucket: &Bucket, key: KeyId, now: Instant) -> bool {
-        let is_over = bucket.month().ends_at() <= now;
-        is_over && !self.destroyed.contains(&key) && !self.waiting.contains(&name(bucket))
+        let is_over = bucket.month().ends_at().plus(AFTER_MONTH) <= now;
+        is_over && !self.destroyed.contains(&key) && !self.ended_but_held.contains(&name(bucket))
+    }
+
+    /// The buckets whose present keys are to be destroyed, and what of them goes on: a held body that was lost and came again
+    /// by the record where it is now (`restored_in`).
+    pub(crate) fn due(
+        &self,
+        restored_in: impl Fn(u64) -> Option<u64>,
+        present: Vec<(Bucket, KeyId)>,
+    ) -> Vec<(Bucket, Rest)> {
+        let now_in = |record: u64| restored_in(record).unwrap_or(record);
+        let due = |(bucket, key): (Bucket, KeyId)| {
+            let rest = match self.rest(&bucket, key)? {
+                Rest::Held(records) => Rest::Held(records.into_iter().map(now_in).collect()),
+                rest @ Rest::AllBut(_) => rest,
+            };
+            Some((bucket, rest))
+        };
+        present.into_iter().filter_map(due).collect()
     }
 
     /// What has to be left of a bucket whose present key is to be destroyed; `None` for a key that lives.
-    pub fn rest(&self, bucket: &Bucket, key: KeyId) -> Option<Rest> {
+    fn rest(&self, bucket: &Bucket, key: KeyId) -> Option<Rest> {
         if !self.destroyed.contains(&key) {
             return None;
         }
@@ -85,11 +127,6 @@ impl Erasures {
         self.held.contains_key(&index)
     }
 
-    /// The records whose bodies are held, ascending.
-    pub fn held(&self) -> impl Iterator<Item = u64> {
-        self.held.keys().copied()
-    }
-
     pub(crate) fn apply(&mut self, record: u64, at: Instant, what: &Record) {
         match what {
             Record::Erasure { bucket, rule, index, key } => {
@@ -101,7 +138,7 @@ impl Erasures {
                     }
                     None => {
                         if self.held.values().any(|of| of == bucket) {
-                            self.waiting.insert(bucket.clone());
+                            self.ended_but_held.insert(bucket.clone());
                         }
                         self.ended.insert(bucket.clone(), erased);
                     }
@@ -112,7 +149,7 @@ impl Erasures {
             }
             Record::Hold { index, bucket, held: false } => {
                 self.held.remove(index);
-                self.waiting.remove(bucket);
+                self.ended_but_held.remove(bucket);
             }
             _ => {}
         }
@@ -120,6 +157,6 @@ impl Erasures {
 }
 
 /// A bucket as records name it.
-pub(super) fn name(bucket: &Bucket) -> Bytes {
+pub(crate) fn name(bucket: &Bucket) -> Bytes {
     bucket.to_string().into()
 }

@@ -12,10 +12,11 @@ use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
-use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::record::{Leaf, Record, Settlement};
 use sealpost_domain::statement::{ControlType, Heads, HubRefusal, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::hub::Delivery;
+use sealpost_wire::ledger::leaf_to_bytes;
 use sealpost_wire::statement::Payload as _;
 
 use super::Outgoing;
@@ -234,12 +235,16 @@ fn nothing_in_the_ledger_lets_the_publishers_key_be_guessed() {
     let [mut hong_kong, _] = Network::new().nodes();
     let prepared = hong_kong.prepared(draft(Priority::Urgent), Some("case-1"));
     hong_kong.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
-    let (_, Record::Sent(sent), body) = &hong_kong.records[1] else { panic!("a message was recorded") };
+    let (_, record, body) = &hong_kong.records[1];
+    let Record::Sent(sent) = record else { panic!("a message was recorded") };
     let digest = sent.idempotency_digest.unwrap();
     assert_eq!(prepared.idempotency.as_ref().unwrap().digest, digest);
-    assert!(!body.windows(6).any(|bytes| bytes == b"case-1"));
+    let leaf = Leaf { recorded_at: hong_kong.now, salt: [0; 32], body_digest: None, record: record.clone() };
+    for bytes in [leaf_to_bytes(&leaf), body.clone()] {
+        assert!(!bytes.windows(6).any(|bytes| bytes == b"case-1"));
+    }
     assert_ne!(digest, sealpost_crypto::digest::sha256(b"case-1"));
-    // The same key under another bucket's secret is another digest; without its secret it is none.
+    // The same key under another bucket's secret is another digest.
     let [mut other, _] = Network::new().nodes();
     other.rng = rand::SeedableRng::seed_from_u64(5);
     let elsewhere = other.prepared(draft(Priority::Urgent), Some("case-1"));
@@ -371,4 +376,28 @@ fn receipts_of_one_peer_that_are_not_applied_yet_are_bounded() {
     });
     assert_eq!(records, 4);
     assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+}
+
+#[test]
+fn what_nobody_may_keep_any_more_is_neither_sent_nor_delivered() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    // The first moment after the last day.
+    let over = "2026-12-31".parse::<sealpost_domain::time::Date>().unwrap().ends_at();
+    germany.now = over;
+    let Verified::Arrived(arrived) = germany.verify(&deliveries[0], Priority::Urgent) else {
+        panic!("it verifies")
+    };
+    let refused = Settlement::Excepted(Disposition::Refused, "retention.over".to_owned());
+    assert_eq!(arrived.settlement, refused);
+    hong_kong.now = over;
+    let Err(crate::prepare::Error::Refused(refusals)) =
+        hong_kong.prepare(draft(Priority::Urgent), None, None)
+    else {
+        panic!("it is refused")
+    };
+    let told: Vec<_> = refusals.iter().map(|refusal| (&*refusal.path, &*refusal.rule)).collect();
+    assert_eq!(told, [("retention_until", "retention.over")]);
 }

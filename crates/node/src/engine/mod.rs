@@ -158,11 +158,11 @@ impl Engine {
                     info!("there is space again");
                 }
                 self.apply(appended.first, &round)?;
+                answers.settle(Some(appended.first), &self.shared);
+                self.send(&mut round);
                 if round.records().iter().any(|draft| matches!(draft.record, Record::Erasure { .. })) {
                     self.erase();
                 }
-                answers.settle(Some(appended.first), &self.shared);
-                self.send(&mut round);
                 Ok(())
             }
             Err(refused) => {
@@ -234,26 +234,24 @@ impl Engine {
         if rolled_back { Err(Error::RolledBack) } else { Ok(()) }
     }
 
-    /// The buckets that have a key, when it is time to look which of them have ended.
+    /// The buckets that have a key, when it is time to look which of them have ended. A key that ended before and could
+    /// not be destroyed is destroyed now.
     fn buckets(&mut self) -> Vec<(Bucket, KeyId)> {
         if self.buckets_at.is_some_and(|before| before.elapsed() < BUCKETS_EVERY) {
             return Vec::new();
         }
         self.buckets_at = Some(Instant::now());
-        erase::present(&self.shared.buckets).unwrap_or_else(|error| {
-            error!(error = with_causes(&error), "it cannot be seen which keys have ended");
-            Vec::new()
-        })
+        self.erase();
+        erase::present(&self.shared.buckets)
     }
 
-    /// Destroys the keys that are recorded as destroyed. What fails is tried again at the next start.
+    /// Destroys the keys that are recorded as destroyed: a few files each time. What fails is tried again at the next
+    /// look.
     fn erase(&mut self) {
         let Shared { buckets, history, .. } = self.shared.as_ref();
-        let erased = erase::present(buckets).map_err(erase::Error::from).and_then(|present| {
-            let due = erase::due(&self.shared.core().erasures, present);
-            erase::carry_out(due, buckets, history, self.rng.as_mut())
-        });
-        if let Err(error) = erased {
+        let present = erase::present(buckets);
+        let due = self.shared.core().due_to_be_destroyed(present);
+        if let Err(error) = erase::carry_out(due, buckets, history, self.rng.as_mut()) {
             error!(error = with_causes(&error), "a key that has ended could not be destroyed");
         }
     }

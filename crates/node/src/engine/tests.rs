@@ -151,28 +151,40 @@ async fn an_index_that_fails_after_a_durable_append_ends_the_writer_and_loses_no
     assert!(matches!(desk.shared.history.get(3).unwrap().leaf.record, Record::Sent(_)));
 }
 
-/// The keys of Hong Kong's bodies, after what was published has ended in a month that is over by this clock.
-async fn buckets_after_their_month(valid_until: Instant) -> (Desk, usize) {
+/// A node that published, and whose clock then passed the month of that bucket. How many keys are left, where peers'
+/// clocks show these times.
+async fn after_the_month(valid_until: Instant, peers: [Option<Instant>; 2]) -> (Desk, usize) {
     let mut network = Network::new();
     network.directory.valid_until = valid_until;
     let mut desk = Desk::open_in(network, Arc::new(Memory::new())).await;
     desk.publish().await.unwrap();
     let keys = desk.station.buckets.list().unwrap();
     assert_eq!(keys.iter().map(ToString::to_string).collect::<Vec<_>>(), ["message.2026-12"]);
+    for (peer, at) in [agency("DE-ZKA"), agency("TH-TCD")].iter().zip(peers) {
+        if let Some(at) = at {
+            desk.shared.core_mut().witness.hear_clock(peer, at);
+        }
+    }
+    // The drafts stay those of this month.
+    let prepared = Box::new(desk.station.prepared(draft(Priority::Urgent), None));
     desk.clock.store(AFTER.as_millis(), Relaxed);
     tokio::time::advance(BUCKETS_EVERY).await;
-    // What is published now stands behind what the clock brings about.
-    desk.publish().await.unwrap();
+    // What is handed in now stands behind what the clock brings about.
+    let (answer, outcome) = oneshot::channel();
+    assert!(desk.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
+    drop(outcome.await);
     let keys = desk.station.buckets.list().unwrap().len();
     (desk, keys)
 }
 
 /// A month after the bucket of the sample draft.
 const AFTER: Instant = Instant::from_millis(1_801_000_000_000);
+const VALID: Instant = Instant::from_millis(1_802_000_000_000);
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_ends_with_its_month_on_the_record() {
-    let (desk, _) = buckets_after_their_month(AFTER.plus(Duration::from_hours(1))).await;
+    let (desk, keys) = after_the_month(VALID, [Some(AFTER); 2]).await;
+    assert_eq!(keys, 0);
     let records = (0..*desk.shared.next_index.borrow())
         .map(|index| desk.shared.history.get(index).unwrap().leaf.record)
         .filter_map(|record| match record {
@@ -181,16 +193,22 @@ async fn a_bucket_ends_with_its_month_on_the_record() {
         });
     let ended = ("message.2026-12".into(), "erasure.retention".to_owned(), None);
     assert_eq!(records.collect::<Vec<_>>(), [ended]);
-    let stored = desk.shared.history.get(2).unwrap();
-    let (header, body) = erase::kept_in(&stored).unwrap();
+    let (header, body) = erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
     assert!(desk.station.buckets.content_key(&body, &header).is_err(), "the body is gone");
     assert!(desk.shared.core().erasures.of(2, &body.bucket).is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_far_off_ends_nothing() {
-    let (desk, keys) = buckets_after_their_month(NOW.plus(Duration::from_hours(24))).await;
-    assert_eq!(keys, 1);
-    let (header, body) = erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
-    assert!(desk.station.buckets.content_key(&body, &header).is_ok());
+async fn a_clock_that_was_set_ends_nothing() {
+    for (valid_until, peers, why) in [
+        (NOW.plus(Duration::from_hours(24)), [Some(AFTER); 2], "no directory is valid then"),
+        (VALID, [None; 2], "nobody was heard"),
+        (VALID, [Some(AFTER), None], "one peer may be set too"),
+        (VALID, [Some(AFTER), Some(NOW)], "another one contradicts"),
+    ] {
+        let (desk, keys) = after_the_month(valid_until, peers).await;
+        assert_eq!(keys, 1, "{why}");
+        let (header, body) = erase::kept_in(&desk.shared.history.get(2).unwrap()).unwrap();
+        assert!(desk.station.buckets.content_key(&body, &header).is_ok(), "{why}");
+    }
 }

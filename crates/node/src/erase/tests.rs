@@ -11,6 +11,7 @@ use sealpost_seglog::disk::sim::Sim;
 use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::*;
+use crate::core::erasures::Erasures;
 use crate::fixture::{NOW, agency};
 
 /// A ledger of texts in one bucket, each beside its leaf, and what is known of erasures.
@@ -80,9 +81,14 @@ impl Desk {
 
     /// A node starts on it.
     fn start(&mut self) {
+        self.start_where(|_| None).unwrap();
+    }
+
+    /// The same, where bodies that were lost came again in other records.
+    fn start_where(&mut self, restored_in: impl Fn(u64) -> Option<u64>) -> Result<(), Error> {
         let buckets = self.buckets();
-        let due = due(&self.erasures, present(&buckets).unwrap());
-        carry_out(due, &buckets, self.ledger.history(), &mut self.rng).unwrap();
+        let due = self.erasures.due(restored_in, present(&buckets));
+        carry_out(due, &buckets, self.ledger.history(), &mut self.rng)
     }
 
     /// Which texts can be read.
@@ -97,7 +103,7 @@ impl Desk {
     }
 
     fn is_due(&self, at: Instant) -> bool {
-        let present = present(&self.buckets()).unwrap();
+        let present = present(&self.buckets());
         present.iter().any(|(bucket, key)| self.erasures.is_due(bucket, *key, at))
     }
 }
@@ -174,4 +180,19 @@ fn keys_that_are_put_back_from_a_backup_bring_nothing_back() {
 fn key_file(path: &Path) -> std::fs::File {
     use std::os::unix::fs::OpenOptionsExt as _;
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap()
+}
+
+#[test]
+fn a_held_body_that_came_again_goes_on_and_one_that_is_lost_keeps_its_bucket() {
+    let mut desk = Desk::with(&["evidence", "the same evidence", "a name"]);
+    desk.hold(1, true);
+    let key = desk.buckets().key_id(&desk.bucket).unwrap();
+    let rule = Rule::ErasureRetention.to_string();
+    desk.record(Record::Erasure { bucket: desk.bucket.to_string().into(), rule, index: None, key });
+    // The first record of a ledger has no body, as one that was lost.
+    let lost = desk.start_where(|_| Some(0));
+    assert!(matches!(lost, Err(Error::HeldLost { .. })), "{lost:?}");
+    assert_eq!(desk.readable(1..=3), [true, true, true], "nothing is destroyed");
+    desk.start_where(|record| (record == 1).then_some(2)).unwrap();
+    assert_eq!(desk.readable(1..=3), [false, true, false]);
 }

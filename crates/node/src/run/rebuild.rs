@@ -128,7 +128,9 @@ impl Opening<'_> {
         match self.anew(rng, covered, unsent_from) {
             Err(Error::Ledger(source)) => {
                 // What was being written while it was copied is cut, as after a crash.
-                let Some((held, _)) = self.held(covered) else { return Err(source.into()) };
+                let Some((held, None | Some(Fault::Short { .. }))) = self.held(covered) else {
+                    return Err(source.into());
+                };
                 warn!(
                     covered,
                     held,

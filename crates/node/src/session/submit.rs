@@ -152,9 +152,16 @@ fn pack(
                 later
             }
             Err(error) => {
-                error!(ledger_index = index, error = with_causes(&error), "a message cannot be sent now");
-                if error.is_for_good() {
-                    shared.core_mut().outbox.body_lost(index);
+                let core = &mut shared.core_mut();
+                if error.is_gone(&core.erasures) {
+                    warn!(
+                        ledger_index = index,
+                        error = with_causes(&error),
+                        "a message is gone: its number is filled"
+                    );
+                    core.outbox.body_lost(index);
+                } else {
+                    error!(ledger_index = index, error = with_causes(&error), "a message cannot be sent now");
                 }
                 true
             }

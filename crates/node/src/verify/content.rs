@@ -110,6 +110,7 @@ impl Bench<'_> {
         let sealed = Sealed {
             // Counted from now at the latest: a time of sending in the future buys no longer retention.
             retention: retention::span(header.sent_at.min(now), alert.retention_until()),
+            is_over: retention::is_over(now, alert.retention_until()),
             approvals: approval::count(&subject, &signed),
             onward: opened.as_ref().map(|opened| opened.onward(&header.sender, way, alert, withdrawn, now)),
             replacement: replacement(alert.content()),
@@ -134,7 +135,8 @@ fn denied(denial: &Denial) -> (Settlement, Option<Breach>) {
         }
         Denial::Sharing(_) => breach(rule, denial.to_string()),
         Denial::Answer(_) => (refused(rule), Some(Breach { rule, detail: denial.to_string() })),
-        Denial::Permission(_) | Denial::Approval(_) => (refused(rule), None),
+        // It may have been in time when it was sent.
+        Denial::Permission(_) | Denial::Approval(_) | Denial::RetentionOver => (refused(rule), None),
     }
 }
 

@@ -14,8 +14,10 @@ use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::time::OffsetTime;
 use sealpost_domain::view::{Changed, Direction, Erased, RecipientState, Shown, Verification};
 use sealpost_ledger::{Buckets, Entry, bucket};
+use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_from_bytes;
+use tracing::warn;
 
 use crate::core::Core;
 use crate::core::erasures::Erasures;
@@ -134,8 +136,13 @@ impl Message {
         let key = match buckets.content_key(&stored, &self.digest) {
             Ok(key) => key,
             Err(bucket::Error::Erased { .. }) => return Ok(None),
-            // Its bucket goes on under another key.
-            Err(bucket::Error::Kept { .. }) if self.erased.is_some() => return Ok(None),
+            // Its bucket goes on under another key. One message that does not open holds up no other.
+            Err(error @ bucket::Error::Kept { .. }) => {
+                if self.erased.is_none() {
+                    warn!(record = self.index, error = with_causes(&error), "a body does not open");
+                }
+                return Ok(None);
+            }
             Err(error) => return Err(error.to_string()),
         };
         let opened = verify::open(&self.header, &key, &stored.sealed);

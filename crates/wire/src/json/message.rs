@@ -364,6 +364,8 @@ mod tests {
         for name in ["grading", "purpose", "retention_until", "content"] {
             assert_eq!(value.get(name), None, "{name}");
         }
+        assert_eq!(value["erased"]["rule"], "erasure.retention");
+        assert_eq!((&value["erased"]["ledger_index"], &value["held"]), (&json!(90), &json!(false)));
         assert_eq!(value["in_reply_to"], json!("0199a3f2-5b80-7c41-9f0e-2d5b7a1c4e61"));
     }
 }

@@ -78,7 +78,12 @@ impl Core {
         let opens = !matches!(arrived.settlement, Settlement::Excepted(Disposition::Quarantined, _));
         let body = arrived.body.as_ref().filter(|_| opens || !lost.shown);
         let (header, body) = match body {
-            Some(body) if lost.header == arrived.digest => (lost.header, stored_body_to_bytes(body)),
+            // What was erased meanwhile is not brought back.
+            Some(body)
+                if lost.header == arrived.digest && self.erasures.of(index, &body.bucket).is_none() =>
+            {
+                (lost.header, stored_body_to_bytes(body))
+            }
             _ => {
                 self.inbox.bodies.give_up(key, number);
                 return false;

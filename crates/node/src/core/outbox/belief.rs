@@ -25,14 +25,14 @@ pub(super) fn believed<'r>(own: &OutLink, link: &'r LinkReceipt, life: Incarnati
     }
     let told = own.told_head().number;
     // Of what was receipted long ago no digest is kept: it was compared then.
-    let same = |head: &Head| {
+    let is_ours = |head: &Head| {
         let known = own.digest(head.number);
         head.number <= told && known.map_or(head.number <= own.receipted(), |digest| digest == head.digest)
     };
     let settled = Head { number: link.contiguous, digest: link.chain_digest };
-    let proven = [Some(settled), link.agreed].into_iter().flatten().find(same).unwrap_or(Head::EMPTY);
-    let stretch = |Delivered { numbers, digest }: &&Delivered| {
-        digest.is_some_and(|digest| same(&Head { number: numbers.last, digest }))
+    let proven = [Some(settled), link.agreed].into_iter().flatten().find(is_ours).unwrap_or(Head::EMPTY);
+    let is_proven = |Delivered { numbers, digest }: &&Delivered| {
+        digest.is_some_and(|digest| is_ours(&Head { number: numbers.last, digest }))
     };
     let clipped = |range: &Range| {
         (range.first <= proven.number)
@@ -46,7 +46,7 @@ pub(super) fn believed<'r>(own: &OutLink, link: &'r LinkReceipt, life: Incarnati
     let receipt = LinkReceipt {
         contiguous: proven.number,
         chain_digest: proven.digest,
-        delivered: link.delivered.iter().filter(stretch).copied().collect(),
+        delivered: link.delivered.iter().filter(is_proven).copied().collect(),
         exceptions: exceptions.into_iter().cloned().collect(),
         read: link.read.iter().filter_map(clipped).collect(),
         ..link.clone()

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Head, Incarnation, Range};
+use sealpost_domain::link::{Disposition, Head, Range};
 use sealpost_domain::statement::{Delivered, Exception, Signed};
 use sealpost_domain::view::DeliveryState;
 
@@ -31,9 +31,8 @@ pub(super) struct OutLink {
     digests: BTreeMap<u64, Digest>,
     /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
     voids: BTreeMap<u64, Signed>,
-    /// What its recipient excepted, in which life of its own ledger, where nothing proves yet that it is about these
-    /// numbers.
-    unproven: BTreeMap<u64, (Incarnation, Exception)>,
+    /// What its recipient excepted first at a number, where nothing proves yet that it is about these numbers.
+    unproven: BTreeMap<u64, Exception>,
 }
 
 /// A message on a link.
@@ -184,7 +183,7 @@ impl OutLink {
     }
 
     /// Whether a receipt says something of this link that is not known.
-    pub(super) fn learns(&self, by: Incarnation, Believed { receipt, unproven }: &Believed<'_>) -> bool {
+    pub(super) fn learns(&self, Believed { receipt, unproven }: &Believed<'_>) -> bool {
         let moves =
             |number: u64, state| self.entry(number).is_some_and(|entry| may_follow(entry.state, state));
         let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
@@ -198,27 +197,21 @@ impl OutLink {
         };
         receipt.contiguous.min(last) > self.receipted
             || receipt.exceptions.iter().any(excepted)
-            || unproven.iter().any(|exception| excepted(exception) && !self.keeps(by, exception))
+            || unproven
+                .iter()
+                .any(|exception| excepted(exception) && !self.unproven.contains_key(&exception.number))
             || receipt.delivered.iter().any(delivered)
             || receipt.read.iter().any(read)
     }
 
-    fn keeps(&self, by: Incarnation, exception: &Exception) -> bool {
-        self.unproven.get(&exception.number).is_some_and(|kept| *kept == (by, exception.clone()))
-    }
-
-    /// Keeps exceptions that nothing proves yet, and takes out those that a receipt up to a number proves.
-    pub(super) fn except(
-        &mut self,
-        by: Incarnation,
-        proven: u64,
-        unproven: Vec<&Exception>,
-    ) -> Vec<Exception> {
-        self.unproven
-            .extend(unproven.into_iter().map(|exception| (exception.number, (by, exception.clone()))));
+    /// Keeps exceptions that nothing proves yet, the first of each number, and takes out those that a receipt up to a
+    /// number proves.
+    pub(super) fn except(&mut self, proven: u64, unproven: Vec<&Exception>) -> Vec<Exception> {
+        for exception in unproven {
+            self.unproven.entry(exception.number).or_insert_with(|| exception.clone());
+        }
         let later = self.unproven.split_off(&(proven + 1));
-        let kept = std::mem::replace(&mut self.unproven, later).into_values();
-        kept.filter(|(of, _)| *of == by).map(|(_, exception)| exception).collect()
+        std::mem::replace(&mut self.unproven, later).into_values().collect()
     }
 
     /// The numbers in a range that are not known to be read.

@@ -107,7 +107,7 @@ impl Outbox {
             .links
             .iter()
             .filter_map(|link| Some((self.links.get(&key_of(receipt, link))?, link)))
-            .any(|(own, link)| own.learns(receipt.recipient_incarnation, &believed(own, link, self.life)));
+            .any(|(own, link)| own.learns(&believed(own, link, self.life)));
         if says_more { Judgement::News } else { Judgement::Repetition }
     }
 
@@ -148,7 +148,7 @@ impl Outbox {
         let Some(own) = self.links.get_mut(&key) else { return };
         let Believed { receipt: link, unproven } = believed(own, link, life);
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
-        let proven = own.except(receipt.recipient_incarnation, link.contiguous, unproven);
+        let proven = own.except(link.contiguous, unproven);
         for exception in link.exceptions.iter().cloned().chain(proven) {
             let state = state_of(exception.disposition);
             self.settle(of, exception.number, state, Some(&exception.rule), at);

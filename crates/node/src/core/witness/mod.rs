@@ -147,6 +147,17 @@ impl Witnessing {
         })
     }
 
+    /// When a peer made its latest statement, by its own clock, since this node began.
+    pub(super) fn heard_at(&self, peer: &AgencyId) -> Option<Instant> {
+        self.peers.get(peer)?.heard_at
+    }
+
+    /// A peer made a statement at that time, by its own clock.
+    #[cfg(test)]
+    pub(crate) fn hear_clock(&mut self, peer: &AgencyId, at: Instant) {
+        self.peers.entry(peer.clone()).or_default().heard_at = Some(at);
+    }
+
     /// The latest checkpoint of a peer that we cosigned; empty before the first.
     pub(super) fn cosigned_of(&self, peer: &AgencyId) -> Bytes {
         self.peers.get(peer).map(|peer| peer.ours.clone()).unwrap_or_default()

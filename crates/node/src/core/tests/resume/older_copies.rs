@@ -1,5 +1,7 @@
 //! A sender on an older copy of its ledger: what it is shown, what it gives out, and what it believes of earlier lives.
 
+use sealpost_domain::statement::{Exception, LinkReceipt};
+
 use super::*;
 
 #[test]
@@ -241,6 +243,44 @@ fn what_was_excepted_beyond_a_gap_never_looks_delivered_after_a_backup() {
 }
 
 #[test]
+fn a_peer_cannot_fill_the_ledger_with_ever_other_exceptions_of_an_earlier_life() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    let mut copy = hong_kong.older_copy(&network, hong_kong.records.len());
+    copy.begin_life(b'h');
+    let before = copy.records.len();
+    for number in 10..30 {
+        germany.receipts();
+        let exception =
+            Exception { number: 2, disposition: Disposition::Refused, rule: format!("a.rule.{number}") };
+        let receipt = Receipt {
+            recipient: agency("DE-ZKA"),
+            sender: agency("HK-CED"),
+            recipient_incarnation: Incarnation([u8::try_from(number).unwrap(); 16]),
+            number,
+            made_at: copy.now,
+            links: vec![LinkReceipt {
+                priority: Priority::Urgent,
+                sender_incarnation: HK,
+                contiguous: 1,
+                chain_digest: sealpost_domain::digest::Digest::ZERO,
+                delivered: Vec::new(),
+                exceptions: vec![exception],
+                read: Vec::new(),
+                agreed: None,
+            }],
+            checkpoint: Bytes::new(),
+            directory: network.directory.version,
+            cosigned: Bytes::new(),
+        };
+        let statement = sign(&germany.signing, PayloadType::Receipt, receipt.to_payload());
+        copy.hear(vec![Outgoing { to: agency("HK-CED"), kind: ControlType::Receipt, statement }], "DE-ZKA");
+    }
+    assert!(copy.records.len() <= before + 1, "{} records", copy.records.len() - before);
+}
+
+#[test]
 fn a_peer_that_has_something_else_is_not_sent_to_while_nothing_is_proven() {
     let (network, mut hong_kong, mut germany) = delivered(1);
     let records = hong_kong.records.len();
@@ -304,6 +344,7 @@ fn nothing_is_proven_before_everyone_of_the_directory_was_heard() {
     thailand.wait(SETTLED);
     copy.hear(std::mem::take(&mut thailand.said), "TH-TCD");
     assert!(copy.core.outbox.is_open_to(&agency("TH-TCD")));
+    assert!(copy.core.has_heard_all());
 }
 
 #[test]
