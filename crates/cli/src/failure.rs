@@ -108,7 +108,8 @@ fn of_profile(error: &profile::Error) -> &'static str {
             "docs/gateway.md shows a whole profile; `sealpost-admin network init` writes one for each agency"
         }
         profile::Error::Credentials(_) => {
-            "`certificate` and `key` must belong together, and the key file must have mode 0600"
+            "`certificate` and `key` must belong together, the key file must have mode 0600, and an encrypted one needs its \
+             passphrase: `passphrase_file` in the profile, SEALPOST_PASSPHRASE, or a terminal to ask at"
         }
         profile::Error::OtherAgency { .. } => {
             "correct `agency` in the profile, or name your own certificate there"

@@ -7,8 +7,11 @@
 //! key = "officers/desk-1/key.pem"
 //! roots = "../../directory.bin"
 //! crls = "../../crls"
+//! # passphrase_file = "passphrase"
 //! ```
 //!
+//! An encrypted key is opened with the passphrase in `passphrase_file`, else in the variable `SEALPOST_PASSPHRASE`, else
+//! it is asked for where standard input is a terminal.
 //! Paths are relative to the file. All faults of the file are told at once, and none is repaired.
 
 use std::fs;
@@ -19,7 +22,9 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::time_provider::TimeProvider;
 use sealpost_crypto::directory;
+use sealpost_crypto::keyfile::Unlock;
 use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
 use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
 use sealpost_crypto::x509;
@@ -37,6 +42,9 @@ const KEYS: [(&str, &str); 6] = [
     ("crls", "crls"),
 ];
 
+/// What it may hold, and need not.
+const PASSPHRASE_FILE: (&str, &str) = ("passphrase_file", "passphrase");
+
 /// Who one is, and where one's gateway is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -46,8 +54,10 @@ pub struct Profile {
     pub gateway: String,
     /// The own certificate, PEM.
     pub certificate: PathBuf,
-    /// Its key, PEM, mode 0600.
+    /// Its key, PEM, plain or encrypted, mode 0600.
     pub key: PathBuf,
+    /// A file of mode 0600 with the passphrase of an encrypted key.
+    pub passphrase_file: Option<PathBuf>,
     /// The network's directory, or the root certificate of one's own jurisdiction as PEM.
     pub roots: PathBuf,
     /// A folder with the revocation list of each root, in DER: `HK.crl`, and `operator.crl` of the hub's operator. That
@@ -73,13 +83,17 @@ impl Profile {
     fn from_table(table: &toml::Table, folder: &Path) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
         for key in table.keys() {
-            if !KEYS.iter().any(|(known, _)| known == key) {
-                let known: Vec<&str> = KEYS.iter().map(|(known, _)| *known).collect();
+            let mut known = KEYS.iter().chain([&PASSPHRASE_FILE]).map(|(known, _)| *known);
+            if !known.clone().any(|known| known == key) {
+                let known: Vec<&str> = known.by_ref().collect();
                 faults.push(format!("{key}: is not known here, expected {}", known.join(", ")));
             }
         }
         let [agency, gateway, certificate, key, roots, crls] =
             KEYS.map(|(key, example)| text(table, key, example, &mut faults));
+        let (name, example) = PASSPHRASE_FILE;
+        let passphrase_file =
+            table.contains_key(name).then(|| text(table, name, example, &mut faults)).flatten();
         let agency = agency.and_then(|text| match text.parse() {
             Ok(agency) => Some(agency),
             Err(error) => {
@@ -97,6 +111,7 @@ impl Profile {
                     gateway,
                     certificate: file(certificate),
                     key: file(key),
+                    passphrase_file: passphrase_file.map(file),
                     roots: file(roots),
                     crls: file(crls),
                 })
@@ -108,7 +123,8 @@ impl Profile {
     /// Reads the files that the profile names: our end of a connection to the gateway, which admits nobody but the
     /// node of our own agency.
     pub fn endpoint(&self, clock: Arc<dyn TimeProvider>) -> Result<Endpoint, Error> {
-        let credentials = Credentials::read(&self.certificate, &self.key)?;
+        let unlock = Unlock::from(Source::new(Purpose::Passphrase, self.passphrase_file.clone()));
+        let credentials = Credentials::read_with(&self.certificate, &self.key, &unlock)?;
         let identity = credentials.identity();
         if identity.agency() != Some(&self.agency) {
             let (identity, agency) = (identity.clone(), self.agency.clone());
@@ -286,6 +302,9 @@ mod tests {
         let profile = read(WHOLE).unwrap();
         assert_eq!(profile.certificate, Path::new("/etc/sealpost/desk/certificate.pem"));
         assert_eq!(profile.key, Path::new("/keys/key.pem"));
+        assert_eq!(profile.passphrase_file, None);
+        let profile = read(&format!("{WHOLE}\npassphrase_file = \"phrase\"")).unwrap();
+        assert_eq!(profile.passphrase_file.as_deref(), Some(Path::new("/etc/sealpost/phrase")));
     }
 
     #[test]

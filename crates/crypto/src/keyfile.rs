@@ -1,22 +1,34 @@
 //! Private keys on disk.
 //!
-//! Signing and sealing keys are PKCS#8 version 1 in PEM, which OpenSSL 3 reads as well (it refuses version 2); a
-//! bucket key has a PEM label of its own. A file is created with mode 0600, never overwritten, and synced together
+//! Signing and sealing keys are PKCS#8 version 1 in PEM, which OpenSSL 3 reads as well (it refuses version 2), plain or
+//! encrypted under a passphrase; a bucket key has a PEM label of its own and is never encrypted, since destroying it is
+//! what it is for. A file is created with mode 0600, never overwritten, and synced together
 //! with its folder before the caller hears of success. A file that its group or others may read is refused.
 //!
 //! Each kind has one exact encoding (RFC 8410; draft-connolly-cfrg-xwing-kem), so a file is compared with it, and
-//! nothing of ASN.1 needs to be understood.
+//! nothing of ASN.1 needs to be understood but how a file is encrypted.
 
-use std::fs::{File, OpenOptions};
+mod encrypted;
+mod error;
+mod unlock;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use pem_rfc7468::LineEnding;
+use rand::CryptoRng;
+use sealpost_domain::digest::KeyId;
 use zeroize::Zeroizing;
 
 use crate::dsse::SigningKey;
+use crate::secret::Secret;
 use crate::wrap::SealingPrivateKey;
+use encrypted::{Cost, Refusal};
+
+pub use error::Error;
+pub use unlock::Unlock;
 
 /// No key file is larger.
 const FILE_SIZE_MAX: u64 = 16 << 10;
@@ -64,17 +76,42 @@ impl Kind {
     fn encode(self, secret: &[u8; 32]) -> Zeroizing<Vec<u8>> {
         Zeroizing::new([self.prefix(), secret].concat())
     }
+
+    /// The secret, if this is the kind's encoding of one.
+    fn decode(self, der: &[u8]) -> Option<Box<Zeroizing<[u8; 32]>>> {
+        let secret: &[u8; 32] = der.strip_prefix(self.prefix())?.try_into().ok()?;
+        let mut seed = Box::new(Zeroizing::new([0; 32]));
+        seed.copy_from_slice(secret);
+        Some(seed)
+    }
+}
+
+/// How a new key file is kept from those who read the disk.
+#[derive(Clone, Copy, Debug)]
+pub enum Protection<'a> {
+    /// By its mode alone.
+    Plain,
+    /// Encrypted.
+    Passphrase(&'a Secret),
 }
 
 impl SigningKey {
-    /// Writes a new key file.
+    /// Writes a new key file, plain.
     pub fn create(&self, path: &Path) -> Result<(), Error> {
         create(path, Kind::Signing, self.seed())
     }
 
-    /// Reads a key file.
+    /// Reads a plain key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        read(path, Kind::Signing).map(Self::from_seed)
+        Self::read_with(path, &Unlock::nothing())
+    }
+
+    /// Reads a key file, plain or encrypted.
+    pub fn read_with(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        match Key::read_as(path, Some(Kind::Signing), unlock)? {
+            Key::Signing(key) => Ok(*key),
+            Key::Sealing(_) => Err(Error::content(path, Kind::Signing)),
+        }
     }
 
     /// PKCS#8 version 1 in DER.
@@ -84,22 +121,216 @@ impl SigningKey {
 }
 
 impl SealingPrivateKey {
-    /// Writes a new key file.
+    /// Writes a new key file, plain.
     pub fn create(&self, path: &Path) -> Result<(), Error> {
         create(path, Kind::Sealing, self.seed())
     }
 
-    /// Reads a key file.
+    /// Reads a plain key file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        read(path, Kind::Sealing).map(Self::from_seed)
+        Self::read_with(path, &Unlock::nothing())
+    }
+
+    /// Reads a key file, plain or encrypted.
+    pub fn read_with(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        match Key::read_as(path, Some(Kind::Sealing), unlock)? {
+            Key::Sealing(key) => Ok(key),
+            Key::Signing(_) => Err(Error::content(path, Kind::Sealing)),
+        }
+    }
+}
+
+/// A private key that may be encrypted.
+#[derive(Debug)]
+pub enum Key {
+    /// Ed25519: of a node, the hub, a root, the authority, an officer, or of a certificate.
+    Signing(Box<SigningKey>),
+    /// X-Wing: to which others seal.
+    Sealing(SealingPrivateKey),
+}
+
+impl Key {
+    /// Reads a key file of either kind, plain or encrypted.
+    pub fn read(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        Self::read_as(path, None, unlock)
+    }
+
+    fn read_as(path: &Path, expected: Option<Kind>, unlock: &Unlock) -> Result<Self, Error> {
+        let file = Contents::read(path, expected)?;
+        let opened = match file.label.as_str() {
+            encrypted::LABEL => {
+                let passphrase = unlock.passphrase(path)?;
+                encrypted::open(&file.der, &passphrase).map_err(|refusal| Error::refused(path, refusal))?
+            }
+            label if label == Kind::Signing.label() => file.der,
+            _ => return Err(Error::no_key(path, expected)),
+        };
+        let key = Self::decode(&opened, expected).ok_or_else(|| match file.label.as_str() {
+            // What opens by chance under another passphrase has no form.
+            encrypted::LABEL if Self::decode(&opened, None).is_none() => {
+                Error::refused(path, Refusal::Closed)
+            }
+            _ => Error::no_key(path, expected),
+        })?;
+        match encrypted::noted(&file.text).map_err(|refusal| Error::refused(path, refusal))? {
+            Some(noted) if noted != key.id() => Err(Error::Changed { path: path.to_owned(), noted }),
+            _ => Ok(key),
+        }
+    }
+
+    fn decode(der: &[u8], expected: Option<Kind>) -> Option<Self> {
+        let is = |kind| expected.is_none_or(|expected| expected == kind);
+        let as_kind = |kind: Kind| is(kind).then(|| kind.decode(der)).flatten();
+        if let Some(seed) = as_kind(Kind::Signing) {
+            return Some(Self::Signing(Box::new(SigningKey::from_seed(seed))));
+        }
+        as_kind(Kind::Sealing).map(|seed| Self::Sealing(SealingPrivateKey::from_seed(seed)))
+    }
+
+    /// The name of its public half.
+    pub fn id(&self) -> KeyId {
+        match self {
+            Self::Signing(key) => key.verifying_key().key_id(),
+            Self::Sealing(key) => key.public_key().key_id(),
+        }
+    }
+
+    /// Writes a new key file.
+    pub fn create(
+        &self,
+        path: &Path,
+        protection: Protection<'_>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), Error> {
+        write_new(path, self.text(path, protection, Cost::USUAL, rng)?.as_bytes())
+    }
+
+    /// Puts this key into the place of the one in a key file, in one step, once it was written and read back.
+    pub fn replace(
+        &self,
+        path: &Path,
+        protection: Protection<'_>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), Error> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        self.create(&beside, protection, rng)?;
+        let replaced = self
+            .is_in(&beside, protection)
+            .and_then(|()| fs::rename(&beside, path).map_err(|source| Error::io("replace", path, source)));
+        if replaced.is_err() {
+            // What stays behind would stop the next attempt; the key itself is still in its old place.
+            let _ = fs::remove_file(&beside);
+        }
+        replaced.and_then(|()| sync_folder(path))
+    }
+
+    fn is_in(&self, path: &Path, protection: Protection<'_>) -> Result<(), Error> {
+        let unlock = match protection {
+            Protection::Plain => Unlock::nothing(),
+            Protection::Passphrase(passphrase) => Unlock::with(passphrase.clone()),
+        };
+        if Self::read(path, &unlock)?.id() == self.id() {
+            Ok(())
+        } else {
+            Err(Error::Changed { path: path.to_owned(), noted: self.id() })
+        }
+    }
+
+    fn text(
+        &self,
+        path: &Path,
+        protection: Protection<'_>,
+        cost: Cost,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Zeroizing<String>, Error> {
+        let (kind, seed) = match self {
+            Self::Signing(key) => (Kind::Signing, key.seed()),
+            Self::Sealing(key) => (Kind::Sealing, key.seed()),
+        };
+        match protection {
+            Protection::Plain => plain_text(path, kind, seed),
+            Protection::Passphrase(passphrase) => {
+                encrypted::seal(&kind.encode(seed), self.id(), passphrase, cost, rng)
+                    .map(Zeroizing::new)
+                    .ok_or_else(|| Error::content(path, kind))
+            }
+        }
+    }
+}
+
+/// What can be told of a key file without its passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// How it is encrypted; `None` when it is not.
+    pub encryption: Option<String>,
+    /// Which key it says that it holds.
+    pub noted: Option<KeyId>,
+}
+
+impl Outside {
+    /// Reads a key file as far as that goes without a passphrase.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = Contents::read(path, None)?;
+        let refused = |refusal| Error::refused(path, refusal);
+        let noted = encrypted::noted(&file.text).map_err(refused)?;
+        let encryption = match file.label.as_str() {
+            encrypted::LABEL => Some(encrypted::describe(&file.der).ok_or_else(|| refused(Refusal::Scheme))?),
+            label if label == Kind::Signing.label() => None,
+            _ => return Err(Error::no_key(path, None)),
+        };
+        Ok(Self { encryption, noted })
+    }
+}
+
+/// A file as it is.
+struct Contents {
+    text: Zeroizing<Vec<u8>>,
+    label: String,
+    der: Zeroizing<Vec<u8>>,
+}
+
+impl Contents {
+    fn read(path: &Path, expected: Option<Kind>) -> Result<Self, Error> {
+        let io = |action| move |source| Error::io(action, path, source);
+        let file = File::open(path).map_err(io("open"))?;
+        let metadata = file.metadata().map_err(io("examine"))?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(Error::Readable { path: path.to_owned(), mode });
+        }
+        let refuse = || Error::no_key(path, expected);
+        if metadata.len() > FILE_SIZE_MAX {
+            return Err(refuse());
+        }
+        // With room for the whole file from the start, no copy is left behind by growing.
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_SIZE_MAX).unwrap_or(0)));
+        file.take(FILE_SIZE_MAX).read_to_end(&mut text).map_err(io("read"))?;
+        let (label, der) = pem_rfc7468::decode_vec(&text).map_err(|_| refuse())?;
+        let (label, der) = (label.to_owned(), Zeroizing::new(der));
+        Ok(Self { text, label, der })
     }
 }
 
 pub(crate) fn create(path: &Path, kind: Kind, secret: &[u8; 32]) -> Result<(), Error> {
-    let io = |action| move |source| Error::Io { action, path: path.to_owned(), source };
-    let text = pem_rfc7468::encode_string(kind.label(), LineEnding::LF, &kind.encode(secret))
+    write_new(path, plain_text(path, kind, secret)?.as_bytes())
+}
+
+pub(crate) fn read(path: &Path, kind: Kind) -> Result<Box<Zeroizing<[u8; 32]>>, Error> {
+    let file = Contents::read(path, Some(kind))?;
+    let is_labelled = file.label == kind.label();
+    is_labelled.then(|| kind.decode(&file.der)).flatten().ok_or_else(|| Error::content(path, kind))
+}
+
+fn plain_text(path: &Path, kind: Kind, secret: &[u8; 32]) -> Result<Zeroizing<String>, Error> {
+    pem_rfc7468::encode_string(kind.label(), LineEnding::LF, &kind.encode(secret))
         .map(Zeroizing::new)
-        .map_err(|_| Error::Content { path: path.to_owned(), expected: kind.name() })?;
+        .map_err(|_| Error::content(path, kind))
+}
+
+fn write_new(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let io = |action| move |source| Error::io(action, path, source);
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = match opened {
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
@@ -107,156 +338,16 @@ pub(crate) fn create(path: &Path, kind: Kind, secret: &[u8; 32]) -> Result<(), E
         }
         opened => opened.map_err(io("create"))?,
     };
-    file.write_all(text.as_bytes()).map_err(io("write"))?;
+    file.write_all(text).map_err(io("write"))?;
     file.sync_all().map_err(io("sync"))?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync the folder of"))
-}
-
-pub(crate) fn read(path: &Path, kind: Kind) -> Result<Box<Zeroizing<[u8; 32]>>, Error> {
-    let io = |action| move |source| Error::Io { action, path: path.to_owned(), source };
-    let file = File::open(path).map_err(io("open"))?;
-    let metadata = file.metadata().map_err(io("examine"))?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(Error::Readable { path: path.to_owned(), mode });
-    }
-    let refuse = || Error::Content { path: path.to_owned(), expected: kind.name() };
-    if metadata.len() > FILE_SIZE_MAX {
-        return Err(refuse());
-    }
-    // With room for the whole file from the start, no copy is left behind by growing.
-    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_SIZE_MAX).unwrap_or(0)));
-    file.take(FILE_SIZE_MAX).read_to_end(&mut text).map_err(io("read"))?;
-    let (label, der) = pem_rfc7468::decode_vec(&text).map_err(|_| refuse())?;
-    let der = Zeroizing::new(der);
-    if label != kind.label() {
-        return Err(refuse());
-    }
-    let secret: &[u8; 32] =
-        der.strip_prefix(kind.prefix()).and_then(|secret| secret.try_into().ok()).ok_or_else(refuse)?;
-    let mut seed = Box::new(Zeroizing::new([0; 32]));
-    seed.copy_from_slice(secret);
-    Ok(seed)
-}
-
-/// Why a key file is not written or not used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Never overwritten: what it holds may be the only copy.
-    #[error("key file {path} exists already and is never overwritten: move it away, or give another path")]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Others may read it.
-    #[error(
-        "key file {path} has mode {mode:04o}: others may read it; make a new key, or run `chmod 600 {path}`"
-    )]
-    Readable {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It holds something else.
-    #[error("key file {path} does not hold {expected}")]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        expected: &'static str,
-    },
-    /// The file system refused.
-    #[error("cannot {action} key file {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| Error::io("sync the folder of", path, source))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use ed25519_dalek::pkcs8::{DecodePrivateKey as _, KeypairBytes};
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha20Rng;
-
-    use super::*;
-
-    #[test]
-    fn signing_keys_are_read_back_and_by_other_readers_of_pkcs8() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("signing.pem");
-        let key = SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(1));
-        key.create(&path).unwrap();
-
-        assert_eq!(SigningKey::read(&path).unwrap().verifying_key(), key.verifying_key());
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-        let other = KeypairBytes::from_pkcs8_pem(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(&other.secret_key, key.seed());
-        assert_eq!(other.public_key, None, "version 1");
-        aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(&key.to_pkcs8()).unwrap();
-    }
-
-    /// Appendix of draft-connolly-cfrg-xwing-kem: the key 00 01 02 … 1f.
-    #[test]
-    fn sealing_keys_equal_the_example_of_the_draft() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sealing.pem");
-        let seed = Box::new(Zeroizing::new(std::array::from_fn(|index| u8::try_from(index).unwrap())));
-        let key = SealingPrivateKey::from_seed(seed);
-        key.create(&path).unwrap();
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            "-----BEGIN PRIVATE KEY-----\n\
-             MDQCAQAwDQYLKwYBBAGD5i2ByHoEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ\n\
-             GhscHR4f\n\
-             -----END PRIVATE KEY-----\n"
-        );
-        assert_eq!(SealingPrivateKey::read(&path).unwrap().key_id(), key.key_id());
-    }
-
-    #[test]
-    fn a_key_file_is_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("signing.pem");
-        let mut rng = ChaCha20Rng::seed_from_u64(2);
-        SigningKey::generate(&mut rng).create(&path).unwrap();
-        let before = fs::read(&path).unwrap();
-        let error = SigningKey::generate(&mut rng).create(&path).unwrap_err();
-        assert!(matches!(error, Error::Exists { .. }), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), before);
-    }
-
-    #[test]
-    fn a_key_that_others_may_read_is_refused_with_the_remedy() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("signing.pem");
-        SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(3)).create(&path).unwrap();
-        for mode in [0o640, 0o604, 0o620, 0o601] {
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let error = SigningKey::read(&path).unwrap_err();
-            assert!(matches!(error, Error::Readable { .. }), "{mode:o}: {error}");
-            assert!(error.to_string().contains("chmod 600"), "{error}");
-        }
-    }
-
-    #[test]
-    fn another_kind_of_key_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sealing.pem");
-        SealingPrivateKey::generate(&mut ChaCha20Rng::seed_from_u64(4)).create(&path).unwrap();
-        assert!(matches!(SigningKey::read(&path).unwrap_err(), Error::Content { .. }));
-        for text in ["", "-----BEGIN PRIVATE KEY-----\n", "MDQCAQAw"] {
-            fs::write(&path, text).unwrap();
-            assert!(matches!(SealingPrivateKey::read(&path).unwrap_err(), Error::Content { .. }), "{text}");
-        }
-    }
-}
+mod tests;

@@ -8,7 +8,8 @@
 //! | [`seal`] | a body under a fresh key, padded to a size class, bound to a committed key |
 //! | [`wrap`] | that key for one recipient, by HPKE with X-Wing |
 //! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
-//! | [`keyfile`] | private keys on disk: PKCS#8, mode 0600, never overwritten |
+//! | [`keyfile`] | private keys on disk: PKCS#8, plain or encrypted, mode 0600, never overwritten |
+//! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`x509`] | a certificate's identity |
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
@@ -28,6 +29,7 @@ pub mod dsse;
 pub mod keyfile;
 pub mod peer;
 pub mod seal;
+pub mod secret;
 pub mod signed_by;
 pub mod tls;
 pub mod trust;

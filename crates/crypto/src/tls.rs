@@ -25,7 +25,7 @@ use sealpost_domain::identity::Identity;
 use sealpost_domain::instant::Instant;
 
 use crate::dsse::SigningKey;
-use crate::keyfile;
+use crate::keyfile::{self, Unlock};
 use crate::peer::{Admission, Refusal};
 use crate::trust::{ED25519, Trust, Usage};
 use crate::x509::{self, Certificate};
@@ -41,9 +41,14 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads a certificate (PEM) and its key file, and makes sure that they belong together.
+    /// Reads a certificate (PEM) and its plain key file, and makes sure that they belong together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        Self::new(x509::read_certificates(certificate)?, &SigningKey::read(key)?)
+        Self::read_with(certificate, key, &Unlock::nothing())
+    }
+
+    /// The same, and the key file may be encrypted.
+    pub fn read_with(certificate: &Path, key: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        Self::new(x509::read_certificates(certificate)?, &SigningKey::read_with(key, unlock)?)
     }
 
     /// Takes a certificate, first in the chain, and its key.

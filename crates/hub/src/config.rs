@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, Reader};
-use sealpost_server::settings::{Ending, Log, Tls};
+use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct HubConfig {
     pub tls: Tls,
     /// The key under which it signs.
     pub signing: PathBuf,
+    /// What opens it, and the key of the certificate, where they are encrypted.
+    pub passphrase: Passphrase,
     /// The directory to begin with.
     pub genesis: PathBuf,
     /// The folder of the revocation lists.
@@ -54,6 +56,7 @@ impl Config for HubConfig {
         let tls = Tls::read(reader);
         let mut keys = reader.section("keys", "Private keys.");
         let signing = keys.required("signing", "The Ed25519 key under which acceptances are signed.");
+        let passphrase = Passphrase::read(&mut keys);
         let mut directory =
             reader.section("directory", "Who takes part, and whose certificates are believed.");
         let genesis = directory.required(
@@ -70,6 +73,7 @@ impl Config for HubConfig {
                 data: data.take()?,
                 tls: tls.take()?,
                 signing: signing.take()?,
+                passphrase: passphrase.take()?,
                 genesis: genesis.take()?,
                 crls: crls.take()?,
                 limits: limits.take()?,

@@ -141,8 +141,9 @@ pub struct Files {
 impl Files {
     /// Reads and checks the files.
     pub fn read(config: &HubConfig) -> Result<Self, Error> {
-        let signing = SigningKey::read(&config.signing).map_err(Error::Signing)?;
-        let credentials = config.tls.credentials()?;
+        let unlock = config.passphrase.unlock();
+        let signing = SigningKey::read_with(&config.signing, &unlock).map_err(Error::Signing)?;
+        let credentials = config.tls.credentials(&unlock)?;
         let is_named =
             matches!(credentials.identity().subject(), Subject::Hub(name) if name.as_str() == config.name);
         if !is_named {
@@ -182,7 +183,16 @@ pub struct Hub {
 impl Hub {
     /// Opens everything that a configuration names. The clock is passed in for tests.
     pub async fn open(config: &HubConfig, shutdown: Shutdown, clock: Clock) -> Result<Self, Error> {
-        let Files { signing, credentials, genesis, directory } = Files::read(config)?;
+        Self::open_with(config, Files::read(config)?, shutdown, clock).await
+    }
+
+    async fn open_with(
+        config: &HubConfig,
+        files: Files,
+        shutdown: Shutdown,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let Files { signing, credentials, genesis, directory } = files;
         let (journal, state) = open_journal(&config.data)?;
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         tracing::info!(%incarnation, entries = state.next(), backlog = state.backlog(), "journal open");
@@ -249,8 +259,10 @@ impl Hub {
 
 /// Runs a hub until SIGTERM or SIGINT.
 pub async fn run(config: &HubConfig) -> Result<(), Error> {
+    // Before the signals are taken over, so that Ctrl-C at a prompt ends the program.
+    let files = Files::read(config)?;
     let shutdown = Shutdown::on_signals(config.ending.grace).map_err(Error::System)?;
-    Hub::open(config, shutdown, Clock::system()).await?.serve().await
+    Hub::open_with(config, files, shutdown, Clock::system()).await?.serve().await
 }
 
 fn open_journal(data: &Path) -> Result<(Journal, State), Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sealpost_domain::agency::AgencyId;
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, HostPort, Raw, Reader, Value};
-use sealpost_server::settings::{Ending, Log, Tls};
+use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
 
 use crate::core::outbox::Policy;
 use crate::core::witness;
@@ -29,6 +29,8 @@ pub struct NodeConfig {
     pub signing: PathBuf,
     /// The keys to which others seal.
     pub sealing: Vec<PathBuf>,
+    /// What opens them where they are encrypted.
+    pub passphrase: Passphrase,
     /// The directory to begin with.
     pub genesis: PathBuf,
     /// The folder of the revocation lists.
@@ -89,6 +91,7 @@ impl Config for NodeConfig {
             "sealing",
             "The X-Wing keys to which others seal, one file for each epoch that may still arrive.",
         );
+        let passphrase = Passphrase::read(&mut keys);
         let mut directory =
             reader.section("directory", "Who takes part, and whose certificates are believed.");
         let genesis = directory.required(
@@ -107,6 +110,7 @@ impl Config for NodeConfig {
                 tls: tls.take()?,
                 signing: signing.take()?,
                 sealing: sealing.take()?.0,
+                passphrase: passphrase.take()?,
                 genesis: genesis.take()?,
                 crls: crls.take()?,
                 outbox: outbox.take()?,

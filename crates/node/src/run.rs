@@ -105,14 +105,26 @@ pub fn begin_anew(config: &NodeConfig) -> Result<PathBuf, (PathBuf, std::io::Err
 
 /// Runs a node until SIGTERM or SIGINT.
 pub async fn run(config: &NodeConfig) -> Result<(), Error> {
+    // Before the signals are taken over, so that Ctrl-C at a prompt ends the program.
+    let clock = Clock::system();
+    let files = Files::read(config, &clock)?;
     let shutdown = Shutdown::on_signals(config.ending.grace).map_err(Error::System)?;
-    Node::open(config, shutdown, Clock::system()).await?.serve().await
+    Node::open_with(config, files, shutdown, clock).await?.serve().await
 }
 
 impl Node {
     /// Opens everything that a configuration names, and begins to work; the door opens with [`Node::serve`].
     pub async fn open(config: &NodeConfig, shutdown: Shutdown, clock: Clock) -> Result<Self, Error> {
         let files = Files::read(config, &clock)?;
+        Self::open_with(config, files, shutdown, clock).await
+    }
+
+    async fn open_with(
+        config: &NodeConfig,
+        files: Files,
+        shutdown: Shutdown,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let places = Places::of(config);
         let random = system_random();
         let opened = rebuild::open_apart(config, &places, &clock, &files.genesis, &random).await?;

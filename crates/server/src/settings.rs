@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealpost_crypto::keyfile::Unlock;
+use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::tls::{self, Credentials};
 
-use crate::config::{Field, Reader};
+use crate::config::{Field, Reader, Section};
 use crate::telemetry::{self, Format};
 
 /// `[tls]`: who this program is.
@@ -20,13 +22,34 @@ impl Tls {
     pub fn read(reader: &mut Reader<'_>) -> Field<Self> {
         let mut section = reader.section("tls", "The certificate that this program shows to its peers.");
         let certificate = section.required("certificate", "The certificate, PEM.");
-        let key = section.required("key", "Its private key, PEM (PKCS#8), mode 0600.");
+        let key = section.required("key", "Its private key, PEM (PKCS#8), plain or encrypted, mode 0600.");
         Field::build(|| Some(Self { certificate: certificate.take()?, key: key.take()? }))
     }
 
     /// Reads both files; again for a renewal.
-    pub fn credentials(&self) -> Result<Credentials, tls::Error> {
-        Credentials::read(&self.certificate, &self.key)
+    pub fn credentials(&self, unlock: &Unlock) -> Result<Credentials, tls::Error> {
+        Credentials::read_with(&self.certificate, &self.key, unlock)
+    }
+}
+
+/// `[keys] passphrase_file`: what opens the program's encrypted key files, those of `[tls]` among them.
+#[derive(Clone, Debug)]
+pub struct Passphrase(Option<PathBuf>);
+
+impl Passphrase {
+    /// Asks for the key, in the section of the keys.
+    pub fn read(keys: &mut Section<'_, '_>) -> Field<Self> {
+        let file = keys.optional(
+            "passphrase_file",
+            "A file of mode 0600 with the passphrase of all encrypted key files, those of [tls] among them. Without it, \
+             the variable SEALPOST_PASSPHRASE, or a prompt where there is a terminal.",
+        );
+        Field::build(|| Some(Self(file.take()?)))
+    }
+
+    /// Opens key files with it. To be dropped when all are read.
+    pub fn unlock(&self) -> Unlock {
+        Unlock::from(Source::new(Purpose::Passphrase, self.0.clone()))
     }
 }
 

@@ -189,6 +189,7 @@ impl Network {
             gateway: made.gateway.to_string(),
             certificate: certificate.clone(),
             key: key.clone(),
+            passphrase_file: None,
             roots: self.made.directory.clone(),
             crls: self.made.crls.clone(),
         }

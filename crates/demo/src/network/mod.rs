@@ -190,6 +190,7 @@ impl Running {
             gateway,
             certificate: holder.certificate.clone(),
             key: holder.key.clone(),
+            passphrase_file: None,
             roots: self.network.directory.clone(),
             crls: self.network.crls.clone(),
         }

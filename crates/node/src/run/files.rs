@@ -68,10 +68,11 @@ impl Files {
     /// Reads and checks the files.
     pub fn read(config: &NodeConfig, clock: &Clock) -> Result<Self, Error> {
         let key = |key| move |source| Error::Key { key, source };
-        let signing = SigningKey::read(&config.signing).map_err(key("signing"))?;
-        let sealing = config.sealing.iter().map(|path| SealingPrivateKey::read(path));
+        let unlock = config.passphrase.unlock();
+        let signing = SigningKey::read_with(&config.signing, &unlock).map_err(key("signing"))?;
+        let sealing = config.sealing.iter().map(|path| SealingPrivateKey::read_with(path, &unlock));
         let sealing = sealing.collect::<Result<_, _>>().map_err(key("sealing"))?;
-        let credentials = config.tls.credentials()?;
+        let credentials = config.tls.credentials(&unlock)?;
         let is_ours = matches!(
             credentials.identity().subject(),
             Subject::Agency { agency, role: Role::Node, .. } if *agency == config.agency
