@@ -16,6 +16,7 @@ use sealpost_domain::digest::KeyId;
 use zeroize::Zeroizing;
 
 use crate::digest::{Algorithm, key_id};
+use crate::token;
 
 /// What kind of statement is signed. A signature over one kind can never pass for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,7 +173,7 @@ impl Signer for SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        let refuse = || SignError { key: self.key_id() };
+        let refuse = || SignError { key: self.key_id(), source: None };
         let signature = self.pair.try_sign(message).map_err(|_| refuse())?;
         signature.as_ref().try_into().map_err(|_| refuse())
     }
@@ -243,6 +244,8 @@ impl fmt::Debug for VerifyingKey {
 pub struct SignError {
     /// The key that was asked.
     pub key: KeyId,
+    /// What its token says.
+    pub source: Option<Box<token::Error>>,
 }
 
 /// Why a public key or a signature is not accepted.

@@ -10,6 +10,7 @@
 //! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
 //! | [`keyfile`] | private keys on disk: PKCS#8, plain or encrypted, mode 0600, never overwritten |
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
+//! | [`token`] | signing keys on PKCS#11 tokens |
 //! | [`x509`] | a certificate's identity |
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
@@ -32,6 +33,7 @@ pub mod seal;
 pub mod secret;
 pub mod signed_by;
 pub mod tls;
+pub mod token;
 pub mod trust;
 pub mod wrap;
 pub mod x509;

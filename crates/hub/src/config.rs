@@ -7,6 +7,7 @@ use std::time::Duration;
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, Reader};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
+use sealpost_server::signing::Signing;
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct HubConfig {
     /// The certificate that the hub shows.
     pub tls: Tls,
     /// The key under which it signs.
-    pub signing: PathBuf,
+    pub signing: Signing,
     /// What opens it, and the key of the certificate, where they are encrypted.
     pub passphrase: Passphrase,
     /// The directory to begin with.
@@ -55,7 +56,10 @@ impl Config for HubConfig {
         let data = hub.required("data", "The folder of the journal and of the bodies that are on their way.");
         let tls = Tls::read(reader);
         let mut keys = reader.section("keys", "Private keys.");
-        let signing = keys.required("signing", "The Ed25519 key under which acceptances are signed.");
+        let signing = keys.required(
+            "signing",
+            "The Ed25519 key under which acceptances are signed: a file, or a key on a PKCS#11 token.",
+        );
         let passphrase = Passphrase::read(&mut keys);
         let mut directory =
             reader.section("directory", "Who takes part, and whose certificates are believed.");

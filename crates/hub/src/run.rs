@@ -11,11 +11,11 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::directory;
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
 use sealpost_crypto::trust::{self, TrustSet};
-use sealpost_crypto::{directory, keyfile};
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::{Identity, Role, Subject};
@@ -27,6 +27,7 @@ use sealpost_server::acceptor::{self, Acceptor, Protocols};
 use sealpost_server::connection::Connections;
 use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
+use sealpost_server::signing;
 use sealpost_server::telemetry;
 use tokio_util::task::TaskTracker;
 
@@ -54,7 +55,7 @@ const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum Error {
     /// The signing key.
     #[error("[keys] signing: the key is not usable")]
-    Signing(#[source] keyfile::Error),
+    Signing(#[source] signing::Error),
     /// The certificate and its key.
     #[error("[tls]: the certificate is not usable")]
     Tls(#[from] tls::Error),
@@ -132,7 +133,7 @@ impl Fault for Error {
 
 /// The files that a configuration names, read and checked as far as they can be without the journal.
 pub struct Files {
-    signing: SigningKey,
+    signing: Arc<dyn Signer>,
     credentials: Credentials,
     genesis: Signed,
     directory: Directory,
@@ -142,7 +143,7 @@ impl Files {
     /// Reads and checks the files.
     pub fn read(config: &HubConfig) -> Result<Self, Error> {
         let unlock = config.passphrase.unlock();
-        let signing = SigningKey::read_with(&config.signing, &unlock).map_err(Error::Signing)?;
+        let signing = config.signing.open(&unlock).map_err(Error::Signing)?;
         let credentials = config.tls.credentials(&unlock)?;
         let is_named =
             matches!(credentials.identity().subject(), Subject::Hub(name) if name.as_str() == config.name);
@@ -158,7 +159,7 @@ impl Files {
 /// Reads everything that a configuration names, as `check-config` does.
 pub fn check(config: &HubConfig) -> Result<(), Error> {
     let files = Files::read(config)?;
-    listed(&files.signing, &files.directory)?;
+    listed(files.signing.as_ref(), &files.directory)?;
     Roots::check(trust_set(&files.directory)?, &config.crls)?;
     Ok(())
 }
@@ -200,7 +201,7 @@ impl Hub {
         let (writer, ending) =
             Writer::spawn(journal, Arc::clone(&view), clock.clone()).map_err(Error::System)?;
         let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
-        listed(&signing, &directory)?;
+        listed(signing.as_ref(), &directory)?;
 
         let roots = Arc::new(Roots::open(trust_set(&directory)?, &config.crls, &config.data.join("crls"))?);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
@@ -219,7 +220,7 @@ impl Hub {
             relay: Arc::new(Relay::default()),
             roots: Arc::clone(&roots),
             pool,
-            signer: Arc::new(signing),
+            signer: signing,
             clock,
             incarnation,
             shutdown: shutdown.clone(),
@@ -300,7 +301,7 @@ async fn provision(
     Ok(present)
 }
 
-fn listed(signing: &SigningKey, directory: &Directory) -> Result<(), Error> {
+fn listed(signing: &dyn Signer, directory: &Directory) -> Result<(), Error> {
     let (key, version) = (signing.key_id(), directory.version.version);
     directory.hub_key(key).map(drop).ok_or(Error::UnlistedKey { key, version })
 }

@@ -8,6 +8,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, HostPort, Raw, Reader, Value};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
+use sealpost_server::signing::Signing;
 
 use crate::core::outbox::Policy;
 use crate::core::witness;
@@ -26,7 +27,7 @@ pub struct NodeConfig {
     /// The certificate that the node shows at both ends.
     pub tls: Tls,
     /// The key under which it signs.
-    pub signing: PathBuf,
+    pub signing: Signing,
     /// The keys to which others seal.
     pub sealing: Vec<PathBuf>,
     /// What opens them where they are encrypted.
@@ -86,7 +87,10 @@ impl Config for NodeConfig {
         let listen = gateway.required("listen", "Address and port; port 0 takes a free one.");
         let tls = Tls::read(reader);
         let mut keys = reader.section("keys", "Private keys, each in a file of mode 0600.");
-        let signing = keys.required("signing", "The Ed25519 key under which the node signs.");
+        let signing = keys.required(
+            "signing",
+            "The Ed25519 key under which the node signs: a file, or a key on a PKCS#11 token.",
+        );
         let sealing = keys.required::<Few<PathBuf>>(
             "sealing",
             "The X-Wing keys to which others seal, one file for each epoch that may still arrive.",

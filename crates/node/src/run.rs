@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::Endpoint;
 use sealpost_domain::identity::Role;
@@ -135,7 +134,7 @@ impl Node {
         // Before anything is read: keys that were put back from a backup bring nothing back.
         let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
         erase::carry_out(due, &buckets, opened.ledger.history(), random().as_mut())?;
-        let signer: Arc<dyn Signer> = Arc::new(files.signing);
+        let signer = files.signing;
         let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
         let shared = Arc::new(Shared::new(
             opened.core,

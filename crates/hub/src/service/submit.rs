@@ -17,6 +17,7 @@ use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
 use sealpost_proto::v1 as pb;
 use sealpost_server::pool::Lane;
+use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{header_from_bytes, signed_message};
 use sealpost_wire::hub::{Submission, submission};
 use sealpost_wire::statement::Payload as _;
@@ -178,7 +179,7 @@ async fn answer(
         Ok::<_, sealpost_crypto::dsse::SignError>(Signed { payload, signatures })
     });
     let signed = signed.await.map_err(given_up)?.map_err(|error| {
-        tracing::error!(%error, "an acceptance could not be signed");
+        tracing::error!(error = with_causes(&error), "an acceptance could not be signed");
         Failure::Internal.status("the hub could not sign")
     })?;
     let accepted = pb::BatchAccepted { batch, statement: Some(signed_message(&signed)) };

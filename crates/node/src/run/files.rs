@@ -1,9 +1,10 @@
 //! The files that a configuration names, and those in the data folder.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::tls::Credentials;
 use sealpost_crypto::trust::TrustSet;
 use sealpost_crypto::wrap::SealingPrivateKey;
@@ -53,7 +54,7 @@ impl Places {
 pub struct Files {
     agency: AgencyId,
     /// The key under which the node signs.
-    pub signing: SigningKey,
+    pub signing: Arc<dyn Signer>,
     /// The keys to which others seal.
     pub sealing: Vec<SealingPrivateKey>,
     /// Its certificate.
@@ -67,11 +68,11 @@ pub struct Files {
 impl Files {
     /// Reads and checks the files.
     pub fn read(config: &NodeConfig, clock: &Clock) -> Result<Self, Error> {
-        let key = |key| move |source| Error::Key { key, source };
+        let key = |key| move |source| Error::Key { key, source: Box::new(source) };
         let unlock = config.passphrase.unlock();
-        let signing = SigningKey::read_with(&config.signing, &unlock).map_err(key("signing"))?;
+        let signing = config.signing.open(&unlock).map_err(key("signing"))?;
         let sealing = config.sealing.iter().map(|path| SealingPrivateKey::read_with(path, &unlock));
-        let sealing = sealing.collect::<Result<_, _>>().map_err(key("sealing"))?;
+        let sealing = sealing.collect::<Result<_, _>>().map_err(|error| key("sealing")(error.into()))?;
         let credentials = config.tls.credentials(&unlock)?;
         let is_ours = matches!(
             credentials.identity().subject(),

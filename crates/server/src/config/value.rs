@@ -46,6 +46,17 @@ impl<'a> Raw<'a> {
         i64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
+    /// The entries, if it is an inline table.
+    pub fn entries(self) -> Option<Vec<(&'a str, Self)>> {
+        let table = self.value.as_table()?;
+        Some(
+            table
+                .iter()
+                .map(|(name, value)| (name.get_ref().as_ref(), Raw::new(value.get_ref(), self.folder)))
+                .collect(),
+        )
+    }
+
     pub(super) fn show(self) -> String {
         match self.value {
             DeValue::String(text) => text.as_ref().to_owned().show(),
@@ -57,7 +68,11 @@ impl<'a> Raw<'a> {
                 let items = items.iter().map(|item| Raw::new(item.get_ref(), self.folder).show());
                 format!("[{}]", items.collect::<Vec<_>>().join(", "))
             }
-            DeValue::Table(_) => "{…}".to_owned(),
+            // Names alone: somebody may have written a secret in place of the file that holds it.
+            DeValue::Table(table) => {
+                let names = table.keys().map(|name| name.get_ref().as_ref());
+                format!("{{ {} }}", names.collect::<Vec<&str>>().join(", "))
+            }
         }
     }
 }
