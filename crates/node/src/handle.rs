@@ -244,7 +244,8 @@ pub enum PublishError {
     Refused(Vec<Refusal>),
     /// The node has no room for now, in its queue or on its disk.
     #[error(
-        "the node has no room to record now, in its queue or on its disk; nothing was taken, repeat later"
+        "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; nothing was \
+         taken, repeat later"
     )]
     Full,
     /// The node is about to end.
@@ -263,7 +264,8 @@ pub enum AcknowledgeError {
     Ambiguous(#[from] Ambiguous),
     /// The node has no room for now, in its queue or on its disk.
     #[error(
-        "the node has no room to record now, in its queue or on its disk; nothing was taken, repeat later"
+        "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; nothing was \
+         taken, repeat later"
     )]
     Full,
     /// The node is about to end.

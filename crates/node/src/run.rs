@@ -27,8 +27,9 @@ use sealpost_server::program::with_causes;
 use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
+use sealpost_server::signing::Signing;
 use sealpost_store::Store;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -211,6 +212,10 @@ impl Node {
 
         let (stop_session, stop_keeper) = (CancellationToken::new(), CancellationToken::new());
         let durable = opened.ledger.watch();
+        let writer = match config.signing {
+            Signing::File(_) => tokio::spawn(engine.run()),
+            Signing::Token(_) => on_its_own_thread(engine.run()).map_err(Error::System)?,
+        };
         let parts = Parts {
             ledger: opened.ledger,
             store: opened.store,
@@ -218,7 +223,7 @@ impl Node {
             session: tokio::spawn(session.run(stop_session.clone())),
             stop_session,
             publisher: tokio::spawn(publisher.run(asked)),
-            engine: tokio::spawn(engine.run()),
+            engine: writer,
             keeper: tokio::spawn(checkpoints::keep(keeper, durable, broken, stop_keeper.clone())),
             stop_keeper,
             places,
@@ -334,6 +339,20 @@ async fn watch_roots(roots: &Roots, door: &Endpoint, connections: &Connections) 
             warn!(address = %peer.address(), %refusal, "connection closed");
         }
     }
+}
+
+/// A token may take long to sign, which must not hold up whatever else runs on a worker.
+fn on_its_own_thread<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> std::io::Result<JoinHandle<T>> {
+    let (runtime, (done, ended)) = (tokio::runtime::Handle::current(), oneshot::channel());
+    std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+        // Nobody listens when the node has given up waiting.
+        let _ = done.send(runtime.block_on(work));
+    })?;
+    Ok(tokio::spawn(async {
+        ended.await.expect("the thread tells its end, unless it panicked, as this then does")
+    }))
 }
 
 fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) -> Result<(), Error> {

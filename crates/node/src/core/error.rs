@@ -51,3 +51,10 @@ pub enum Error {
     #[error("cannot cosign a peer's checkpoint")]
     Cosign(#[from] cosignature::Error<SignError>),
 }
+
+impl Error {
+    /// Whether nothing is wrong but that the key did not sign, as one on a token that is away.
+    pub fn is_unsigned(&self) -> bool {
+        matches!(self, Self::Sign(_) | Self::Cosign(cosignature::Error::Sign(_)))
+    }
+}

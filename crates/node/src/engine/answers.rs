@@ -36,10 +36,13 @@ impl Answers {
         round: &mut Round,
     ) -> Result<(), Error> {
         match input {
-            Input::Publish { prepared, answer } => {
-                let decided = core.publish(env, round, &prepared)?;
-                self.published.push((answer, decided));
-            }
+            Input::Publish { prepared, answer } => match core.publish(env, round, &prepared) {
+                Ok(decided) => self.published.push((answer, decided)),
+                Err(error) => {
+                    let _ = answer.send(Err(PublishError::Full));
+                    return Err(error.into());
+                }
+            },
             Input::Acknowledge { messages, reader, answer } => {
                 let read =
                     messages.into_iter().filter(|message| core.read(env, round, message.clone(), reader));
@@ -57,8 +60,8 @@ impl Answers {
                     warn!(rule = refusal.rule, recipient = ?refusal.recipient, "the hub refuses a message");
                 }
                 core.outbox.hub_lives_as(accepted.hub_incarnation);
-                core.accepted(env, round, &statement, &accepted, headers)?;
                 self.accepted.extend(messages);
+                core.accepted(env, round, &statement, &accepted, headers)?;
             }
             Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
             Input::HubReset { hub } => core.hub_reset(env, round, hub),
@@ -71,6 +74,21 @@ impl Answers {
             },
         }
         Ok(())
+    }
+
+    /// Notes who waits for an input of a round that will not be kept.
+    pub(super) fn pass_over(&mut self, input: Input) {
+        match input {
+            Input::Publish { answer, .. } => {
+                let _ = answer.send(Err(PublishError::Full));
+            }
+            Input::Acknowledge { answer, .. } => self.acknowledged.push((answer, 0)),
+            Input::Delivered { index, mark, .. } => self.delivered.push((mark, index)),
+            Input::Accepted { messages, .. } => self.accepted.extend(messages),
+            Input::Directory { answer, .. } => self.directories.push(answer),
+            // Both are told again.
+            Input::Said { .. } | Input::HubReset { .. } => {}
+        }
     }
 
     /// The round is durable; its first record has this index.

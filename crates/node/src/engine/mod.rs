@@ -2,7 +2,8 @@
 //! them, and only then answers, acknowledges and sends.
 //!
 //! While a round is being synced the next one gathers by itself; there is no timer. A full disk refuses a round whole:
-//! publishers are told to come back, what the hub delivered is taken from it again. A disk that fails ends the node.
+//! publishers are told to come back, what the hub delivered is taken from it again. So does a key that does not sign, as
+//! one on a token that is away. A disk that fails ends the node.
 
 mod answers;
 mod input;
@@ -59,6 +60,8 @@ pub struct Engine {
     told_full_at: Option<Instant>,
     /// When it was looked last which buckets have ended.
     buckets_at: Option<Instant>,
+    /// When it was told last that the key does not sign, while it does not.
+    told_unsigned_at: Option<Instant>,
 }
 
 /// Why the writer ended before it was told to.
@@ -104,6 +107,7 @@ impl Engine {
             receipted_at: None,
             told_full_at: None,
             buckets_at: None,
+            told_unsigned_at: None,
         }
     }
 
@@ -145,7 +149,24 @@ impl Engine {
 
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
         let drained = self.inputs.is_empty();
-        let (mut round, mut answers) = self.decide(inputs, drained)?;
+        let mut answers = Answers::default();
+        let mut round = match self.decide(inputs, drained, &mut answers) {
+            Ok(round) => round,
+            Err(Error::Core(unsigned)) if unsigned.is_unsigned() => {
+                self.shared.core_mut().forget();
+                if self.told_unsigned_at.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
+                    warn!(error = with_causes(&unsigned), "nothing is recorded until the key signs");
+                    self.told_unsigned_at = Some(Instant::now());
+                }
+                answers.refuse(&self.shared);
+                tokio::time::sleep(FULL_PAUSE).await;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if !round.records().is_empty() && self.told_unsigned_at.take().is_some() {
+            info!("the key signs again");
+        }
         if round.records().is_empty() {
             self.shared.core_mut().forget();
             answers.settle(None, &self.shared);
@@ -175,22 +196,31 @@ impl Engine {
         }
     }
 
-    fn decide(&mut self, inputs: Vec<Input>, drained: bool) -> Result<(Round, Answers), Error> {
+    fn decide(&mut self, inputs: Vec<Input>, drained: bool, answers: &mut Answers) -> Result<Round, Error> {
         let (shared, receipts_due) = (Arc::clone(&self.shared), self.receipts_due());
         let buckets = self.buckets();
         let mut core = shared.core_mut();
         let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
         let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
         let mut env = Env { now: shared.now(), rng, signer, checkpoint, past: &shared.history };
-        let (mut round, mut answers) = (Round::default(), Answers::default());
+        let mut round = Round::default();
         // Computed from what is durable, so before anything of this round.
         let due = drained && core.inbox.owes_receipts() && receipts_due <= Instant::now();
+        let mut failed = None;
         if due || core.inbox.unreceipted_count() >= UNRECEIPTED_MAX {
-            core.receipts(&mut env, &mut round)?;
-            self.receipted_at = Some(Instant::now());
+            match core.receipts(&mut env, &mut round) {
+                Ok(()) => self.receipted_at = Some(Instant::now()),
+                Err(error) => failed = Some(error.into()),
+            }
         }
         for input in inputs {
-            answers.decide(input, &mut core, &mut env, &mut round)?;
+            match &failed {
+                None => failed = answers.decide(input, &mut core, &mut env, &mut round).err(),
+                Some(_) => answers.pass_over(input),
+            }
+        }
+        if let Some(failed) = failed {
+            return Err(failed);
         }
         core.end_buckets(&mut env, &mut round, &buckets);
         let again = core.calendar(&mut env, &mut round)?;
@@ -201,7 +231,7 @@ impl Engine {
         if core.outbox.has_ready(&lanes) {
             shared.notify_lanes();
         }
-        Ok((round, answers))
+        Ok(round)
     }
 
     /// The records are durable: they change the state, and can be read.

@@ -1,10 +1,11 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
+use sealpost_crypto::dsse::{SignError, SigningKey, VerifyingKey};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::Published;
@@ -41,6 +42,14 @@ impl Desk {
     }
 
     async fn open_in(network: Network, projections: Arc<dyn Projections>) -> Self {
+        Self::open_signing(network, projections, |key| key as Arc<dyn Signer>).await
+    }
+
+    async fn open_signing(
+        network: Network,
+        projections: Arc<dyn Projections>,
+        signer: impl FnOnce(Arc<SigningKey>) -> Arc<dyn Signer>,
+    ) -> Self {
         let disk = Sim::new();
         let [station, _] = network.nodes();
         let clock = Arc::new(AtomicI64::new(NOW.as_millis()));
@@ -70,17 +79,28 @@ impl Desk {
         ));
         let (inputs, taken) = mpsc::channel(16);
         let (outgoing, said) = mpsc::channel(16);
-        let signer = Arc::clone(&station.signing) as Arc<dyn Signer>;
+        let signer = signer(Arc::clone(&station.signing));
         let engine = Engine::new(Arc::clone(&shared), ledger, taken, outgoing, signer, Box::new(rng));
         let engine = tokio::spawn(engine.run());
         Self { disk, shared, inputs, engine, station, clock, _outgoing: said }
     }
 
     async fn publish(&mut self) -> Result<Published, PublishError> {
+        let mut offered = self.offer().await;
+        Self::outcome(&mut offered).await
+    }
+
+    async fn offer(&mut self) -> oneshot::Receiver<Result<Outcome, PublishError>> {
         let prepared = Box::new(self.station.prepared(draft(Priority::Urgent), None));
         let (answer, outcome) = oneshot::channel();
         assert!(self.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
-        match outcome.await.unwrap_or(Err(PublishError::Stopping))? {
+        outcome
+    }
+
+    async fn outcome(
+        offered: &mut oneshot::Receiver<Result<Outcome, PublishError>>,
+    ) -> Result<Published, PublishError> {
+        match offered.await.unwrap_or(Err(PublishError::Stopping))? {
             Outcome::Published(published) => Ok(published),
             other => panic!("{other:?}"),
         }
@@ -95,6 +115,45 @@ async fn a_full_disk_refuses_publishers_and_no_number_is_lost() {
     assert_eq!(desk.publish().await, Err(PublishError::Full));
     assert_eq!(*desk.shared.next_index.borrow(), 3);
     desk.disk.set_capacity(None);
+    assert_eq!(desk.publish().await.unwrap().index, 3);
+    let traffic = desk.shared.core().outbox.traffic();
+    assert_eq!(traffic[&agency("DE-ZKA")].sent, 2);
+    drop(desk.inputs);
+    desk.engine.await.unwrap().unwrap();
+}
+
+/// The node's key on a token that can be unplugged.
+struct Token {
+    key: Arc<SigningKey>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Signer for Token {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        if self.is_away.load(Relaxed) {
+            return Err(SignError { key: self.key_id(), source: None });
+        }
+        self.key.sign(message)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_sign_refuses_publishers_and_no_number_is_lost() {
+    let is_away = Arc::new(AtomicBool::new(false));
+    let token = |key| Arc::new(Token { key, is_away: Arc::clone(&is_away) }) as Arc<dyn Signer>;
+    let mut desk = Desk::open_signing(Network::new(), Arc::new(Memory::new()), token).await;
+    assert_eq!(desk.publish().await.unwrap().index, 2);
+    is_away.store(true, Relaxed);
+    assert_eq!(desk.publish().await, Err(PublishError::Full));
+    // Those that wait behind the first are told as well.
+    let (mut first, mut second) = (desk.offer().await, desk.offer().await);
+    assert_eq!(Desk::outcome(&mut first).await, Err(PublishError::Full));
+    assert_eq!(Desk::outcome(&mut second).await, Err(PublishError::Full));
+    is_away.store(false, Relaxed);
     assert_eq!(desk.publish().await.unwrap().index, 3);
     let traffic = desk.shared.core().outbox.traffic();
     assert_eq!(traffic[&agency("DE-ZKA")].sent, 2);

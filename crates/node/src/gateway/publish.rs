@@ -148,7 +148,7 @@ fn stopping() -> Status {
 
 fn full(sequence: u64) -> Status {
     let detail = format!(
-        "the node has no room to record now, in its queue or on its disk; from sequence {sequence} on nothing was taken, repeat later"
+        "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; from sequence {sequence} on nothing was taken, repeat later"
     );
     let mut status = Failure::Full.status(detail);
     status.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from(RETRY_HINT_MS));

@@ -78,7 +78,7 @@ pub(super) async fn keep(
         keeper = back;
         let failed = match advanced {
             Ok(_) => false,
-            Err(error @ tree::Error::Io { .. }) => {
+            Err(error @ (tree::Error::Io { .. } | tree::Error::Sign(_))) => {
                 warn!(error = with_causes(&error), "no checkpoint is signed until this is mended");
                 true
             }

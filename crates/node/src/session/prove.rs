@@ -13,7 +13,7 @@ use sealpost_domain::statement::{ControlType, Proof, ProofRequest};
 use sealpost_server::clock::Clock;
 use sealpost_server::program::with_causes;
 use sealpost_wire::hub::Control;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -80,7 +80,9 @@ impl Prover {
             hashes: hashes.iter().map(|hash| Digest::new(*hash.as_bytes())).collect(),
             made_at: self.clock.now(),
         };
-        match sign_with(self.signer.as_ref(), &proof) {
+        // A token may take long to sign.
+        let signed = spawn_blocking(move || sign_with(self.signer.as_ref(), &proof)).await.ok()?;
+        match signed {
             Ok(statement) => Some(Control { from: me, to: asked_by, kind: ControlType::Proof, statement }),
             Err(error) => {
                 warn!(error = with_causes(&error), "a proof for a peer cannot be signed");
