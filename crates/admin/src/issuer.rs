@@ -16,8 +16,9 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::keyfile::{self, Unlock};
 use sealpost_crypto::trust::RootHolder;
-use sealpost_crypto::{keyfile, x509};
+use sealpost_crypto::x509;
 use sealpost_domain::identity::{Identity, NetworkName};
 use sealpost_domain::instant::{Instant, Period};
 use time::OffsetDateTime;
@@ -89,9 +90,19 @@ impl Root {
         Ok(Self { holder, certificate: certificate.into(), issuer: Issuer::new(params, key) })
     }
 
-    /// Reads a root's certificate (PEM) and key file.
+    /// Reads a root's certificate (PEM) and plain key file.
     pub fn read(holder: RootHolder, certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let key = SigningKey::read(key)?;
+        Self::read_with(holder, certificate, key, &Unlock::nothing())
+    }
+
+    /// The same, and the key file may be encrypted.
+    pub fn read_with(
+        holder: RootHolder,
+        certificate: &Path,
+        key: &Path,
+        unlock: &Unlock,
+    ) -> Result<Self, Error> {
+        let key = SigningKey::read_with(key, unlock)?;
         let certificate = x509::read_certificates(certificate)?.swap_remove(0);
         let issuer = Issuer::from_ca_cert_der(&certificate, Key(key))
             .map_err(|source| Error::NotARoot { holder, source })?;

@@ -6,12 +6,14 @@
 //! | [`network`] | a whole network in a new folder, or nothing at all |
 //! | [`issuer`] | roots, certificates and revocation lists |
 //! | [`template`] | the configurations of hub, node and officer, every key documented |
+//! | [`key`] | key files made, encrypted, decrypted and shown |
 //! | [`listing`] | a directory for people and for machines |
 //!
 //! It is a library with a thin program, so that the demonstration and the tests make their networks with it. Time and
 //! randomness are arguments. No running node needs it, and it never touches a network that exists.
 
 pub mod issuer;
+pub mod key;
 pub mod listing;
 pub mod network;
 pub mod roster;

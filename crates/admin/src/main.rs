@@ -1,5 +1,7 @@
 //! The program `sealpost-admin`: arguments in, one call of the library, text or JSON out.
 
+mod key_command;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
@@ -20,6 +22,8 @@ use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
+use key_command::KeyCommand;
+
 /// Makes Sealpost networks and examines their directories.
 ///
 /// Exit codes: 0 success, 1 refused or not found, 2 usage or roster.
@@ -38,6 +42,9 @@ enum Command {
     /// Signed directories.
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Key files: made, encrypted, decrypted, shown.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -140,6 +147,7 @@ fn run(command: Command) -> anyhow::Result<String> {
                 Output::Json => Ok(serde_json::to_string_pretty(&shown)? + "\n"),
             }
         }
+        Command::Key(command) => key_command::run(command),
         Command::Config(ConfigCommand::Sample { program }) => Ok(match program {
             Program::Hub => template::sample_hub(),
             Program::Node => template::sample_node(),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -10,7 +11,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_sealpost-admin");
 const ROSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs/roster.toml");
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).env_remove("COLUMNS").output().unwrap()
+    Command::new(PROGRAM).args(arguments).env_remove("COLUMNS").stdin(Stdio::null()).output().unwrap()
 }
 
 fn init(out: &Path, more: &[&str]) -> Output {
@@ -45,6 +46,7 @@ fn it_tells_its_version_and_its_arguments() {
     Commands:
       network    Networks: keys, certificates, directory and configurations
       directory  Signed directories
+      key        Key files: made, encrypted, decrypted, shown
       config     Configurations
       help       Print this message or the help of the given subcommand(s)
 
@@ -172,4 +174,51 @@ fn samples_are_printed_and_a_closed_pipe_is_success() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
+}
+
+#[test]
+fn a_key_is_made_encrypted_shown_changed_and_decrypted_and_nothing_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, phrase, other) = (path("signing.pem"), path("phrase"), path("other"));
+    for (file, text) in [(&phrase, "correct horse\n"), (&other, "battery staple\n")] {
+        fs::write(file, text).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let shown = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&stdout(&run(&[&["key"], arguments, &["--output", "json"]].concat()))).unwrap()
+    };
+    let made = shown(&["new", &key, "--plain"]);
+    assert_eq!((&made["algorithm"], &made["encryption"]), (&"Ed25519".into(), &serde_json::Value::Null));
+    let again = refused(&run(&["key", "new", &key, "--plain"]), 1);
+    assert!(again.contains("is never overwritten"), "{again}");
+
+    let encrypted = shown(&["encrypt", &key, "--passphrase-file", &phrase]);
+    assert_eq!(encrypted["public_key"], made["public_key"]);
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert!(
+        refused(&run(&["key", "encrypt", &key, "--passphrase-file", &phrase]), 1)
+            .contains("encrypted already")
+    );
+    let closed = shown(&["show", &key]);
+    assert_eq!((&closed["key_id"], &closed["public_key"]), (&made["key_id"], &serde_json::Value::Null));
+    assert_eq!(shown(&["show", &key, "--passphrase-file", &phrase])["public_key"], made["public_key"]);
+
+    let wrong = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 1);
+    assert!(wrong.contains("does not open: the passphrase is another one's"), "{wrong}");
+    assert!(!wrong.contains("battery"), "{wrong}");
+    shown(&["change", &key, "--passphrase-file", &phrase, "--new-passphrase-file", &other]);
+    refused(&run(&["key", "show", &key, "--passphrase-file", &phrase]), 1);
+    // Nothing names a passphrase, and no terminal is there to ask at.
+    let plain = path("plain.pem");
+    let none = refused(&run(&["key", "decrypt", &key, "--out", &plain]), 1);
+    assert!(none.contains("no passphrase is given"), "{none}");
+    let decrypted = shown(&["decrypt", &key, "--out", &plain, "--passphrase-file", &other]);
+    assert_eq!(
+        (&decrypted["public_key"], &decrypted["encryption"]),
+        (&made["public_key"], &serde_json::Value::Null)
+    );
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o644)).unwrap();
+    let readable = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 1);
+    assert!(readable.contains("chmod 600"), "{readable}");
 }

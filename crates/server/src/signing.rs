@@ -43,9 +43,8 @@ pub enum Error {
 
 impl Value for Signing {
     fn expected() -> String {
-        "the path of a key file, or for a key on a PKCS#11 token { module = PATH, token = LABEL, key = LABEL, \
-         pin_file = PATH }, with id = HEX beside key or in its place, and without pin_file where the PIN comes from \
-         SEALPOST_PIN or a prompt"
+        "a path, or { module = PATH, token = LABEL, key = LABEL, pin_file = PATH } for a key on a PKCS#11 token \
+         (docs/keys.md)"
             .to_owned()
     }
 
