@@ -15,6 +15,7 @@
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
 //! | [`tls`] | the TLS settings that both ends share |
+//! | [`details`] | what a joint operation is about, sealed to its members |
 //! | [`directory`] | a directory, once all who must sign it and the statements in it did |
 //!
 //! The crate opens no sockets and names no protobuf type. Randomness and time are arguments. Algorithms are chosen by
@@ -24,6 +25,7 @@
 pub mod bucket;
 #[cfg(any(test, feature = "chains"))]
 pub mod chains;
+pub mod details;
 pub mod digest;
 pub mod directory;
 pub mod dsse;

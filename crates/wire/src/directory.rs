@@ -20,8 +20,8 @@ use crate::envelope::{key_id_bytes, signed, signed_from_bytes, signed_message};
 use crate::field::{In, digest_bytes, enumeration, instant};
 use crate::names;
 pub use terms::{
-    SealingKeyTerms, SigningKeyTerms, agreement_from_payload, agreement_to_payload, operation_from_payload,
-    operation_to_payload,
+    SealedDetails, SealingKeyTerms, SigningKeyTerms, agreement_from_payload, agreement_to_payload,
+    operation_details_from_payload, operation_from_payload, operation_to_payload,
 };
 
 /// The largest directory, in bytes: signed, and with the revocation lists beside it, it fits into one message of the

@@ -151,7 +151,7 @@ impl Issue {
             };
             let operation =
                 Operation { id: id.clone(), lead: lead.clone(), members, from: *from, until: *until };
-            signed.push(sign(PayloadType::Operation, operation_to_payload(&operation), lead_key)?);
+            signed.push(sign(PayloadType::Operation, operation_to_payload(&operation, None), lead_key)?);
             self.operations.push(id.to_string());
         }
         Ok(signed)

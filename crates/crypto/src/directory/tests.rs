@@ -127,7 +127,7 @@ impl Network {
             from: NOW,
             until: NOW.plus(Duration::from_hours(24)),
         };
-        sign(PayloadType::Operation, operation_to_payload(&operation), &[&self.nodes[signer]])
+        sign(PayloadType::Operation, operation_to_payload(&operation, None), &[&self.nodes[signer]])
     }
 
     fn issue(&self, listing: &Listing, signers: &[usize]) -> Signed {

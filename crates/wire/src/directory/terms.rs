@@ -8,13 +8,15 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::{Agreement, AgreementId, Operation, Parties};
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::KeyUse;
+use sealpost_domain::envelope::Wrap;
 use sealpost_domain::instant::{Instant, Period};
 use sealpost_domain::message::OperationId;
 use sealpost_proto::v1 as pb;
 
 use super::DIRECTORY_BYTES_MAX;
 use crate::Error;
-use crate::field::{In, enumeration, instant};
+use crate::envelope::{wrap, wrap_message};
+use crate::field::{In, digest_bytes, enumeration, instant};
 use crate::names;
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -185,11 +187,30 @@ pub fn agreement_to_payload(agreement: &Agreement) -> Bytes {
     message.encode_to_vec().into()
 }
 
+/// What an operation is about, as its lead sealed it to the members.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedDetails {
+    /// Sealed as an envelope's body is.
+    pub sealed: Bytes,
+    /// One for each member, of the content key alone.
+    pub wraps: Vec<Wrap>,
+    /// The commitment to the content key.
+    pub key_commitment: Digest,
+}
+
 /// Parses the signed bytes of an operation; its sealed details are not opened here.
 pub fn operation_from_payload(bytes: &Bytes) -> Result<Operation, Error> {
     let at = In("Operation");
-    let pb::Operation { id, lead, members, from_ms, until_ms, sealed_details: _, wraps: _ } =
-        at.decode(bytes, DIRECTORY_BYTES_MAX)?;
+    let pb::Operation {
+        id,
+        lead,
+        members,
+        from_ms,
+        until_ms,
+        sealed_details: _,
+        wraps: _,
+        key_commitment: _,
+    } = at.decode(bytes, DIRECTORY_BYTES_MAX)?;
     let operation = Operation {
         id: at.parse::<OperationId>("id", &id)?,
         lead: at.agency("lead", &lead)?,
@@ -203,16 +224,31 @@ pub fn operation_from_payload(bytes: &Bytes) -> Result<Operation, Error> {
     Ok(operation)
 }
 
-/// The bytes for the lead to sign, without sealed details.
-pub fn operation_to_payload(operation: &Operation) -> Bytes {
+/// The sealed details in the signed bytes of an operation; `None` where nothing is said.
+pub fn operation_details_from_payload(bytes: &Bytes) -> Result<Option<SealedDetails>, Error> {
+    let at = In("Operation");
+    let message: pb::Operation = at.decode(bytes, DIRECTORY_BYTES_MAX)?;
+    if message.sealed_details.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(SealedDetails {
+        sealed: message.sealed_details,
+        wraps: message.wraps.into_iter().map(wrap).collect::<Result<_, _>>()?,
+        key_commitment: at.bytes("key_commitment", &message.key_commitment)?,
+    }))
+}
+
+/// The bytes for the lead to sign, with sealed details or without.
+pub fn operation_to_payload(operation: &Operation, details: Option<&SealedDetails>) -> Bytes {
     let message = pb::Operation {
         id: operation.id.to_string(),
         lead: operation.lead.to_string(),
         members: operation.members.as_slice().iter().map(AgencyId::to_string).collect(),
         from_ms: operation.from.as_millis(),
         until_ms: operation.until.as_millis(),
-        sealed_details: Bytes::new(),
-        wraps: Vec::new(),
+        sealed_details: details.map_or_else(Bytes::new, |details| details.sealed.clone()),
+        wraps: details.map_or_else(Vec::new, |details| details.wraps.iter().map(wrap_message).collect()),
+        key_commitment: details.map_or_else(Bytes::new, |details| digest_bytes(details.key_commitment)),
     };
     message.encode_to_vec().into()
 }
