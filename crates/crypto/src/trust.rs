@@ -15,7 +15,7 @@ use sealpost_domain::agency::JurisdictionCode;
 use sealpost_domain::identity::{Identity, NetworkName};
 use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant, Period};
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList};
-use x509_parser::prelude::FromDer as _;
+use x509_parser::prelude::{FromDer as _, RevokedCertificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::dsse::{VerifyError, VerifyingKey};
@@ -66,6 +66,17 @@ pub struct TrustSet {
     roots: BTreeMap<RootHolder, Arc<Root>>,
 }
 
+/// What a revocation list says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFacts {
+    /// When it was issued.
+    pub issued: Instant,
+    /// When the next one is due.
+    pub next: Option<Instant>,
+    /// The serial numbers of the certificates that it revokes, hexadecimal.
+    pub revoked: Vec<String>,
+}
+
 #[derive(Clone, Debug)]
 struct Root {
     anchor: TrustAnchor<'static>,
@@ -114,6 +125,26 @@ impl TrustSet {
         };
         self.roots.insert(holder, Arc::new(root));
         Ok(())
+    }
+
+    /// Reads a revocation list: whose it is, by its issuer and its signature, and what it says.
+    pub fn read_crl(&self, der: &[u8]) -> Result<(RootHolder, ListFacts), Error> {
+        let Ok(([], crl)) = CertificateRevocationList::from_der(der) else {
+            return Err(Error::UnknownCrl);
+        };
+        let issuer = crl.issuer().as_raw();
+        let root = self.roots.iter().find(|(_, root)| root.subject == issuer);
+        let (holder, root) = root.ok_or(Error::UnknownCrl)?;
+        root.key
+            .verify(crl.tbs_cert_list.as_ref(), &crl.signature_value.data)
+            .map_err(|source| Error::CrlSignature { holder: *holder, source })?;
+        let serials = crl.iter_revoked_certificates().map(RevokedCertificate::raw_serial_as_string);
+        let facts = ListFacts {
+            issued: x509::instant(crl.last_update()),
+            next: crl.next_update().map(x509::instant),
+            revoked: serials.collect(),
+        };
+        Ok((*holder, facts))
     }
 
     /// Takes a root's revocation list, unless it has a newer one.
@@ -297,6 +328,9 @@ pub enum Error {
         /// Whose list.
         holder: RootHolder,
     },
+    /// No list, or nobody's.
+    #[error("this is no revocation list (X.509 CRL version 2 in DER) of a root that is listed")]
+    UnknownCrl,
     /// Another issuer's list.
     #[error("the revocation list given for {holder} names another issuer")]
     ForeignCrl {

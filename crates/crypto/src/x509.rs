@@ -57,6 +57,11 @@ pub fn read_crl(path: &Path) -> Result<CertificateRevocationListDer<'static>, Er
     read_pem(path, "a certificate revocation list").map(|mut lists| lists.swap_remove(0))
 }
 
+/// The Ed25519 key of a root certificate.
+pub fn root_key(der: &CertificateDer<'_>) -> Result<VerifyingKey, Error> {
+    ed25519_key(&parse(der)?)
+}
+
 fn read_pem<T: PemObject>(path: &Path, expected: &'static str) -> Result<Vec<T>, Error> {
     let refuse = |source| match source {
         pem::Error::Io(source) => Error::Io { path: path.to_owned(), source },

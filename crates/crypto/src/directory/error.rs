@@ -74,6 +74,14 @@ pub enum Error {
         /// Why not.
         source: VerifyError,
     },
+    /// A key of which nothing is believed orders nothing.
+    #[error("the authority's key {position} ({key}) is revoked and still listed")]
+    AuthorityRevoked {
+        /// Counted from 1.
+        position: usize,
+        /// The key.
+        key: KeyId,
+    },
     /// Too few of the authority's keys signed.
     #[error(
         "{found} of the authority's keys in version {version} of the directory signed, expected at least {threshold}"
@@ -138,6 +146,12 @@ pub enum Error {
         /// Whose root.
         jurisdiction: JurisdictionCode,
     },
+    /// A root that is left out could come back as another one.
+    #[error("jurisdiction {jurisdiction} is missing: once listed it stays, or its root could be exchanged")]
+    JurisdictionDropped {
+        /// Which one.
+        jurisdiction: JurisdictionCode,
+    },
     /// A revoked key would be believed again.
     #[error("the revocation of key {key} is missing: a revocation is never taken back")]
     RevocationDropped {
@@ -197,6 +211,20 @@ pub enum Error {
         statement: Statement,
         /// Whose root must sign.
         jurisdiction: JurisdictionCode,
+    },
+    /// Nobody shows that they have the new key.
+    #[error("{statement} is new and not signed by itself")]
+    NotByItself {
+        /// Which key.
+        statement: Statement,
+    },
+    /// A new key that the agency does not vouch for.
+    #[error("{statement} is new and not signed by a key of {agency} that is in use and not revoked")]
+    NotContinued {
+        /// Which key.
+        statement: Statement,
+        /// Who must vouch for it.
+        agency: AgencyId,
     },
     /// Not signed by the agency.
     #[error("{statement} is not signed by a node's signing key of {agency}")]
@@ -317,21 +345,25 @@ impl Error {
     pub fn rule(&self) -> Rule {
         match self {
             Self::Unreadable(_) => Rule::DirectoryMalformed,
-            Self::Threshold { .. } | Self::AuthorityKey { .. } | Self::Authority { .. } => {
-                Rule::DirectoryAuthority
-            }
+            Self::Threshold { .. }
+            | Self::AuthorityKey { .. }
+            | Self::AuthorityRevoked { .. }
+            | Self::Authority { .. } => Rule::DirectoryAuthority,
             Self::Validity { .. }
             | Self::Version { .. }
             | Self::Previous { .. }
             | Self::Network { .. }
             | Self::Issued { .. }
-            | Self::RootChanged { .. } => Rule::DirectoryChain,
+            | Self::RootChanged { .. }
+            | Self::JurisdictionDropped { .. } => Rule::DirectoryChain,
             Self::RevocationDropped { .. } | Self::RevokedTwice { .. } => Rule::DirectoryRevocation,
             Self::KeyTwice { .. } => Rule::DirectoryKeyTwice,
             Self::Root { .. } | Self::NotARoot { .. } => Rule::DirectoryRoot,
             Self::HubKey { .. } => Rule::DirectoryHubKey,
             Self::NoJurisdiction { .. } => Rule::DirectoryJurisdiction,
             Self::NotByRoot { statement, .. }
+            | Self::NotByItself { statement, .. }
+            | Self::NotContinued { statement, .. }
             | Self::NotByAgency { statement, .. }
             | Self::Terms { statement, .. }
             | Self::OtherAgency { statement, .. }

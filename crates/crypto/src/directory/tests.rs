@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -6,17 +6,21 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivatePkcs8KeyDer;
-use sealpost_domain::agreement::Parties;
-use sealpost_domain::directory::{Revocation, RevocationReason};
+use sealpost_domain::agreement::{Agreement, Operation, Parties};
+use sealpost_domain::directory::{JurisdictionRecord, KeyUse, Revocation, RevocationReason};
 use sealpost_domain::envelope;
 use sealpost_domain::handling::Tlp;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::{Instant, Period};
-use sealpost_wire::directory::{agreement_to_payload, operation_to_payload};
+use sealpost_wire::directory::{
+    ListedAgency, SealingKeyTerms, SigningKeyTerms, agreement_to_payload, operation_to_payload,
+};
 
 use super::*;
-use crate::dsse::{SigningKey, VerifyError, sign_statement};
+use crate::dsse::{Signer as _, SigningKey, VerifyError, sign_statement};
 use crate::wrap::SealingPrivateKey;
+
+mod hostile;
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_000);
 const PERIOD: Period = Period { from: NOW, until: Some(Instant::from_millis(NOW.as_millis() + 1_000_000)) };
