@@ -7,11 +7,13 @@
 //! | [`issuer`] | roots, certificates and revocation lists |
 //! | [`template`] | the configurations of hub, node and officer, every key documented |
 //! | [`key`] | key files made, encrypted, decrypted and shown |
+//! | [`ceremony`] | the later versions of a directory, carried from one holder of a key to the next |
 //! | [`listing`] | a directory for people and for machines |
 //!
 //! It is a library with a thin program, so that the demonstration and the tests make their networks with it. Time and
-//! randomness are arguments. No running node needs it, and it never touches a network that exists.
+//! randomness are arguments. No running node needs it, and of a network that exists it touches nothing but the directory.
 
+pub mod ceremony;
 pub mod issuer;
 pub mod key;
 pub mod listing;

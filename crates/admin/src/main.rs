@@ -1,5 +1,6 @@
 //! The program `sealpost-admin`: arguments in, one call of the library, text or JSON out.
 
+mod directory_command;
 mod key_command;
 
 use std::collections::BTreeSet;
@@ -12,21 +13,21 @@ use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
+use directory_command::DirectoryCommand;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use sealpost_admin::listing::Shown;
+use sealpost_admin::ceremony;
 use sealpost_admin::network::{self, BASE_PORT, Network, Options, Ports, Selection};
 use sealpost_admin::roster::{self, Roster};
 use sealpost_admin::template;
-use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
 use key_command::KeyCommand;
 
-/// Makes Sealpost networks and examines their directories.
+/// Makes Sealpost networks, and carries their directories from version to version.
 ///
-/// Exit codes: 0 success, 1 refused or not found, 2 usage or roster.
+/// Exit codes: 0 success, 1 refused or not found, 2 usage, roster or files, 3 the hub is not reached, 4 not allowed there.
 #[derive(Debug, Parser)]
 #[command(name = "sealpost-admin", version, max_term_width = 100)]
 struct Arguments {
@@ -39,7 +40,7 @@ enum Command {
     /// Networks: keys, certificates, directory and configurations.
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Signed directories.
+    /// Signed directories: shown, compared, changed, signed and published.
     #[command(subcommand)]
     Directory(DirectoryCommand),
     /// Key files: made, encrypted, decrypted, shown.
@@ -79,18 +80,6 @@ struct Init {
 }
 
 #[derive(Debug, Subcommand)]
-enum DirectoryCommand {
-    /// Verifies a directory file by its own signatures and shows what it lists.
-    Show {
-        /// A signed directory, such as directory.bin of a network's folder.
-        file: PathBuf,
-        /// How it is shown.
-        #[arg(long, value_enum, default_value_t = Output::Table)]
-        output: Output,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Prints a sample configuration with every key, its meaning, default and bounds.
     Sample {
@@ -101,7 +90,7 @@ enum ConfigCommand {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
+pub(crate) enum Output {
     /// For people.
     Table,
     /// For machines.
@@ -130,6 +119,10 @@ fn main() -> ExitCode {
             for cause in error.chain().skip(1) {
                 let _ = writeln!(text, "  because: {cause}");
             }
+            let remedy = error.downcast_ref::<ceremony::Error>().map(ceremony::Error::remedy);
+            if let Some(remedy) = remedy.filter(|remedy| !remedy.is_empty()) {
+                let _ = writeln!(text, "  what to do: {remedy}");
+            }
             let _ = io::stderr().write_all(text.as_bytes());
             ExitCode::from(exit_code(&error))
         }
@@ -140,13 +133,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<String> {
     match command {
         Command::Network(NetworkCommand::Init(arguments)) => init(arguments),
-        Command::Directory(DirectoryCommand::Show { file, output }) => {
-            let shown = Shown::of(&directory::read(&file)?.1);
-            match output {
-                Output::Table => Ok(shown.to_text()),
-                Output::Json => Ok(serde_json::to_string_pretty(&shown)? + "\n"),
-            }
-        }
+        Command::Directory(command) => directory_command::run(command),
         Command::Key(command) => key_command::run(command),
         Command::Config(ConfigCommand::Sample { program }) => Ok(match program {
             Program::Hub => template::sample_hub(),
@@ -191,7 +178,7 @@ fn text(network: &Network, options: &Options) -> String {
     text
 }
 
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Instant::from_millis(0).plus(since)
 }
@@ -201,6 +188,9 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(error) = error.downcast_ref::<ceremony::Error>() {
+        return error.exit_code();
+    }
     let usage = error.is::<roster::Error>()
         || error.downcast_ref::<network::Error>().is_some_and(network::Error::is_usage);
     if usage { 2 } else { 1 }

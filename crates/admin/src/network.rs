@@ -40,10 +40,6 @@ pub use summary::{Agency, Holder, Hub, Network};
 
 /// The port of the hub unless another is given; the gateways follow it.
 pub const BASE_PORT: u16 = 7400;
-/// The authority's keys, of which [`THRESHOLD`] must sign a version of the directory.
-pub const AUTHORITY_KEYS: usize = 3;
-/// How many of the authority's keys must sign.
-pub const THRESHOLD: u32 = 2;
 
 const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = Duration::from_hours(24 * 365);

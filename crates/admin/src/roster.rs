@@ -5,6 +5,7 @@
 
 mod error;
 mod reader;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -25,6 +26,8 @@ use toml::de::DeTable;
 pub use error::Error;
 pub use reader::Fault;
 use reader::{Placed, Source, Table};
+pub use terms::read_approvals;
+use terms::{arrangement, campaign};
 
 /// No roster is larger.
 const FILE_SIZE_MAX: u64 = 1 << 20;
@@ -37,6 +40,8 @@ pub struct Roster {
     pub network: NetworkName,
     /// The hub.
     pub hub: Hub,
+    /// Those who order, list and revoke.
+    pub authority: Authority,
     /// The jurisdictions, with their English short names.
     pub jurisdictions: BTreeMap<JurisdictionCode, String>,
     /// The agencies, in the order of the file; no two have the same id.
@@ -45,6 +50,15 @@ pub struct Roster {
     pub agreements: Vec<Arrangement>,
     /// Their joint operations.
     pub operations: Vec<Campaign>,
+}
+
+/// The authority of the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// How many keys there are, each with a holder of its own.
+    pub keys: u32,
+    /// How many of them must sign a version.
+    pub threshold: u32,
 }
 
 /// The hub and the people who operate it.
@@ -137,30 +151,44 @@ impl Members {
 impl Roster {
     /// Reads a roster file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        let mut text = String::new();
-        file.take(FILE_SIZE_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if text.len() as u64 > FILE_SIZE_MAX {
-            return Err(Error::TooLarge { path: path.to_owned(), max: FILE_SIZE_MAX });
-        }
-        Self::parse(&text, path)
+        Self::parse(&text_of(path)?, path)
     }
 
     /// Reads the text of a roster; `path` is where it came from, for errors.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let source = Source::new(text);
-        let document = DeTable::parse(text).map_err(|error| Error::Syntax {
-            path: path.to_owned(),
-            line: source.line(error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
-        })?;
-        let roster = read(&source, Table::top(&source, document.get_ref()));
-        let faults = source.into_faults();
-        match roster {
-            Some(roster) if faults.is_empty() => Ok(roster),
-            _ => Err(Error::Faults { path: path.to_owned(), faults }),
-        }
+        parse(text, path, read)
+    }
+}
+
+/// The text of a file, up to a limit.
+fn text_of(path: &Path) -> Result<String, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    file.take(FILE_SIZE_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > FILE_SIZE_MAX {
+        return Err(Error::TooLarge { path: path.to_owned(), max: FILE_SIZE_MAX });
+    }
+    Ok(text)
+}
+
+/// Reads a document, or tells all that is wrong with it.
+fn parse<T>(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(&Source<'_>, Table<'_>) -> Option<T>,
+) -> Result<T, Error> {
+    let source = Source::new(text);
+    let document = DeTable::parse(text).map_err(|error| Error::Syntax {
+        path: path.to_owned(),
+        line: source.line(error.span().map_or(0, |span| span.start)),
+        message: error.message().to_owned(),
+    })?;
+    let found = read(&source, Table::top(&source, document.get_ref()));
+    let faults = source.into_faults();
+    match found {
+        Some(found) if faults.is_empty() => Ok(found),
+        _ => Err(Error::Faults { path: path.to_owned(), faults }),
     }
 }
 
@@ -172,6 +200,8 @@ fn read(source: &Source<'_>, mut top: Table<'_>) -> Option<Roster> {
         NetworkName::parse,
     );
     let hub = top.table("hub").and_then(|table| hub(source, table));
+
+    let authority = terms::authority(source, &mut top);
 
     let mut jurisdictions = BTreeMap::new();
     for mut table in top.tables("jurisdictions") {
@@ -211,7 +241,8 @@ fn read(source: &Source<'_>, mut top: Table<'_>) -> Option<Roster> {
     let operations = top.tables("operations").into_iter().filter_map(|table| campaign(source, table, &known));
     let operations: Vec<_> = unique(source, operations, |operation| &operation.id);
     top.end();
-    Some(Roster { network: network?.value, hub: hub?, jurisdictions, agencies, agreements, operations })
+    let (network, hub, authority) = (network?.value, hub?, authority?);
+    Some(Roster { network, hub, authority, jurisdictions, agencies, agreements, operations })
 }
 
 fn hub(source: &Source<'_>, mut table: Table<'_>) -> Option<Hub> {
@@ -259,69 +290,6 @@ fn names(source: &Source<'_>, table: &mut Table<'_>, role: &'static str) -> Vec<
         }
     }
     names
-}
-
-fn arrangement(
-    source: &Source<'_>,
-    mut table: Table<'_>,
-    known: &BTreeSet<AgencyId>,
-) -> Option<Placed<Arrangement>> {
-    let id = table.text("id", "1 to 64 of A-Z, 0-9 and hyphen", from_str::<AgreementId>);
-    let title = title(&mut table, "title");
-    let parties = members(source, &mut table, "parties", known);
-    let categories = named(&mut table, "categories", Category::ALL);
-    let modes = named(&mut table, "modes", SharingMode::ALL);
-    let handling_codes = named(&mut table, "handling_codes", HandlingCode::ALL);
-    let strictest_tlp = table.optional("strictest_tlp", &one_of(Tlp::ALL), from_str::<Tlp>);
-    let days = table.number("retention_days", 3650, 1..=36_500);
-    let from = table.text("from", MOMENT, moment);
-    let until = table.optional("until", MOMENT, moment);
-    table.end();
-
-    let strictest_tlp = strictest_tlp.ok()?.map_or(Tlp::Red, |tlp| tlp.value);
-    let (from, until) = (from?.value, until.ok()?);
-    ends_later(source, from, until.as_ref());
-    let Placed { value: id, path, offset } = id?;
-    let arrangement = Arrangement {
-        id,
-        title: title?,
-        parties,
-        categories,
-        modes,
-        strictest_tlp,
-        handling_codes,
-        retention_max: DAY * days?,
-        period: Period { from, until: until.map(|until| until.value) },
-    };
-    Some(Placed { value: arrangement, path, offset })
-}
-
-fn campaign(
-    source: &Source<'_>,
-    mut table: Table<'_>,
-    known: &BTreeSet<AgencyId>,
-) -> Option<Placed<Campaign>> {
-    let id = table.text("id", "1 to 64 of A-Z, 0-9 and hyphen", from_str::<OperationId>);
-    let lead = table.text("lead", "an agency id such as HK-CED", from_str::<AgencyId>);
-    let members = members(source, &mut table, "members", known);
-    let from = table.text("from", MOMENT, moment);
-    let until = table.text("until", MOMENT, moment);
-    table.end();
-
-    let (lead, from) = (lead?, from?.value);
-    if members.among(known).binary_search(&lead.value).is_err() {
-        source.fault(lead.path, lead.offset, format!("is {}, who is not a member", lead.value));
-    }
-    ends_later(source, from, until.as_ref());
-    let Placed { value: id, path, offset } = id?;
-    let campaign = Campaign { id, lead: lead.value, members, from, until: until?.value };
-    Some(Placed { value: campaign, path, offset })
-}
-
-fn ends_later(source: &Source<'_>, from: Instant, until: Option<&Placed<Instant>>) {
-    if let Some(until) = until.filter(|until| until.value <= from) {
-        source.fault(until.path.clone(), until.offset, format!("is not after from = {from}"));
-    }
 }
 
 /// Left out, it means all agencies.

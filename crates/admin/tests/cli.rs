@@ -37,15 +37,16 @@ fn it_tells_its_version_and_its_arguments() {
     let version = format!("sealpost-admin {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(stdout(&run(&["--version"])), version);
     insta::assert_snapshot!(stdout(&run(&["--help"])), @r"
-    Makes Sealpost networks and examines their directories.
+    Makes Sealpost networks, and carries their directories from version to version.
 
-    Exit codes: 0 success, 1 refused or not found, 2 usage or roster.
+    Exit codes: 0 success, 1 refused or not found, 2 usage, roster or files, 3 the hub is not reached, 4
+    not allowed there.
 
     Usage: sealpost-admin <COMMAND>
 
     Commands:
       network    Networks: keys, certificates, directory and configurations
-      directory  Signed directories
+      directory  Signed directories: shown, compared, changed, signed and published
       key        Key files: made, encrypted, decrypted, shown
       config     Configurations
       help       Print this message or the help of the given subcommand(s)
@@ -120,9 +121,9 @@ fn a_faulty_roster_is_answered_with_all_its_faults() {
     insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "DIR"), @r#"
     error: the roster DIR/roster.toml has 4 faults:
       line 10: network is "Sample", expected 1 to 63 of a-z, 0-9, hyphen and dot, such as sample.sealpost
-      line 11: colour is unknown, expected one of network, hub, jurisdictions, agencies, agreements, operations
-      line 45: operations[0].lead is HK-CED, who is not a member
-      line 121: agencies[0].id is "HKCED", expected an agency id such as HK-CED
+      line 11: colour is unknown, expected one of network, hub, authority, jurisdictions, agencies, agreements, operations
+      line 51: operations[0].lead is HK-CED, who is not a member
+      line 127: agencies[0].id is "HKCED", expected an agency id such as HK-CED
     "#);
     assert!(!out.exists());
 }
@@ -144,7 +145,7 @@ fn wrong_arguments_end_with_code_two_and_nothing_is_made() {
 fn a_file_that_is_no_directory_is_refused_with_the_reason() {
     let text = refused(&run(&["directory", "show", ROSTER]), 1);
     assert!(text.contains("does not hold a signed directory\n  because: "), "{text}");
-    let text = refused(&run(&["directory", "show", "/nowhere/directory.bin"]), 1);
+    let text = refused(&run(&["directory", "show", "/nowhere/directory.bin"]), 2);
     assert!(text.contains("cannot read /nowhere/directory.bin\n  because: No such file"), "{text}");
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sealpost_crypto::dsse::{PayloadType, SignError, SigningKey, sign_statement};
 use sealpost_crypto::{directory, trust};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::agreement::{Agreement, Operation, Parties};
+use sealpost_domain::agreement::Parties;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::{JurisdictionRecord, KeyUse};
 use sealpost_domain::envelope::Signature;
@@ -15,9 +15,9 @@ use sealpost_wire::directory::{
 };
 
 use super::material::{AgencyMaterial, Crl, Material};
-use super::{Error, THRESHOLD, Validity};
+use super::{Error, Validity};
 use crate::issuer::Root;
-use crate::roster::{Arrangement, Campaign, Roster};
+use crate::roster::{Campaign, Roster};
 
 /// A signed directory, and what of the roster's agreements and operations is in it.
 pub(super) struct Issue {
@@ -52,7 +52,7 @@ pub(super) fn issue(roster: &Roster, material: &Material, validity: &Validity) -
         issued_at: validity.directory.from,
         valid_until: validity.directory.until.unwrap_or(Instant::from_millis(i64::MAX)),
         authority_keys: material.authority.iter().map(|key| *key.verifying_key().as_bytes()).collect(),
-        threshold: THRESHOLD,
+        threshold: roster.authority.threshold,
         operator_root: Bytes::copy_from_slice(material.operator.certificate()),
         hub_keys: vec![*material.hub_signing.verifying_key().as_bytes()],
         jurisdictions: jurisdictions.collect(),
@@ -111,25 +111,14 @@ impl Issue {
     fn agreements(&mut self, roster: &Roster, material: &Material) -> Result<Vec<Signed>, SignError> {
         let mut signed = Vec::new();
         for arrangement in &roster.agreements {
-            let Arrangement { id, title, categories, modes, strictest_tlp, handling_codes, .. } = arrangement;
+            let id = &arrangement.id;
             let members = arrangement.parties.among(ids(material));
             let keys = keys_of(material, &members);
             let Ok(parties) = Parties::new(members) else {
                 self.left_out.push(format!("agreement {id}: fewer than two of its parties take part"));
                 continue;
             };
-            let agreement = Agreement {
-                id: id.clone(),
-                digest: Digest::ZERO,
-                title: title.clone(),
-                parties,
-                categories: categories.clone(),
-                modes: modes.clone(),
-                strictest_tlp: *strictest_tlp,
-                handling_codes: handling_codes.clone(),
-                retention_max: arrangement.retention_max,
-                period: arrangement.period,
-            };
+            let agreement = arrangement.between(parties);
             signed.push(sign(PayloadType::Agreement, agreement_to_payload(&agreement), keys)?);
             self.agreements.push(id.to_string());
         }
@@ -139,7 +128,7 @@ impl Issue {
     fn operations(&mut self, roster: &Roster, material: &Material) -> Result<Vec<Signed>, SignError> {
         let mut signed = Vec::new();
         for campaign in &roster.operations {
-            let Campaign { id, lead, from, until, .. } = campaign;
+            let Campaign { id, lead, .. } = campaign;
             let lead_key = keys_of(material, std::slice::from_ref(lead));
             if lead_key.is_empty() {
                 self.left_out.push(format!("operation {id}: its lead {lead} does not take part"));
@@ -149,8 +138,7 @@ impl Issue {
                 self.left_out.push(format!("operation {id}: fewer than two of its members take part"));
                 continue;
             };
-            let operation =
-                Operation { id: id.clone(), lead: lead.clone(), members, from: *from, until: *until };
+            let operation = campaign.with(members);
             signed.push(sign(PayloadType::Operation, operation_to_payload(&operation, None), lead_key)?);
             self.operations.push(id.to_string());
         }

@@ -12,7 +12,7 @@ use sealpost_domain::agency::{AgencyId, JurisdictionCode};
 use sealpost_domain::directory::ApprovalRule;
 use sealpost_domain::identity::{Identity, Name, NetworkName, Role, Subject};
 
-use super::{AUTHORITY_KEYS, Error, Place, Validity};
+use super::{Error, Place, Validity};
 use crate::issuer::{self, Issued, Purpose, Root};
 use crate::roster::{self, Roster};
 
@@ -60,7 +60,7 @@ impl Material {
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, Error> {
         let network = &roster.network;
-        let authority = (0..AUTHORITY_KEYS).map(|_| SigningKey::generate(rng)).collect();
+        let authority = (0..roster.authority.keys).map(|_| SigningKey::generate(rng)).collect();
         let operator = Root::generate(RootHolder::HubOperator, network, validity.root, rng)?;
         let issue = |subject, purpose, rng: &mut dyn CryptoRng| {
             operator.issue(Identity::new(network.clone(), subject), purpose, validity.certificate, rng)

@@ -147,6 +147,12 @@ impl<'a> Table<'a> {
         self.inner(self.join(key), found)
     }
 
+    /// A table that may be left out.
+    pub(super) fn optional_table(&mut self, key: &'static str) -> Option<Table<'a>> {
+        let found = self.find(key)?;
+        self.inner(self.join(key), found)
+    }
+
     /// An array of tables; empty when it is left out.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Table<'a>> {
         let Some(found) = self.find(key) else { return Vec::new() };

@@ -82,7 +82,7 @@ until = 2023-09-01T00:00:00Z
 "#;
     insta::assert_snapshot!(faults(text).join("\n"), @r#"
     line 2: network is "Sample", expected 1 to 63 of a-z, 0-9, hyphen and dot, such as sample.sealpost
-    line 3: colour is unknown, expected one of network, hub, jurisdictions, agencies, agreements, operations
+    line 3: colour is unknown, expected one of network, hub, authority, jurisdictions, agencies, agreements, operations
     line 7: hub.operator is unknown, expected one of name, operators
     line 9: jurisdictions[0].name is missing, expected 1 to 128 letters on one line
     line 15: agencies[0].officers[1] is "Desk 2", expected 1 to 63 of a-z, 0-9 and hyphen, such as desk-1

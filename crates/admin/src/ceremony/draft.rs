@@ -1,0 +1,195 @@
+//! The next version of a directory, as a file that is carried from machine to machine.
+//!
+//! A draft has the form of a directory, with as many of the authority's signatures as it has got so far: once enough are
+//! there it is the next version, to the byte. It is begun from the version in force, which everybody who works on it gives
+//! as their own copy (`base`). Each change is judged as nodes will judge the version, and is not written otherwise; it
+//! drops the signatures that were there, which were over other bytes.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use bytes::Bytes;
+use sealpost_crypto::directory::{self, Quorum};
+use sealpost_crypto::dsse::{PayloadType, Signer, SigningKey, sign_statement};
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::statement::Signed;
+use sealpost_wire::directory::{Listing, SIGNED_DIRECTORY_BYTES_MAX, signed_directory_from_bytes};
+use sealpost_wire::envelope::signed_to_bytes;
+
+use super::Error;
+use super::statement::{Holder, holds};
+
+/// How far a version, or a draft of one, is signed.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What it lists; verified but for the authority's signatures.
+    pub directory: Directory,
+    /// Who of the authority signed: of the version before, where it is known, and of its own.
+    pub quorums: Vec<Quorum>,
+}
+
+impl Standing {
+    /// Whether enough signed, of every authority that is known.
+    pub fn is_complete(&self) -> bool {
+        self.quorums.iter().all(Quorum::is_reached)
+    }
+}
+
+/// A draft after a change.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The version in force.
+    pub base: Directory,
+    /// What the draft lists now.
+    pub directory: Directory,
+    /// How many signatures were dropped.
+    pub dropped: usize,
+}
+
+/// A draft after a signature.
+#[derive(Clone, Debug)]
+pub struct SignedDraft {
+    /// Which key signed.
+    pub key: KeyId,
+    /// The version in force.
+    pub base: Directory,
+    /// How far it is signed now.
+    pub standing: Standing,
+}
+
+/// The version in force, as its file has it.
+pub fn base(path: &Path) -> Result<(Signed, Directory), Error> {
+    directory::read(path).map_err(Error::Base)
+}
+
+/// Reads a version or a draft; nothing is verified.
+pub fn read(path: &Path) -> Result<Signed, Error> {
+    let bytes = read_file(path, SIGNED_DIRECTORY_BYTES_MAX)?;
+    signed_directory_from_bytes(&bytes.into())
+        .map_err(|source| Error::NoDraft { path: path.to_owned(), source })
+}
+
+/// What a version or draft lists, without believing it: to tell whose a key is.
+pub fn listing(path: &Path) -> Result<Listing, Error> {
+    let signed = read(path)?;
+    Listing::from_payload(&signed.payload).map_err(|source| Error::NoDraft { path: path.to_owned(), source })
+}
+
+/// Judges a version or a draft, by itself or as the successor of the one before.
+pub fn standing(signed: &Signed, base: Option<&Directory>) -> Result<Standing, Error> {
+    let directory = directory::judge(&signed.payload, base)?;
+    let quorums = directory::quorums(signed, base)?;
+    let before = base.map_or(&[][..], |base| &base.authority_keys);
+    for signature in &signed.signatures {
+        let named = quorums.iter().flat_map(|quorum| &quorum.keys).any(|(key, _)| *key == signature.key_id);
+        let mut keys = directory.authority_keys.iter().chain(before);
+        if named && !keys.any(|key| holds(key, PayloadType::Directory, signed, signature)) {
+            return Err(Error::SignatureBroken { key: signature.key_id });
+        }
+    }
+    Ok(Standing { directory, quorums })
+}
+
+/// Changes a draft, or begins it; it is written only if nodes would take it once it is signed.
+pub fn change(
+    base: &Path,
+    draft: &Path,
+    now: Instant,
+    change: impl FnOnce(&mut Listing) -> Result<(), Error>,
+) -> Result<Changed, Error> {
+    let (in_force, base) = self::base(base)?;
+    let present = match read(draft) {
+        Ok(present) => Some(present),
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let unreadable = |source| Error::NoDraft { path: draft.to_owned(), source };
+    let before = match &present {
+        Some(present) => Listing::from_payload(&present.payload).map_err(unreadable)?,
+        None => successor(&in_force.payload, &base, now)?,
+    };
+    let mut listing = before.clone();
+    change(&mut listing)?;
+    if listing == before && present.is_some() {
+        return Err(Error::NoChange);
+    }
+    let signed = Signed { payload: listing.to_payload(), signatures: Vec::new() };
+    let directory = directory::judge(&signed.payload, Some(&base))?;
+    replace_file(draft, &signed_to_bytes(&signed))?;
+    let dropped = present.map_or(0, |present| present.signatures.len());
+    Ok(Changed { base, directory, dropped })
+}
+
+/// A version that changes nothing but its number, its times, and what it follows.
+fn successor(payload: &Bytes, base: &Directory, now: Instant) -> Result<Listing, Error> {
+    let listing = Listing::from_payload(payload).map_err(directory::Error::from)?;
+    let issued_at = now.max(base.issued_at);
+    Ok(Listing {
+        version: base.version.version.saturating_add(1),
+        previous: base.version.digest,
+        issued_at,
+        valid_until: issued_at.plus(base.valid_until.since(base.issued_at)),
+        ..listing
+    })
+}
+
+/// Adds the signature of one of the authority's keys, of the version in force or of the draft itself.
+pub fn sign(
+    base: &Path,
+    draft: &Path,
+    key: &SigningKey,
+    expected: Option<Digest>,
+) -> Result<SignedDraft, Error> {
+    let (_, base) = self::base(base)?;
+    let mut signed = read(draft)?;
+    let before = standing(&signed, Some(&base))?;
+    let found = before.directory.version.digest;
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        return Err(Error::OtherDigest { found, expected });
+    }
+    let id = key.key_id();
+    let mut of_authority =
+        before.quorums.iter().flat_map(|quorum| &quorum.keys).filter(|(key, _)| *key == id);
+    match of_authority.next() {
+        None => {
+            let listing = Listing::from_payload(&signed.payload).map_err(directory::Error::from)?;
+            let whose = Holder::of(key.verifying_key(), &listing).to_string();
+            return Err(Error::NotAuthority { key: id, whose });
+        }
+        Some((_, true)) => return Err(Error::SignedAlready { key: id }),
+        Some((_, false)) => {}
+    }
+    let signature = sign_statement(key, PayloadType::Directory, &signed.payload)?;
+    let bytes = Bytes::copy_from_slice(&signature.bytes);
+    signed.signatures.push(Signature { key_id: id, bytes });
+    let standing = standing(&signed, Some(&base))?;
+    replace_file(draft, &signed_to_bytes(&signed))?;
+    Ok(SignedDraft { key: id, base, standing })
+}
+
+/// Reads a file up to a limit.
+pub(super) fn read_file(path: &Path, max: usize) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(max as u64 + 1).read_to_end(&mut bytes)).map_err(io)?;
+    Ok(bytes)
+}
+
+/// Writes a file in one step: after a crash it is the old or the new one.
+pub(super) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".sealpost-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(io)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}

@@ -1,0 +1,293 @@
+//! What a draft changes. Pure: from what a draft lists to what it is to list; [`draft`](super::draft) judges the result.
+
+use std::time::Duration;
+
+use sealpost_crypto::digest::{Algorithm, key_id};
+use sealpost_domain::agency::{AgencyId, JurisdictionCode};
+use sealpost_domain::agreement::AgreementId;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::directory::{ApprovalRule, JurisdictionRecord, Revocation, RevocationReason};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::message::OperationId;
+use sealpost_domain::statement::Signed;
+use sealpost_wire::directory::{
+    ListedAgency, Listing, SealingKeyTerms, SigningKeyTerms, agreement_from_payload, operation_from_payload,
+};
+
+use super::Error;
+use super::statement::{Content, Statement};
+
+fn nothing(what: impl Into<String>, remedy: impl Into<String>) -> Error {
+    Error::Nothing { what: what.into(), remedy: remedy.into() }
+}
+
+/// A jurisdiction that comes with its first agency.
+#[derive(Clone, Debug)]
+pub struct NewJurisdiction {
+    /// English short name.
+    pub name: String,
+    /// Its root certificate, DER.
+    pub root: Vec<u8>,
+}
+
+/// A new agency.
+#[derive(Clone, Debug)]
+pub struct NewAgency {
+    /// Its id.
+    pub id: AgencyId,
+    /// As officers know it.
+    pub name: String,
+    /// Statements of its signing and sealing keys.
+    pub keys: Vec<Statement>,
+    /// Which of its messages need approvals.
+    pub approvals: Vec<ApprovalRule>,
+    /// Its jurisdiction, where that is not listed yet.
+    pub jurisdiction: Option<NewJurisdiction>,
+}
+
+/// Lists a new agency, with its jurisdiction where that is new.
+pub fn add_agency(listing: &mut Listing, agency: NewAgency) -> Result<(), Error> {
+    let NewAgency { id, name, keys, approvals, jurisdiction } = agency;
+    let Err(place) = listing.agencies.binary_search_by(|other| other.id.cmp(&id)) else {
+        return Err(nothing(
+            format!("{id} is listed already"),
+            "`directory rotate-key` gives it another key",
+        ));
+    };
+    if let Some(new) = jurisdiction {
+        add_jurisdiction(listing, id.jurisdiction(), new)?;
+    }
+    let mut listed = ListedAgency {
+        id: id.clone(),
+        name,
+        signing_keys: Vec::new(),
+        sealing_keys: Vec::new(),
+        approval_rules: approvals,
+    };
+    for statement in keys {
+        add_key(&mut listed, statement)?;
+    }
+    if listed.signing_keys.is_empty() || listed.sealing_keys.is_empty() {
+        return Err(nothing(
+            format!(
+                "{id} would have {} signing and {} sealing keys, expected one of each at least",
+                listed.signing_keys.len(),
+                listed.sealing_keys.len()
+            ),
+            "`directory propose signing-key` and `directory propose sealing-key` at the agency, then `directory endorse` \
+             of the first where the jurisdiction's root is kept",
+        ));
+    }
+    listing.agencies.insert(place, listed);
+    Ok(())
+}
+
+fn add_jurisdiction(
+    listing: &mut Listing,
+    code: JurisdictionCode,
+    new: NewJurisdiction,
+) -> Result<(), Error> {
+    match listing.jurisdictions.binary_search_by(|(other, _)| other.cmp(&code)) {
+        Ok(_) => Err(nothing(
+            format!("jurisdiction {code} is listed already"),
+            "leave --root and --jurisdiction out",
+        )),
+        Err(place) => {
+            let record = JurisdictionRecord { name: new.name, root: new.root };
+            listing.jurisdictions.insert(place, (code, record));
+            Ok(())
+        }
+    }
+}
+
+fn add_key(listed: &mut ListedAgency, statement: Statement) -> Result<(), Error> {
+    let (agency, what) = match &statement.content {
+        Content::SigningKey(terms) => (&terms.agency, statement.content.describe()),
+        Content::SealingKey(terms) => (&terms.agency, statement.content.describe()),
+        Content::Agreement(_) | Content::Operation(_) => {
+            return Err(nothing(
+                format!("{} is no key", statement.content.describe()),
+                "`directory add-agreement` and `directory add-operation` list those",
+            ));
+        }
+    };
+    if *agency != listed.id {
+        return Err(nothing(format!("{what} is not {}'s", listed.id), format!("list it at {agency}")));
+    }
+    match &statement.content {
+        Content::SigningKey(_) => listed.signing_keys.push(statement.signed),
+        _ => listed.sealing_keys.push(statement.signed),
+    }
+    Ok(())
+}
+
+/// Lists another signing or sealing key of an agency that is listed.
+pub fn add_agency_key(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
+    let agency = match &statement.content {
+        Content::SigningKey(terms) => terms.agency.clone(),
+        Content::SealingKey(terms) => terms.agency.clone(),
+        other => return Err(nothing(format!("{} is no key", other.describe()), "")),
+    };
+    let listed = listing.agencies.iter_mut().find(|listed| listed.id == agency);
+    let listed = listed.ok_or_else(|| {
+        nothing(format!("{agency} is not listed"), "`directory add-agency` lists it with its first keys")
+    })?;
+    add_key(listed, statement)
+}
+
+/// Lists an agreement.
+pub fn add_agreement(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
+    let Content::Agreement(agreement) = &statement.content else {
+        return Err(nothing(format!("{} is no agreement", statement.content.describe()), ""));
+    };
+    for party in agreement.parties.as_slice() {
+        if !listing.agencies.iter().any(|listed| listed.id == *party) {
+            return Err(nothing(
+                format!("{party} is a party of agreement {} and not listed", agreement.id),
+                format!("list {party} first, by `directory add-agency`"),
+            ));
+        }
+    }
+    listing.agreements.push(statement.signed);
+    Ok(())
+}
+
+/// Lists an operation.
+pub fn add_operation(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
+    let Content::Operation(_) = &statement.content else {
+        return Err(nothing(format!("{} is no operation", statement.content.describe()), ""));
+    };
+    listing.operations.push(statement.signed);
+    Ok(())
+}
+
+/// What of the authority is to change.
+#[derive(Clone, Debug, Default)]
+pub struct AuthorityChange {
+    /// Keys that it gets.
+    pub add: Vec<[u8; 32]>,
+    /// Keys that it loses.
+    pub remove: Vec<KeyId>,
+    /// How many must sign from then on; as before where it is absent.
+    pub threshold: Option<u32>,
+}
+
+/// Changes the authority's keys.
+pub fn change_authority(listing: &mut Listing, change: &AuthorityChange) -> Result<(), Error> {
+    replace_keys(&mut listing.authority_keys, &change.add, &change.remove, "the authority")?;
+    listing.threshold = change.threshold.unwrap_or(listing.threshold);
+    Ok(())
+}
+
+/// Changes the hub's signing keys.
+pub fn change_hub_keys(listing: &mut Listing, add: &[[u8; 32]], remove: &[KeyId]) -> Result<(), Error> {
+    replace_keys(&mut listing.hub_keys, add, remove, "the hub")
+}
+
+fn replace_keys(
+    keys: &mut Vec<[u8; 32]>,
+    add: &[[u8; 32]],
+    remove: &[KeyId],
+    whose: &str,
+) -> Result<(), Error> {
+    for id in remove {
+        let place = keys.iter().position(|key| key_id(Algorithm::Ed25519, key) == *id);
+        let place = place.ok_or_else(|| {
+            nothing(format!("{whose} has no key {id}"), "`directory show` lists the keys with their ids")
+        })?;
+        keys.remove(place);
+    }
+    keys.extend(add);
+    Ok(())
+}
+
+/// Revokes a key for ever, whoever's it is. One of the authority's is taken off its list too.
+pub fn revoke_key(
+    listing: &mut Listing,
+    key: KeyId,
+    reason: RevocationReason,
+    at: Instant,
+) -> Result<(), Error> {
+    if listing.revocations.iter().any(|(other, _)| *other == key) {
+        return Err(nothing(
+            format!("key {key} is revoked already"),
+            "a revocation is never taken back, nor changed",
+        ));
+    }
+    if !keys(listing).contains(&key) {
+        return Err(nothing(
+            format!("no key of this directory has the id {key}"),
+            "`directory show --output json` lists all keys with their ids",
+        ));
+    }
+    listing.authority_keys.retain(|other| key_id(Algorithm::Ed25519, other) != key);
+    listing.revocations.push((key, Revocation { revoked_at: at, reason }));
+    Ok(())
+}
+
+/// Revokes all keys of an agency: it is stopped, and what it said before stays provable.
+pub fn revoke_agency(
+    listing: &mut Listing,
+    agency: &AgencyId,
+    reason: RevocationReason,
+    at: Instant,
+) -> Result<(), Error> {
+    let listed = listing.agencies.iter().find(|listed| listed.id == *agency);
+    let listed = listed
+        .ok_or_else(|| nothing(format!("{agency} is not listed"), "`directory show` lists the agencies"))?;
+    let is_new = |key: &KeyId| !listing.revocations.iter().any(|(other, _)| other == key);
+    let keys: Vec<_> = keys_of(listed).into_iter().filter(is_new).collect();
+    if keys.is_empty() {
+        return Err(nothing(format!("all keys of {agency} are revoked already"), ""));
+    }
+    listing.revocations.extend(keys.into_iter().map(|key| (key, Revocation { revoked_at: at, reason })));
+    Ok(())
+}
+
+/// Takes an agreement off the list: from then on nothing goes under it.
+pub fn remove_agreement(listing: &mut Listing, id: &AgreementId) -> Result<(), Error> {
+    let named = |signed: &Signed| {
+        agreement_from_payload(&signed.payload, sealpost_domain::digest::Digest::ZERO)
+            .is_ok_and(|agreement| agreement.id == *id)
+    };
+    remove(&mut listing.agreements, named, &format!("agreement {id}"))
+}
+
+/// Takes an operation off the list.
+pub fn remove_operation(listing: &mut Listing, id: &OperationId) -> Result<(), Error> {
+    let named =
+        |signed: &Signed| operation_from_payload(&signed.payload).is_ok_and(|operation| operation.id == *id);
+    remove(&mut listing.operations, named, &format!("operation {id}"))
+}
+
+fn remove(listed: &mut Vec<Signed>, named: impl Fn(&Signed) -> bool, what: &str) -> Result<(), Error> {
+    let place = listed.iter().position(named);
+    let place = place
+        .ok_or_else(|| nothing(format!("{what} is not listed"), "`directory show` tells what is listed"))?;
+    listed.remove(place);
+    Ok(())
+}
+
+/// Lets the version be valid for longer, counted from when it was issued.
+pub fn renew(listing: &mut Listing, valid_for: Duration) {
+    listing.valid_until = listing.issued_at.plus(valid_for);
+}
+
+/// The ids of all keys that a listing names.
+fn keys(listing: &Listing) -> Vec<KeyId> {
+    let raw = listing.authority_keys.iter().chain(&listing.hub_keys);
+    let raw = raw.map(|key| key_id(Algorithm::Ed25519, key));
+    raw.chain(listing.agencies.iter().flat_map(keys_of)).collect()
+}
+
+fn keys_of(agency: &ListedAgency) -> Vec<KeyId> {
+    let signing = agency.signing_keys.iter().filter_map(|signed: &Signed| {
+        let terms = SigningKeyTerms::from_payload(&signed.payload).ok()?;
+        Some(key_id(Algorithm::Ed25519, &terms.public_key))
+    });
+    let sealing = agency.sealing_keys.iter().filter_map(|signed| {
+        let terms = SealingKeyTerms::from_payload(&signed.payload).ok()?;
+        Some(key_id(Algorithm::XWing, &terms.public_key))
+    });
+    signing.chain(sealing).collect()
+}

@@ -1,0 +1,188 @@
+//! Why a step of the ceremony is refused, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use sealpost_crypto::{directory, dsse, keyfile, tls, trust, wrap, x509};
+use sealpost_domain::digest::{Digest, KeyId};
+
+use tonic::Code;
+
+use super::remedy;
+use crate::roster;
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that must be new.
+    #[error("{} exists already and is never overwritten", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The version in force.
+    #[error("the version in force cannot be used")]
+    Base(#[source] directory::FileError),
+    /// A file that is no draft.
+    #[error("{} does not hold a signed directory", path.display())]
+    NoDraft {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: sealpost_wire::Error,
+    },
+    /// A file that is no statement.
+    #[error("{} does not hold a statement for a directory: {fault}", path.display())]
+    NoStatement {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        fault: String,
+    },
+    /// A statement of another kind than is needed.
+    #[error("{} holds {found}, expected {expected}", path.display())]
+    OtherStatement {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: &'static str,
+        /// What is needed.
+        expected: &'static str,
+    },
+    /// The file of terms.
+    #[error(transparent)]
+    Terms(#[from] roster::Error),
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] keyfile::Error),
+    /// A certificate file.
+    #[error(transparent)]
+    Certificate(#[from] x509::Error),
+    /// The key made no signature.
+    #[error(transparent)]
+    Sign(#[from] dsse::SignError),
+    /// Nodes would refuse it.
+    #[error("nodes would refuse this version, by rule {}", .0.rule())]
+    Refused(#[from] directory::Error),
+    /// Whoever signs has no say in the statement.
+    #[error("key {key} is {whose}, and {statement} is signed by {expected}")]
+    WrongSigner {
+        /// The key.
+        key: KeyId,
+        /// Whose it is, by the directory.
+        whose: String,
+        /// What was to be signed.
+        statement: String,
+        /// Who signs it.
+        expected: String,
+    },
+    /// A key that orders nothing.
+    #[error("key {key} is {whose}, expected one of the authority's keys")]
+    NotAuthority {
+        /// The key.
+        key: KeyId,
+        /// Whose it is, by the directory.
+        whose: String,
+    },
+    /// It signed before.
+    #[error("key {key} has signed already")]
+    SignedAlready {
+        /// The key.
+        key: KeyId,
+    },
+    /// A signature that does not hold.
+    #[error(
+        "the signature of key {key} does not hold, by rule directory.authority: what it signed was changed afterwards"
+    )]
+    SignatureBroken {
+        /// The key.
+        key: KeyId,
+    },
+    /// Not what the others sign.
+    #[error("the draft has the digest {found}, expected {expected}")]
+    OtherDigest {
+        /// The draft's.
+        found: Digest,
+        /// The one that was told.
+        expected: Digest,
+    },
+    /// Nothing that can be changed like that.
+    #[error("{what}")]
+    Nothing {
+        /// What is not there, or there already.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// Nothing would change.
+    #[error("the draft would change nothing")]
+    NoChange,
+    /// A secret could not be sealed or opened.
+    #[error(transparent)]
+    Wrap(#[from] wrap::Error),
+    /// Details that cannot be sealed or opened.
+    #[error("the details of the operation cannot be sealed or opened")]
+    Details(#[from] sealpost_crypto::details::Error),
+    /// The certificate of whoever publishes.
+    #[error("the operator's certificate cannot be used")]
+    Credentials(#[from] tls::Error),
+    /// Roots and revocation lists.
+    #[error("the roots or revocation lists cannot be used")]
+    Trust(#[from] trust::Error),
+    /// The hub was not reached, or refused.
+    #[error("the hub did not take the version")]
+    Hub(#[from] sealpost_client::Error),
+}
+
+impl Error {
+    /// What to do about it; empty where the error says it all.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Base(_) => {
+                "--base is the directory in force, as the hub has it: fetch it again, and compare its digest".to_owned()
+            }
+            Self::Refused(error) => remedy::of(error),
+            Self::Nothing { remedy, .. } => remedy.clone(),
+            Self::SignatureBroken { .. } | Self::OtherDigest { .. } => {
+                "carry the draft again from the machine that made it, and compare its digest: do not sign another".to_owned()
+            }
+            Self::NotAuthority { .. } => "`directory show` lists the authority's keys".to_owned(),
+            Self::Exists { .. } => "name another file, or move this one away".to_owned(),
+            Self::Hub(error) => remedy::of_hub(error).to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// What the program ends with, as docs/exit-codes.md lists it.
+    pub fn exit_code(&self) -> u8 {
+        use sealpost_client::Error as Hub;
+        match self {
+            Self::Io { .. }
+            | Self::Exists { .. }
+            | Self::NoStatement { .. }
+            | Self::OtherStatement { .. }
+            | Self::Terms(_)
+            | Self::Key(_)
+            | Self::Certificate(_)
+            | Self::Credentials(_)
+            | Self::Hub(Hub::Address { .. } | Hub::Setup(_)) => 2,
+            Self::Hub(Hub::Refused { .. } | Hub::WrongPeer { .. }) => 4,
+            Self::Hub(Hub::Answer { status, .. }) => match status.code() {
+                Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => 3,
+                _ => 1,
+            },
+            Self::Hub(_) => 3,
+            _ => 1,
+        }
+    }
+}

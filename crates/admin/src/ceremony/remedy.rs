@@ -1,0 +1,93 @@
+//! What to do about a version that nodes would refuse: what is missing, and the command that supplies it.
+
+use sealpost_crypto::directory::Error;
+use tonic::Code;
+
+const ENDORSE: &str = "`sealpost-admin directory endorse FILE --key";
+
+/// The remedy for a fault of a version.
+pub(super) fn of(error: &Error) -> String {
+    match error {
+        Error::Authority { threshold, .. } => format!(
+            "`sealpost-admin directory sign` on the machines of {threshold} holders; `directory show` tells who is missing"
+        ),
+        Error::Threshold { .. } => {
+            "`directory rotate-key authority --add KEY` or another --threshold".to_owned()
+        }
+        Error::AuthorityRevoked { key, .. } => {
+            format!(
+                "`directory rotate-key authority --remove {key}`, with a threshold that the others can reach"
+            )
+        }
+        Error::NotByRoot { jurisdiction, .. } => {
+            format!("{ENDORSE} {jurisdiction}.key.pem` where the root of {jurisdiction} is kept")
+        }
+        Error::NotByItself { .. } => {
+            "`sealpost-admin directory propose signing-key`, where the new key lies: it signs with it"
+                .to_owned()
+        }
+        Error::NotContinued { agency, .. } => format!(
+            "{ENDORSE} signing.pem` at {agency}, with the key of its node that is in use; if that is lost or stolen, \
+             `directory revoke --key ID` first, in the same draft"
+        ),
+        Error::NotByAgency { agency, .. } => {
+            format!("{ENDORSE} signing.pem` at {agency}, with a signing key of its node that is not revoked")
+        }
+        Error::NotByParty { party, .. } => {
+            format!("{ENDORSE} signing.pem` at {party}, with a signing key of its node that is not revoked")
+        }
+        Error::NotByLead { lead, .. } => {
+            format!("{ENDORSE} signing.pem` at {lead}, with a signing key of its node that is not revoked")
+        }
+        Error::NoJurisdiction { agency } => format!(
+            "`directory add-agency --root {}.pem --jurisdiction NAME` lists the jurisdiction with the agency",
+            agency.jurisdiction()
+        ),
+        Error::UnknownMember { member, .. } => format!("list {member} first, by `directory add-agency`"),
+        Error::OtherAgency { found, .. } => format!("the statement was made for {found}: list it there"),
+        Error::Version { .. } | Error::Previous { .. } | Error::Network { .. } | Error::Issued { .. } => {
+            "the draft was begun from another version: begin it anew from the one in force (--base)"
+                .to_owned()
+        }
+        Error::RevocationDropped { .. } | Error::JurisdictionDropped { .. } => {
+            "begin the draft anew from the version in force: it carries all of them over".to_owned()
+        }
+        Error::RootChanged { jurisdiction } => format!(
+            "nobody exchanges a root: if that of {jurisdiction} is lost, its agencies go on under a new jurisdiction"
+        ),
+        Error::AgreementTwice { agreement } => {
+            format!("`directory revoke --agreement {agreement}` first, in the same draft, or another id")
+        }
+        Error::OperationTwice { operation } => {
+            format!("`directory revoke --operation {operation}` first, in the same draft, or another id")
+        }
+        Error::Epoch { last, .. } => format!("propose the key again with --epoch {}", last.saturating_add(1)),
+        Error::KeyTwice { .. } => "every holder makes keys of its own: make another".to_owned(),
+        Error::Validity { .. } => "`directory renew --valid-for DAYS`".to_owned(),
+        _ => "docs/rules.md explains the rule".to_owned(),
+    }
+}
+
+/// The remedy when the hub did not take it.
+pub(super) fn of_hub(error: &sealpost_client::Error) -> &'static str {
+    use sealpost_client::Error as Hub;
+    match error {
+        Hub::Answer { status, .. } => match status.code() {
+            Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => {
+                "another version is in force at the hub: fetch it, compare, and begin the draft anew from it"
+            }
+            Code::PermissionDenied => "the hub's answer names the rule: docs/rules.md says what to do",
+            Code::Unavailable | Code::ResourceExhausted => {
+                "repeat: a version is published once, however often it is sent"
+            }
+            _ => "the hub's log says more",
+        },
+        Hub::Refused { .. } | Hub::WrongPeer { .. } => {
+            "the certificate is to be an operator's of this network, and --crls current"
+        }
+        Hub::Address { .. } | Hub::Setup(_) => "--hub is host:port; certificate and key belong together",
+        _ => {
+            "is the hub running, and is this its address? Repeat: a version is published once, however often it is sent"
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! `sealpost-admin directory`: arguments in, one step of the ceremony, text or JSON out.
+
+mod arguments;
+mod told;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use rustls::time_provider::DefaultTimeProvider;
+use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisdiction};
+use sealpost_admin::ceremony::publish::{self, Place};
+use sealpost_admin::ceremony::statement::{self, Statement};
+use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
+use sealpost_crypto::directory;
+use sealpost_crypto::dsse::{PayloadType, SigningKey};
+use sealpost_crypto::wrap::SealingPrivateKey;
+use sealpost_crypto::x509;
+use sealpost_domain::directory::KeyUse;
+use sealpost_domain::instant::{Instant, Period};
+use sealpost_wire::directory::{
+    Listing, SealingKeyTerms, SigningKeyTerms, agreement_to_payload, operation_to_payload,
+};
+
+use crate::Output;
+pub(crate) use arguments::DirectoryCommand;
+use arguments::{
+    AddAgency, Diff, Editing, Endorse, Keys, Listed, Propose, Publish, Renew, Revoke, RotateKey, Show, Sign,
+    Terms, Use, Valid, Whose,
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Does one step, and gives what is to be told of it.
+pub(crate) fn run(command: DirectoryCommand) -> anyhow::Result<String> {
+    match command {
+        DirectoryCommand::Show(arguments) => show(&arguments),
+        DirectoryCommand::Diff(arguments) => compare(&arguments),
+        DirectoryCommand::Whose(arguments) => whose(&arguments),
+        DirectoryCommand::NewKey { file } => {
+            let key = SigningKey::generate(&mut UnwrapErr(SysRng));
+            key.create(&file).map_err(Error::from)?;
+            told::key(key.verifying_key(), None, Output::Table)
+        }
+        DirectoryCommand::Propose(proposal) => propose(proposal),
+        DirectoryCommand::Endorse(arguments) => endorse(&arguments),
+        DirectoryCommand::AddAgency(arguments) => add_agency(arguments),
+        DirectoryCommand::AddAgreement(Listed { statement, editing }) => {
+            let statement = Statement::read(&statement)?;
+            change(&editing, |listing| edit::add_agreement(listing, statement))
+        }
+        DirectoryCommand::AddOperation(Listed { statement, editing }) => {
+            let statement = Statement::read(&statement)?;
+            change(&editing, |listing| edit::add_operation(listing, statement))
+        }
+        DirectoryCommand::RotateKey(rotation) => rotate(rotation),
+        DirectoryCommand::Revoke(arguments) => revoke(arguments),
+        DirectoryCommand::Renew(Renew { valid_for, editing }) => change(&editing, |listing| {
+            edit::renew(listing, DAY * valid_for);
+            Ok(())
+        }),
+        DirectoryCommand::Sign(arguments) => sign(&arguments),
+        DirectoryCommand::Publish(arguments) => publish(arguments),
+        DirectoryCommand::Details(arguments) => {
+            let listing = draft::listing(&arguments.directory)?;
+            let key = SealingPrivateKey::read(&arguments.key).map_err(Error::from)?;
+            let text = details::open(&listing, &arguments.operation, &arguments.agency, &key)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        }
+    }
+}
+
+fn show(arguments: &Show) -> anyhow::Result<String> {
+    let Show { file, base, output } = arguments;
+    if is_statement(file)? {
+        return told::statement(&Statement::read(file)?, *output);
+    }
+    let signed = draft::read(file)?;
+    let base = base.as_deref().map(draft::base).transpose()?.map(|(_, base)| base);
+    let standing = draft::standing(&signed, base.as_ref())?;
+    told::standing(&standing, *output)
+}
+
+fn is_statement(path: &Path) -> Result<bool, Error> {
+    statement::is_statement(path)
+}
+
+fn compare(arguments: &Diff) -> anyhow::Result<String> {
+    let Diff { draft, base, lists: later, crls, output } = arguments;
+    let (_, base) = draft::base(base)?;
+    let directory = draft::standing(&draft::read(draft)?, Some(&base))?.directory;
+    let mut changes = diff::changes(&base, &directory);
+    if let Some(folder) = crls {
+        changes.extend(lists::changes(folder, later, &directory)?);
+    }
+    told::changes(&changes, *output)
+}
+
+fn whose(arguments: &Whose) -> anyhow::Result<String> {
+    let Whose { key, directory, output } = arguments;
+    let key = SigningKey::read(key).map_err(Error::from)?;
+    let listing = directory.as_deref().map(draft::listing).transpose()?;
+    let holder = listing.map(|listing| statement::Holder::of(key.verifying_key(), &listing).to_string());
+    told::key(key.verifying_key(), holder.as_deref(), *output)
+}
+
+fn propose(proposal: Propose) -> anyhow::Result<String> {
+    let (statement, out) = match proposal {
+        Propose::SigningKey { agency, new, usage, valid, out } => {
+            if !new.exists() {
+                SigningKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
+            }
+            let key = SigningKey::read(&new).map_err(Error::from)?;
+            let usage = match usage {
+                Use::Node => KeyUse::Node,
+                Use::Officer => KeyUse::Officer,
+            };
+            let public_key = *key.verifying_key().as_bytes();
+            let terms = SigningKeyTerms { agency, public_key, usage, period: period(&valid) };
+            let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload())?;
+            statement.sign(&key)?;
+            (statement, out)
+        }
+        Propose::SealingKey { agency, new, epoch, key, valid, out } => {
+            if !new.exists() {
+                SealingPrivateKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
+            }
+            let new = SealingPrivateKey::read(&new).map_err(Error::from)?;
+            let key = SigningKey::read(&key).map_err(Error::from)?;
+            let public_key = new.public_key().to_bytes().into();
+            let terms = SealingKeyTerms { agency, public_key, epoch, period: period(&valid) };
+            let mut statement = Statement::unsigned(PayloadType::SealingKey, terms.to_payload())?;
+            statement.sign(&key)?;
+            (statement, out)
+        }
+        Propose::Agreement(Terms { file, directory, out }) => {
+            let agreement = terms::agreement(&file, &draft::listing(&directory)?)?;
+            let payload = agreement_to_payload(&agreement);
+            (Statement::unsigned(PayloadType::Agreement, payload)?, out)
+        }
+        Propose::Operation { terms: Terms { file, directory, out }, details: text } => {
+            let signed = draft::read(&directory)?;
+            let operation = terms::operation(&file, &draft::listing(&directory)?)?;
+            let sealed = match text {
+                None => None,
+                Some(text) => {
+                    let text = statement::read_details(&text)?;
+                    let directory = directory::judge(&signed.payload, None).map_err(Error::from)?;
+                    let mut rng = UnwrapErr(SysRng);
+                    Some(details::seal(&operation, &text, &directory, crate::now(), &mut rng)?)
+                }
+            };
+            let payload = operation_to_payload(&operation, sealed.as_ref());
+            (Statement::unsigned(PayloadType::Operation, payload)?, out)
+        }
+    };
+    statement.create(&out)?;
+    Ok(told::statement_file(&statement, &out))
+}
+
+fn period(valid: &Valid) -> Period {
+    // Certificates and keys count whole seconds.
+    let now = Instant::from_millis(crate::now().as_millis().div_euclid(1000) * 1000);
+    let from = valid.from.unwrap_or(now);
+    Period { from, until: Some(from.plus(DAY * valid.days)) }
+}
+
+fn endorse(arguments: &Endorse) -> anyhow::Result<String> {
+    let Endorse { statement: path, key, directory } = arguments;
+    let listing = draft::listing(directory)?;
+    let key = SigningKey::read(key).map_err(Error::from)?;
+    let mut statement = Statement::read(path)?;
+    statement.endorse(&key, &listing)?;
+    statement.replace(path)?;
+    Ok(told::statement_file(&statement, path))
+}
+
+fn change(editing: &Editing, edit: impl FnOnce(&mut Listing) -> Result<(), Error>) -> anyhow::Result<String> {
+    let changed = draft::change(&editing.base, &editing.draft, crate::now(), edit)?;
+    told::changed(&changed, &editing.draft, editing.output)
+}
+
+fn add_agency(arguments: AddAgency) -> anyhow::Result<String> {
+    let AddAgency { id, name, keys, approvals, root, jurisdiction, editing } = arguments;
+    let keys = keys.iter().map(|path| Statement::read(path)).collect::<Result<_, _>>()?;
+    let approvals = approvals.as_deref().map(terms::approvals).transpose()?.unwrap_or_default();
+    let jurisdiction = match (root, jurisdiction) {
+        (Some(root), Some(name)) => {
+            let root = x509::read_certificates(&root).map_err(Error::from)?.swap_remove(0).to_vec();
+            Some(NewJurisdiction { name, root })
+        }
+        _ => None,
+    };
+    let agency = NewAgency { id, name, keys, approvals, jurisdiction };
+    change(&editing, |listing| edit::add_agency(listing, agency))
+}
+
+fn rotate(rotation: RotateKey) -> anyhow::Result<String> {
+    match rotation {
+        RotateKey::Signing(Listed { statement, editing }) => {
+            let statement = statement::of_kind(&statement, PayloadType::SigningKey)?;
+            change(&editing, |listing| edit::add_agency_key(listing, statement))
+        }
+        RotateKey::Sealing(Listed { statement, editing }) => {
+            let statement = statement::of_kind(&statement, PayloadType::SealingKey)?;
+            change(&editing, |listing| edit::add_agency_key(listing, statement))
+        }
+        RotateKey::Authority { keys: Keys { add, remove }, threshold, editing } => {
+            let wanted = AuthorityChange { add, remove, threshold };
+            change(&editing, |listing| edit::change_authority(listing, &wanted))
+        }
+        RotateKey::Hub { keys: Keys { add, remove }, editing } => {
+            change(&editing, |listing| edit::change_hub_keys(listing, &add, &remove))
+        }
+    }
+}
+
+fn revoke(arguments: Revoke) -> anyhow::Result<String> {
+    let Revoke { key, agency, agreement, operation, reason, editing } = arguments;
+    let now = crate::now();
+    change(&editing, |listing| {
+        let reason = reason.map(Into::into);
+        match (key, agency, agreement, operation, reason) {
+            (Some(key), _, _, _, Some(reason)) => edit::revoke_key(listing, key, reason, now),
+            (_, Some(agency), _, _, Some(reason)) => edit::revoke_agency(listing, &agency, reason, now),
+            (_, _, Some(agreement), _, _) => edit::remove_agreement(listing, &agreement),
+            (_, _, _, Some(operation), _) => edit::remove_operation(listing, &operation),
+            // The arguments do not allow it.
+            _ => Err(Error::NoChange),
+        }
+    })
+}
+
+fn sign(arguments: &Sign) -> anyhow::Result<String> {
+    let Sign { draft, base, key, digest, output } = arguments;
+    let key = SigningKey::read(key).map_err(Error::from)?;
+    let signed = draft::sign(base, draft, &key, *digest)?;
+    told::signed(&signed, *output)
+}
+
+fn publish(arguments: Publish) -> anyhow::Result<String> {
+    let Publish { draft, base, hub, certificate, key, crls, lists, output } = arguments;
+    let (base, signed, directory) = publish::ready(&base, &draft)?;
+    let lists = publish::lists(&lists)?;
+    let place = Place { hub, certificate, key, crls };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let clock = Arc::new(DefaultTimeProvider);
+    let version = runtime.block_on(publish::publish(&place, &base, Some(&signed), lists, clock))?;
+    told::published(version, &directory, &place.hub, output)
+}

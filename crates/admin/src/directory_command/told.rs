@@ -1,0 +1,202 @@
+//! What is told of a step: for people, and for machines.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sealpost_admin::ceremony::diff::{self, Change};
+use sealpost_admin::ceremony::draft::{Changed, SignedDraft, Standing};
+use sealpost_admin::ceremony::statement::Statement;
+use sealpost_admin::listing::Shown;
+use sealpost_crypto::directory::Quorum;
+use sealpost_crypto::dsse::VerifyingKey;
+use sealpost_domain::directory::Directory;
+use serde_json::{Value, json};
+
+use crate::Output;
+
+type Told = anyhow::Result<String>;
+
+fn either(output: Output, text: impl FnOnce() -> String, value: &Value) -> Told {
+    match output {
+        Output::Table => Ok(text()),
+        Output::Json => Ok(serde_json::to_string_pretty(value)? + "\n"),
+    }
+}
+
+/// A directory or a draft, and who signed it.
+pub(super) fn standing(standing: &Standing, output: Output) -> Told {
+    let shown = Shown::of(&standing.directory);
+    let mut value = serde_json::to_value(&shown)?;
+    value["signatures"] = quorums(&standing.quorums);
+    value["complete"] = standing.is_complete().into();
+    either(output, || format!("{}\n{}", shown.to_text(), signatures(standing)), &value)
+}
+
+fn quorums(quorums: &[Quorum]) -> Value {
+    let quorum = |quorum: &Quorum| {
+        let keys = |wanted: bool| {
+            let keys = quorum.keys.iter().filter(|(_, signed)| *signed == wanted);
+            keys.map(|(key, _)| key.to_string()).collect::<Vec<_>>()
+        };
+        json!({
+            "authority_of_version": quorum.version,
+            "threshold": quorum.threshold,
+            "signed": keys(true),
+            "missing": keys(false),
+        })
+    };
+    quorums.iter().map(quorum).collect()
+}
+
+/// How many of how many are there, and who is missing.
+fn signatures(standing: &Standing) -> String {
+    let mut text = String::new();
+    let mut quorums = standing.quorums.as_slice();
+    // Where a version leaves its authority as it is, one list says it all.
+    if let [before, own] = quorums
+        && (before.threshold, &before.keys) == (own.threshold, &own.keys)
+    {
+        quorums = &quorums[..1];
+    }
+    for quorum in quorums {
+        let (signed, threshold) = (quorum.signed(), quorum.threshold);
+        let state = if quorum.is_reached() { "enough" } else { "too few" };
+        let _ = writeln!(
+            text,
+            "Signed by {signed} of the authority of version {}, which asks for {threshold}: {state}",
+            quorum.version
+        );
+        for (position, (key, signed)) in quorum.keys.iter().enumerate() {
+            let state = if *signed { "signed " } else { "missing" };
+            let _ = writeln!(text, "  {state}  key {}  {key}", position + 1);
+        }
+    }
+    text
+}
+
+/// What a draft changes.
+pub(super) fn changes(changes: &[Change], output: Output) -> Told {
+    let text = || if changes.is_empty() { "Nothing changes.\n".to_owned() } else { diff::to_text(changes) };
+    either(output, text, &json!({ "changes": changes }))
+}
+
+/// A draft after a change.
+pub(super) fn changed(changed: &Changed, draft: &Path, output: Output) -> Told {
+    let Changed { base, directory, dropped } = changed;
+    let changes = diff::changes(base, directory);
+    let version = directory.version;
+    let text = || {
+        let mut text = format!(
+            "{} is a draft of version {}, with the digest {}\n",
+            draft.display(),
+            version.version,
+            version.digest
+        );
+        text.push_str(&diff::to_text(&changes));
+        if *dropped > 0 {
+            let _ = writeln!(text, "Signatures that were dropped, since it changed: {dropped}");
+        }
+        let _ = writeln!(text, "Next: `sealpost-admin directory sign` on the machines of the authority");
+        text
+    };
+    let value = json!({
+        "version": version.version,
+        "digest": version.digest.to_string(),
+        "dropped_signatures": dropped,
+        "changes": changes,
+    });
+    either(output, text, &value)
+}
+
+/// A draft after a signature.
+pub(super) fn signed(draft: &SignedDraft, output: Output) -> Told {
+    let SignedDraft { key, base, standing } = draft;
+    let changes = diff::changes(base, &standing.directory);
+    let version = standing.directory.version;
+    let text = || {
+        let next = if standing.is_complete() {
+            "Next: `sealpost-admin directory publish`"
+        } else {
+            "Next: `sealpost-admin directory sign` on another machine"
+        };
+        format!(
+            "Key {key} signed version {}, with the digest {}\n{}{}{next}\n",
+            version.version,
+            version.digest,
+            diff::to_text(&changes),
+            signatures(standing),
+        )
+    };
+    let value = json!({
+        "key": key.to_string(),
+        "version": version.version,
+        "digest": version.digest.to_string(),
+        "changes": changes,
+        "signatures": quorums(&standing.quorums),
+        "complete": standing.is_complete(),
+    });
+    either(output, text, &value)
+}
+
+/// A version that the hub took.
+pub(super) fn published(version: u64, directory: &Directory, hub: &str, output: Output) -> Told {
+    let digest = directory.version.digest;
+    let text = || format!("Version {version} is in force at {hub}, with the digest {digest}\n");
+    either(output, text, &json!({ "version": version, "digest": digest.to_string() }))
+}
+
+/// A statement and who signed it.
+pub(super) fn statement(statement: &Statement, output: Output) -> Told {
+    let signers: Vec<_> =
+        statement.signed.signatures.iter().map(|signature| signature.key_id.to_string()).collect();
+    let text = || {
+        let mut text = format!("{}\n", capitalised(&statement.content.describe()));
+        for signer in &signers {
+            let _ = writeln!(text, "  signed by key {signer}");
+        }
+        let _ = writeln!(text, "Wanted are signatures of {}", statement.content.signers());
+        text
+    };
+    let value = json!({
+        "statement": statement.content.describe(),
+        "signed_by": signers,
+        "wanted": statement.content.signers(),
+    });
+    either(output, text, &value)
+}
+
+/// A statement that was written.
+pub(super) fn statement_file(statement: &Statement, path: &Path) -> String {
+    format!(
+        "{}: {}, with {} of its signatures; it asks for those of {}\n",
+        path.display(),
+        statement.content.describe(),
+        statement.signed.signatures.len(),
+        statement.content.signers()
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A key, for its holder to tell others.
+pub(super) fn key(key: &VerifyingKey, holder: Option<&str>, output: Output) -> Told {
+    let (id, public) = (key.key_id(), hexadecimal(key.as_bytes()));
+    let text = || {
+        let mut text = format!("id      {id}\npublic  {public}\n");
+        if let Some(holder) = holder {
+            let _ = writeln!(text, "whose   {holder}");
+        }
+        text
+    };
+    either(output, text, &json!({ "id": id.to_string(), "public": public, "whose": holder }))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
