@@ -1,4 +1,4 @@
-//! Attacks on the promises 'authentic' and 'sealed', against the code that hub and node run, without any network.
+//! Attacks on the promises 'authentic' and 'sealed', and on the directory, against the code that hub and node run, without any network.
 //!
 //! | module | attacks |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | [`two_keys`] | two texts for two recipients in one ciphertext, under one signature |
 //! | [`signatures`] | Ed25519 at its edges: low order, second encodings, scalars beyond the order |
 //! | [`misdelivered`] | somebody else's wrap, swapped wraps, another lane, a cut body: refused, and in the ledger |
+//! | [`directory`] | directories that a hub shows to one node: forged, older, forked, with a gap; each an event in its ledger |
 //! | [`classes`] | sealed bodies of other sizes, and with something in their padding |
 //!
 //! The [`scene`] is a network as `sealpost-admin` makes it, with the hub's verification and state, and for each agency the
@@ -14,6 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod classes;
+mod directory;
 mod flips;
 mod gcm;
 mod misdelivered;

@@ -185,8 +185,14 @@ named! {
         CheckpointTooMany = "checkpoint.too_many",
         /// A peer tells a checkpoint of ours as cosigned that it is not.
         CheckpointCosignature = "checkpoint.cosignature",
-        /// A peer has another directory under a version of ours.
+        /// The hub shows, or a peer has, another directory than ours in its place.
         DirectoryFork = "directory.fork",
+        /// The hub shows an older directory than the one that is installed.
+        DirectoryRollback = "directory.rollback",
+        /// The directory is no longer valid, and no later one came.
+        DirectoryStale = "directory.stale",
+        /// A peer has a later directory, which does not come here.
+        DirectoryWithheld = "directory.withheld",
         /// A window closed before the receipt came.
         MessageOverdue = "message.overdue",
         /// Bytes are not a directory.

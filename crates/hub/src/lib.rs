@@ -11,6 +11,7 @@
 //! | [`dispatch`] | what waits for a recipient, with its body and its own wrap |
 //! | [`relay`] | control frames between nodes, bounded, the latest for those who are away |
 //! | [`service`] | the gRPC services in front of all that |
+//! | `stale` | that the directory is no longer valid, told |
 //! | [`config`], [`run`] | the program |
 //!
 //! Never here: payloads in clear, keys that open them, and decisions taken anywhere but in [`core`] and [`verify`].
@@ -26,6 +27,7 @@ pub mod lane;
 pub mod relay;
 pub mod run;
 pub mod service;
+mod stale;
 pub mod verify;
 pub mod view;
 pub mod writer;

@@ -38,6 +38,7 @@ use crate::hot::Hot;
 use crate::journal::{self, Fresh, Journal};
 use crate::relay::Relay;
 use crate::service::{Limits, Parts, Service};
+use crate::stale;
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
 use sealpost_server::clock::Clock;
@@ -179,6 +180,8 @@ pub struct Hub {
     connections: Connections,
     tasks: TaskTracker,
     address: std::net::SocketAddr,
+    view: Arc<View>,
+    clock: Clock,
 }
 
 impl Hub {
@@ -213,6 +216,7 @@ impl Hub {
         let pool = Pool::of_cores();
         let batch_bytes = config.limits.batch_bytes;
         let tasks = TaskTracker::new();
+        let told = Arc::clone(&view);
         let service = Service::new(Parts {
             dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, batch_bytes),
             view,
@@ -221,7 +225,7 @@ impl Hub {
             roots: Arc::clone(&roots),
             pool,
             signer: signing,
-            clock,
+            clock: clock.clone(),
             incarnation,
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
@@ -229,7 +233,19 @@ impl Hub {
         });
         let server =
             Server::new(acceptor).add_service(HubServer::new(service)).reflect(sealpost_wire::DESCRIPTORS)?;
-        Ok(Self { server, shutdown, writer, ending, roots, endpoint, connections, tasks, address })
+        Ok(Self {
+            server,
+            shutdown,
+            writer,
+            ending,
+            roots,
+            endpoint,
+            connections,
+            tasks,
+            address,
+            view: told,
+            clock,
+        })
     }
 
     /// Where nodes connect.
@@ -239,12 +255,25 @@ impl Hub {
 
     /// Serves until the shutdown, or until the disk fails.
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { server, shutdown, writer, ending, roots, endpoint, connections, tasks, address } = self;
+        let Self {
+            server,
+            shutdown,
+            writer,
+            ending,
+            roots,
+            endpoint,
+            connections,
+            tasks,
+            address,
+            view,
+            clock,
+        } = self;
         tracing::info!(%address, identity = %endpoint.identity(), "ready");
         let served = tokio::select! {
             served = server.serve(&shutdown) => served.map_err(Error::from),
             failure = writer.failed() => Err(Error::Failed(failure)),
             () = watch_roots(&roots, &endpoint, &connections) => Ok(()),
+            () = stale::warn(&view, &clock) => Ok(()),
         };
         tasks.close();
         if tokio::time::timeout(STREAMS_TIMEOUT, tasks.wait()).await.is_err() {

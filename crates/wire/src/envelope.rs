@@ -249,7 +249,8 @@ pub(crate) fn directory_version(
     Ok(DirectoryVersion { version, digest: at.bytes("directory.digest", &digest)? })
 }
 
-pub(crate) fn directory_version_message(version: DirectoryVersion) -> pb::DirectoryVersion {
+/// A version, by number and content.
+pub fn directory_version_message(version: DirectoryVersion) -> pb::DirectoryVersion {
     pb::DirectoryVersion { version: version.version, digest: digest_bytes(version.digest) }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::envelope::{Envelope, Signature, Wrap};
+use sealpost_domain::envelope::{DirectoryVersion, Envelope, Signature, Wrap};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
@@ -36,6 +36,27 @@ pub fn submission(message: pb::SubmitRequest) -> Result<Submission, Error> {
         batch,
         envelopes: envelopes.into_iter().map(envelope::envelope).collect::<Result<_, _>>()?,
     })
+}
+
+/// What the hub tells of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryNews {
+    /// A version; nothing in it is believed yet.
+    pub directory: Option<Signed>,
+    /// The current revocation lists, DER.
+    pub crls: Vec<Bytes>,
+    /// The version that is in force at the hub; an older hub does not say.
+    pub in_force: Option<DirectoryVersion>,
+}
+
+/// Reads what the hub tells of the directory.
+pub fn directory_news(message: pb::DirectoryUpdate) -> Result<DirectoryNews, Error> {
+    let pb::DirectoryUpdate { directory, crls, in_force } = message;
+    let in_force = match in_force {
+        Some(version) => Some(envelope::directory_version(In("DirectoryUpdate"), Some(version))?),
+        None => None,
+    };
+    Ok(DirectoryNews { directory: directory.map(signed).transpose()?, crls, in_force })
 }
 
 /// One envelope as it is delivered to one recipient.

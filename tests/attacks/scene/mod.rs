@@ -15,6 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use sealpost_admin::network::{self, Options};
 use sealpost_admin::roster::Roster;
 use sealpost_crypto::directory;
+use sealpost_crypto::dsse::SigningKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Draft;
 use sealpost_domain::directory::Directory;
@@ -88,6 +89,16 @@ impl Network {
     /// The nodes of Hong Kong, Germany and Thailand.
     pub(crate) fn nodes(&self) -> [Node; 3] {
         [HK, DE, TH].map(|id| Node::new(self, id))
+    }
+
+    /// One of the authority's keys, counted from 1.
+    pub(crate) fn authority_key(&self, number: usize) -> SigningKey {
+        SigningKey::read(&self.made.authority[number - 1]).unwrap()
+    }
+
+    /// The key of a jurisdiction's root.
+    pub(crate) fn root_key(&self, code: &str) -> SigningKey {
+        SigningKey::read(&self.made.roots.join(format!("{code}.key.pem"))).unwrap()
     }
 
     /// Where the keys of a node are.

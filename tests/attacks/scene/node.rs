@@ -14,18 +14,19 @@ use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::alert::Draft;
 use sealpost_domain::answer::Named;
-use sealpost_domain::digest::KeyId;
+use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::{Envelope, Header};
+use sealpost_domain::envelope::{DirectoryVersion, Envelope, Header};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{MessageId, Priority};
-use sealpost_domain::record::{Record, Sent, Settlement};
+use sealpost_domain::record::{Evidence, Record, Sent, Settlement};
+use sealpost_domain::statement::Signed;
 use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{ByDirectory, verify};
 use sealpost_ledger::{Buckets, Commits, Ledger, Options};
 use sealpost_node::core::inbox::{Arrived, Judged};
 use sealpost_node::core::outbox::{Answer, Prepared};
-use sealpost_node::core::{Alarm, Core, Env, Policies, Round};
+use sealpost_node::core::{Alarm, Core, Env, NotInstalled, Policies, Round, Unbelieved};
 use sealpost_node::handle::{Publication, ViewError};
 use sealpost_node::known::Known;
 use sealpost_node::prepare::Preparer;
@@ -102,7 +103,8 @@ impl Node {
         let (disk, me) = (Arc::new(Sim::new()), agency(id));
         let (ledger, _) = Ledger::open(disk, Path::new("ledger"), &me, NOW, &mut rng, options).unwrap();
         let opener = |signed: &_, previous: Option<&_>| {
-            sealpost_crypto::directory::verify(signed, previous).map_err(|error| error.to_string())
+            sealpost_crypto::directory::verify(signed, previous)
+                .map_err(|error| Unbelieved { rule: error.rule(), fault: error.to_string() })
         };
         let core = Core::new(me.clone(), ledger.incarnation(), Policies::default(), Box::new(opener));
         let mut node = Self {
@@ -117,7 +119,7 @@ impl Node {
             _folder: folder,
         };
         node.catch_up();
-        node.step(|core, env, round| core.install(env, round, &network.genesis).unwrap());
+        node.shown(&network.genesis).unwrap();
         node
     }
 
@@ -241,6 +243,45 @@ impl Node {
         Said::Unproven(rule)
     }
 
+    /// Takes a version of the directory as the hub shows it; it is recorded, or what it is instead.
+    pub(crate) fn shown(&mut self, version: &Signed) -> Result<(), NotInstalled> {
+        self.step(|core, env, round| core.install(env, round, version).map(drop))
+    }
+
+    /// Hears which directory is in force at the hub.
+    pub(crate) fn hears_of_hub(&mut self, in_force: DirectoryVersion) {
+        self.step(|core, env, round| core.hub_shows(env, round, in_force));
+    }
+
+    /// The version of the directory that is in force.
+    pub(crate) fn version(&self) -> u64 {
+        self.core.directory().unwrap().version.version
+    }
+
+    /// Its digest.
+    pub(crate) fn digest(&self) -> Digest {
+        self.core.directory().unwrap().version.digest
+    }
+
+    /// The versions that the ledger records, in order.
+    pub(crate) fn installed(&self) -> Vec<u64> {
+        let version = |record| match record {
+            Record::Directory(version) => Some(version.version),
+            _ => None,
+        };
+        self.records().into_iter().filter_map(version).collect()
+    }
+
+    /// Every alarm in the ledger: its rule, and its evidence.
+    pub(crate) fn security(&self) -> Vec<(String, Evidence)> {
+        let entries = self.ledger.history().scan(0).map(Result::unwrap);
+        let alarm = |entry: sealpost_ledger::Entry| match entry.leaf.record {
+            Record::Security { rule, .. } => Some((rule, evidence_from_bytes(&entry.body).unwrap())),
+            _ => None,
+        };
+        entries.filter_map(alarm).collect()
+    }
+
     /// What the ledger records.
     pub(crate) fn records(&self) -> Vec<Record> {
         self.ledger.history().scan(0).map(|entry| entry.unwrap().leaf.record).collect()
@@ -248,15 +289,7 @@ impl Node {
 
     /// Every alarm in the ledger: its rule, and the bytes that are kept as evidence.
     pub(crate) fn alarms(&self) -> Vec<(String, Vec<Bytes>)> {
-        let entries = self.ledger.history().scan(0).map(Result::unwrap);
-        entries
-            .filter_map(|entry| match entry.leaf.record {
-                Record::Security { rule, .. } => {
-                    Some((rule, evidence_from_bytes(&entry.body).unwrap().exhibits))
-                }
-                _ => None,
-            })
-            .collect()
+        self.security().into_iter().map(|(rule, evidence)| (rule, evidence.exhibits)).collect()
     }
 
     /// Fails unless the ledger verifies as `sealpost-node ledger verify` does it.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
+use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory::{self, Error};
+use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 use sealpost_server::pool::Lane;
 use sealpost_server::roots::{self, Older};
-use sealpost_wire::envelope::{signed, signed_message};
+use sealpost_wire::envelope::{directory_version_message, signed, signed_message};
 use sealpost_wire::hub::Event;
 use sealpost_wire::status::Failure;
 use tonic::Status;
@@ -29,12 +31,14 @@ struct Watch {
     told: u64,
     /// The lists as they were told.
     lists: Option<Vec<Bytes>>,
+    /// Which version is in force here, as it was told.
+    in_force: Option<DirectoryVersion>,
 }
 
 /// Tells the versions after one, in order, then new ones and new lists as they come.
 pub(super) fn watch(parts: Arc<Parts>, after: u64) -> BoxStream<'static, Response> {
     let changes = parts.roots.changes();
-    let watch = Watch { parts, changes, versions: Vec::new(), told: after, lists: None };
+    let watch = Watch { parts, changes, versions: Vec::new(), told: after, lists: None, in_force: None };
     stream::unfold(watch, next).boxed()
 }
 
@@ -59,18 +63,21 @@ impl Watch {
             self.versions.reverse();
         }
         let lists = self.parts.roots.lists();
+        let in_force = self.parts.view.directory().map(|directory| directory.version);
         let Some((version, entry)) = self.versions.pop() else {
-            if self.lists.as_ref() == Some(&lists) {
+            if self.lists.as_ref() == Some(&lists) && self.in_force == in_force {
                 return None;
             }
-            self.lists = Some(lists.clone());
-            return Some(Ok(pb::DirectoryUpdate { directory: None, crls: lists }));
+            (self.lists, self.in_force) = (Some(lists.clone()), in_force);
+            let in_force = in_force.map(directory_version_message);
+            return Some(Ok(pb::DirectoryUpdate { directory: None, crls: lists, in_force }));
         };
         let update = self.read(entry).await.map(|directory| pb::DirectoryUpdate {
             directory: Some(signed_message(&directory)),
             crls: lists.clone(),
+            in_force: in_force.map(directory_version_message),
         });
-        self.lists = Some(lists);
+        (self.lists, self.in_force) = (Some(lists), in_force);
         self.told = version;
         Some(update)
     }
@@ -101,7 +108,15 @@ pub(super) async fn publish(
         take_lists(parts, crls).await?;
         return Ok(pb::PublishDirectoryResponse { version: present });
     };
-    let published = parts.writer.publish(signed(directory)?).await.map_err(|error| refusal(&error))?;
+    let directory = signed(directory)?;
+    // An operator who did not hear the answer asks again.
+    if let Some(present) = parts.view.directory()
+        && sha256(&directory.payload) == present.version.digest
+    {
+        take_lists(parts, crls).await?;
+        return Ok(pb::PublishDirectoryResponse { version: present.version.version });
+    }
+    let published = parts.writer.publish(directory).await.map_err(|error| refusal(&error))?;
     tracing::info!(version = published.version.version, "directory published");
     match directory::trust_set(&published) {
         Ok(set) => {

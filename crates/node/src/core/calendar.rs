@@ -16,6 +16,7 @@ impl Core {
         self.refill(env, round)?;
         self.notice_silence(env, round, self.outbox.heads_every());
         self.notice_delays(env, round);
+        self.notice_frozen(env, round);
         self.demand_proofs(env, round)?;
         Ok(self.outbox.send_due_again(env.now))
     }

@@ -38,7 +38,7 @@ use sealpost_domain::record::Record;
 use sealpost_domain::statement::{Receipt, Void};
 use sealpost_wire::statement::Payload as _;
 
-pub use directories::{Directories, Opener};
+pub use directories::{Directories, Installing, NotInstalled, Opener, Unbelieved};
 use erasures::Erasures;
 pub use error::Error;
 use inbox::Inbox;

@@ -1,4 +1,5 @@
 mod bodies;
+mod directories;
 mod handling;
 mod hub;
 mod missing;

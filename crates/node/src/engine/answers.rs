@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::Error;
 use super::input::{Input, Mark, Outcome};
 use crate::core::outbox::{Answer, Placed};
-use crate::core::{Core, Env, Round};
+use crate::core::{Core, Env, Installing, Round};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
 use crate::verify::{Unopened, Verified};
@@ -65,8 +65,12 @@ impl Answers {
             }
             Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
             Input::HubReset { hub } => core.hub_reset(env, round, hub),
+            Input::HubDirectory { in_force } => core.hub_shows(env, round, in_force),
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
-                Ok(()) => self.directories.push(answer),
+                Ok(Installing::Recorded) => self.directories.push(answer),
+                Ok(Installing::InForce) => {
+                    let _ = answer.send(Ok(()));
+                }
                 Err(refused) => {
                     // Whoever watches the directory may be gone.
                     let _ = answer.send(Err(refused.to_string()));

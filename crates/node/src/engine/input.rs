@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::{Accepted, Signed};
 use sealpost_domain::view::Published;
@@ -62,6 +63,11 @@ pub enum Input {
     HubReset {
         /// The life of that journal.
         hub: Incarnation,
+    },
+    /// The hub says which directory is in force there.
+    HubDirectory {
+        /// Which one.
+        in_force: DirectoryVersion,
     },
     /// A version of the directory; not verified.
     Directory {
@@ -130,7 +136,7 @@ impl Input {
             Self::Accepted { statement, .. } | Self::Said { statement, .. } => {
                 STATEMENT_BYTES + statement.payload.len()
             }
-            Self::Acknowledge { .. } | Self::HubReset { .. } => STATEMENT_BYTES,
+            Self::Acknowledge { .. } | Self::HubReset { .. } | Self::HubDirectory { .. } => STATEMENT_BYTES,
         }
     }
 }

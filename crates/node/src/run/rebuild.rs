@@ -22,10 +22,11 @@ use tracing::{info, warn};
 use super::continuity::{self, Continuity, Standing};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
-use crate::core::{Core, Opener, Policies};
+use crate::core::{Core, Opener, Policies, Unbelieved};
 use crate::pool::Random;
 use crate::projection::{self, Changes};
 use sealpost_server::clock::Clock;
+use sealpost_server::program::with_causes;
 
 /// How many records one change of the index covers.
 const BATCH: u64 = 1024;
@@ -40,7 +41,10 @@ pub(super) struct Opened {
 
 /// Verifies a directory against the one before it, as the ledger and the session do.
 fn opener() -> Opener {
-    Box::new(|signed, previous| directory::verify(signed, previous).map_err(|error| error.to_string()))
+    Box::new(|signed, previous| {
+        directory::verify(signed, previous)
+            .map_err(|error| Unbelieved { rule: error.rule(), fault: with_causes(&error) })
+    })
 }
 
 /// [`open`] on a thread that may block.

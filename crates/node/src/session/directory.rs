@@ -1,10 +1,11 @@
-//! Watching the directory: each new version is verified by the chain, recorded, and in force from then on; revocation
-//! lists hold at once.
+//! Watching the directory: each new version is verified by the chain, recorded, and in force from then on; what the hub
+//! shows instead of the next one is recorded too. Revocation lists hold at once.
 
 use sealpost_crypto::directory::trust_set;
+use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 use sealpost_server::roots::Older;
-use sealpost_wire::envelope::signed;
+use sealpost_wire::hub::{DirectoryNews, directory_news};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -19,9 +20,13 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
     let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;
     let mut updates = answered.map_err(|status| wire.failed(status))?.into_inner();
     while let Some(update) = updates.message().await.map_err(|status| wire.failed(status))? {
-        let pb::DirectoryUpdate { directory, crls } = update;
+        let DirectoryNews { directory, crls, in_force } = directory_news(update)?;
         if let Some(directory) = directory {
             install(session, directory).await?;
+        }
+        if let Some(in_force) = in_force {
+            let input = Input::HubDirectory { in_force };
+            session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
         }
         if let Err(error) = session.roots.take(&crls, Older::PassedOver) {
             warn!(%error, "revocation lists of the hub are not taken");
@@ -34,9 +39,9 @@ fn installed(session: &Session) -> u64 {
     session.shared.directory.borrow().as_ref().map_or(0, |directory| directory.version.version)
 }
 
-async fn install(session: &Session, message: pb::SignedStatement) -> Result<(), Ended> {
+async fn install(session: &Session, signed: Signed) -> Result<(), Ended> {
     let (answer, installed) = oneshot::channel();
-    let input = Input::Directory { signed: signed(message)?, answer };
+    let input = Input::Directory { signed, answer };
     session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
     match installed.await.map_err(|_| Ended::Stopping)? {
         Ok(()) => {

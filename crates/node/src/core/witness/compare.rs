@@ -128,6 +128,11 @@ impl Core {
         if fresh {
             peer.heard_at = Some(told.made_at);
             peer.directory = Some(told.directory);
+            if told.directory.version <= directory.version.version {
+                peer.ahead = None;
+            } else if peer.ahead.is_none() {
+                peer.ahead = Some((env.now, signed_to_bytes(statement).into()));
+            }
         }
         self.compare_directory(env, round, statement, told);
         if !told.checkpoint.is_empty() {

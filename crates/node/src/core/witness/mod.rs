@@ -75,6 +75,8 @@ struct Peer {
     demand: Option<Demand>,
     demanded_at: Option<Instant>,
     directory: Option<DirectoryVersion>,
+    /// Since when it has a later directory than this node, and the statement that said so first.
+    ahead: Option<(Instant, Bytes)>,
     /// The latest of its checkpoints that we cosigned.
     ours: Bytes,
     /// Not told in a receipt yet.
@@ -117,6 +119,14 @@ pub struct Standing {
     pub directory: Option<u64>,
 }
 
+/// A peer that has a later directory.
+pub(super) struct Ahead {
+    pub(super) peer: AgencyId,
+    pub(super) directory: DirectoryVersion,
+    pub(super) since: Instant,
+    pub(super) statement: Bytes,
+}
+
 impl Ledger {
     fn largest(&self) -> (u64, Instant) {
         match &self.later {
@@ -134,6 +144,16 @@ impl Witnessing {
     /// Drops what was decided since the last durable round.
     pub(super) fn forget(&mut self) {
         self.tentative.clear();
+    }
+
+    /// The peers that have a later directory than this version, and said so before a moment.
+    pub(super) fn ahead_of(&self, version: u64, before: Instant) -> Vec<Ahead> {
+        let ahead = |(peer, known): (&AgencyId, &Peer)| {
+            let directory = known.directory.filter(|directory| directory.version > version)?;
+            let (since, statement) = known.ahead.as_ref().filter(|(since, _)| *since <= before)?;
+            Some(Ahead { peer: peer.clone(), directory, since: *since, statement: statement.clone() })
+        };
+        self.peers.iter().filter_map(ahead).collect()
     }
 
     /// What is known of a peer.
