@@ -17,6 +17,7 @@
 //! | [`ledger`] | a changed byte in a ledger |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
+//! | [`directory`] | drafts from machine to machine as docs/directory.md has it, published and installed; thieves of keys |
 //! | [`ending`] | SIGTERM |
 //! | [`handling`] | amendments and recalls with their answers, onward sharing, approvals, operations |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
@@ -31,6 +32,7 @@ mod audit;
 mod canary;
 mod certificate;
 mod delivered;
+mod directory;
 mod ending;
 mod flipped;
 mod forged;

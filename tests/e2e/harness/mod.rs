@@ -26,4 +26,4 @@ pub(crate) use eventually::eventually;
 pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, told};
 pub(crate) use officer::Officer;
 pub(crate) use pen::{HubLine, Pen};
-pub(crate) use program::Ended;
+pub(crate) use program::{Ended, program_folder};

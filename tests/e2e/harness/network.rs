@@ -213,6 +213,16 @@ impl Network {
         self.agency(agency).config.parent().unwrap()
     }
 
+    /// Where all of it was made.
+    pub(crate) fn folder(&self) -> &Path {
+        self.made.directory.parent().unwrap()
+    }
+
+    /// Where the hub listens.
+    pub(crate) fn hub_address(&self) -> String {
+        self.made.hub.address.to_string()
+    }
+
     /// Where the hub keeps what is on its way.
     pub(crate) fn hub_data(&self) -> &Path {
         &self.made.hub.data

@@ -142,11 +142,14 @@ fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
 }
 
-/// Cargo puts the programs into the folder above that of the tests.
-fn path_of(binary: &str) -> PathBuf {
+/// Where the programs are: cargo puts them into the folder above that of the tests.
+pub(crate) fn program_folder() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).expect("cargo puts tests into `deps`");
-    let path = folder.join(binary);
+    test.parent().and_then(Path::parent).expect("cargo puts tests into `deps`").to_owned()
+}
+
+fn path_of(binary: &str) -> PathBuf {
+    let path = program_folder().join(binary);
     assert!(path.is_file(), "{} is missing: run cargo test --workspace", path.display());
     path
 }

@@ -1,0 +1,207 @@
+//! The directory's life after its first version: the ceremony of docs/directory.md, run to the letter; thieves; a hub that shows
+//! one node something else.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use sealpost_crypto::dsse::{PayloadType, SigningKey, sign_statement};
+use sealpost_crypto::tls::Credentials;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::statement::Signed;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::hub_client::HubClient;
+use sealpost_wire::directory::Listing;
+use sealpost_wire::envelope::signed_message;
+use tonic::Code;
+
+use crate::harness::{DE, HK, Network, TH, eventually, program_folder, shipment, told};
+
+const PAGE: &str = include_str!("../../docs/directory.md");
+
+/// The folder in which the ceremony takes place, with the network in `net`.
+fn table(network: &Network) -> PathBuf {
+    let table = network.logs().with_file_name("table");
+    fs::create_dir(&table).unwrap();
+    symlink(network.folder(), table.join("net")).unwrap();
+    table
+}
+
+/// Runs a script in the ceremony's folder.
+fn run(network: &Network, table: &Path, script: &str) -> Output {
+    let script = script.replace("127.0.0.1:7400", &network.hub_address());
+    let path = format!("{}:{}", program_folder().display(), std::env::var("PATH").unwrap_or_default());
+    Command::new("sh").args(["-euc", &script]).current_dir(table).env("PATH", path).output().unwrap()
+}
+
+/// Runs a script that has to succeed.
+fn done(network: &Network, table: &Path, script: &str) -> String {
+    let output = run(network, table, script);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{script}\n{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a script that has to be refused; what it told.
+fn refused(network: &Network, table: &Path, script: &str) -> String {
+    let output = run(network, table, script);
+    assert_eq!(output.status.code(), Some(1), "{script}\n{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The scripts of the page, by the heading above each.
+fn scripts() -> Vec<(&'static str, &'static str)> {
+    let mut scripts = Vec::new();
+    for section in PAGE.split("\n## ").skip(1) {
+        let heading = section.lines().next().unwrap_or_default();
+        let blocks = section.split("```sh\n").skip(1);
+        scripts.extend(blocks.map(|block| (heading, block.split("\n```").next().unwrap_or_default())));
+    }
+    scripts
+}
+
+/// Runs the scripts of the page up to the first that publishes; what is left of them.
+fn publishes_next<'s>(
+    network: &Network,
+    table: &Path,
+    scripts: &'s [(&'static str, &'static str)],
+) -> &'s [(&'static str, &'static str)] {
+    let publishes = |(_, script): &(&str, &str)| script.contains("directory publish");
+    let count = scripts.iter().position(publishes).unwrap() + 1;
+    for (_, script) in &scripts[..count] {
+        done(network, table, script);
+    }
+    &scripts[count..]
+}
+
+/// Waits until every node has installed a version.
+async fn installed_everywhere(network: &Network, version: u64) {
+    for agency in [HK, DE, TH] {
+        let desk = network.desk(agency).await;
+        eventually(&format!("{agency} installs version {version}"), async || {
+            let status = desk.gateway().status().await.map_err(|error| told(&error))?;
+            let found = status.directory_version;
+            if found == version { Ok(()) } else { Err(format!("it has {found}")) }
+        })
+        .await;
+    }
+}
+
+fn rules(refusals: &[sealpost_domain::view::Refusal]) -> Vec<&str> {
+    refusals.iter().map(|refusal| refusal.rule.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ceremony_of_the_page_changes_what_nodes_permit() {
+    let network = Network::start("directory").await;
+    let table = table(&network);
+    let (de, th) = (network.desk(DE).await, network.desk(TH).await);
+    assert_eq!(rules(&de.refused(shipment(&[TH], "FLASH", "too early")).await), ["agreement.none"]);
+
+    let scripts = scripts();
+    let later = publishes_next(&network, &table, &scripts);
+    installed_everywhere(&network, 2).await;
+    let sent = de.send(shipment(&[TH], "FLASH", "under the new agreement")).await.id;
+    th.receives_exactly(&[sent]).await;
+    de.are_delivered(&[sent]).await;
+
+    let later = publishes_next(&network, &table, later);
+    installed_everywhere(&network, 3).await;
+    let again = de.send(shipment(&[TH], "URGENT", "under the next version")).await.id;
+    th.receives_exactly(&[sent, again]).await;
+    de.are_delivered(&[sent, again]).await;
+
+    let rest = publishes_next(&network, &table, later);
+    assert!(rest.is_empty(), "a script of the page is not run: {rest:?}");
+    installed_everywhere(&network, 4).await;
+    assert_eq!(rules(&de.refused(shipment(&[TH], "FLASH", "denounced")).await), ["agreement.none"]);
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+/// Hands a version to the hub as an operator who asks nobody; the answer.
+async fn publish(network: &Network, signed: &Signed) -> Result<u64, tonic::Status> {
+    let operator = network.folder().join("operators/ops");
+    let credentials =
+        Credentials::read(&operator.join("certificate.pem"), &operator.join("key.pem")).unwrap();
+    let hub = network.dial_hub(credentials).await.unwrap();
+    let request = pb::PublishDirectoryRequest { directory: Some(signed_message(signed)), crls: Vec::new() };
+    let answer = HubClient::new(hub.channel()).publish_directory(request).await?;
+    Ok(answer.into_inner().version)
+}
+
+fn signed_by(network: &Network, listing: &Listing, keys: &[usize]) -> Signed {
+    let payload = listing.to_payload();
+    let signature = |number: &usize| {
+        let key = network.folder().join(format!("authority/key-{number}.pem"));
+        let made =
+            sign_statement(&SigningKey::read(&key).unwrap(), PayloadType::Directory, &payload).unwrap();
+        Signature { key_id: made.key_id, bytes: made.bytes.to_vec().into() }
+    };
+    let signatures = keys.iter().map(signature).collect();
+    Signed { payload, signatures }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thieves_of_five_publish_nothing_and_nobody_makes_up_an_agreement() {
+    let network = Network::start("thieves").await;
+    let table = table(&network);
+    let setup = r#"
+cp net/directory.bin version-1.bin
+printf 'id = "FORGED"\ntitle = "Invented"\nparties = ["DE-ZKA", "TH-TCD"]\nfrom = 2026-01-01T00:00:00Z\n' > terms.toml
+sealpost-admin directory propose agreement terms.toml --directory version-1.bin --out forged.pem
+sealpost-admin directory renew --valid-for 30 --base version-1.bin --draft draft.bin
+sealpost-admin directory sign draft.bin --base version-1.bin --key net/authority/key-1.pem
+sealpost-admin directory sign draft.bin --base version-1.bin --key net/authority/key-2.pem
+"#;
+    done(&network, &table, setup);
+    let told = refused(
+        &network,
+        &table,
+        "sealpost-admin directory add-agreement forged.pem --base version-1.bin --draft draft.bin",
+    );
+    assert!(told.contains("rule directory.agreement") && told.contains("directory endorse"), "{told}");
+    let told = refused(
+        &network,
+        &table,
+        "sealpost-admin directory publish draft.bin --base version-1.bin --hub 127.0.0.1:7400 --crls net/crls \
+         --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem",
+    );
+    assert!(told.contains("2 of the authority's keys") && told.contains("directory sign"), "{told}");
+
+    // The thieves have a program of their own: the hub refuses the same, and what is signed and made up.
+    let draft = sealpost_admin::ceremony::draft::read(&table.join("draft.bin")).unwrap();
+    let status = publish(&network, &draft).await.unwrap_err();
+    assert!(
+        status.code() == Code::PermissionDenied && status.message().contains("directory.authority"),
+        "{status}"
+    );
+    let forged = sealpost_admin::ceremony::statement::Statement::read(&table.join("forged.pem")).unwrap();
+    let mut listing = Listing::from_payload(&draft.payload).unwrap();
+    listing.agreements.push(forged.signed);
+    let status = publish(&network, &signed_by(&network, &listing, &[1, 2, 3])).await.unwrap_err();
+    assert!(
+        status.code() == Code::PermissionDenied && status.message().contains("directory.agreement"),
+        "{status}"
+    );
+    listing.agreements.pop();
+    listing.version = 3;
+    let status = publish(&network, &signed_by(&network, &listing, &[1, 2, 3])).await.unwrap_err();
+    assert!(
+        status.code() == Code::FailedPrecondition && status.message().contains("directory.chain"),
+        "{status}"
+    );
+
+    // A third holder signs what is honest: it is published, and once more by an operator who did not hear the answer.
+    let publishes = "
+sealpost-admin directory sign draft.bin --base version-1.bin --key net/authority/key-4.pem
+for attempt in first second; do
+    sealpost-admin directory publish draft.bin --base version-1.bin --hub 127.0.0.1:7400 --crls net/crls \
+        --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem
+done";
+    done(&network, &table, publishes);
+    installed_everywhere(&network, 2).await;
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
