@@ -16,7 +16,7 @@ use sealpost_wire::directory::Listing;
 use sealpost_wire::envelope::signed_message;
 use tonic::Code;
 
-use crate::harness::{DE, HK, Network, TH, eventually, program_folder, shipment, told};
+use crate::harness::{DE, HK, HubLine, Network, Pen, TH, eventually, program_folder, set, shipment, told};
 
 const PAGE: &str = include_str!("../../docs/directory.md");
 
@@ -202,6 +202,66 @@ for attempt in first second; do
 done";
     done(&network, &table, publishes);
     installed_everywhere(&network, 2).await;
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_goes_on_under_its_next_keys_and_mail_under_the_stolen_one_is_refused() {
+    let mut network = Network::start("rotation").await;
+    let table = table(&network);
+    let (hk, de) = (network.desk(HK).await, network.desk(DE).await);
+    let first = hk.send(shipment(&[DE], "URGENT", "under the first key")).await.id;
+    hk.are_delivered(&[first]).await;
+    // Both keys are with the node before anybody uses them.
+    let rotates = "
+cp net/directory.bin version-1.bin
+keys=net/nodes/HK-CED
+sealpost-admin directory propose signing-key --agency HK-CED --new $keys/signing-2.pem --days 30 --out signing.pem
+sealpost-admin directory endorse signing.pem --key net/roots/HK.key.pem --directory version-1.bin
+sealpost-admin directory endorse signing.pem --key $keys/signing.pem --directory version-1.bin
+sealpost-admin directory propose sealing-key --agency HK-CED --new $keys/sealing-2.pem --epoch 2 --days 30 \
+    --key $keys/signing.pem --out sealing.pem
+sealpost-admin directory rotate-key signing signing.pem --base version-1.bin --draft version-2.bin
+sealpost-admin directory rotate-key sealing sealing.pem --base version-1.bin --draft version-2.bin
+for holder in 1 3 5; do
+    sealpost-admin directory sign version-2.bin --base version-1.bin --key net/authority/key-$holder.pem
+done
+sealpost-admin directory publish version-2.bin --base version-1.bin --hub 127.0.0.1:7400 --crls net/crls \
+    --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem";
+    done(&network, &table, rotates);
+    installed_everywhere(&network, 2).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let config = network.agency(HK).config.clone();
+    set(&config, "signing = \"signing.pem\"", "signing = \"signing-2.pem\"");
+    set(&config, "sealing = [\"sealing-1.pem\"]", "sealing = [\"sealing-1.pem\", \"sealing-2.pem\"]");
+    network.run(HK).await;
+    let hk = network.desk(HK).await;
+    let second = hk.send(shipment(&[DE], "URGENT", "under the next key")).await.id;
+    de.receives_exactly(&[first, second]).await;
+    hk.are_delivered(&[second]).await;
+    let back = de.send(shipment(&[HK], "URGENT", "sealed to the next epoch")).await.id;
+    hk.receives_exactly(&[back]).await;
+
+    // The old one turns out to be stolen.
+    let mut thief = Pen::of(&network, HK);
+    let revokes = r#"
+stolen=$(sealpost-admin directory whose --key net/nodes/HK-CED/signing.pem --output json | sed -n 's/.*"id": "\(.*\)",/\1/p')
+sealpost-admin directory revoke --key "$stolen" --reason compromised --base version-2.bin --draft version-3.bin
+for holder in 2 3 4; do
+    sealpost-admin directory sign version-3.bin --base version-2.bin --key net/authority/key-$holder.pem
+done
+sealpost-admin directory publish version-3.bin --base version-2.bin --hub 127.0.0.1:7400 --crls net/crls \
+    --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem"#;
+    done(&network, &table, revokes);
+    installed_everywhere(&network, 3).await;
+    let third = hk.send(shipment(&[DE], "FLASH", "after the theft")).await.id;
+    hk.are_delivered(&[third]).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let line = HubLine::of(&network, HK).await;
+    let refusals = line.submit(&[thief.write(&shipment(&[DE], "URGENT", "of a thief"))]).await.unwrap();
+    assert_eq!((refusals.len(), refusals[0].rule.as_str()), (1, "key.unknown"));
+    de.receives_exactly(&[first, second, third]).await;
     network.assert_ledgers_sound().await;
     network.end().await;
 }

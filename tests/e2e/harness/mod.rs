@@ -23,7 +23,7 @@ mod program;
 pub(crate) use desk::{Desk, ids};
 pub(crate) use draft::{shipment, shipments};
 pub(crate) use eventually::eventually;
-pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, told};
+pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, set, told};
 pub(crate) use officer::Officer;
 pub(crate) use pen::{HubLine, Pen};
 pub(crate) use program::{Ended, program_folder};

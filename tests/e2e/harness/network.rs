@@ -348,7 +348,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Replaces a line of a configuration that is there exactly once.
-fn set(config: &Path, before: &str, after: &str) {
+pub(crate) fn set(config: &Path, before: &str, after: &str) {
     let text = fs::read_to_string(config).unwrap();
     assert_eq!(text.matches(before).count(), 1, "{before} in {}", config.display());
     fs::write(config, text.replace(before, after)).unwrap();

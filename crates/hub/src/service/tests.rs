@@ -393,6 +393,7 @@ async fn a_published_directory_reaches_the_nodes_and_decides_from_then_on() {
     let first = within(updates.message()).await.unwrap().unwrap();
     assert_eq!(signed(first.directory.unwrap()).unwrap(), stage.network.genesis());
     assert_eq!(first.crls.len(), 4);
+    assert_eq!(first.in_force.map(|in_force| in_force.version), Some(1));
 
     let genesis = sealpost_crypto::directory::verify(&stage.network.genesis(), None).unwrap();
     let second = stage.network.next_version(&genesis, &["HK-CED", "TH-TCD"]);
@@ -402,7 +403,15 @@ async fn a_published_directory_reaches_the_nodes_and_decides_from_then_on() {
     assert_eq!(operator.publish_directory(request.clone()).await.unwrap().into_inner().version, 2);
     let told = within(updates.message()).await.unwrap().unwrap();
     assert_eq!(signed(told.directory.unwrap()).unwrap(), second);
-    let refused = operator.publish_directory(request).await.unwrap_err();
+    let in_force = told.in_force.unwrap();
+    assert_eq!(
+        (in_force.version, in_force.digest),
+        (2, bytes::Bytes::copy_from_slice(sha256(&second.payload).as_bytes()))
+    );
+    assert_eq!(operator.publish_directory(request).await.unwrap().into_inner().version, 2, "asked again");
+    let older = Some(signed_message(&stage.network.genesis()));
+    let older = pb::PublishDirectoryRequest { directory: older, crls: vec![] };
+    let refused = operator.publish_directory(older).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "not the next version");
 
     let accepted = stage.submit(&mut hk, &[stage.routine(1)]).await;
