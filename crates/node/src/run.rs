@@ -112,6 +112,26 @@ pub async fn run(config: &NodeConfig) -> Result<(), Error> {
     Node::open_with(config, files, shutdown, clock).await?.serve().await
 }
 
+/// The keys of the bodies, before anything is read: keys that were put back from a backup bring nothing back.
+fn bucket_keys(
+    places: &Places,
+    opened: &rebuild::Opened,
+    rng: &mut dyn rand::CryptoRng,
+) -> Result<Buckets, Error> {
+    let buckets = Buckets::open(&places.buckets)?;
+    let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
+    erase::carry_out(due, &buckets, opened.ledger.history(), rng)?;
+    Ok(buckets)
+}
+
+/// The writer at work. A token may take its time to sign: its writer keeps nobody else waiting.
+fn written_by(engine: Engine, signing: &Signing) -> Result<JoinHandle<Result<(), engine::Error>>, Error> {
+    match signing {
+        Signing::File(_) => Ok(tokio::spawn(engine.run())),
+        Signing::Token(_) => on_its_own_thread(engine.run()).map_err(Error::System),
+    }
+}
+
 impl Node {
     /// Opens everything that a configuration names, and begins to work; the door opens with [`Node::serve`].
     pub async fn open(config: &NodeConfig, shutdown: Shutdown, clock: Clock) -> Result<Self, Error> {
@@ -131,10 +151,7 @@ impl Node {
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
         let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
-        let buckets = Arc::new(Buckets::open(&places.buckets)?);
-        // Before anything is read: keys that were put back from a backup bring nothing back.
-        let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
-        erase::carry_out(due, &buckets, opened.ledger.history(), random().as_mut())?;
+        let buckets = Arc::new(bucket_keys(&places, &opened, random().as_mut())?);
         let signer = files.signing;
         let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
         let shared = Arc::new(Shared::new(
@@ -212,10 +229,6 @@ impl Node {
 
         let (stop_session, stop_keeper) = (CancellationToken::new(), CancellationToken::new());
         let durable = opened.ledger.watch();
-        let writer = match config.signing {
-            Signing::File(_) => tokio::spawn(engine.run()),
-            Signing::Token(_) => on_its_own_thread(engine.run()).map_err(Error::System)?,
-        };
         let parts = Parts {
             ledger: opened.ledger,
             store: opened.store,
@@ -223,7 +236,7 @@ impl Node {
             session: tokio::spawn(session.run(stop_session.clone())),
             stop_session,
             publisher: tokio::spawn(publisher.run(asked)),
-            engine: writer,
+            engine: written_by(engine, &config.signing)?,
             keeper: tokio::spawn(checkpoints::keep(keeper, durable, broken, stop_keeper.clone())),
             stop_keeper,
             places,

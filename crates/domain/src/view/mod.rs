@@ -54,6 +54,7 @@ pub enum Form {
 
 /// A message as it lies in the ledger, opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 pub struct Shown {
     /// Its place in the ledger of the node that shows it.
     pub index: u64,

@@ -41,8 +41,8 @@ impl Rewrapped {
         file.read_exact_at(&mut head, 0)?;
         let (magic, rest) = head.split_at(MAGIC.len());
         let (key, secret) = rest.split_at(32);
-        let entries = bytes - HEAD_SIZE as u64;
-        if magic != MAGIC || entries % ENTRY_SIZE as u64 != 0 {
+        let entries = bytes.saturating_sub(HEAD_SIZE as u64);
+        if magic != MAGIC || !entries.is_multiple_of(ENTRY_SIZE as u64) {
             let fault = "it is no file of rewrapped keys, or it is cut off: restore it from the backup of the key folder";
             return Err(io::Error::new(io::ErrorKind::InvalidData, fault));
         }

@@ -143,7 +143,7 @@ fn one_body_ends_before_the_others_of_its_bucket() {
 
     end_but(&buckets, &mut rng, &[]);
     assert!(!opens(&buckets, &later[0]));
-    assert_eq!(names(dir.path()), [String::new(); 0]);
+    assert!(names(dir.path()).is_empty());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_a_crash_leaves_of_an_ending_is_taken_back_or_brought_to_its_end() {
         }
         let buckets = Buckets::open(dir.path()).unwrap();
         assert!(opens(&buckets, &bodies[0]));
-        assert!(names(dir.path()).iter().all(|name| !name.ends_with(".next")));
+        assert!(names(dir.path()).iter().all(|name| !name.contains(".next")));
         opens(&buckets, &bodies[1])
     };
     assert!(left(&[("key", &old_key), ("key.next", &new_key[..20])]), "half a key");

@@ -132,16 +132,13 @@ impl Erasures {
             Record::Erasure { bucket, rule, index, key } => {
                 self.destroyed.insert(*key);
                 let erased = Erased { record, at, rule: rule.clone() };
-                match index {
-                    Some(index) => {
-                        self.bodies.insert(*index, erased);
+                if let Some(index) = index {
+                    self.bodies.insert(*index, erased);
+                } else {
+                    if self.held.values().any(|of| of == bucket) {
+                        self.ended_but_held.insert(bucket.clone());
                     }
-                    None => {
-                        if self.held.values().any(|of| of == bucket) {
-                            self.ended_but_held.insert(bucket.clone());
-                        }
-                        self.ended.insert(bucket.clone(), erased);
-                    }
+                    self.ended.insert(bucket.clone(), erased);
                 }
             }
             Record::Hold { index, bucket, held: true } => {

@@ -90,8 +90,8 @@ impl Answers {
             Input::Delivered { index, mark, .. } => self.delivered.push((mark, index)),
             Input::Accepted { messages, .. } => self.accepted.extend(messages),
             Input::Directory { answer, .. } => self.directories.push(answer),
-            // Both are told again.
-            Input::Said { .. } | Input::HubReset { .. } => {}
+            // All are told again, by the hub with the next connection.
+            Input::Said { .. } | Input::HubReset { .. } | Input::HubDirectory { .. } => {}
         }
     }
 

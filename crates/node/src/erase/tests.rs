@@ -60,22 +60,22 @@ impl Desk {
         Buckets::open(self.folder.path()).unwrap()
     }
 
-    fn record(&mut self, record: Record) {
+    fn record(&mut self, record: &Record) {
         let index = self.ledger.history().durable();
         let draft = Draft { recorded_at: NOW, salt: [0; 32], record: record.clone(), body: Bytes::new() };
         drop(self.ledger.enqueue(vec![draft]).unwrap());
-        self.erasures.apply(index, NOW, &record);
+        self.erasures.apply(index, NOW, record);
     }
 
     fn hold(&mut self, index: u64, held: bool) {
-        self.record(Record::Hold { index, bucket: self.bucket.to_string().into(), held });
+        self.record(&Record::Hold { index, bucket: self.bucket.to_string().into(), held });
     }
 
     /// The bucket ends, or one body of it.
     fn erase(&mut self, index: Option<u64>) {
         let key = self.buckets().key_id(&self.bucket).unwrap();
         let rule = Rule::ErasureOrdered.to_string();
-        self.record(Record::Erasure { bucket: self.bucket.to_string().into(), rule, index, key });
+        self.record(&Record::Erasure { bucket: self.bucket.to_string().into(), rule, index, key });
         self.start();
     }
 
@@ -188,7 +188,7 @@ fn a_held_body_that_came_again_goes_on_and_one_that_is_lost_keeps_its_bucket() {
     desk.hold(1, true);
     let key = desk.buckets().key_id(&desk.bucket).unwrap();
     let rule = Rule::ErasureRetention.to_string();
-    desk.record(Record::Erasure { bucket: desk.bucket.to_string().into(), rule, index: None, key });
+    desk.record(&Record::Erasure { bucket: desk.bucket.to_string().into(), rule, index: None, key });
     // The first record of a ledger has no body, as one that was lost.
     let lost = desk.start_where(|_| Some(0));
     assert!(matches!(lost, Err(Error::HeldLost { .. })), "{lost:?}");

@@ -21,6 +21,7 @@ use super::parts::Grading;
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Sealpost message")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 pub struct Message {
     /// The message.
     id: Value<MessageId>,
