@@ -19,6 +19,7 @@
 //! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
 //! | [`directory`] | drafts from machine to machine as docs/directory.md has it, published and installed; thieves of keys |
 //! | [`ending`] | SIGTERM |
+//! | [`erased`] | a month that is over, a legal hold, one body before its time: what is gone, and what is still proven |
 //! | [`handling`] | amendments and recalls with their answers, onward sharing, approvals, operations |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
 //!
@@ -34,6 +35,7 @@ mod certificate;
 mod delivered;
 mod directory;
 mod ending;
+mod erased;
 mod flipped;
 mod forged;
 mod handling;

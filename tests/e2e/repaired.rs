@@ -202,7 +202,7 @@ async fn a_message_whose_content_a_disk_lost_is_shown_as_such() {
 
     network.run(HK).await;
     let officer = Officer::of(&network, HK);
-    let lost = "(erased, or lost on the node's disk)";
+    let lost = "(lost on the node's disk)";
     assert_told(&officer.run(&["show", &victim.id.to_string()]).await, 0, lost);
     let whole = officer.run(&["show", &sent[1].id.to_string()]).await;
     assert!(!whole.stdout.contains(lost), "{}", whole.stdout);

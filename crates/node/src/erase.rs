@@ -14,7 +14,7 @@ use tracing::{error, info};
 
 use crate::core::erasures::Rest;
 
-/// Why a key was not destroyed. It is tried again, every few minutes and at every start.
+/// Why a key was not destroyed. It is tried again, twice a minute and at every start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of keys.

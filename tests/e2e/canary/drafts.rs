@@ -295,12 +295,12 @@ impl Author<'_> {
         }
     }
 
-    /// The content of this kind; what an amendment replaces is a shipment or a traveller.
+    /// The content of this kind; an amendment is one of a shipment, and so is what it replaces.
     fn content(&self, path: &str) -> Value {
         let branches = resolved(&draft_schema()["$defs"]["Content"])["oneOf"].as_array().unwrap();
         let kind = match path {
             "content" => self.kind,
-            _ => ["suspect_shipment", "suspect_traveller"][self.form],
+            _ => "suspect_shipment",
         };
         let (_, schema) = branches.iter().map(variant).find(|(name, _)| *name == kind).unwrap();
         json!({ kind: self.value(schema, &joined(path, kind)) })

@@ -4,8 +4,12 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use sealpost_domain::view::Direction;
+
+use crate::harness::{Desk, eventually};
 
 /// How much is looked at at once.
 const CHUNK: usize = 1 << 20;
@@ -13,21 +17,21 @@ const CHUNK: usize = 1 << 20;
 const TOLD: usize = 96;
 
 /// What is looked for.
-pub(super) struct Forms {
+pub(crate) struct Forms {
     patterns: Vec<Vec<u8>>,
     begins: [bool; 256],
 }
 
 /// What was looked at, and what was found there.
-pub(super) struct Places {
-    pub(super) bytes: u64,
-    pub(super) found: Vec<String>,
+pub(crate) struct Places {
+    pub(crate) bytes: u64,
+    pub(crate) found: Vec<String>,
 }
 
 impl Forms {
     /// A text as it stands, in small and capital letters, in two bytes a letter, in hexadecimal, as a list of numbers, and
     /// in base64 at each of its three alignments.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let list = format!("{bytes:?}");
@@ -50,7 +54,7 @@ impl Forms {
     }
 
     /// These bytes as they stand.
-    pub(super) fn exactly(patterns: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn exactly(patterns: Vec<Vec<u8>>) -> Self {
         let mut begins = [false; 256];
         for pattern in &patterns {
             begins[usize::from(pattern[0])] = true;
@@ -75,7 +79,7 @@ impl Forms {
 }
 
 /// Looks at all files below a folder.
-pub(super) fn files(forms: &Forms, folder: &Path) -> Places {
+pub(crate) fn files(forms: &Forms, folder: &Path) -> Places {
     let mut places = Places { bytes: 0, found: Vec::new() };
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -100,7 +104,7 @@ pub(super) fn files(forms: &Forms, folder: &Path) -> Places {
 }
 
 /// Looks at all of a process's memory that can be read (proc(5), `maps` and `mem`).
-pub(super) fn memory(forms: &Forms, process: u32) -> Places {
+pub(crate) fn memory(forms: &Forms, process: u32) -> Places {
     let mut maps = String::new();
     File::open(format!("/proc/{process}/maps")).unwrap().read_to_string(&mut maps).unwrap();
     let memory = File::open(format!("/proc/{process}/mem")).unwrap();
@@ -125,6 +129,21 @@ pub(super) fn memory(forms: &Forms, process: u32) -> Places {
         }
     }
     places
+}
+
+/// Waits until a node's memory is seen to hold one of these while a system reads its messages: memory that is given back
+/// is wiped.
+pub(crate) async fn seen_while_read(forms: &Arc<Forms>, desk: &Desk, direction: Direction, process: u32) {
+    eventually("the clear text is seen in the node's memory while it is read", async || {
+        let looking = Arc::clone(forms);
+        let memory = tokio::task::spawn_blocking(move || memory(&looking, process));
+        while !memory.is_finished() {
+            desk.messages(direction).await?;
+        }
+        let places = memory.await.unwrap();
+        if places.found.is_empty() { Err(format!("not in {} bytes", places.bytes)) } else { Ok(()) }
+    })
+    .await;
 }
 
 #[test]

@@ -102,6 +102,15 @@ impl Network {
         self.ready(program).await;
     }
 
+    /// Starts a node whose clock is ahead, and waits until it serves.
+    pub(crate) async fn run_ahead(&mut self, agency: &str, ahead: Duration) {
+        let (config, seconds) = (self.agency(agency).config.clone(), ahead.as_secs().to_string());
+        let arguments = [config.as_os_str(), seconds.as_ref()];
+        let program = Program::start("examples/node_at", agency, arguments, &self.logs());
+        assert!(self.running.insert(agency.to_owned(), program).is_none(), "{agency} runs already");
+        self.ready(agency).await;
+    }
+
     /// Ends one of its programs in the middle of whatever it does: SIGKILL.
     pub(crate) fn kill(&mut self, program: &str) {
         self.take(program).kill();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
@@ -42,8 +43,8 @@ pub enum Rest {
 const AFTER_MONTH: Duration = Duration::from_hours(1);
 /// How many buckets end at a time.
 const ENDED_MAX: usize = 16;
-/// How many peers' clocks have to say too that a month is over: what is destroyed by a clock that was set does not come
-/// back when it is set right.
+/// How many clocks of peers with whom mail was exchanged have to say too that a month is over: what is destroyed by a clock
+/// that was set does not come back when it is set right.
 const CLOCKS: usize = 2;
 
 impl Core {
@@ -53,12 +54,14 @@ impl Core {
         let Some(directory) = self.directory().filter(|directory| directory.valid_until >= env.now) else {
             return;
         };
-        let others = directory.agencies.keys().filter(|agency| **agency != self.me);
-        let mut clocks: Vec<Instant> =
-            others.clone().filter_map(|agency| self.witness.heard_at(agency)).collect();
+        let (sent, received) = (self.outbox.traffic(), self.inbox.traffic());
+        let peers: BTreeSet<&AgencyId> = sent.keys().chain(received.keys()).collect();
+        let listed = peers.into_iter().filter(|peer| directory.agencies.contains_key(*peer));
+        let heard: Vec<Option<Instant>> = listed.map(|peer| self.witness.heard_at(peer)).collect();
+        let needed = heard.len().min(CLOCKS);
+        let mut clocks: Vec<Instant> = heard.into_iter().flatten().collect();
         clocks.sort_unstable_by(|one, other| other.cmp(one));
-        let needed = others.count().min(CLOCKS);
-        // Where this node is alone, there is nobody to ask.
+        // Where nothing was ever exchanged, there is nobody to ask.
         let by_peers = if needed == 0 { Some(env.now) } else { clocks.get(needed - 1).copied() };
         let Some(now) = by_peers.map(|by_peers| by_peers.min(env.now)) else { return };
         let due = present.iter().filter(|(bucket, key)| self.erasures.is_due(bucket, *key, now));

@@ -44,7 +44,7 @@ const FULL_TOLD_EVERY: Duration = Duration::from_mins(1);
 const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
 /// How often it is looked which buckets have ended.
-const BUCKETS_EVERY: Duration = Duration::from_mins(10);
+const BUCKETS_EVERY: Duration = Duration::from_secs(30);
 
 /// The single writer of a node's ledger.
 pub struct Engine {

@@ -262,8 +262,8 @@ async fn a_clock_that_was_set_ends_nothing() {
     for (valid_until, peers, why) in [
         (NOW.plus(Duration::from_hours(24)), [Some(AFTER); 2], "no directory is valid then"),
         (VALID, [None; 2], "nobody was heard"),
-        (VALID, [Some(AFTER), None], "one peer may be set too"),
-        (VALID, [Some(AFTER), Some(NOW)], "another one contradicts"),
+        (VALID, [None, Some(AFTER)], "no mail was exchanged with who was heard"),
+        (VALID, [Some(NOW), Some(AFTER)], "the peer contradicts"),
     ] {
         let (desk, keys) = after_the_month(valid_until, peers).await;
         assert_eq!(keys, 1, "{why}");
