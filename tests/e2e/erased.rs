@@ -154,17 +154,27 @@ async fn one_body_is_erased_before_its_time_and_the_others_stay() {
     de.receives_exactly(&sent).await;
     let index = de.gateway().get(sent[2], None).await.unwrap().index.to_string();
     let config = network.agency(DE).config.to_str().unwrap().to_owned();
+    let [message, other] = [sent[2], sent[3]].map(|message| message.to_string());
     let erase = ["ledger", "--config", &config, "erase", &index, "--reason", "Informant at risk (invented)"];
+    let erase = [&erase[..], &["--message", &message]].concat();
     let refused = network.command("sealpost-node", &erase).await;
     assert_eq!(refused.code(), Some(1));
     assert!(refused.log.contains("stop its node first"), "{}", refused.log);
     drop(de);
     assert_eq!(network.terminate(DE).await.code(), Some(0));
-    let told = ledger(&network, &["erase", &index, "--reason", "Informant at risk (invented)"]).await;
+    let mistyped = [&erase[..7], &["--message", &other]].concat();
+    let mistyped = network.command("sealpost-node", &mistyped).await;
+    assert_eq!(mistyped.code(), Some(1));
+    assert!(mistyped.log.contains("nothing was erased"), "{}", mistyped.log);
+    let told = ledger(&network, &erase[3..]).await;
     assert!(told.contains("is erased"), "{told}");
     let again = network.command("sealpost-node", &erase).await;
-    assert_eq!(again.code(), Some(2));
+    assert_eq!(again.code(), Some(1));
     assert!(again.log.contains("was erased before"), "{}", again.log);
+    assert!(
+        ledger(&network, &["orders"]).await.contains("Informant at risk"),
+        "who reads the ledger is told why"
+    );
 
     network.run(DE).await;
     let de = network.desk(DE).await;
@@ -177,5 +187,37 @@ async fn one_body_is_erased_before_its_time_and_the_others_stay() {
         );
     }
     network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_does_not_start_without_the_keys_of_its_bodies() {
+    let mut network = Network::start("keys-missing").await;
+    let hk = network.desk(HK).await;
+    let sent = hk.send(ending(1)).await.id;
+    let de = network.desk(DE).await;
+    de.receives_exactly(&[sent]).await;
+    drop(de);
+    assert_eq!(network.terminate(DE).await.code(), Some(0));
+    let keys = network.agency(DE).data.join("buckets");
+    let away = keys.with_extension("away");
+    fs::rename(&keys, &away).unwrap();
+    let config = network.agency(DE).config.to_str().unwrap().to_owned();
+    let ended = network.command("sealpost-node", &["run", "--config", &config]).await;
+    assert_eq!(ended.code(), Some(1));
+    let bucket = format!("message.{}", this_month().0.month());
+    assert!(ended.log.contains(&bucket) && ended.log.contains("put it back"), "{}", ended.log);
+
+    // Lost for good: its operator says so, and the node goes on with what is left.
+    fs::write(keys.join(format!("{bucket}.lost")), "").unwrap();
+    network.run(DE).await;
+    assert_eq!(network.desk(DE).await.gateway().get(sent, None).await.unwrap().alert, None);
+    assert_eq!(network.terminate(DE).await.code(), Some(0));
+
+    // Found again: it opens as before.
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(&away, &keys).unwrap();
+    network.run(DE).await;
+    assert!(network.desk(DE).await.gateway().get(sent, None).await.unwrap().alert.is_some());
     network.end().await;
 }

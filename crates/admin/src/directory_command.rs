@@ -16,6 +16,8 @@ use sealpost_admin::ceremony::statement::{self, Statement};
 use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::{PayloadType, SigningKey};
+use sealpost_crypto::keyfile::Unlock;
+use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_crypto::x509;
 use sealpost_domain::directory::KeyUse;
@@ -100,10 +102,16 @@ fn compare(arguments: &Diff) -> anyhow::Result<String> {
 
 fn whose(arguments: &Whose) -> anyhow::Result<String> {
     let Whose { key, directory, output } = arguments;
-    let key = SigningKey::read(key).map_err(Error::from)?;
+    let key = signing_key(key)?;
     let listing = directory.as_deref().map(draft::listing).transpose()?;
     let holder = listing.map(|listing| statement::Holder::of(key.verifying_key(), &listing).to_string());
     told::key(key.verifying_key(), holder.as_deref(), *output)
+}
+
+/// A private key, plain or encrypted: its passphrase is that of `SEALPOST_PASSPHRASE`, or asked for.
+fn signing_key(path: &Path) -> Result<SigningKey, Error> {
+    let unlock = Unlock::from(Source::new(Purpose::Passphrase, None));
+    SigningKey::read_with(path, &unlock).map_err(Error::from)
 }
 
 fn propose(proposal: Propose) -> anyhow::Result<String> {
@@ -112,7 +120,7 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
             if !new.exists() {
                 SigningKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
             }
-            let key = SigningKey::read(&new).map_err(Error::from)?;
+            let key = signing_key(&new)?;
             let usage = match usage {
                 Use::Node => KeyUse::Node,
                 Use::Officer => KeyUse::Officer,
@@ -128,7 +136,7 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
                 SealingPrivateKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
             }
             let new = SealingPrivateKey::read(&new).map_err(Error::from)?;
-            let key = SigningKey::read(&key).map_err(Error::from)?;
+            let key = signing_key(&key)?;
             let public_key = new.public_key().to_bytes().into();
             let terms = SealingKeyTerms { agency, public_key, epoch, period: period(&valid) };
             let mut statement = Statement::unsigned(PayloadType::SealingKey, terms.to_payload())?;
@@ -170,7 +178,7 @@ fn period(valid: &Valid) -> Period {
 fn endorse(arguments: &Endorse) -> anyhow::Result<String> {
     let Endorse { statement: path, key, directory } = arguments;
     let listing = draft::listing(directory)?;
-    let key = SigningKey::read(key).map_err(Error::from)?;
+    let key = signing_key(key)?;
     let mut statement = Statement::read(path)?;
     statement.endorse(&key, &listing)?;
     statement.replace(path)?;
@@ -235,7 +243,7 @@ fn revoke(arguments: Revoke) -> anyhow::Result<String> {
 
 fn sign(arguments: &Sign) -> anyhow::Result<String> {
     let Sign { draft, base, key, digest, output } = arguments;
-    let key = SigningKey::read(key).map_err(Error::from)?;
+    let key = signing_key(key)?;
     let signed = draft::sign(base, draft, &key, *digest)?;
     told::signed(&signed, *output)
 }

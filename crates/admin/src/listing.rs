@@ -177,7 +177,7 @@ impl Shown {
         }
         let mut agreements = table(["Agreement", "Title", "Parties", "From", "Until"]);
         for agreement in &self.agreements {
-            let until = agreement.until.as_deref().unwrap_or("denounced");
+            let until = agreement.until.as_deref().unwrap_or("no end");
             let parties = agreement.parties.len().to_string();
             agreements.add_row([&agreement.id, &agreement.title, &parties, &agreement.from, until]);
         }

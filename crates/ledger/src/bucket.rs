@@ -247,6 +247,12 @@ impl Buckets {
         digests.filter(|digest| !matches!(digest, Err(Error::Erased { .. }))).collect()
     }
 
+    /// Whether the key of a bucket is not there, and nobody said by a file `.lost` that it is lost for good.
+    pub fn is_missing(&self, bucket: &Bucket) -> Result<bool, Error> {
+        let is_there = |path: PathBuf| path.try_exists().map_err(|source| self.in_folder(source));
+        Ok(!is_there(self.path(bucket))? && !is_there(self.dir.join(format!("{bucket}.lost")))?)
+    }
+
     /// Every bucket that has a key, ascending.
     pub fn list(&self) -> Result<Vec<Bucket>, Error> {
         let unreadable = |source| self.in_folder(source);

@@ -99,9 +99,11 @@ pub(crate) enum LedgerCommand {
     Release(orders::Arguments),
     /// Erase the body of one message before its time, while the node does not run: its key is destroyed, and the others of
     /// its bucket go on. Who sent it and when stays provable. The order and its reason become a record of the ledger.
-    Erase(orders::Arguments),
-    /// List the bodies on which a legal hold is. Reads every record.
+    Erase(orders::Erase),
+    /// List the bodies on which a legal hold is, with who ordered it and why. Reads every record.
     Held,
+    /// List every order to hold, release or erase a body, with who gave it and why. Reads every record.
+    Orders,
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -171,10 +173,11 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
             return repair(config, &entry, &accept_loss, output);
         }
         LedgerCommand::Export { dir } => export(&books()?, &dir)?,
-        LedgerCommand::Hold(arguments) => orders::obey(config, Order::Hold, &arguments)?,
-        LedgerCommand::Release(arguments) => orders::obey(config, Order::Release, &arguments)?,
-        LedgerCommand::Erase(arguments) => orders::obey(config, Order::Erase, &arguments)?,
+        LedgerCommand::Hold(arguments) => orders::obey(config, Order::Hold, &arguments, None)?,
+        LedgerCommand::Release(arguments) => orders::obey(config, Order::Release, &arguments, None)?,
+        LedgerCommand::Erase(arguments) => orders::erase(config, &arguments)?,
         LedgerCommand::Held => orders::held(config)?,
+        LedgerCommand::Orders => orders::all(config)?,
         LedgerCommand::Anew => {
             let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
             say(&format!("the next start begins a new life of the ledger ({})", asked.display()))?;

@@ -1,4 +1,4 @@
-//! `ledger hold|release|erase|held`: what somebody orders about one body, on the record, while no node runs on the ledger.
+//! `ledger hold|release|erase|held|orders`: what somebody orders about one body, on the record, while no node runs on the ledger.
 //!
 //! Never here: how a result is shown.
 
@@ -47,16 +47,20 @@ pub struct CarriedOut {
     pub record: u64,
 }
 
-/// A body on which a hold is.
+/// An order that the ledger holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The record whose body it is.
+pub struct Ordered {
+    /// What was ordered.
+    pub order: Order,
+    /// The record that says so.
     pub record: u64,
+    /// When.
+    pub at: Instant,
+    /// The record whose body it is about.
+    pub index: u64,
     /// The message.
     pub message: MessageId,
-    /// Since when.
-    pub since: Instant,
-    /// Why, as it was ordered; `None` where that is erased.
+    /// Who ordered it and why; `None` where that cannot be read.
     pub reason: Option<String>,
 }
 
@@ -107,10 +111,31 @@ pub enum Error {
         index: u64,
     },
     /// A hold is on it.
-    #[error("a legal hold is on the body of record {index}: release it first")]
+    #[error(
+        "a legal hold is on the body of record {index}: it is not erased before every order to hold it has ended"
+    )]
     Held {
         /// Which one.
         index: u64,
+    },
+    /// A hold is on it already.
+    #[error(
+        "a legal hold is on the body of record {index} already, and one protects it: keep a second order on file, and do not \
+         release it before both have ended"
+    )]
+    HeldAlready {
+        /// Which one.
+        index: u64,
+    },
+    /// It is another message's.
+    #[error("record {index} holds message {found}, not {named}: nothing was erased")]
+    OtherMessage {
+        /// Which one.
+        index: u64,
+        /// Whose it is.
+        found: MessageId,
+        /// What was named.
+        named: MessageId,
     },
     /// No hold is on it.
     #[error("no legal hold is on the body of record {index}")]
@@ -135,24 +160,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether what was asked for is at fault, not the ledger.
+    /// Whether an argument is at fault, and not what it names.
     pub fn is_of_an_argument(&self) -> bool {
-        matches!(
-            self,
-            Self::NoMessage { .. }
-                | Self::Reason { .. }
-                | Self::Erased { .. }
-                | Self::Held { .. }
-                | Self::NotHeld { .. }
-        )
+        matches!(self, Self::Reason { .. })
     }
 }
 
-/// Carries out an order about the body of a record, which the ledger then holds with its reason.
+/// Carries out an order about the body of a record, which the ledger then holds with its reason. Where a message is named
+/// too, it must be the one in that record.
 pub fn carry_out(
     config: &NodeConfig,
     order: Order,
-    index: u64,
+    (index, named): (u64, Option<MessageId>),
     reason: &str,
     now: Instant,
     rng: &mut dyn CryptoRng,
@@ -171,6 +190,9 @@ pub fn carry_out(
     let mut erasures = erasures_of(ledger.history())?;
 
     let (message, bucket) = message_at(ledger.history(), index)?;
+    if let Some(named) = named.filter(|named| *named != message) {
+        return Err(Error::OtherMessage { index, found: message, named });
+    }
     judge(&erasures, order, index, &bucket)?;
     let name = erasures::name(&bucket);
     let record = match order {
@@ -197,29 +219,40 @@ pub fn carry_out(
     Ok(CarriedOut { message, record: at })
 }
 
-/// Every body on which a hold is, also while the node runs.
-pub fn held(config: &NodeConfig) -> Result<Vec<Held>, Error> {
+/// Every order, in the order in which they were given; also while the node runs.
+pub fn all(config: &NodeConfig) -> Result<Vec<Ordered>, Error> {
     let places = Places::of(config);
     let history = history(&places)?;
     let buckets = Buckets::read_only(&places.buckets);
-    let mut orders = BTreeMap::new();
+    let mut orders = Vec::new();
     for entry in entries(&history) {
         let entry = entry?;
-        match entry.leaf.record {
-            Record::Hold { index, held: true, .. } => drop(orders.insert(index, entry)),
-            Record::Hold { index, held: false, .. } => drop(orders.remove(&index)),
-            _ => {}
+        let (order, index) = match entry.leaf.record {
+            Record::Hold { index, held, .. } => (if held { Order::Hold } else { Order::Release }, index),
+            Record::Erasure { index: Some(index), .. } => (Order::Erase, index),
+            _ => continue,
+        };
+        let (message, _) = message_at(&history, index)?;
+        let text = stored_body_from_bytes(&entry.body).ok();
+        let text = text.and_then(|body| buckets.text(&body, entry.leaf.salt).ok());
+        let reason = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        let (record, at) = (entry.index, entry.leaf.recorded_at);
+        orders.push(Ordered { order, record, at, index, message, reason });
+    }
+    Ok(orders)
+}
+
+/// Every body on which a hold is, by the order to hold it.
+pub fn held(config: &NodeConfig) -> Result<Vec<Ordered>, Error> {
+    let mut held = BTreeMap::new();
+    for ordered in all(config)? {
+        match ordered.order {
+            Order::Hold => drop(held.insert(ordered.index, ordered)),
+            Order::Release => drop(held.remove(&ordered.index)),
+            Order::Erase => {}
         }
     }
-    let mut all = Vec::new();
-    for (index, order) in orders {
-        let (message, _) = message_at(&history, index)?;
-        let text = stored_body_from_bytes(&order.body).ok();
-        let text = text.and_then(|body| buckets.text(&body, order.leaf.salt).ok());
-        let reason = text.map(|text| String::from_utf8_lossy(&text).into_owned());
-        all.push(Held { record: index, message, since: order.leaf.recorded_at, reason });
-    }
-    Ok(all)
+    Ok(held.into_values().collect())
 }
 
 /// Whether an order about a body can be carried out.
@@ -228,7 +261,8 @@ fn judge(erasures: &Erasures, order: Order, index: u64, bucket: &Bucket) -> Resu
         (erasures.is_held(index), erasures.of(index, &erasures::name(bucket)).is_some());
     match order {
         Order::Release if !is_held => Err(Error::NotHeld { index }),
-        Order::Hold | Order::Erase if is_held => Err(Error::Held { index }),
+        Order::Erase if is_held => Err(Error::Held { index }),
+        Order::Hold if is_held => Err(Error::HeldAlready { index }),
         Order::Hold | Order::Erase if is_erased => Err(Error::Erased { index }),
         _ => Ok(()),
     }

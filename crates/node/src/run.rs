@@ -119,6 +119,10 @@ fn bucket_keys(
     rng: &mut dyn rand::CryptoRng,
 ) -> Result<Buckets, Error> {
     let buckets = Buckets::open(&places.buckets)?;
+    let missing = opened.without_keys(&buckets)?;
+    if !missing.is_empty() {
+        return Err(Error::KeysMissing { dir: places.buckets.clone(), buckets: missing });
+    }
     let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
     erase::carry_out(due, &buckets, opened.ledger.history(), rng)?;
     Ok(buckets)

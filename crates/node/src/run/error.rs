@@ -8,12 +8,16 @@ use sealpost_crypto::{directory, trust};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
-use sealpost_ledger::{ReadError, append, bucket, open, tree};
+use sealpost_ledger::{Bucket, ReadError, append, bucket, open, tree};
 use sealpost_seglog as seglog;
 use sealpost_server::program::Fault;
 use sealpost_server::{acceptor, roots, serve, signing, telemetry};
 
 use crate::{core, engine, erase};
+
+fn named(buckets: &[Bucket]) -> String {
+    buckets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
 
 /// Why a node does not run, or ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +133,18 @@ pub enum Error {
     /// The bucket keys.
     #[error("[node] data: the bucket keys cannot be used")]
     Buckets(#[from] bucket::Error),
+    /// Keys that must be there are not.
+    #[error(
+        "the keys of bodies that were not erased are not in {}: {}. Mount that folder, or put it back from its backup. If a key \
+         is lost for good, say so by an empty file beside the others, named as the bucket with .lost (`{}.lost`): what it \
+         opened stays closed", dir.display(), named(buckets), buckets.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    KeysMissing {
+        /// The folder.
+        dir: PathBuf,
+        /// Their buckets.
+        buckets: Vec<Bucket>,
+    },
     /// A key that the ledger says is destroyed is there.
     #[error("a key that the ledger says is destroyed could not be destroyed again")]
     Erase(#[from] erase::Error),

@@ -12,7 +12,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
 use sealpost_ledger::tree::Files;
-use sealpost_ledger::{Draft, Entry, History, Ledger, Options, ReadError, Start};
+use sealpost_ledger::{Bucket, Buckets, Draft, Entry, History, Ledger, Options, ReadError, Start};
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_seglog::frame::Fault;
 use sealpost_store::{Basis, Opened as OpenedStore, Projections as _, Store};
@@ -23,6 +23,7 @@ use super::continuity::{self, Continuity, Standing};
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies, Unbelieved};
+use crate::erase;
 use crate::pool::Random;
 use crate::projection::{self, Changes};
 use sealpost_server::clock::Clock;
@@ -37,6 +38,8 @@ pub(super) struct Opened {
     pub(super) store: Arc<Store>,
     /// Leaves that are lost, and no record tells it yet.
     untold: BTreeMap<u64, Digest>,
+    /// The last record of each bucket that has a body in it.
+    pub(super) buckets: BTreeMap<Bytes, u64>,
 }
 
 /// Verifies a directory against the one before it, as the ledger and the session do.
@@ -211,7 +214,13 @@ impl Opening<'_> {
         if let OpenedStore::Rebuild { reason } = opened {
             info!(?reason, "the index is made anew from the ledger");
         }
-        let mut opened = Opened { ledger, core, store: Arc::new(store), untold: BTreeMap::new() };
+        let mut opened = Opened {
+            ledger,
+            core,
+            store: Arc::new(store),
+            untold: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+        };
         opened.take_over(0)?;
         Ok(opened)
     }
@@ -219,7 +228,7 @@ impl Opening<'_> {
 
 impl Opened {
     fn close(self) -> Result<(), Error> {
-        let Self { ledger, core: _, store, untold: _ } = self;
+        let Self { ledger, core: _, store, untold: _, buckets: _ } = self;
         tokio::runtime::Handle::current()
             .block_on(ledger.close())
             .map_err(|fatal| Error::Writer(fatal.into()))?;
@@ -262,6 +271,13 @@ impl Opened {
     }
 
     fn apply(&mut self, entry: Entry) -> Result<Record, Error> {
+        if let Some((_, body)) = erase::kept_in(&entry) {
+            match self.buckets.get_mut(&body.bucket) {
+                Some(last) => *last = entry.index,
+                // A copy: the body would be kept in memory with it.
+                None => drop(self.buckets.insert(Bytes::copy_from_slice(&body.bucket), entry.index)),
+            }
+        }
         let Entry { index, leaf, leaf_bytes: _, body, body_lost, body_differs: _ } = entry;
         if body_lost && matches!(leaf.record, Record::Directory(_)) {
             return Err(crate::core::Error::DirectoryLost { index }.into());
@@ -275,6 +291,18 @@ impl Opened {
             self.untold.remove(index);
         }
         Ok(leaf.record)
+    }
+
+    /// The buckets of bodies that were not erased, and whose keys are not there.
+    pub(super) fn without_keys(&self, buckets: &Buckets) -> Result<Vec<Bucket>, Error> {
+        let mut missing = Vec::new();
+        for (name, last) in &self.buckets {
+            let Ok(bucket) = String::from_utf8_lossy(name).parse::<Bucket>() else { continue };
+            if self.core.erasures.of(*last, name).is_none() && buckets.is_missing(&bucket)? {
+                missing.push(bucket);
+            }
+        }
+        Ok(missing)
     }
 
     /// Records the losses that no record tells yet.

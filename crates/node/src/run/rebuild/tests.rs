@@ -44,7 +44,8 @@ async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
     assert_eq!(listed(&store).len(), 1);
 
     let core = empty_core("HK-CED", ledger.incarnation(), &network.directory);
-    let mut opened = Opened { ledger, core, store: Arc::new(store), untold: BTreeMap::new() };
+    let mut opened =
+        Opened { ledger, core, store: Arc::new(store), untold: BTreeMap::new(), buckets: BTreeMap::new() };
     opened.take_over(0).unwrap();
     assert_eq!((opened.store.applied(), opened.core.next_index()), (appended.next, appended.next));
 
