@@ -12,6 +12,8 @@
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`token`] | signing keys on PKCS#11 tokens |
 //! | [`x509`] | a certificate's identity |
+//! | [`request`] | a request for a certificate, proven to come from the holder of its key |
+//! | [`revocation`] | what a revocation list says, so that the next one can go on with it |
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
 //! | [`tls`] | the TLS settings that both ends share |
@@ -31,6 +33,8 @@ pub mod directory;
 pub mod dsse;
 pub mod keyfile;
 pub mod peer;
+pub mod request;
+pub mod revocation;
 pub mod seal;
 pub mod secret;
 pub mod signed_by;

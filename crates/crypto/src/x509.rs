@@ -62,6 +62,14 @@ pub fn root_key(der: &CertificateDer<'_>) -> Result<VerifyingKey, Error> {
     ed25519_key(&parse(der)?)
 }
 
+/// Whether a certificate is signed by that key, whatever else holds of it.
+pub fn is_signed_by(der: &CertificateDer<'_>, key: &VerifyingKey) -> bool {
+    parse(der).is_ok_and(|certificate| {
+        let signed: &[u8] = certificate.tbs_certificate.as_ref();
+        key.verify(signed, &certificate.signature_value.data).is_ok()
+    })
+}
+
 fn read_pem<T: PemObject>(path: &Path, expected: &'static str) -> Result<Vec<T>, Error> {
     let refuse = |source| match source {
         pem::Error::Io(source) => Error::Io { path: path.to_owned(), source },
