@@ -116,6 +116,8 @@ enum Asking {
     Once,
     /// A slip of the finger would lock its maker out.
     Twice,
+    /// Nobody sits there.
+    Never,
 }
 
 impl Source {
@@ -127,6 +129,11 @@ impl Source {
     /// The same for what is to be a secret from now on: at the prompt it is typed twice.
     pub fn of_new(purpose: Purpose, file: Option<PathBuf>) -> Self {
         Self { purpose, file, asking: Asking::Twice }
+    }
+
+    /// From this file if one is named, else from the environment: a running program asks nobody.
+    pub fn unattended(purpose: Purpose, file: Option<PathBuf>) -> Self {
+        Self { purpose, file, asking: Asking::Never }
     }
 
     /// Gets the secret; may wait for somebody at the terminal.
@@ -155,7 +162,7 @@ impl Source {
             let origin = || format!("the variable {}", purpose.variable());
             return Secret::new(value).ok_or_else(|| Error::Form { purpose, origin: origin() });
         }
-        if !has_terminal {
+        if !has_terminal || self.asking == Asking::Never {
             return Err(Error::Missing { purpose });
         }
         let secret = ask(&format!("{purpose} for {what_for}: "))?;

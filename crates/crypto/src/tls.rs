@@ -70,6 +70,21 @@ impl Credentials {
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
+
+    /// Another certificate for the same key, where the key's file is not to be opened again.
+    pub fn with_chain(&self, chain: Vec<CertificateDer<'static>>) -> Result<Self, Error> {
+        let certificate = Certificate::parse(chain.first().ok_or(Error::NoCertificate)?)?;
+        if certificate.public_key != self.certificate.public_key {
+            return Err(Error::OtherKey { identity: certificate.identity });
+        }
+        let key = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.key.key)));
+        Ok(Self { certificate, key })
+    }
+
+    /// Whether the very same certificates are shown.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key.cert == other.key.cert
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -120,6 +135,19 @@ impl Endpoint {
         &self.trust
     }
 
+    /// Whether a certificate can take the place of the present one: of the same identity, and taken by whoever judges as
+    /// this end does.
+    pub fn judge_renewal(&self, credentials: &Credentials, usage: Usage) -> Result<(), Error> {
+        let present = self.identity();
+        if &present != credentials.identity() {
+            return Err(Error::OtherIdentity { present, found: credentials.identity().clone() });
+        }
+        let leaf = credentials.key.cert.first().ok_or(Error::NoCertificate)?;
+        let now = self.clock.current_time().map_or(Instant::from_millis(0), instant);
+        let judged = self.trust.current().judge(leaf, usage, now);
+        judged.map(drop).map_err(|refusal| Error::Refused(Box::new(refusal)))
+    }
+
     /// Shows another certificate from the next handshake on. Its identity must be the same.
     pub fn renew(&self, credentials: Credentials) -> Result<(), Error> {
         let mut present = self.credentials.write().unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +195,8 @@ impl Endpoint {
         Ok((Arc::new(config), verdict))
     }
 
-    fn credentials(&self) -> Credentials {
+    /// What is shown now.
+    pub fn credentials(&self) -> Credentials {
         self.credentials.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -321,6 +350,9 @@ pub enum Error {
         /// Whose certificate it is.
         found: Identity,
     },
+    /// A renewal that nobody would let in.
+    #[error("peers would refuse it")]
+    Refused(#[source] Box<Refusal>),
     /// The TLS library refused the settings.
     #[error("the TLS library refused the settings")]
     Tls(#[from] rustls::Error),

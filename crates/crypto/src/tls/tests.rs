@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use rustls::{AlertDescription, ClientConnection, NamedGroup, ProtocolVersion, ServerConnection};
 use sealpost_domain::identity::Role;
 
 use super::*;
-use crate::chains::{self, NOW, Root};
+use crate::chains::{self, Issued, NOW, Root};
 use crate::peer::Admitted;
 use crate::trust::TrustSet;
 
@@ -82,6 +84,35 @@ fn a_renewed_certificate_is_shown_from_the_next_handshake_on() {
 
     let other = ends.hk.issue("spiffe://test.sealpost/HK/CED/node/other").credentials();
     assert!(matches!(ends.client.renew(other), Err(Error::OtherIdentity { .. })));
+}
+
+#[test]
+fn a_renewal_is_judged_as_peers_would_and_keeps_the_identity() {
+    let ends = Ends::new();
+    let judge = |issued: &Issued| ends.client.judge_renewal(&issued.credentials(), Usage::Client);
+    judge(&ends.hk.issue(NODE)).unwrap();
+    let other = ends.hk.issue("spiffe://test.sealpost/HK/CED/node/other");
+    assert!(matches!(judge(&other), Err(Error::OtherIdentity { .. })));
+    let refusal = |issued: &Issued| match judge(issued) {
+        Err(Error::Refused(refusal)) => refusal.to_string(),
+        judged => panic!("expected a refusal, found {judged:?}"),
+    };
+    let day = Duration::from_hours(24);
+    let ended = ends.hk.issue_between(NODE, NOW.minus(day * 2), NOW.minus(day));
+    assert!(refusal(&ended).contains("expired at"), "{}", refusal(&ended));
+    let early = ends.hk.issue_between(NODE, NOW.plus(day), NOW.plus(day * 2));
+    assert!(refusal(&early).contains("is not valid before"), "{}", refusal(&early));
+    assert!(refusal(&ends.hk.issue_for(NODE, Usage::Server)).contains("connecting end"));
+    assert!(refusal(&ends.hub.issue(NODE)).contains("only the root of HK may do that"));
+}
+
+#[test]
+fn another_certificate_for_the_same_key_needs_no_key_file() {
+    let hk = Root::new("HK");
+    let (one, other) = (hk.issue(NODE), hk.issue(NODE));
+    let credentials = one.credentials();
+    assert!(credentials.with_chain(vec![one.certificate.clone()]).unwrap().is_same(&credentials));
+    assert!(matches!(credentials.with_chain(vec![other.certificate]), Err(Error::OtherKey { .. })));
 }
 
 #[test]
