@@ -4,6 +4,7 @@
 //! URI name of its certificate. Every distinguished name is set. A root's key also signs the directory's statements
 //! about the signing keys of its agencies. Time and randomness are arguments.
 
+use std::borrow::Borrow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use rcgen::{
     RevocationReason, RevokedCertParams, SanType, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
-use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::dsse::{Signer as _, SigningKey, VerifyingKey};
 use sealpost_crypto::keyfile::{self, Unlock};
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509;
-use sealpost_domain::identity::{Identity, NetworkName};
+use sealpost_domain::identity::{Identity, NetworkName, Role, Subject};
 use sealpost_domain::instant::{Instant, Period};
 use time::OffsetDateTime;
 
@@ -70,6 +71,18 @@ impl Root {
         validity: Period,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, Error> {
+        let key = SigningKey::generate(rng);
+        Self::with_key(holder, network, validity, key, rng)
+    }
+
+    /// A new root with a key that was made before.
+    pub fn with_key(
+        holder: RootHolder,
+        network: &NetworkName,
+        validity: Period,
+        key: SigningKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, Error> {
         let mut name = DistinguishedName::new();
         let organisation = match holder {
             RootHolder::Jurisdiction(code) => {
@@ -85,7 +98,7 @@ impl Root {
         // DigitalSignature: it also signs the directory's statements about signing keys.
         params.key_usages =
             vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-        let key = Key(SigningKey::generate(rng));
+        let key = Key(key);
         let certificate = params.self_signed(&key).map_err(|source| Error::Sign { holder, source })?;
         Ok(Self { holder, certificate: certificate.into(), issuer: Issuer::new(params, key) })
     }
@@ -133,6 +146,20 @@ impl Root {
         validity: Period,
         rng: &mut dyn CryptoRng,
     ) -> Result<Issued, Error> {
+        let key = SigningKey::generate(rng);
+        let (certificate, serial) = self.certify(&identity, key.verifying_key(), purpose, validity, rng)?;
+        Ok(Issued { identity, certificate, key, serial })
+    }
+
+    /// A certificate for a key that its holder keeps, and its serial number. Nothing is judged here either.
+    pub fn certify(
+        &self,
+        identity: &Identity,
+        key: &VerifyingKey,
+        purpose: Purpose,
+        validity: Period,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(CertificateDer<'static>, SerialNumber), Error> {
         let uri = identity.to_string();
         let mut name = DistinguishedName::new();
         match identity.agency() {
@@ -152,10 +179,9 @@ impl Root {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = purpose.usages();
         params.use_authority_key_identifier_extension = true;
-        let key = Key(SigningKey::generate(rng));
-        let certificate = params.signed_by(&key, &self.issuer).map_err(sign)?;
+        let certificate = params.signed_by(&Public(key), &self.issuer).map_err(sign)?;
         let serial = params.serial_number.unwrap_or_else(|| SerialNumber::from(0));
-        Ok(Issued { identity, certificate: certificate.into(), key: key.0, serial })
+        Ok((certificate.into(), serial))
     }
 
     /// The revocation list of that number, DER: issued at the period's start, the next one due at its end.
@@ -180,6 +206,16 @@ impl Root {
 }
 
 impl Purpose {
+    /// What whoever has this identity does.
+    pub fn of(identity: &Identity) -> Self {
+        match identity.subject() {
+            Subject::Hub(_) => Self::Server,
+            Subject::Agency { role: Role::Node, .. } => Self::Both,
+            Subject::Agency { role: Role::System | Role::Officer | Role::Auditor, .. }
+            | Subject::Operator(_) => Self::Client,
+        }
+    }
+
     fn usages(self) -> Vec<ExtendedKeyUsagePurpose> {
         match self {
             Self::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
@@ -219,12 +255,21 @@ fn moment(instant: Instant) -> OffsetDateTime {
     date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds.unsigned_abs())
 }
 
-/// Lets the certificate library sign with our key, so that no second copy of it is made.
-struct Key(SigningKey);
+/// A request for a certificate of that identity, DER, signed by its key.
+pub fn request(identity: &Identity, key: &SigningKey) -> Result<Vec<u8>, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    // The root writes the names of the certificate itself; the identity is all that is asked for.
+    params.distinguished_name = DistinguishedName::new();
+    params.subject_alt_names = vec![SanType::URI(identity.to_string().as_str().try_into()?)];
+    Ok(params.serialize_request(&Key(key))?.der().to_vec())
+}
 
-impl PublicKeyData for Key {
+/// The public half of a key that somebody else has.
+struct Public<'k>(&'k VerifyingKey);
+
+impl PublicKeyData for Public<'_> {
     fn der_bytes(&self) -> &[u8] {
-        self.0.verifying_key().as_bytes()
+        self.0.as_bytes()
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
@@ -232,9 +277,26 @@ impl PublicKeyData for Key {
     }
 }
 
-impl rcgen::SigningKey for Key {
+/// Lets the certificate library sign with our key, so that no second copy of it is made.
+struct Key<K = SigningKey>(K);
+
+impl<K: Borrow<SigningKey>> PublicKeyData for Key<K> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.borrow().verifying_key().as_bytes()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl<K: Borrow<SigningKey>> rcgen::SigningKey for Key<K> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.0.sign(message).map(|signature| signature.to_vec()).map_err(|_| rcgen::Error::RemoteKeyError)
+        self.0
+            .borrow()
+            .sign(message)
+            .map(|signature| signature.to_vec())
+            .map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) struct Passphrase {
 }
 
 impl Passphrase {
-    fn known(self) -> Unlock {
+    pub(crate) fn known(self) -> Unlock {
         Unlock::from(Source::new(Purpose::Passphrase, self.passphrase_file))
     }
 

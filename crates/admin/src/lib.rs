@@ -5,6 +5,7 @@
 //! | [`roster`] | who is to take part, from a TOML file; every fault at once |
 //! | [`network`] | a whole network in a new folder, or nothing at all |
 //! | [`issuer`] | roots, certificates and revocation lists |
+//! | [`certificate`] | the same for real: requests that travel, roots that stay offline, lists that go on |
 //! | [`template`] | the configurations of hub, node and officer, every key documented |
 //! | [`key`] | key files made, encrypted, decrypted and shown |
 //! | [`ceremony`] | the later versions of a directory, carried from one holder of a key to the next |
@@ -14,6 +15,7 @@
 //! randomness are arguments. No running node needs it, and of a network that exists it touches nothing but the directory.
 
 pub mod ceremony;
+pub mod certificate;
 pub mod issuer;
 pub mod key;
 pub mod listing;

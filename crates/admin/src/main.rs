@@ -1,5 +1,6 @@
 //! The program `sealpost-admin`: arguments in, one call of the library, text or JSON out.
 
+mod certificate_command;
 mod directory_command;
 mod key_command;
 
@@ -11,21 +12,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use certificate_command::{CrlCommand, CsrCommand, RootCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use directory_command::DirectoryCommand;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use sealpost_admin::ceremony;
 use sealpost_admin::network::{self, BASE_PORT, Network, Options, Ports, Selection};
 use sealpost_admin::roster::{self, Roster};
 use sealpost_admin::template;
+use sealpost_admin::{ceremony, certificate};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
 use key_command::KeyCommand;
 
-/// Makes Sealpost networks, and carries their directories from version to version.
+/// Makes Sealpost networks and certificates, and carries their directories from version to version.
 ///
 /// Exit codes: 0 success, 1 refused or not found, 2 usage, roster or files, 3 the hub is not reached, 4 not allowed there.
 #[derive(Debug, Parser)]
@@ -46,6 +48,15 @@ enum Command {
     /// Key files: made, encrypted, decrypted, shown.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Root certificates, on a machine without network.
+    #[command(subcommand)]
+    Root(RootCommand),
+    /// Requests for certificates: made, shown, judged and signed.
+    #[command(subcommand)]
+    Csr(CsrCommand),
+    /// Revocation lists: begun, continued, shown.
+    #[command(subcommand)]
+    Crl(CrlCommand),
     /// Configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -135,6 +146,9 @@ fn run(command: Command) -> anyhow::Result<String> {
         Command::Network(NetworkCommand::Init(arguments)) => init(arguments),
         Command::Directory(command) => directory_command::run(command),
         Command::Key(command) => key_command::run(command),
+        Command::Root(command) => certificate_command::root(command),
+        Command::Csr(command) => certificate_command::csr(command),
+        Command::Crl(command) => certificate_command::crl(command),
         Command::Config(ConfigCommand::Sample { program }) => Ok(match program {
             Program::Hub => template::sample_hub(),
             Program::Node => template::sample_node(),
@@ -190,6 +204,9 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<ceremony::Error>() {
         return error.exit_code();
+    }
+    if let Some(error) = error.downcast_ref::<certificate::Error>() {
+        return if error.is_usage() { 2 } else { 1 };
     }
     let usage = error.is::<roster::Error>()
         || error.downcast_ref::<network::Error>().is_some_and(network::Error::is_usage);

@@ -37,7 +37,7 @@ fn it_tells_its_version_and_its_arguments() {
     let version = format!("sealpost-admin {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(stdout(&run(&["--version"])), version);
     insta::assert_snapshot!(stdout(&run(&["--help"])), @r"
-    Makes Sealpost networks, and carries their directories from version to version.
+    Makes Sealpost networks and certificates, and carries their directories from version to version.
 
     Exit codes: 0 success, 1 refused or not found, 2 usage, roster or files, 3 the hub is not reached, 4
     not allowed there.
@@ -48,6 +48,9 @@ fn it_tells_its_version_and_its_arguments() {
       network    Networks: keys, certificates, directory and configurations
       directory  Signed directories: shown, compared, changed, signed and published
       key        Key files: made, encrypted, decrypted, shown
+      root       Root certificates, on a machine without network
+      csr        Requests for certificates: made, shown, judged and signed
+      crl        Revocation lists: begun, continued, shown
       config     Configurations
       help       Print this message or the help of the given subcommand(s)
 
