@@ -13,9 +13,10 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use sealpost_crypto::peer::Refusal;
 use sealpost_crypto::tls::Endpoint;
+use sealpost_crypto::trust::Usage;
 use sealpost_domain::identity::Identity;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -65,6 +66,13 @@ impl Connection {
     /// Who the peer has proven to be.
     pub fn peer(&self) -> Option<Identity> {
         self.dialled.lock().peer.clone()
+    }
+
+    /// Judges the peer again, as a handshake would now: its certificate may be revoked since.
+    pub fn judge_again(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let Some(certificate) = self.dialled.lock().certificate.clone() else { return Ok(()) };
+        let judged = endpoint.judge(&certificate, Usage::Server);
+        judged.map(drop).map_err(|refusal| Fault::WrongPeer(refusal).at(self.dialled.address.clone()))
     }
 
     /// Says what a failed call means: an answer of the peer, or the end of the connection.
@@ -134,6 +142,10 @@ async fn dial(dialled: Arc<Dialled>, endpoint: Endpoint, name: ServerName<'stati
         Some(Ok(certificate)) => dialled.lock().peer = Some(certificate.identity.clone()),
         None => {}
     }
+    if let Ok(stream) = &shaken {
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        dialled.lock().certificate = shown.cloned().map(CertificateDer::into_owned);
+    }
     match shaken {
         Ok(stream) => Ok(Stream { stream, dialled }),
         Err(error) if dialled.has_fault() => Err(error),
@@ -151,6 +163,7 @@ struct Dialled {
 #[derive(Debug, Default)]
 struct State {
     peer: Option<Identity>,
+    certificate: Option<CertificateDer<'static>>,
     fault: Option<Fault>,
 }
 

@@ -47,27 +47,48 @@ impl Session {
         self.state.connected(lanes, &hub);
         backoff.reset();
         let wire = Wire { connection };
-        let ended = match lanes {
-            Lanes::Flash => {
-                self.begin();
-                tokio::try_join!(
-                    submit::run(self, &wire, lanes),
-                    receive::run(self, &wire, Priority::Flash),
-                    control::run(self, &wire),
-                )
-                .map(drop)
-            }
-            Lanes::Bulk => tokio::try_join!(
-                submit::run(self, &wire, lanes),
-                receive::run(self, &wire, Priority::Urgent),
-                receive::run(self, &wire, Priority::Routine),
-                directory::run(self, &wire),
-            )
-            .map(drop),
+        let ended = tokio::select! {
+            ended = self.serve(lanes, &wire) => ended,
+            ended = self.refused_later(&wire.connection) => Err(ended),
         };
         match ended {
             Ok(()) => Ended::Protocol("a stream ended without a reason".to_owned()),
             Err(ended) => ended,
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, lanes: Lanes, wire: &Wire) -> Result<(), Ended> {
+        match lanes {
+            Lanes::Flash => {
+                self.begin();
+                tokio::try_join!(
+                    submit::run(self, wire, lanes),
+                    receive::run(self, wire, Priority::Flash),
+                    control::run(self, wire),
+                )
+                .map(drop)
+            }
+            Lanes::Bulk => tokio::try_join!(
+                submit::run(self, wire, lanes),
+                receive::run(self, wire, Priority::Urgent),
+                receive::run(self, wire, Priority::Routine),
+                directory::run(self, wire),
+            )
+            .map(drop),
+        }
+    }
+
+    /// Waits until roots or revocation lists say that this hub would be refused now.
+    async fn refused_later(&self, connection: &Connection) -> Ended {
+        let mut changes = self.roots.changes();
+        loop {
+            // Also once before the first change: there may have been one during the handshake.
+            if let Err(error) = connection.judge_again(&self.endpoint) {
+                return error.into();
+            }
+            if changes.changed().await.is_err() {
+                return Ended::Stopping;
+            }
         }
     }
 
