@@ -15,7 +15,7 @@ use sealpost_crypto::directory;
 use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
-use sealpost_crypto::trust::{self, TrustSet};
+use sealpost_crypto::trust::{self, TrustSet, Usage};
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::{Identity, Role, Subject};
@@ -44,6 +44,7 @@ use crate::writer::{Ending, Failure, PublishError, Writer};
 use sealpost_server::clock::Clock;
 use sealpost_server::pool::Pool;
 use sealpost_server::program::Fault;
+use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::{self, Roots};
 
 /// Memory for the latest envelopes.
@@ -182,6 +183,7 @@ pub struct Hub {
     address: std::net::SocketAddr,
     view: Arc<View>,
     clock: Clock,
+    renewal: Renewal,
 }
 
 impl Hub {
@@ -231,6 +233,13 @@ impl Hub {
             tasks: tasks.clone(),
             limits: Limits { backlog: config.limits.backlog_envelopes },
         });
+        let renewal = Renewal::new(
+            config.tls.clone(),
+            config.passphrase.clone(),
+            config.crls.clone(),
+            vec![(endpoint.clone(), Usage::Server)],
+            Arc::clone(&roots),
+        );
         let server =
             Server::new(acceptor).add_service(HubServer::new(service)).reflect(sealpost_wire::DESCRIPTORS)?;
         Ok(Self {
@@ -245,6 +254,7 @@ impl Hub {
             address,
             view: told,
             clock,
+            renewal,
         })
     }
 
@@ -267,13 +277,15 @@ impl Hub {
             address,
             view,
             clock,
+            renewal,
         } = self;
         tracing::info!(%address, identity = %endpoint.identity(), "ready");
         let served = tokio::select! {
             served = server.serve(&shutdown) => served.map_err(Error::from),
             failure = writer.failed() => Err(Error::Failed(failure)),
-            () = watch_roots(&roots, &endpoint, &connections) => Ok(()),
+            () = connections.close_refused_from_now_on(&roots, &endpoint) => Ok(()),
             () = stale::warn(&view, &clock) => Ok(()),
+            () = renewal.run() => Ok(()),
         };
         tasks.close();
         if tokio::time::timeout(STREAMS_TIMEOUT, tasks.wait()).await.is_err() {
@@ -333,14 +345,4 @@ async fn provision(
 fn listed(signing: &dyn Signer, directory: &Directory) -> Result<(), Error> {
     let (key, version) = (signing.key_id(), directory.version.version);
     directory.hub_key(key).map(drop).ok_or(Error::UnlistedKey { key, version })
-}
-
-/// Closes the connections of whoever would be refused now, whenever roots or revocation lists change.
-async fn watch_roots(roots: &Roots, endpoint: &Endpoint, connections: &Connections) {
-    let mut changes = roots.changes();
-    while changes.changed().await.is_ok() {
-        for (peer, refusal) in connections.close_refused(endpoint) {
-            tracing::warn!(address = %peer.address(), %refusal, "connection closed");
-        }
-    }
 }

@@ -24,6 +24,7 @@ use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
 use sealpost_server::pool::Pool as Workers;
 use sealpost_server::program::with_causes;
+use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
@@ -70,6 +71,7 @@ pub struct Node {
     roots: Arc<Roots>,
     door: Endpoint,
     connections: Connections,
+    renewal: Renewal,
     parts: Parts,
 }
 
@@ -202,6 +204,7 @@ impl Node {
             Admission::new([Admitted::Hub]),
             Arc::new(clock.clone()),
         );
+        let dialling = to_hub.clone();
         let session = Session::new(
             Arc::clone(&shared),
             inputs,
@@ -221,6 +224,7 @@ impl Node {
 
         let admission = admitted_at_the_door(config);
         let door = Endpoint::new(files.credentials, roots.trust().clone(), admission, Arc::new(clock));
+        let renewal = files::renewal(config, &door, dialling, &roots);
         let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
@@ -245,7 +249,7 @@ impl Node {
             stop_keeper,
             places,
         };
-        Ok(Self { server, address, handle, shutdown, roots, door, connections, parts })
+        Ok(Self { server, address, handle, shutdown, roots, door, connections, renewal, parts })
     }
 
     /// Where the agency's own connect.
@@ -260,7 +264,7 @@ impl Node {
 
     /// Serves until the shutdown, or until the disk fails.
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { server, address, handle, shutdown, roots, door, connections, mut parts } = self;
+        let Self { server, address, handle, shutdown, roots, door, connections, renewal, mut parts } = self;
         let status = handle.status();
         drop(handle);
         info!(
@@ -283,7 +287,8 @@ impl Node {
                 shutdown.begin();
                 keeper_end(ended)
             }
-            () = watch_roots(&roots, &door, &connections) => Ok(()),
+            () = connections.close_refused_from_now_on(&roots, &door) => Ok(()),
+            () = renewal.run() => Ok(()),
         };
         let ended = parts.end(ended_early).await;
         served.and(ended)
@@ -345,16 +350,6 @@ impl Parts {
         }
         info!("closed in order");
         Ok(())
-    }
-}
-
-/// Closes the connections of whoever would be refused now, whenever roots or revocation lists change.
-async fn watch_roots(roots: &Roots, door: &Endpoint, connections: &Connections) {
-    let mut changes = roots.changes();
-    while changes.changed().await.is_ok() {
-        for (peer, refusal) in connections.close_refused(door) {
-            warn!(address = %peer.address(), %refusal, "connection closed");
-        }
     }
 }
 

@@ -24,6 +24,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::transport::server::Connected;
 
+use crate::roots::Roots;
+
 /// Who is on the other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
@@ -93,6 +95,16 @@ impl Connections {
             Some((entry.peer.clone(), refusal))
         });
         refused.collect()
+    }
+
+    /// Does that whenever roots or revocation lists change, until it is dropped.
+    pub async fn close_refused_from_now_on(&self, roots: &Roots, endpoint: &Endpoint) {
+        let mut changes = roots.changes();
+        while changes.changed().await.is_ok() {
+            for (peer, refusal) in self.close_refused(endpoint) {
+                tracing::warn!(address = %peer.address(), %refusal, "connection closed");
+            }
+        }
     }
 
     pub(crate) fn admit(

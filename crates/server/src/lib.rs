@@ -9,6 +9,7 @@
 //! | [`connection`] | who is on the other end; any live connection can be closed |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
 //! | [`program`] | from the command line to the exit code |
+//! | [`renewal`] | certificate, key and revocation lists, looked at again while the program runs |
 //! | [`roots`] | whose certificates are believed, and the revocation lists |
 //! | [`serve`] | gRPC, REST, health and reflection behind one door |
 //! | [`shutdown`] | an ordered and bounded end |
@@ -24,6 +25,7 @@ pub mod connection;
 pub mod memory;
 pub mod pool;
 pub mod program;
+pub mod renewal;
 pub mod roots;
 pub mod serve;
 pub mod settings;

@@ -122,8 +122,8 @@ impl Roots {
     }
 
     /// Takes new lists: all of them, verified, or none. They hold at once; when the disk does not take one, that is told,
-    /// and every later call tries again to keep it.
-    pub fn take(&self, crls: &[Bytes], older: Older) -> Result<(), Error> {
+    /// and every later call tries again to keep it. Says whether any of them was new.
+    pub fn take(&self, crls: &[Bytes], older: Older) -> Result<bool, Error> {
         let mut lists = self.lock();
         let mut set = TrustSet::clone(&self.trust.current());
         let mut taken = Vec::new();
@@ -135,14 +135,15 @@ impl Roots {
                 Err(error) => return Err(Error::List(error)),
             }
         }
-        if !taken.is_empty() {
+        let is_new = !taken.is_empty();
+        if is_new {
             // Whoever was revoked is refused from here on, whatever the disk says to it.
             lists.unkept.extend(taken.iter().map(|(holder, _)| *holder));
             lists.of.extend(taken);
             self.trust.replace(set);
             self.changes.send_modify(|changes| *changes += 1);
         }
-        lists.keep(&self.kept)
+        lists.keep(&self.kept).map(|()| is_new)
     }
 
     fn lock(&self) -> MutexGuard<'_, Lists> {

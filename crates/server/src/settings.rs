@@ -1,11 +1,12 @@
 //! The sections that the configurations of hub and node have in common.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sealpost_crypto::keyfile::Unlock;
+use sealpost_crypto::keyfile::{Outside, Unlock};
 use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::tls::{self, Credentials};
+use sealpost_crypto::x509;
 
 use crate::config::{Field, Reader, Section};
 use crate::telemetry::{self, Format};
@@ -20,15 +21,31 @@ pub struct Tls {
 impl Tls {
     /// Asks for the section's keys.
     pub fn read(reader: &mut Reader<'_>) -> Field<Self> {
-        let mut section = reader.section("tls", "The certificate that this program shows to its peers.");
+        let mut section = reader.section("tls", "The certificate that this program shows to its peers. Both files are looked at again while it runs: a renewed \
+             certificate of the same identity is shown from the next handshake on, without a restart.");
         let certificate = section.required("certificate", "The certificate, PEM.");
         let key = section.required("key", "Its private key, PEM (PKCS#8), plain or encrypted, mode 0600.");
         Field::build(|| Some(Self { certificate: certificate.take()?, key: key.take()? }))
     }
 
-    /// Reads both files; again for a renewal.
+    /// Reads both files.
     pub fn credentials(&self, unlock: &Unlock) -> Result<Credentials, tls::Error> {
         Credentials::read_with(&self.certificate, &self.key, unlock)
+    }
+
+    /// Reads them again. An encrypted key file that names the present key is not opened: its passphrase may have been typed.
+    pub fn renewed(&self, present: &Credentials, unlock: &Unlock) -> Result<Credentials, tls::Error> {
+        let outside = Outside::read(&self.key)?;
+        let is_present = outside.noted == Some(present.certificate().public_key.key_id());
+        if outside.encryption.is_some() && is_present {
+            return present.with_chain(x509::read_certificates(&self.certificate)?);
+        }
+        self.credentials(unlock)
+    }
+
+    /// The files of certificate and key.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
     }
 }
 
@@ -50,6 +67,11 @@ impl Passphrase {
     /// Opens key files with it. To be dropped when all are read.
     pub fn unlock(&self) -> Unlock {
         Unlock::from(Source::new(Purpose::Passphrase, self.0.clone()))
+    }
+
+    /// The same while the program runs: nobody is asked.
+    pub fn unlock_unattended(&self) -> Unlock {
+        Unlock::from(Source::unattended(Purpose::Passphrase, self.0.clone()))
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::Signer;
-use sealpost_crypto::tls::Credentials;
-use sealpost_crypto::trust::TrustSet;
+use sealpost_crypto::tls::{Credentials, Endpoint};
+use sealpost_crypto::trust::{TrustSet, Usage};
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
@@ -16,6 +16,7 @@ use sealpost_domain::statement::Signed;
 use super::Error;
 use crate::config::NodeConfig;
 use sealpost_server::clock::Clock;
+use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::Roots;
 
 /// Where a node keeps what it writes.
@@ -119,4 +120,11 @@ impl Files {
 /// The roots that a directory lists.
 pub(super) fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {
     directory::trust_set(directory).map_err(Error::Root)
+}
+
+/// Looks at the files again while the node runs. It shows its certificate as both ends of connections.
+pub(super) fn renewal(config: &NodeConfig, door: &Endpoint, to_hub: Endpoint, roots: &Arc<Roots>) -> Renewal {
+    let ends = vec![(door.clone(), Usage::Server), (to_hub, Usage::Client)];
+    let (tls, passphrase, crls) = (config.tls.clone(), config.passphrase.clone(), config.crls.clone());
+    Renewal::new(tls, passphrase, crls, ends, Arc::clone(roots))
 }

@@ -1,0 +1,211 @@
+//! Certificate, key and revocation lists, looked at again for as long as the program runs.
+//!
+//! What changed on the disk is taken once it has stayed the same between two looks, so that a certificate and its key may
+//! be written one after the other. A new certificate is shown from the next handshake on; connections that live go on. One
+//! that does not fit is refused whole, with the reason in the log, and the present one stays; it is tried again every
+//! minute, since a clock or a list may be what was missing. A revocation list holds at once, also for connections that
+//! live ([`Roots::changes`]).
+//!
+//! Never here: a prompt. Nobody sits at the terminal of a running program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealpost_crypto::tls::{self, Endpoint};
+use sealpost_crypto::trust::Usage;
+use tokio::time::{Instant, interval};
+
+use crate::program::with_causes;
+use crate::roots::{self, Older, Roots};
+use crate::settings::{Passphrase, Tls};
+
+/// How often the files are looked at: what is new holds after twice that time.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a certificate that was refused is tried again.
+const TRY_EVERY: Duration = Duration::from_mins(1);
+/// No revocation list is larger: some 500 000 certificates.
+const LIST_BYTES_MAX: u64 = 16 << 20;
+
+/// The files of a running program, and where what is in them goes.
+pub struct Renewal {
+    tls: Tls,
+    passphrase: Passphrase,
+    crls: PathBuf,
+    /// The ends of connections that show the certificate, and as which end they show it.
+    ends: Vec<(Endpoint, Usage)>,
+    roots: Arc<Roots>,
+    pair: Settled<[Stamp; 2]>,
+    refused_at: Option<Instant>,
+    lists: BTreeMap<PathBuf, Settled<Stamp>>,
+    folder_failed: bool,
+}
+
+impl Renewal {
+    /// Watches the files of a configuration on behalf of these ends.
+    pub fn new(
+        tls: Tls,
+        passphrase: Passphrase,
+        crls: PathBuf,
+        ends: Vec<(Endpoint, Usage)>,
+        roots: Arc<Roots>,
+    ) -> Self {
+        Self {
+            tls,
+            passphrase,
+            crls,
+            ends,
+            roots,
+            pair: Settled::default(),
+            refused_at: None,
+            lists: BTreeMap::new(),
+            folder_failed: false,
+        }
+    }
+
+    /// Looks until it is dropped.
+    pub async fn run(mut self) {
+        let mut looks = interval(LOOK_EVERY);
+        loop {
+            looks.tick().await;
+            // Disks are slow at times, and so is opening an encrypted key.
+            let looked = tokio::task::spawn_blocking(move || {
+                self.look(Instant::now());
+                self
+            });
+            match looked.await {
+                Ok(renewal) => self = renewal,
+                Err(error) => {
+                    tracing::error!(%error, "certificates and revocation lists are not looked at any more");
+                    return std::future::pending().await;
+                }
+            }
+        }
+    }
+
+    fn look(&mut self, now: Instant) {
+        // The lists first: a certificate may be revoked and replaced in one go.
+        self.look_at_lists();
+        let stamps = self.tls.files().map(Stamp::of);
+        let again = self.refused_at.is_some_and(|at| now.duration_since(at) >= TRY_EVERY);
+        if !self.pair.has_settled(stamps) && !again {
+            return;
+        }
+        self.refused_at = match self.renew() {
+            Ok(()) => None,
+            Err(error) => {
+                let [certificate, key] = self.tls.files().map(Path::display);
+                tracing::warn!(%certificate, %key, reason = with_causes(&error), "certificate not renewed: the present one stays");
+                Some(now)
+            }
+        };
+    }
+
+    /// Takes what is in the files, for all ends or for none.
+    fn renew(&self) -> Result<(), tls::Error> {
+        let Some((first, _)) = self.ends.first() else { return Ok(()) };
+        let present = first.credentials();
+        let found = self.tls.renewed(&present, &self.passphrase.unlock_unattended())?;
+        if found.is_same(&present) {
+            return Ok(());
+        }
+        for (end, usage) in &self.ends {
+            end.judge_renewal(&found, *usage)?;
+        }
+        for (end, _) in &self.ends {
+            end.renew(found.clone())?;
+        }
+        let Some(until) = found.certificate().validity.until else { return Ok(()) };
+        tracing::info!(identity = %found.identity(), serial = found.certificate().serial, %until, "certificate renewed");
+        Ok(())
+    }
+
+    fn look_at_lists(&mut self) {
+        let paths = match lists_in(&self.crls) {
+            Ok(paths) => paths,
+            Err(error) => {
+                if !std::mem::replace(&mut self.folder_failed, true) {
+                    tracing::warn!(folder = %self.crls.display(), %error, "the revocation lists cannot be looked at");
+                }
+                return;
+            }
+        };
+        self.folder_failed = false;
+        self.lists.retain(|path, _| paths.contains(path));
+        for path in paths {
+            let stamp = Stamp::of(&path);
+            if self.lists.entry(path.clone()).or_default().has_settled(stamp)
+                && let Err(error) = take(&self.roots, &path)
+            {
+                tracing::warn!(file = %path.display(), reason = with_causes(&error), "revocation list not taken: the present one stays");
+            }
+        }
+    }
+}
+
+fn lists_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "crl") {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// An older list than the present one is passed over: another way may have been faster than the folder.
+fn take(roots: &Roots, path: &Path) -> Result<(), roots::Error> {
+    let io = |source| roots::Error::Io { operation: "read", path: path.to_owned(), source };
+    let length = fs::metadata(path).map_err(io)?.len();
+    if length > LIST_BYTES_MAX {
+        let text = format!("it has {length} bytes, and no list has more than {LIST_BYTES_MAX}");
+        return Err(io(io::Error::new(io::ErrorKind::FileTooLarge, text)));
+    }
+    let der = Bytes::from(fs::read(path).map_err(io)?);
+    if roots.take(std::slice::from_ref(&der), Older::PassedOver)? {
+        tracing::info!(file = %path.display(), "revocation list taken");
+    }
+    Ok(())
+}
+
+/// What tells one content of a file from the next; nothing for a file that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stamp(Option<(u64, u64, i64, i64)>);
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let stamp =
+            fs::metadata(path).ok().map(|file| (file.ino(), file.len(), file.ctime(), file.ctime_nsec()));
+        Self(stamp)
+    }
+}
+
+/// Tells when something has changed and then stayed the same for one look.
+#[derive(Debug)]
+struct Settled<S> {
+    last: Option<S>,
+    handled: Option<S>,
+}
+
+impl<S> Default for Settled<S> {
+    fn default() -> Self {
+        Self { last: None, handled: None }
+    }
+}
+
+impl<S: Copy + PartialEq> Settled<S> {
+    /// Whether this state is to be handled now; it is told once.
+    fn has_settled(&mut self, found: S) -> bool {
+        let is_still = self.last.replace(found) == Some(found);
+        is_still && self.handled.replace(found) != Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests;
