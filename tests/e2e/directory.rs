@@ -1,10 +1,7 @@
 //! The directory's life after its first version: the ceremony of docs/directory.md, run to the letter; thieves; a hub that shows
 //! one node something else.
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use sealpost_crypto::dsse::{PayloadType, SigningKey, sign_statement};
 use sealpost_crypto::tls::Credentials;
@@ -16,50 +13,11 @@ use sealpost_wire::directory::Listing;
 use sealpost_wire::envelope::signed_message;
 use tonic::Code;
 
-use crate::harness::{DE, HK, HubLine, Network, Pen, TH, eventually, program_folder, set, shipment, told};
+use crate::harness::{
+    DE, HK, HubLine, Network, Pen, TH, done, eventually, refused, scripts, set, shipment, table, told,
+};
 
 const PAGE: &str = include_str!("../../docs/directory.md");
-
-/// The folder in which the ceremony takes place, with the network in `net`.
-fn table(network: &Network) -> PathBuf {
-    let table = network.logs().with_file_name("table");
-    fs::create_dir(&table).unwrap();
-    symlink(network.folder(), table.join("net")).unwrap();
-    table
-}
-
-/// Runs a script in the ceremony's folder.
-fn run(network: &Network, table: &Path, script: &str) -> Output {
-    let script = script.replace("127.0.0.1:7400", &network.hub_address());
-    let path = format!("{}:{}", program_folder().display(), std::env::var("PATH").unwrap_or_default());
-    Command::new("sh").args(["-euc", &script]).current_dir(table).env("PATH", path).output().unwrap()
-}
-
-/// Runs a script that has to succeed.
-fn done(network: &Network, table: &Path, script: &str) -> String {
-    let output = run(network, table, script);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{script}\n{told}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs a script that has to be refused; what it told.
-fn refused(network: &Network, table: &Path, script: &str) -> String {
-    let output = run(network, table, script);
-    assert_eq!(output.status.code(), Some(1), "{script}\n{}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8(output.stderr).unwrap()
-}
-
-/// The scripts of the page, by the heading above each.
-fn scripts() -> Vec<(&'static str, &'static str)> {
-    let mut scripts = Vec::new();
-    for section in PAGE.split("\n## ").skip(1) {
-        let heading = section.lines().next().unwrap_or_default();
-        let blocks = section.split("```sh\n").skip(1);
-        scripts.extend(blocks.map(|block| (heading, block.split("\n```").next().unwrap_or_default())));
-    }
-    scripts
-}
 
 /// Runs the scripts of the page up to the first that publishes; what is left of them.
 fn publishes_next<'s>(
@@ -99,7 +57,7 @@ async fn the_ceremony_of_the_page_changes_what_nodes_permit() {
     let (de, th) = (network.desk(DE).await, network.desk(TH).await);
     assert_eq!(rules(&de.refused(shipment(&[TH], "FLASH", "too early")).await), ["agreement.none"]);
 
-    let scripts = scripts();
+    let scripts = scripts(PAGE);
     let later = publishes_next(&network, &table, &scripts);
     installed_everywhere(&network, 2).await;
     let sent = de.send(shipment(&[TH], "FLASH", "under the new agreement")).await.id;

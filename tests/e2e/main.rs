@@ -11,6 +11,7 @@
 //! | [`repaired`] | records that a disk damaged: what is lost comes again, from its sender or an export, or is given up |
 //! | [`refused`] | an unknown agency, a missing agreement; at the sender's node, and at the hub where a node lies |
 //! | [`certificate`] | certificates of the wrong jurisdiction, agency, role or network |
+//! | [`renewal`] | the commands of certs/README.md: a certificate renewed while messages flow, the old one revoked |
 //! | [`forged`] | an envelope in another agency's name |
 //! | [`flipped`] | a changed byte in any part of an envelope |
 //! | [`later`] | a header of a later version, with a field that nobody here knows |
@@ -47,6 +48,7 @@ mod ledger;
 mod node_killed;
 mod officer;
 mod refused;
+mod renewal;
 mod repaired;
 mod restored;
 mod witness;

@@ -8,6 +8,7 @@
 //! | [`officer`] | an officer with the `sealpost` command |
 //! | [`draft`] | messages to send |
 //! | [`pen`] | a node's keys in the story's own hand: envelopes as a node makes them, and as none would |
+//! | [`page`] | the commands of a page of the documentation, run to the letter |
 //! | [`eventually`] | waiting for conditions |
 //! | [`port`] | loopback ports that are free |
 
@@ -16,6 +17,7 @@ mod draft;
 mod eventually;
 mod network;
 mod officer;
+mod page;
 mod pen;
 mod port;
 mod program;
@@ -25,5 +27,6 @@ pub(crate) use draft::{shipment, shipments};
 pub(crate) use eventually::eventually;
 pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, set, told};
 pub(crate) use officer::Officer;
+pub(crate) use page::{done, refused, run, scripts, succeeded, table};
 pub(crate) use pen::{HubLine, Pen};
-pub(crate) use program::{Ended, program_folder};
+pub(crate) use program::Ended;
