@@ -230,9 +230,10 @@ named! {
 
 impl Rule {
     /// Whether a hub that names this rule says something of the moment alone: the message is kept, and sent to that
-    /// recipient again. A name that is not known decides.
+    /// recipient again. A key that is not believed is of the moment too: under the next one the same header is signed
+    /// again. A name that is not known decides.
     pub fn decides_nothing(name: &str) -> bool {
-        [Self::WrapMissing, Self::RecipientFull].iter().any(|rule| rule == name)
+        [Self::WrapMissing, Self::RecipientFull, Self::KeyUnknown].iter().any(|rule| rule == name)
     }
 }
 

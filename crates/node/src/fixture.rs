@@ -6,7 +6,7 @@ mod station;
 mod tree;
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +20,8 @@ use sealpost_domain::agreement::{Agreement, Parties};
 use sealpost_domain::alert::Draft as AlertDraft;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::{
-    AgencyRecord, Directory, HubRecord, KeyUse, PublicKey, SealingKeyRecord, SigningKeyRecord,
+    AgencyRecord, Directory, HubRecord, KeyUse, PublicKey, Revocation, RevocationReason, SealingKeyRecord,
+    SigningKeyRecord,
 };
 use sealpost_domain::envelope::{DirectoryVersion, Signature};
 use sealpost_domain::handling::{HandlingCode, Tlp};
@@ -142,9 +143,34 @@ impl Network {
         sign(&self.hub, PayloadType::Accepted, accepted.to_payload())
     }
 
+    /// The version after one, in which an agency's node has a next key; and that key.
+    pub(crate) fn rotated(id: &str, before: &Directory) -> (Directory, Arc<SigningKey>) {
+        let key = SigningKey::generate(&mut ChaCha20Rng::seed_from_u64(before.version.version));
+        let mut next = following(before);
+        if let Some(record) = next.agencies.get_mut(&agency(id)) {
+            let listed = SigningKeyRecord { key: public(&key), usage: KeyUse::Node, period: ALWAYS };
+            record.signing_keys.push(listed);
+        }
+        (next, Arc::new(key))
+    }
+
+    /// The version after one, in which a key is stolen.
+    pub(crate) fn revoked(key: &SigningKey, before: &Directory) -> Directory {
+        let mut next = following(before);
+        let revocation = Revocation { revoked_at: NOW, reason: RevocationReason::Compromised };
+        next.revocations.insert(key.key_id(), revocation);
+        next
+    }
+
     fn place(id: &str) -> usize {
         AGENCIES.iter().position(|agency| *agency == id).unwrap()
     }
+}
+
+fn following(before: &Directory) -> Directory {
+    let version = before.version.version + 1;
+    let version = DirectoryVersion { version, digest: sha256(&version.to_le_bytes()) };
+    Directory { version, previous: before.version.digest, ..before.clone() }
 }
 
 fn sealing_key(id: &str) -> SealingPrivateKey {
@@ -192,13 +218,28 @@ pub(crate) fn sign(key: &SigningKey, kind: PayloadType, payload: Bytes) -> Signe
 
 /// A core before its first record, that knows one directory.
 pub(crate) fn empty_core(id: &str, incarnation: Incarnation, directory: &Directory) -> Core {
-    let directory = directory.clone();
-    let opener = Box::new(move |_: &Signed, _: Option<&Directory>| Ok(directory.clone()));
+    core_knowing(id, incarnation, &DirectoriesKnown::new(Mutex::new(vec![directory.clone()])))
+}
+
+/// The directories that a ledger of the fixture may install.
+type DirectoriesKnown = Arc<Mutex<Vec<Directory>>>;
+
+/// A core that knows these. A record names which by its place, the first one by nothing.
+fn core_knowing(id: &str, incarnation: Incarnation, known: &DirectoriesKnown) -> Core {
+    let known = Arc::clone(known);
+    let opener = Box::new(move |signed: &Signed, _: Option<&Directory>| {
+        let place = signed.payload.first().copied().map_or(0, usize::from);
+        Ok(known.lock().unwrap()[place].clone())
+    });
     Core::new(agency(id), incarnation, Policies::default(), opener)
 }
 
 /// The record with which a ledger installs the directory of the fixture.
 pub(crate) fn directory_record(directory: &Directory) -> (Record, Bytes) {
-    let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
+    later_directory_record(directory, Bytes::new())
+}
+
+fn later_directory_record(directory: &Directory, place: Bytes) -> (Record, Bytes) {
+    let signed = Signed { payload: place, signatures: Vec::new() };
     (Record::Directory(directory.version), signed_to_bytes(&signed).into())
 }

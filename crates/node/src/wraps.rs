@@ -1,21 +1,24 @@
 //! From a record of our own to an envelope for the hub: the content key is taken from its bucket and wrapped anew for
-//! each recipient that still needs the message. Called where blocking is allowed.
+//! each recipient that still needs the message; and where the key that signed it is believed no more, the present one
+//! signs the same bytes beside it. Called where blocking is allowed.
 
 use rand::CryptoRng;
 use sealpost_crypto::digest::sha256;
+use sealpost_crypto::dsse::{PayloadType, SignError, Signer, sign_statement};
 use sealpost_crypto::wrap::{self, SealingPublicKey, WrapContext};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::digest::Digest;
+use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::{Envelope, Wrap};
+use sealpost_domain::envelope::{Envelope, Header, Signature, Wrap};
 use sealpost_domain::instant::Instant;
-use sealpost_domain::record::Record;
+use sealpost_domain::record::{Record, Sent};
 use sealpost_ledger::{Buckets, Entry, ReadError, bucket};
 use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::ledger::stored_body_from_bytes;
 use zeroize::Zeroizing;
 
 use crate::core::erasures::{self, Erasures};
+use crate::core::signature_of;
 
 /// An envelope that is ready to be submitted.
 pub struct Wrapped {
@@ -66,6 +69,25 @@ pub enum Error {
         /// Why.
         source: bucket::Error,
     },
+    /// Nobody would believe it: neither the key that signed it nor the node's present one.
+    #[error(
+        "record {index}: the directory in force believes neither the key that signed it nor the node's own {key}; \
+         give the node its next key ([keys] signing), once the directory lists it"
+    )]
+    NotBelieved {
+        /// Which one.
+        index: u64,
+        /// The node's present key.
+        key: KeyId,
+    },
+    /// The present key does not sign.
+    #[error("record {index} cannot be signed again")]
+    Sign {
+        /// Which one.
+        index: u64,
+        /// Why.
+        source: SignError,
+    },
     /// A recipient's key is unusable.
     #[error("the wrap of record {index} for {recipient}")]
     Wrap {
@@ -100,6 +122,7 @@ pub fn envelope(
     buckets: &Buckets,
     directory: &Directory,
     now: Instant,
+    signer: &dyn Signer,
     rng: &mut dyn CryptoRng,
 ) -> Result<Wrapped, Error> {
     let index = entry.index;
@@ -111,6 +134,7 @@ pub fn envelope(
     }
     let stored = stored_body_from_bytes(&entry.body).map_err(unreadable)?;
     let digest = sha256(&sent.header);
+    let signatures = believed(index, sent, &header, directory, now, signer)?;
     let key = buckets.content_key(&stored, &digest).map_err(|source| Error::Bucket { index, source })?;
 
     let (mut wraps, mut without_key) = (Vec::with_capacity(recipients.len()), Vec::new());
@@ -139,11 +163,30 @@ pub fn envelope(
             ciphertext: wrapped.ciphertext.into(),
         });
     }
-    let envelope = Envelope {
-        header: sent.header.clone(),
-        signatures: sent.signatures.clone(),
-        sealed: stored.sealed,
-        wraps,
-    };
+    let envelope = Envelope { header: sent.header.clone(), signatures, sealed: stored.sealed, wraps };
     Ok(Wrapped { envelope, header: digest, without_key })
+}
+
+/// The signatures of a record, and one of the present key beside them where the directory believes none of theirs any
+/// more. Number and digest stay: it is the same message.
+fn believed(
+    index: u64,
+    sent: &Sent,
+    header: &Header,
+    directory: &Directory,
+    now: Instant,
+    signer: &dyn Signer,
+) -> Result<Vec<Signature>, Error> {
+    let listed = |key: KeyId| directory.node_key(&header.sender, key, now).is_some();
+    let mut signatures = sent.signatures.clone();
+    if signatures.iter().any(|signature| listed(signature.key_id)) {
+        return Ok(signatures);
+    }
+    let key = signer.key_id();
+    if !listed(key) {
+        return Err(Error::NotBelieved { index, key });
+    }
+    let signed = sign_statement(signer, PayloadType::Header, &sent.header);
+    signatures.push(signature_of(&signed.map_err(|source| Error::Sign { index, source })?));
+    Ok(signatures)
 }

@@ -17,6 +17,7 @@ mod directories;
 pub mod erasures;
 mod error;
 pub mod inbox;
+mod keys;
 pub mod outbox;
 mod past;
 mod resume;
@@ -49,8 +50,8 @@ pub use round::{Outgoing, Round};
 pub use security::{Alarm, Security};
 pub use statement::Said;
 pub(crate) use statement::Statement;
-pub(crate) use statement::sign_with;
-use statement::{sign, signature_of};
+use statement::sign;
+pub(crate) use statement::{sign_with, signature_of};
 use witness::Witnessing;
 
 /// What the core is given from outside.
@@ -160,7 +161,13 @@ impl Core {
         }
         let unreadable = |source| Error::Record { index, source };
         match record {
-            Record::Directory(version) => self.directories.apply(index, *version, body)?,
+            Record::Directory(version) => {
+                let before = self.directory().cloned();
+                self.directories.apply(index, *version, body)?;
+                if before.is_some_and(|before| self.has_lost_a_key_since(&before)) {
+                    self.outbox.key_ended();
+                }
+            }
             Record::Sent(sent) => self.outbox.apply_sent(index, recorded_at, sent, body)?,
             Record::Accepted { statement, headers } => {
                 self.outbox.apply_accepted(index, recorded_at, statement, headers)?;

@@ -66,6 +66,22 @@ pub enum Said {
     Proof(Proof),
 }
 
+impl Said {
+    /// Who says it.
+    fn from(&self) -> &AgencyId {
+        match self {
+            Self::Receipt(said) => said.from(),
+            Self::Heads(said) => said.from(),
+            Self::Void(said) => said.from(),
+            Self::Resend(said) => said.from(),
+            Self::NeedWrap(said) => said.from(),
+            Self::Resume(said) => said.from(),
+            Self::ProofRequest(said) => said.from(),
+            Self::Proof(said) => said.from(),
+        }
+    }
+}
+
 impl Core {
     /// Does what a peer's statement asks for.
     pub fn hear(
@@ -75,6 +91,10 @@ impl Core {
         statement: &Signed,
         said: &Said,
     ) -> Result<(), Error> {
+        if !self.believes(said.from(), &statement.signatures, env.now) {
+            self.no_longer_believed(env, round, said.from(), statement);
+            return Ok(());
+        }
         if let Some(told) = Told::of(said) {
             self.witness_told(env, round, statement, &told)?;
         }
@@ -93,6 +113,17 @@ impl Core {
     }
 }
 
+impl Core {
+    /// A statement of ours that is told again: under the present key, where the one that signed it is believed no more.
+    pub(super) fn told_again<S: Statement>(&self, env: &Env<'_>, statement: Signed) -> Result<Signed, Error> {
+        if self.believes(&self.me, &statement.signatures, env.now) {
+            return Ok(statement);
+        }
+        let signature = sign_statement(env.signer, S::TYPE, &statement.payload)?;
+        Ok(Signed { signatures: vec![signature_of(&signature)], ..statement })
+    }
+}
+
 /// Signs a statement of this node.
 pub(super) fn sign<S: Statement>(env: &Env<'_>, statement: &S) -> Result<Signed, Error> {
     Ok(sign_with(env.signer, statement)?)
@@ -105,6 +136,6 @@ pub(crate) fn sign_with<S: Statement>(signer: &dyn Signer, statement: &S) -> Res
     Ok(Signed { payload, signatures: vec![signature_of(&signature)] })
 }
 
-pub(super) fn signature_of(signature: &sealpost_crypto::dsse::Signature) -> Signature {
+pub(crate) fn signature_of(signature: &sealpost_crypto::dsse::Signature) -> Signature {
     Signature { key_id: signature.key_id, bytes: Bytes::copy_from_slice(&signature.bytes) }
 }

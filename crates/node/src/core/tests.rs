@@ -2,6 +2,7 @@ mod bodies;
 mod directories;
 mod handling;
 mod hub;
+mod keys;
 mod missing;
 mod refill;
 mod repeated;

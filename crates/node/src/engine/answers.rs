@@ -53,6 +53,11 @@ impl Answers {
                 deliver(*verified, core, env, round);
                 self.delivered.push((mark, index));
             }
+            Input::Accepted { statement, accepted: _, headers: _, messages }
+                if !core.believes_hub(&statement) =>
+            {
+                core.outbox.requeue(messages);
+            }
             Input::Accepted { statement, accepted, headers, messages } => {
                 for refusal in
                     accepted.refusals.iter().filter(|refusal| !Rule::decides_nothing(&refusal.rule))
@@ -76,6 +81,31 @@ impl Answers {
                     let _ = answer.send(Err(refused.to_string()));
                 }
             },
+        }
+        Ok(())
+    }
+
+    /// Takes an input while the node's key is believed no more: a version of the directory alone, which may list the next.
+    pub(super) fn turn_away(
+        &mut self,
+        input: Input,
+        core: &mut Core,
+        env: &mut Env<'_>,
+        round: &mut Round,
+    ) -> Result<(), Error> {
+        match input {
+            directory @ Input::Directory { .. } => return self.decide(directory, core, env, round),
+            Input::Publish { answer, .. } => {
+                let _ = answer.send(Err(PublishError::Full));
+            }
+            Input::Acknowledge { answer, .. } => {
+                let _ = answer.send(Err(AcknowledgeError::Full));
+            }
+            // The hub keeps it.
+            Input::Delivered { mark, .. } => mark.breaks(),
+            Input::Accepted { messages, .. } => core.outbox.requeue(messages),
+            // All are told again.
+            Input::Said { .. } | Input::HubReset { .. } | Input::HubDirectory { .. } => {}
         }
         Ok(())
     }

@@ -134,7 +134,12 @@ impl Engine {
             _ = tick.tick() => {}
         }
         let mut bytes = 0;
-        while inputs.len() < ROUND_INPUTS_MAX && bytes < ROUND_BYTES_MAX {
+        // What follows a version of the directory is judged by it: in the next round.
+        let changes = |input: &Input| matches!(input, Input::Directory { .. });
+        while inputs.len() < ROUND_INPUTS_MAX
+            && bytes < ROUND_BYTES_MAX
+            && !inputs.last().is_some_and(changes)
+        {
             let Ok(input) = self.inputs.try_recv() else { break };
             bytes += input.bytes();
             inputs.push(input);
@@ -150,7 +155,17 @@ impl Engine {
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
         let drained = self.inputs.is_empty();
         let mut answers = Answers::default();
-        let mut round = match self.decide(inputs, drained, &mut answers) {
+        let speaks = self.shared.core().speaks_with(self.signer.key_id(), self.shared.now());
+        let decided = if speaks {
+            self.decide(inputs, drained, &mut answers)
+        } else {
+            self.turn_away(inputs, &mut answers)
+        };
+        if !speaks {
+            // What is owed would be tried again at once, for ever.
+            tokio::time::sleep(FULL_PAUSE).await;
+        }
+        let mut round = match decided {
             Ok(round) => round,
             Err(Error::Core(unsigned)) if unsigned.is_unsigned() => {
                 self.shared.core_mut().forget();
@@ -164,7 +179,7 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        if !round.records().is_empty() && self.told_unsigned_at.take().is_some() {
+        if speaks && !round.records().is_empty() && self.told_unsigned_at.take().is_some() {
             info!("the key signs again");
         }
         if round.records().is_empty() {
@@ -222,6 +237,10 @@ impl Engine {
         if let Some(failed) = failed {
             return Err(failed);
         }
+        if round.records().iter().any(|draft| matches!(draft.record, Record::Directory(_))) {
+            // It may not believe our own key: nothing more is signed before it is in force.
+            return Ok(round);
+        }
         core.end_buckets(&mut env, &mut round, &buckets);
         let again = core.calendar(&mut env, &mut round)?;
         if again > 0 {
@@ -230,6 +249,29 @@ impl Engine {
         let lanes = [Priority::Flash, Priority::Urgent, Priority::Routine];
         if core.outbox.has_ready(&lanes) {
             shared.notify_lanes();
+        }
+        Ok(round)
+    }
+
+    /// The directory in force does not believe our key: whatever was signed now would be believed by nobody, and would
+    /// make a ledger that does not verify. Only a later version of the directory is taken.
+    fn turn_away(&mut self, inputs: Vec<Input>, answers: &mut Answers) -> Result<Round, Error> {
+        let key = self.signer.key_id();
+        if self.told_unsigned_at.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
+            error!(
+                %key,
+                "the directory believes the node's signing key no more: nothing is sent or recorded until the node runs \
+                 with the next one ([keys] signing)"
+            );
+            self.told_unsigned_at = Some(Instant::now());
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.core_mut();
+        let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
+        let mut env = Env { now: shared.now(), rng, signer, checkpoint: Bytes::new(), past: &shared.history };
+        let mut round = Round::default();
+        for input in inputs {
+            answers.turn_away(input, &mut core, &mut env, &mut round)?;
         }
         Ok(round)
     }

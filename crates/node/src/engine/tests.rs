@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::{SignError, SigningKey, VerifyingKey};
+use sealpost_domain::directory::{Revocation, RevocationReason};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
+use sealpost_domain::rule::Rule;
+use sealpost_domain::statement::Signed;
 use sealpost_domain::view::Published;
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
 use sealpost_seglog::disk::sim::{Failure, Sim};
@@ -18,6 +21,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::fixture::{NOW, Network, Station, agency, directory_record, draft, empty_core};
 use crate::handle::PublishError;
+use crate::verify::Verified;
 use sealpost_server::clock::Clock;
 
 /// The writer of Hong Kong's node on a simulated disk.
@@ -157,6 +161,37 @@ async fn a_key_that_does_not_sign_refuses_publishers_and_no_number_is_lost() {
     assert_eq!(desk.publish().await.unwrap().index, 3);
     let traffic = desk.shared.core().outbox.traffic();
     assert_eq!(traffic[&agency("DE-ZKA")].sent, 2);
+    drop(desk.inputs);
+    desk.engine.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_directory() {
+    let mut network = Network::new();
+    let key = network.directory.agencies[&agency("HK-CED")].signing_keys[0].key.id;
+    let revocation = Revocation { revoked_at: NOW, reason: RevocationReason::Compromised };
+    network.directory.revocations.insert(key, revocation);
+    let mut desk = Desk::open_in(network, Arc::new(Memory::new())).await;
+    assert_eq!(desk.publish().await, Err(PublishError::Full));
+    let (mark, mut settled) = Mark::new();
+    let alarm = core::Alarm {
+        rule: Rule::KeyUnknown,
+        peer: None,
+        header: None,
+        detail: "what came".to_owned(),
+        exhibits: Vec::new(),
+    };
+    let verified = Box::new(Verified::Unproven(Box::new(alarm)));
+    assert!(desk.inputs.send(Input::Delivered { verified, index: 7, mark }).await.is_ok());
+    settled.changed().await.unwrap();
+    assert_eq!(*settled.borrow(), SettledUpTo { index: 0, broken: true }, "the hub keeps it");
+    assert_eq!(*desk.shared.next_index.borrow(), 2);
+
+    let (answer, installed) = oneshot::channel();
+    let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
+    assert!(desk.inputs.send(Input::Directory { signed, answer }).await.is_ok());
+    installed.await.unwrap().unwrap();
+    assert_eq!(*desk.shared.next_index.borrow(), 3);
     drop(desk.inputs);
     desk.engine.await.unwrap().unwrap();
 }

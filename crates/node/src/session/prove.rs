@@ -46,6 +46,11 @@ impl Prover {
         Self { proofs, signer, clock }
     }
 
+    /// The node's signing key.
+    pub(super) fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&self.signer)
+    }
+
     pub(super) fn answers(&self) -> Answers {
         Answers { prover: self.clone(), tasks: JoinSet::new(), peers: HashMap::new() }
     }

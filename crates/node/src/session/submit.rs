@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use rand::CryptoRng;
+use sealpost_crypto::dsse::Signer;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Envelope;
@@ -119,8 +120,9 @@ async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
 async fn wrap(session: Arc<Session>, lanes: Lanes, batch: Vec<Submission>) -> Result<Ready, Ended> {
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
-    let (shared, now) = (Arc::clone(&session.shared), session.shared.now());
-    Ok(session.pool.run(lanes.pace(), move |rng| pack(&shared, batch, &directory, now, rng)).await?)
+    let (shared, now, signer) = (Arc::clone(&session.shared), session.shared.now(), session.prover.signer());
+    let pack = move |rng: &mut dyn CryptoRng| pack(&shared, batch, &directory, now, signer.as_ref(), rng);
+    Ok(session.pool.run(lanes.pace(), pack).await?)
 }
 
 /// Makes envelopes of a batch. A message that cannot be read, or not be wrapped, is tried again later, and holds up none of
@@ -130,13 +132,14 @@ fn pack(
     batch: Vec<Submission>,
     directory: &Directory,
     now: Instant,
+    signer: &dyn Signer,
     rng: &mut dyn CryptoRng,
 ) -> Ready {
     let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
     for Submission { index, recipients } in batch {
         let entry = shared.history.get(index).map_err(|source| wraps::Error::Unreadable { index, source });
         let wrapped = entry.and_then(|entry| {
-            wraps::envelope(&entry, &recipients, &shared.buckets, directory, now, &mut *rng)
+            wraps::envelope(&entry, &recipients, &shared.buckets, directory, now, signer, &mut *rng)
         });
         let later = match wrapped {
             Ok(wrapped) => {
@@ -211,12 +214,13 @@ mod tests {
         let network = Network::new();
         let [mut hong_kong, _] = network.nodes();
         (0..3).for_each(|_| hong_kong.publish(Priority::Urgent));
+        let signer = Arc::clone(&hong_kong.signing);
         let (shared, disk) = hong_kong.shared(&network).await;
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let mut next = |now| {
             let batch = shared.core_mut().outbox.take(&[Priority::Urgent], 1 << 20);
             let taken: Vec<u64> = batch.iter().map(|submission| submission.index).collect();
-            (taken, pack(&shared, batch, &network.directory, now, &mut rng).messages)
+            (taken, pack(&shared, batch, &network.directory, now, signer.as_ref(), &mut rng).messages)
         };
         disk.fail_read(disk.reads());
         let (taken, packed) = next(NOW);

@@ -60,6 +60,15 @@ impl Core {
     /// Judges an envelope by its position, and records it where it is new. Whatever comes of it, the hub may forget
     /// it once the round is durable.
     pub fn arrived(&mut self, env: &mut Env<'_>, round: &mut Round, arrived: Arrived) -> Judged {
+        // It was verified under the directory of that moment.
+        if !self.believes(&arrived.sender, &arrived.signatures, env.now) {
+            let detail = format!("the key with which {} signed it is believed no more", arrived.sender);
+            let mut exhibits: Vec<Bytes> = vec![arrived.header];
+            exhibits.extend(arrived.signatures.into_iter().map(|signature| signature.bytes));
+            let (rule, header) = (Rule::KeyUnknown, Some(arrived.digest));
+            self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits });
+            return Judged::Alarmed;
+        }
         let OpenedCommitment { position, previous, .. } = arrived.commitment;
         let key = LinkKey {
             sender: arrived.sender.clone(),

@@ -58,6 +58,7 @@ impl Core {
             round.send(sender, ControlType::Receipt, signed);
         }
         for (sender, latest) in self.inbox.take_repeats() {
+            let latest = self.told_again::<Receipt>(env, latest)?;
             round.send(sender, ControlType::Receipt, latest);
         }
         Ok(())

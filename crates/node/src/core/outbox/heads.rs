@@ -8,7 +8,7 @@ use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead};
+use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead, Void};
 
 use super::Outbox;
 use crate::core::{Alarm, Core, Env, Error, Round, sign};
@@ -64,6 +64,7 @@ impl Core {
             let signed = sign(env, &heads)?;
             round.send(recipient.clone(), ControlType::Heads, signed);
             for void in self.outbox.unconfirmed_voids(&recipient) {
+                let void = self.told_again::<Void>(env, void)?;
                 round.send(recipient.clone(), ControlType::Void, void);
             }
             self.outbox.heads_told(&recipient, env.now);

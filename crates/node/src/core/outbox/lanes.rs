@@ -226,6 +226,12 @@ impl Outbox {
         }
     }
 
+    /// A key under which messages were signed is believed no more: whatever was promised and is not receipted may be
+    /// refused by who gets it, and goes out at once, signed by the next key.
+    pub(in crate::core) fn key_ended(&mut self) {
+        self.promised_again(|_| true);
+    }
+
     fn promised_again(&mut self, lost: impl Fn(Incarnation) -> bool) -> usize {
         let promised = |progress: &Progress| matches!(progress, Progress::Accepted { hub, .. } if lost(*hub));
         let lost = self.open.iter().filter(|(_, open)| promised(&open.progress));

@@ -127,7 +127,10 @@ impl Core {
             while let Some(number) = self.outbox.next_again(&key, &mut budget) {
                 match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
                     Answered::Done => continue,
-                    Answered::Void(void) => round.send(key.recipient.clone(), ControlType::Void, void),
+                    Answered::Void(void) => {
+                        let void = self.told_again::<Void>(env, void)?;
+                        round.send(key.recipient.clone(), ControlType::Void, void);
+                    }
                     Answered::Bodiless(void) => fill(env, round, &void)?,
                 }
                 self.outbox.tentative.filled.insert((key.clone(), number));
