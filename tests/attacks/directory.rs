@@ -19,13 +19,13 @@ fn genesis(network: &Network) -> Listing {
 }
 
 /// The version after one, otherwise the same.
-fn after(version: &Signed) -> Listing {
+pub(crate) fn after(version: &Signed) -> Listing {
     let listing = Listing::from_payload(&version.payload).unwrap();
     Listing { version: listing.version + 1, previous: sha256(&version.payload), ..listing }
 }
 
 /// Signs with these keys of the authority, counted from 1.
-fn signed(network: &Network, listing: &Listing, keys: &[usize]) -> Signed {
+pub(crate) fn signed(network: &Network, listing: &Listing, keys: &[usize]) -> Signed {
     let payload = listing.to_payload();
     let signature = |number: &usize| {
         let made = sign_statement(&network.authority_key(*number), PayloadType::Directory, &payload).unwrap();
@@ -51,7 +51,7 @@ fn refused(node: &mut Node, shown: &Signed, rule: &str) {
     assert_eq!(node.security().len(), before + 1);
 }
 
-fn statement_of(agency_id: &str, key: &SigningKey, signers: &[&SigningKey]) -> Signed {
+pub(crate) fn statement_of(agency_id: &str, key: &SigningKey, signers: &[&SigningKey]) -> Signed {
     let period = Period { from: NOW, until: Some(NOW.plus(std::time::Duration::from_hours(24))) };
     let public_key = *key.verifying_key().as_bytes();
     let terms = SigningKeyTerms { agency: agency(agency_id), public_key, usage: KeyUse::Node, period };

@@ -7,6 +7,7 @@
 //! | [`signatures`] | Ed25519 at its edges: low order, second encodings, scalars beyond the order |
 //! | [`misdelivered`] | somebody else's wrap, swapped wraps, another lane, a cut body: refused, and in the ledger |
 //! | [`directory`] | directories that a hub shows to one node: forged, older, forked, with a gap; each an event in its ledger |
+//! | [`keys`] | keys that are stolen and revoked: their thief, and the mail that is on its way |
 //! | [`classes`] | sealed bodies of other sizes, and with something in their padding |
 //!
 //! The [`scene`] is a network as `sealpost-admin` makes it, with the hub's verification and state, and for each agency the
@@ -18,6 +19,7 @@ mod classes;
 mod directory;
 mod flips;
 mod gcm;
+mod keys;
 mod misdelivered;
 mod scene;
 mod signatures;

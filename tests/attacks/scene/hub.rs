@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Envelope;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::rule::Rule;
+use sealpost_domain::statement::Signed;
 use sealpost_hub::core::{Effect, State};
 use sealpost_hub::verify::{Sound, verify};
 use sealpost_proto::v1 as pb;
@@ -57,6 +59,13 @@ impl Hub {
         let mut state = State::new(0);
         state.step(0, &Entry { at: NOW, event: Event::Directory(network.genesis.clone()) }).unwrap();
         Self { state, directory: network.directory.clone(), now: NOW }
+    }
+
+    /// A version of the directory is published.
+    pub(crate) fn installs(&mut self, version: &Signed) {
+        let entry = Entry { at: self.now, event: Event::Directory(version.clone()) };
+        self.state.step(self.state.next(), &entry).unwrap();
+        self.directory = directory::verify(version, Some(&self.directory)).unwrap();
     }
 
     /// Takes an envelope from Hong Kong's node, as the bytes that come.

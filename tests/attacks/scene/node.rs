@@ -53,6 +53,8 @@ pub(crate) struct Node {
     buckets: Arc<Buckets>,
     pub(crate) signing: SigningKey,
     pub(crate) directory: Directory,
+    /// The directory that its ledger begins with.
+    first: Digest,
     pub(crate) rng: ChaCha20Rng,
     _folder: TempDir,
 }
@@ -115,6 +117,7 @@ impl Node {
             buckets,
             signing: SigningKey::read(&keys.join("signing.pem")).unwrap(),
             directory: network.directory.clone(),
+            first: network.directory.version.digest,
             rng,
             _folder: folder,
         };
@@ -164,10 +167,21 @@ impl Node {
     pub(crate) fn send(&mut self, prepared: &Prepared) -> Envelope {
         let answer = self.step(|core, env, round| core.publish(env, round, prepared).unwrap());
         assert!(matches!(answer, Answer::Recorded(_)), "{answer:?}");
+        self.submit()
+    }
+
+    /// What was handed to the hub was not answered: the first of it goes again.
+    pub(crate) fn send_again(&mut self) -> Envelope {
+        self.core.outbox.requeue_lanes(Priority::ALL);
+        self.submit()
+    }
+
+    fn submit(&mut self) -> Envelope {
         let submission = self.core.outbox.take(Priority::ALL, 1 << 20).remove(0);
         let entry = self.ledger.get(submission.index).unwrap();
         let (buckets, directory) = (&self.buckets, &self.directory);
-        wraps::envelope(&entry, &submission.recipients, buckets, directory, NOW, &mut self.rng)
+        let recipients = &submission.recipients;
+        wraps::envelope(&entry, recipients, buckets, directory, NOW, &self.signing, &mut self.rng)
             .unwrap()
             .envelope
     }
@@ -248,6 +262,12 @@ impl Node {
         self.step(|core, env, round| core.install(env, round, version).map(drop))
     }
 
+    /// A version of the directory is in force from here on.
+    pub(crate) fn installs(&mut self, version: &Signed) {
+        self.shown(version).unwrap();
+        self.directory = Directory::clone(self.core.directory().unwrap());
+    }
+
     /// Hears which directory is in force at the hub.
     pub(crate) fn hears_of_hub(&mut self, in_force: DirectoryVersion) {
         self.step(|core, env, round| core.hub_shows(env, round, in_force));
@@ -294,7 +314,7 @@ impl Node {
 
     /// Fails unless the ledger verifies as `sealpost-node ledger verify` does it.
     pub(crate) fn assert_ledger_sound(&self) {
-        let mut directories = ByDirectory::anchored(self.directory.version.digest);
+        let mut directories = ByDirectory::anchored(self.first);
         let none = Files::at(Path::new("/absent"));
         let report = verify(self.ledger.history(), &mut directories, &[], &none, &mut |_| {});
         assert!(report.fault.is_none(), "{:?}", report.fault);
