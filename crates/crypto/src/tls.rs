@@ -5,13 +5,14 @@
 //! revocation lists hold at once, and the verdict on the peer comes back typed, beside the alert that the peer gets.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::{self, kx_group, sign};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -93,6 +94,25 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Which key exchanges an end takes part in. Post-quantum ones are preferred in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// X25519 alone too, for peers that have nothing else.
+    #[default]
+    Any,
+    /// ML-KEM-768 with X25519 and nothing else: what is recorded today is not read when X25519 falls.
+    PostQuantum,
+}
+
+impl KeyExchange {
+    fn groups(self) -> Vec<&'static dyn SupportedKxGroup> {
+        match self {
+            Self::Any => vec![kx_group::X25519MLKEM768, kx_group::X25519],
+            Self::PostQuantum => vec![kx_group::X25519MLKEM768],
+        }
+    }
+}
+
 /// What one end of connections needs: who it is, whom it believes and whom it admits.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -112,7 +132,7 @@ impl Endpoint {
         clock: Arc<dyn TimeProvider>,
     ) -> Self {
         let provider = CryptoProvider {
-            kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519],
+            kx_groups: KeyExchange::default().groups(),
             signature_verification_algorithms: ALGORITHMS,
             ..aws_lc_rs::default_provider()
         };
@@ -123,6 +143,14 @@ impl Endpoint {
             clock,
             provider: Arc::new(provider),
         }
+    }
+
+    /// The same end, for these key exchanges.
+    #[must_use]
+    pub fn exchanging(self, exchange: KeyExchange) -> Self {
+        let provider =
+            CryptoProvider { kx_groups: exchange.groups(), ..CryptoProvider::clone(&self.provider) };
+        Self { provider: Arc::new(provider), ..self }
     }
 
     /// Who we are.
@@ -207,6 +235,13 @@ impl Endpoint {
             verdict: Arc::default(),
         }
     }
+}
+
+/// Whether a handshake ended because the peer offered no key exchange that is taken here.
+pub fn lacks_key_exchange(error: &io::Error) -> bool {
+    let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
+    let none = PeerIncompatible::NoKxGroupsInCommon;
+    fault.is_some_and(|fault| *fault == rustls::Error::PeerIncompatible(none))
 }
 
 fn owned(protocols: &[&[u8]]) -> Vec<Vec<u8>> {

@@ -210,7 +210,8 @@ impl Hub {
 
         let roots = Arc::new(Roots::open(trust_set(&directory)?, &config.crls, &config.data.join("crls"))?);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
-        let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()));
+        let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()))
+            .exchanging(config.tls.exchange);
         let acceptor =
             Acceptor::bind(config.listen, endpoint.clone(), config.limits.door, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());

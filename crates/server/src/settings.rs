@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sealpost_crypto::keyfile::{Outside, Unlock};
 use sealpost_crypto::secret::{Purpose, Source};
-use sealpost_crypto::tls::{self, Credentials};
+use sealpost_crypto::tls::{self, Credentials, KeyExchange};
 use sealpost_crypto::x509;
 
 use crate::config::{Field, Reader, Section};
@@ -16,6 +16,8 @@ use crate::telemetry::{self, Format};
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
+    /// With which key exchange.
+    pub exchange: KeyExchange,
 }
 
 impl Tls {
@@ -25,7 +27,15 @@ impl Tls {
              certificate of the same identity is shown from the next handshake on, without a restart.");
         let certificate = section.required("certificate", "The certificate, PEM.");
         let key = section.required("key", "Its private key, PEM (PKCS#8), plain or encrypted, mode 0600.");
-        Field::build(|| Some(Self { certificate: certificate.take()?, key: key.take()? }))
+        let post_quantum = section.or(
+            "require_post_quantum",
+            "Whether peers without the post-quantum key exchange X25519MLKEM768 are refused. It is preferred in any case.",
+            false,
+        );
+        Field::build(|| {
+            let exchange = if post_quantum.take()? { KeyExchange::PostQuantum } else { KeyExchange::Any };
+            Some(Self { certificate: certificate.take()?, key: key.take()?, exchange })
+        })
     }
 
     /// Reads both files.

@@ -34,6 +34,132 @@ fn nothing_is_kept_that_a_session_could_be_resumed_from() {
     }
 }
 
+/// A server that gives tickets, as ours never does, to fill a client's store with one of this very name.
+fn ticketing(ends: &Ends) -> Arc<ServerConfig> {
+    let (config, verdict) = ends.server.server(&[b"h2"]).unwrap();
+    *ends.server_verdict.lock().unwrap() = Some(verdict);
+    let mut config = ServerConfig::clone(&config);
+    config.session_storage = rustls::server::ServerSessionMemoryCache::new(8);
+    config.send_tls13_tickets = 1;
+    Arc::new(config)
+}
+
+#[test]
+fn a_client_that_offers_to_resume_a_session_gets_a_full_handshake_and_is_refused_once_it_is_revoked() {
+    let mut ends = Ends::new();
+    let node = ends.hk.issue(NODE);
+    ends.client = node.endpoint(&ends.trust, [Admitted::Hub]);
+    let (config, verdict) = ends.client.client(&[b"h2"]).unwrap();
+    *ends.client_verdict.lock().unwrap() = Some(verdict);
+    let mut eager = ClientConfig::clone(&config);
+    eager.resumption = Resumption::in_memory_sessions(8);
+    let eager = Arc::new(eager);
+    let full = Some(rustls::HandshakeKind::Full);
+    let resumed = Some(rustls::HandshakeKind::Resumed);
+
+    // The client does resume where it may, past the very list that would refuse it.
+    let lax = ticketing(&ends);
+    assert_eq!(shake(&eager, &lax).unwrap().1.handshake_kind(), full);
+    assert_eq!(shake(&eager, &lax).unwrap().1.handshake_kind(), resumed);
+    let mut set = TrustSet::clone(&ends.trust.current());
+    set.install_crl(ends.hk.holder, &ends.hk.crl(&[&node])).unwrap();
+    let before = ends.trust.current();
+    ends.trust.replace(set);
+    assert_eq!(shake(&eager, &lax).unwrap().1.handshake_kind(), resumed, "the danger is real");
+
+    // Ours takes no ticket and gives none.
+    ends.trust.replace(TrustSet::clone(&before));
+    let ours = || ends.server.server(&[b"h2"]).unwrap();
+    let (config, verdict) = ours();
+    assert!(!config.session_storage.can_cache() && !config.ticketer.enabled());
+    let (_, mut server) = shake(&eager, &config).unwrap();
+    assert_eq!(server.handshake_kind(), full);
+    assert!(verdict.get().is_some_and(Result::is_ok), "the certificate was judged");
+    let mut rest = Vec::new();
+    server.write_tls(&mut rest).unwrap();
+    assert!(rest.is_empty(), "no ticket follows");
+    let mut set = TrustSet::clone(&before);
+    set.install_crl(ends.hk.holder, &ends.hk.crl(&[&node])).unwrap();
+    ends.trust.replace(set);
+    let (config, _) = ours();
+    let refusal = shake(&eager, &config).unwrap_err();
+    let revoked = rustls::Error::AlertReceived(AlertDescription::CertificateRevoked);
+    assert!(matches!(&refusal, (End::Client, alert) if *alert == revoked), "{refusal:?}");
+}
+
+#[test]
+fn a_peer_without_post_quantum_key_exchange_is_refused_where_it_is_demanded() {
+    let classical = |endpoint: &Endpoint| {
+        let provider =
+            CryptoProvider { kx_groups: vec![kx_group::X25519], ..CryptoProvider::clone(&endpoint.provider) };
+        Endpoint { provider: Arc::new(provider), ..endpoint.clone() }
+    };
+    let mut ends = Ends::new();
+    ends.client = classical(&ends.client);
+    let (client, _) = ends.handshake().unwrap();
+    assert_eq!(
+        client.negotiated_key_exchange_group().unwrap().name(),
+        NamedGroup::X25519,
+        "by default it is let in"
+    );
+
+    ends.server = ends.server.clone().exchanging(KeyExchange::PostQuantum);
+    let refusal = ends.handshake().unwrap_err();
+    let told = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+    assert!(matches!(&refusal, (End::Client, alert) if *alert == told), "{refusal:?}");
+
+    // Nor does a client that demands it go on with a server that has none.
+    let mut ends = Ends::new();
+    ends.client = ends.client.clone().exchanging(KeyExchange::PostQuantum);
+    ends.server = classical(&ends.server);
+    ends.handshake().unwrap_err();
+    let ends = Ends::new();
+    let both = [&ends.client, &ends.server].map(|end| end.clone().exchanging(KeyExchange::PostQuantum));
+    let [client, server] = both;
+    let (client, _) = Ends { client, server, ..ends }.handshake().unwrap();
+    assert_eq!(client.negotiated_key_exchange_group().unwrap().name(), NamedGroup::X25519MLKEM768);
+}
+
+#[test]
+fn out_of_date_certificates_and_lists_end_the_handshake_at_both_ends() {
+    let day = std::time::Duration::from_hours(24);
+    let (past, future) = ((NOW.minus(day + day), NOW.minus(day)), (NOW.plus(day), NOW.plus(day + day)));
+    for ((from, until), reason) in [(past, "expired at"), (future, "is not valid before")] {
+        let mut ends = Ends::new();
+        ends.client = ends.hk.issue_between(NODE, from, until).endpoint(&ends.trust, [Admitted::Hub]);
+        assert!(matches!(ends.handshake().unwrap_err().0, End::Client), "{reason}");
+        assert!(ends.seen_by_server().unwrap_err().contains(reason));
+        let mut ends = Ends::new();
+        let hub = ends.hub.issue_between(HUB, from, until);
+        ends.server = hub.endpoint(&ends.trust, [Admitted::AnyAgency(Role::Node)]);
+        ends.handshake().unwrap_err();
+        assert!(ends.seen_by_client().unwrap_err().contains(reason));
+    }
+    type Lists = fn(&Root, &mut TrustSet);
+    let stale: Lists = |root, set| {
+        let ended = root.crl_between(
+            &[],
+            NOW.minus(std::time::Duration::from_hours(2)),
+            NOW.minus(std::time::Duration::from_hours(1)),
+        );
+        set.install_crl(root.holder, &ended).unwrap();
+    };
+    let missing: Lists = |_, _| {};
+    for (lists, reason) in [(stale, "ended at"), (missing, "no revocation list of")] {
+        let ends = Ends::new();
+        for (root, other) in [(&ends.hk, &ends.hub), (&ends.hub, &ends.hk)] {
+            let mut set = chains::trust(&[other]);
+            set.add_root(root.holder, &root.certificate).unwrap();
+            lists(root, &mut set);
+            ends.trust.replace(set);
+            ends.handshake().unwrap_err();
+            let seen =
+                if root.holder == ends.hk.holder { ends.seen_by_server() } else { ends.seen_by_client() };
+            assert!(seen.unwrap_err().contains(reason), "{reason}");
+        }
+    }
+}
+
 #[test]
 fn a_peer_is_told_why_it_is_refused() {
     let alert = |change: fn(&mut Ends)| {
@@ -166,28 +292,11 @@ impl Ends {
     fn handshake(&self) -> Result<(ClientConnection, ServerConnection), (End, rustls::Error)> {
         let (config, verdict) = self.client.client(&[b"h2"]).unwrap();
         *self.client_verdict.lock().unwrap() = Some(verdict);
-        let mut client = ClientConnection::new(config, "hub.invalid".try_into().unwrap()).unwrap();
+        let client = config;
         let (config, verdict) = self.server.server(&[b"h2", b"http/1.1"]).unwrap();
         *self.server_verdict.lock().unwrap() = Some(verdict);
-        let mut server = ServerConnection::new(config).unwrap();
-        while client.is_handshaking() || server.is_handshaking() || client.wants_write() {
-            let mut bytes = Vec::new();
-            while client.wants_write() {
-                client.write_tls(&mut bytes).unwrap();
-            }
-            server.read_tls(&mut bytes.as_slice()).unwrap();
-            let verdict = server.process_new_packets();
-            let mut bytes = Vec::new();
-            while server.wants_write() {
-                server.write_tls(&mut bytes).unwrap();
-            }
-            client.read_tls(&mut bytes.as_slice()).unwrap();
-            client.process_new_packets().map_err(|error| (End::Client, error))?;
-            verdict.map_err(|error| (End::Server, error))?;
-        }
-        Ok((client, server))
+        shake(&client, &config)
     }
-
     fn seen_by_server(&self) -> Result<String, String> {
         seen(&self.server_verdict)
     }
@@ -195,6 +304,32 @@ impl Ends {
     fn seen_by_client(&self) -> Result<String, String> {
         seen(&self.client_verdict)
     }
+}
+
+/// Lets both ends talk until both are done.
+fn shake(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> Result<(ClientConnection, ServerConnection), (End, rustls::Error)> {
+    let name = "hub.invalid".try_into().unwrap();
+    let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
+    let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+    while client.is_handshaking() || server.is_handshaking() || client.wants_write() {
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).unwrap();
+        }
+        server.read_tls(&mut bytes.as_slice()).unwrap();
+        let verdict = server.process_new_packets();
+        let mut bytes = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).unwrap();
+        }
+        client.read_tls(&mut bytes.as_slice()).unwrap();
+        client.process_new_packets().map_err(|error| (End::Client, error))?;
+        verdict.map_err(|error| (End::Server, error))?;
+    }
+    Ok((client, server))
 }
 
 fn seen(slot: &Slot) -> Result<String, String> {

@@ -13,6 +13,7 @@ use sealpost_crypto::dsse::{PayloadType, verify_statement};
 use sealpost_crypto::peer::Admitted;
 use sealpost_crypto::trust::Trust;
 use sealpost_domain::envelope::Envelope;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::{Accepted, HubRefusal};
 use sealpost_proto::v1::hub_client::HubClient;
@@ -32,6 +33,8 @@ use super::*;
 use crate::config::HubConfig;
 use crate::fixture::{Network, agency};
 use crate::run;
+
+mod revoked;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
