@@ -1,16 +1,30 @@
 //! Who is let in: by a certificate of the right root, for the right door.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use rustls::AlertDescription;
+use rustls::time_provider::DefaultTimeProvider;
 use sealpost_admin::issuer::{Purpose, Root};
 use sealpost_client::Error;
-use sealpost_crypto::tls::Credentials;
+use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::tls::{Credentials, Endpoint};
 use sealpost_crypto::trust::RootHolder;
-use sealpost_domain::identity::Identity;
+use sealpost_domain::identity::{Identity, Role};
 use sealpost_domain::instant::{Instant, Period};
+use sealpost_domain::record::Record;
+use sealpost_domain::rule::Rule;
+use sealpost_ledger::History;
+use sealpost_seglog::disk::{Disk, Real};
+use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
+use sealpost_server::serve::Server;
+use sealpost_server::shutdown::Shutdown;
+use sealpost_wire::ledger::evidence_from_bytes;
 
-use crate::harness::{DE, HK, HUB, Network, eventually, shipment};
+use crate::harness::{DE, HK, HUB, Network, eventually, set, shipment};
 
 /// Always.
 const PERIOD: Period = Period { from: Instant::from_millis(0), until: None };
@@ -78,6 +92,85 @@ async fn people_and_nodes_are_let_in_at_their_own_doors_alone() {
     let answer = futures::StreamExt::next(&mut std::pin::pin!(answers)).await.unwrap();
     let error = answer.unwrap_err().to_string();
     assert!(error.contains("caller.role"), "{error}");
+
+    // Whoever was refused at the gateway is on the record there, once.
+    let again = network.dial_gateway(HK, officer(DE)).await;
+    assert_eq!(alert(again), AlertDescription::AccessDenied);
+    eventually("both who came to the wrong gateway are recorded", async || {
+        let log = network.log(HK);
+        if log.matches("peer.refused: ").count() >= 2 { Ok(()) } else { Err(log) }
+    })
+    .await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let events = refused_peers(&network, HK);
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].contains("DE/ZKA/officer/"), "{events:?}");
+    assert!(events[1].contains("DE/ZKA/node/"), "{events:?}");
+    network.assert_ledger_sound(HK).await;
+    network.end().await;
+}
+
+/// What an agency's ledger records of who was refused.
+fn refused_peers(network: &Network, agency: &str) -> Vec<String> {
+    let (disk, folder): (Arc<dyn Disk>, _) =
+        (Arc::new(Real), network.node_folder(agency).join("data/ledger"));
+    let (history, _) = History::open(&disk, &folder, 0).unwrap();
+    let entries = history.scan(0).map(Result::unwrap);
+    let refused = entries.filter(|entry| {
+        matches!(&entry.leaf.record, Record::Security { rule, .. } if Rule::PeerRefused == *rule.as_str())
+    });
+    refused.map(|entry| evidence_from_bytes(&entry.body).unwrap().detail).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_the_hub_gets_no_mail_and_is_on_the_record_of_the_node_that_dialled() {
+    let mut network = Network::make("impostor");
+    // On the hub's address somebody answers with the certificate of Germany's node.
+    let impostor = network.node_credentials(DE);
+    let trust = network.trust();
+    let admission = Admission::new([Admitted::AnyAgency(Role::Node)]);
+    let endpoint = Endpoint::new(impostor, trust, admission, Arc::new(DefaultTimeProvider));
+    let limits = Limits { connections_max: 8, handshakes_max: 8, handshake_timeout: Duration::from_secs(5) };
+    let address = network.hub_address().parse().unwrap();
+    let acceptor = Acceptor::bind(address, endpoint, limits, Protocols::Http2).await.unwrap();
+    let shutdown = Shutdown::new(Duration::from_millis(100));
+    let stop = shutdown.clone();
+    let serving = tokio::spawn(async move { Server::new(acceptor).serve(&stop).await });
+
+    network.run(HK).await;
+    let sent = network.desk(HK).await.send(shipment(&[DE], "FLASH", "for the hub alone")).await.id;
+    eventually("the impostor is recorded", async || {
+        let log = network.log(HK);
+        if log.contains("peer.refused: ") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    shutdown.begin();
+    serving.await.unwrap().unwrap();
+    // When the hub is back, the mail goes out.
+    for program in [HUB, DE] {
+        network.run(program).await;
+    }
+    network.desk(DE).await.receives_exactly(&[sent]).await;
+    assert_eq!(network.terminate(HK).await.code(), Some(0));
+    let events = refused_peers(&network, HK);
+    assert_eq!(events.len(), 1, "once, however often it dialled: {events:?}");
+    assert!(events[0].contains("DE/ZKA/node/") && events[0].contains("only the hub"), "{events:?}");
+    network.assert_ledger_sound(HK).await;
+    network.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_demands_post_quantum_key_exchange_works() {
+    let mut network = Network::make("post-quantum");
+    let demand =
+        |config: &Path| set(config, "\n# require_post_quantum = false\n", "\nrequire_post_quantum = true\n");
+    demand(&network.folder().join("hub/hub.toml"));
+    demand(&network.agency(HK).config.clone());
+    for program in [HUB, HK, DE] {
+        network.run(program).await;
+    }
+    let sent = network.desk(HK).await.send(shipment(&[DE], "FLASH", "kept secret for long")).await.id;
+    network.desk(DE).await.receives_exactly(&[sent]).await;
     network.end().await;
 }
 

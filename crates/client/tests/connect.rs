@@ -3,22 +3,28 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
 use axum::routing::get;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore};
 use sealpost_client::{Connection, Error, connect};
 use sealpost_crypto::chains::{self, Issued, Root};
 use sealpost_crypto::peer::{Admitted, Refusal};
-use sealpost_crypto::tls::Endpoint;
+use sealpost_crypto::tls::{Endpoint, KeyExchange};
 use sealpost_crypto::trust::{Trust, TrustSet};
 use sealpost_domain::identity::Role;
-use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
+use sealpost_server::acceptor::{Acceptor, Limits, Protocols, Reason};
 use sealpost_server::connection::{Connections, Peer};
 use sealpost_server::serve::{self, Health, Server};
 use sealpost_server::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tonic_health::pb::HealthCheckRequest;
@@ -167,6 +173,64 @@ async fn a_revoked_peers_live_connection_is_closed_and_it_does_not_come_back() {
     }
     assert!(error.to_string().ends_with("it is revoked"), "{error:?}");
     check(&kept).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_with_the_reason_and_no_more_than_there_is_room_for() {
+    let network = Network::start(LIMITS).await;
+    let endpoint = network.node.endpoint(&network.trust, [Admitted::AnyAgency(Role::Officer)]);
+    let endpoint = endpoint.exchanging(KeyExchange::PostQuantum);
+    let (told, mut refused) = mpsc::channel(1);
+    let acceptor = Acceptor::bind("127.0.0.1:0".parse().unwrap(), endpoint, LIMITS, Protocols::Http2);
+    let acceptor = acceptor.await.unwrap().telling(told);
+    let address = acceptor.address().unwrap();
+    let shutdown = network.shutdown.clone();
+    tokio::spawn(async move { Server::new(acceptor).serve(&shutdown).await });
+
+    let other_role = network.hk.issue(NODE).endpoint(&network.trust, [Admitted::AnyAgency(Role::Node)]);
+    let at = address.to_string();
+    for _ in 0..3 {
+        let refused = connect(&at, &other_role, LONG).await.unwrap_err();
+        assert!(matches!(refused, Error::Refused { .. }), "nobody waits for whom it is told: {refused}");
+    }
+    let mut reason = refused.recv().await.unwrap().reason;
+    let Reason::Certificate(refusal) = &reason else { panic!("it is the role: {reason}") };
+    assert!(matches!(**refusal, Refusal::NotAdmitted { .. }), "{refusal}");
+
+    // One that knows X25519 alone. It may find no room while those of before are told.
+    let provider = CryptoProvider { kx_groups: vec![kx_group::X25519], ..aws_lc_rs::default_provider() };
+    let config = ClientConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(&[&TLS13]);
+    let config = config.unwrap().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let config = Arc::new(config);
+    while !matches!(reason, Reason::KeyExchange) {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = "hub.invalid".try_into().unwrap();
+        TlsConnector::from(Arc::clone(&config)).connect(name, stream).await.unwrap_err();
+        reason = refused.recv().await.unwrap().reason;
+    }
+}
+
+#[tokio::test]
+async fn who_connected_to_a_hub_that_is_revoked_since_notices_when_it_asks_again() {
+    let hub = Root::new("hub");
+    let mut network = Network::start(LIMITS).await;
+    let issued = hub.issue(HUB);
+    let trust = Trust::new(chains::trust(&[&network.hk, &hub]));
+    let endpoint = issued.endpoint(&trust, [Admitted::AnyAgency(Role::Node)]);
+    let acceptor = Acceptor::bind("127.0.0.1:0".parse().unwrap(), endpoint, LIMITS, Protocols::Http2);
+    let acceptor = acceptor.await.unwrap();
+    network.address = acceptor.address().unwrap();
+    let shutdown = network.shutdown.clone();
+    tokio::spawn(async move { Server::new(acceptor).serve(&shutdown).await });
+    let own = network.node.endpoint(&trust, [Admitted::Hub]);
+    let connection = connect(&network.address.to_string(), &own, LONG).await.unwrap();
+    connection.judge_again(&own).unwrap();
+
+    let mut set = TrustSet::clone(&trust.current());
+    set.install_crl(hub.holder, &hub.crl(&[&issued])).unwrap();
+    trust.replace(set);
+    let Err(Error::WrongPeer { refusal, .. }) = connection.judge_again(&own) else { panic!("it is revoked") };
+    assert!(matches!(*refusal, Refusal::Revoked { .. }), "{refusal}");
 }
 
 #[tokio::test]

@@ -193,6 +193,8 @@ named! {
         DirectoryStale = "directory.stale",
         /// A peer has a later directory, which does not come here.
         DirectoryWithheld = "directory.withheld",
+        /// Somebody was refused at the door, or where the hub should be.
+        PeerRefused = "peer.refused",
         /// A window closed before the receipt came.
         MessageOverdue = "message.overdue",
         /// Bytes are not a directory.

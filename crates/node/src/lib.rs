@@ -9,6 +9,7 @@
 //! | [`wraps`] | an envelope of our own, from the ledger, for those who still need it |
 //! | [`session`] | two connections to the hub, resumed from durable cursors for ever |
 //! | [`gateway`] | the door for the own systems and officers; who may do what, by certificate |
+//! | `doors` | who was refused at the gateway or in the hub's place, for the record |
 //! | [`handle`], [`views`] | what the gateway may ask; nothing is answered before it is durable |
 //! | [`projection`] | the index over the ledger, which may be lost at any time |
 //! | [`proofs`] | proofs from the tree over the ledger, for auditors and for peers |
@@ -21,6 +22,7 @@
 pub mod check;
 pub mod config;
 pub mod core;
+mod doors;
 pub mod engine;
 pub mod erase;
 #[cfg(test)]

@@ -10,17 +10,16 @@ mod continuity;
 mod error;
 mod files;
 mod rebuild;
+mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::tls::Endpoint;
-use sealpost_domain::identity::Role;
 use sealpost_ledger::{Buckets, Ledger, tree};
-use sealpost_server::acceptor::{Acceptor, Protocols};
+use sealpost_server::acceptor::{Acceptor, Protocols, Refused};
 use sealpost_server::connection::Connections;
 use sealpost_server::pool::Pool as Workers;
 use sealpost_server::program::with_causes;
@@ -37,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::NodeConfig;
-use crate::engine::{self, Engine};
+use crate::doors;
+use crate::engine::{self, Engine, Input};
 use crate::erase;
 use crate::gateway::{Audit, Gateway};
 use crate::handle::Handle;
@@ -59,6 +59,8 @@ use sealpost_server::clock::Clock;
 const INPUTS: usize = 1024;
 const COMMANDS: usize = 1024;
 const OUTGOING: usize = 1024;
+/// Who was refused at the gateway and is not recorded yet; more are in the log alone.
+const REFUSED: usize = 16;
 /// After the door is closed: how long each part may take to end.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -72,6 +74,8 @@ pub struct Node {
     door: Endpoint,
     connections: Connections,
     renewal: Renewal,
+    /// Who is refused at the gateway, and the writer that is told.
+    refused: (mpsc::Receiver<Refused>, mpsc::Sender<Input>),
     parts: Parts,
 }
 
@@ -198,16 +202,11 @@ impl Node {
             Arc::clone(&broken),
         );
         let prover = session::Prover::new(proofs.apart(), Arc::clone(&signer), clock.clone());
-        let to_hub = Endpoint::new(
-            files.credentials.clone(),
-            roots.trust().clone(),
-            Admission::new([Admitted::Hub]),
-            Arc::new(clock.clone()),
-        );
-        let dialling = to_hub.clone();
+        let [to_hub, door] = settings::ends(config, &files.credentials, roots.trust(), &clock);
+        let renewal = files::renewal(config, &door, to_hub.clone(), &roots);
         let session = Session::new(
             Arc::clone(&shared),
-            inputs,
+            inputs.clone(),
             Verifier::new(
                 config.agency.clone(),
                 files.sealing,
@@ -219,13 +218,13 @@ impl Node {
             to_hub,
             Arc::clone(&roots),
             said,
-            session_settings(config),
+            settings::session(config),
         );
 
-        let admission = admitted_at_the_door(config);
-        let door = Endpoint::new(files.credentials, roots.trust().clone(), admission, Arc::new(clock));
-        let renewal = files::renewal(config, &door, dialling, &roots);
-        let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2).await?;
+        let (refused, turned_away) = mpsc::channel(REFUSED);
+        let acceptor = Acceptor::bind(config.listen, door.clone(), config.limits, Protocols::Http2)
+            .await?
+            .telling(refused);
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
         let handle = Handle::new(commands, views, shared.next_index.subscribe());
         let gateway = Gateway::new(handle.clone(), config.agency.clone(), shutdown.token());
@@ -249,7 +248,8 @@ impl Node {
             stop_keeper,
             places,
         };
-        Ok(Self { server, address, handle, shutdown, roots, door, connections, renewal, parts })
+        let refused = (turned_away, inputs);
+        Ok(Self { server, address, handle, shutdown, roots, door, connections, renewal, refused, parts })
     }
 
     /// Where the agency's own connect.
@@ -264,7 +264,9 @@ impl Node {
 
     /// Serves until the shutdown, or until the disk fails.
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { server, address, handle, shutdown, roots, door, connections, renewal, mut parts } = self;
+        let Self { server, address, handle, shutdown, roots, door, connections, renewal, refused, mut parts } =
+            self;
+        let (refused, inputs) = refused;
         let status = handle.status();
         drop(handle);
         info!(
@@ -275,8 +277,9 @@ impl Node {
             "ready"
         );
         let mut ended_early = None;
+        let serving = async { tokio::join!(server.serve(&shutdown), doors::tell(refused, inputs)).0 };
         let served = tokio::select! {
-            served = server.serve(&shutdown) => served.map_err(Error::from),
+            served = serving => served.map_err(Error::from),
             ended = &mut parts.engine => {
                 ended_early = Some(writer_end(ended));
                 shutdown.begin();
@@ -376,22 +379,4 @@ fn writer_end(ended: Result<Result<(), engine::Error>, tokio::task::JoinError>) 
 
 fn keeper_end(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     ended.map_err(|_| Error::Interrupted)?
-}
-
-/// The agency's own systems, officers and auditors.
-fn admitted_at_the_door(config: &NodeConfig) -> Admission {
-    let own = |role| Admitted::Agency(config.agency.clone(), role);
-    Admission::new([own(Role::System), own(Role::Officer), own(Role::Auditor)])
-}
-
-fn session_settings(config: &NodeConfig) -> session::Settings {
-    session::Settings {
-        addresses: config.hub.clone(),
-        connect_timeout: Duration::from_secs(10),
-        retry_first: Duration::from_millis(100),
-        retry_max: Duration::from_secs(10),
-        batch_bytes: config.outbox.batch_bytes,
-        batches_in_flight: 16,
-        credit: 256,
-    }
 }

@@ -4,6 +4,7 @@
 //! is logged with the reason and told the kind of it. When the door is full, it stays shut for newcomers until
 //! somebody leaves: they are not queued here.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +68,37 @@ pub struct Acceptor {
     door: Door,
     limits: Limits,
     protocols: Protocols,
+    refused: Option<mpsc::Sender<Refused>>,
+}
+
+/// Somebody who was refused at the door.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// From where.
+    pub address: SocketAddr,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why somebody was refused at the door.
+#[derive(Clone, Debug)]
+pub enum Reason {
+    /// For the certificate that was shown.
+    Certificate(Box<Refusal>),
+    /// For the key exchange: only post-quantum ones are taken here.
+    KeyExchange,
+}
+
+impl fmt::Display for Reason {
+    /// With everything that led to it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(refusal) => f.write_str(&reason(refusal)),
+            Self::KeyExchange => {
+                f.write_str("no post-quantum key exchange is offered, and here it is required")
+            }
+        }
+    }
 }
 
 /// What every handshake needs.
@@ -86,7 +118,13 @@ impl Acceptor {
     ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
         let door = Door { endpoint, connections: Connections::default() };
-        Ok(Self { listener, door, limits, protocols })
+        Ok(Self { listener, door, limits, protocols, refused: None })
+    }
+
+    /// Tells who is refused, as long as there is room in the channel: whoever knocks decides how often.
+    #[must_use]
+    pub fn telling(self, refused: mpsc::Sender<Refused>) -> Self {
+        Self { refused: Some(refused), ..self }
     }
 
     /// The address that is bound.
@@ -137,7 +175,8 @@ impl Acceptor {
                             continue;
                         };
                         let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
-                        handshakes.spawn(with_timeout(self.limits.handshake_timeout, address, handshake));
+                        let (timeout, refused) = (self.limits.handshake_timeout, self.refused.clone());
+                        handshakes.spawn(with_timeout(timeout, address, refused, handshake));
                     }
                     Err(error) => {
                         warn!(%error, "no connection could be accepted");
@@ -152,13 +191,16 @@ impl Acceptor {
 async fn with_timeout(
     timeout: Duration,
     address: SocketAddr,
+    told: Option<mpsc::Sender<Refused>>,
     handshake: impl Future<Output = Result<Connection, HandshakeError>>,
 ) -> Option<Connection> {
     match time::timeout(timeout, handshake).await {
         Ok(Ok(connection)) => return Some(connection),
-        Ok(Err(HandshakeError::Refused(refusal))) => {
-            let reason = reason(&refusal);
-            info!(%address, reason, "peer refused");
+        Ok(Err(HandshakeError::Refused(reason))) => {
+            info!(%address, %reason, "peer refused");
+            if let Some(told) = told {
+                let _ = told.try_send(Refused { address, reason });
+            }
         }
         Ok(Err(HandshakeError::Setup(error))) => warn!(%address, %error, "handshake not possible"),
         Ok(Err(HandshakeError::Io(error))) => debug!(%address, %error, "handshake failed"),
@@ -196,13 +238,18 @@ impl Door {
             }
         };
         match (accepted, verdict.get()) {
-            (_, Some(Err(refusal))) => Err(HandshakeError::Refused(Box::new(refusal.clone()))),
+            (_, Some(Err(refusal))) => {
+                Err(HandshakeError::Refused(Reason::Certificate(Box::new(refusal.clone()))))
+            }
             (Ok(stream), Some(Ok(certificate))) => {
                 let identity: &Identity = &certificate.identity;
                 debug!(%address, %identity, "peer connected");
                 Ok(self.connections.admit(stream, certificate.clone(), address, permit))
             }
             (Ok(_), None) => Err(HandshakeError::Io(io::ErrorKind::PermissionDenied.into())),
+            (Err(error), _) if tls::lacks_key_exchange(&error) => {
+                Err(HandshakeError::Refused(Reason::KeyExchange))
+            }
             (Err(error), _) => Err(HandshakeError::Io(error)),
         }
     }
@@ -223,7 +270,7 @@ async fn hear_out(mut stream: TcpStream) {
 /// Why a handshake gave no connection.
 #[derive(Debug)]
 enum HandshakeError {
-    Refused(Box<Refusal>),
+    Refused(Reason),
     Setup(tls::Error),
     Io(io::Error),
 }

@@ -264,6 +264,13 @@ impl Network {
         credentials: Credentials,
         peer: Admitted,
     ) -> Result<Connection, Error> {
+        let admission = Admission::new([peer]);
+        let endpoint = Endpoint::new(credentials, self.trust(), admission, Arc::new(DefaultTimeProvider));
+        connect(address, &endpoint, CONNECT_TIMEOUT).await
+    }
+
+    /// Whose certificates are believed.
+    pub(crate) fn trust(&self) -> Trust {
         let directory = self.directory();
         let mut trusted = directory::trust_set(&directory).unwrap();
         let jurisdictions = directory.jurisdictions.keys().copied().map(RootHolder::Jurisdiction);
@@ -274,10 +281,7 @@ impl Network {
             };
             trusted.install_crl(holder, &fs::read(self.made.crls.join(name)).unwrap()).unwrap();
         }
-        let admission = Admission::new([peer]);
-        let endpoint =
-            Endpoint::new(credentials, Trust::new(trusted), admission, Arc::new(DefaultTimeProvider));
-        connect(address, &endpoint, CONNECT_TIMEOUT).await
+        Trust::new(trusted)
     }
 
     /// Starts one of its programs and does not wait: it may end by itself.

@@ -120,6 +120,9 @@ fn a_peer_without_post_quantum_key_exchange_is_refused_where_it_is_demanded() {
     assert_eq!(client.negotiated_key_exchange_group().unwrap().name(), NamedGroup::X25519MLKEM768);
 }
 
+/// Gives a trust set that lacks one root's list whatever list there is.
+type Lists = fn(&Root, &mut TrustSet);
+
 #[test]
 fn out_of_date_certificates_and_lists_end_the_handshake_at_both_ends() {
     let day = std::time::Duration::from_hours(24);
@@ -135,7 +138,6 @@ fn out_of_date_certificates_and_lists_end_the_handshake_at_both_ends() {
         ends.handshake().unwrap_err();
         assert!(ends.seen_by_client().unwrap_err().contains(reason));
     }
-    type Lists = fn(&Root, &mut TrustSet);
     let stale: Lists = |root, set| {
         let ended = root.crl_between(
             &[],

@@ -23,6 +23,10 @@ const EVIDENCE_BYTES_MAX: usize = 1 << 20;
 /// How many bytes of evidence are kept within one [`WINDOW`], whomever it concerns.
 const EVIDENCE_BYTES_IN_ALL_MAX: usize = 8 << 20;
 const WINDOW: Duration = Duration::from_mins(1);
+/// How many who were refused at a door are recorded within [`REFUSED_WINDOW`]: whoever can reach the door decides how many
+/// there are.
+const REFUSED_MAX: u32 = 32;
+const REFUSED_WINDOW: Duration = Duration::from_hours(1);
 /// How many peers are told apart.
 const PEERS_MAX: usize = 256;
 /// How many are remembered, so that a repeat is not recorded again.
@@ -49,6 +53,8 @@ pub struct Security {
     known: HashSet<(String, Digest)>,
     /// Of each peer; what concerns none, or more peers than are told apart, shares one.
     windows: BTreeMap<Option<AgencyId>, Window>,
+    /// Of those who were refused at a door.
+    refused: Option<Window>,
     /// Of all evidence together: when its window begun, and how many bytes there are.
     in_all: Option<(Instant, usize)>,
 }
@@ -78,6 +84,18 @@ impl Security {
         let window = self.window(alarm.peer.as_ref(), now);
         window.recorded = window.recorded.saturating_add(1);
         window.recorded <= RECORDED_MAX
+    }
+
+    /// Whether one more who was refused at a door is recorded.
+    fn admits_refused(&mut self, subject: Digest, now: Instant) -> bool {
+        if self.known.contains(&(Rule::PeerRefused.to_string(), subject)) {
+            return false;
+        }
+        let running = self.refused.filter(|window| now.since(window.begun) < REFUSED_WINDOW);
+        let mut window = running.unwrap_or(Window { begun: now, recorded: 0, bytes: 0 });
+        window.recorded = window.recorded.saturating_add(1);
+        self.refused = Some(window);
+        window.recorded <= REFUSED_MAX
     }
 
     /// The running window of a peer.
@@ -121,9 +139,20 @@ impl Security {
 }
 
 impl Core {
+    /// Somebody was refused at a door of this node, or is not the hub: recorded once for each `subject`.
+    pub fn peer_refused(&mut self, env: &mut Env<'_>, round: &mut Round, subject: &str, detail: String) {
+        let subject = sha256(subject.as_bytes());
+        let (rule, header, exhibits) = (Rule::PeerRefused, Some(subject), Vec::new());
+        if is_told_in(round, rule, header) || !self.security.admits_refused(subject, env.now) {
+            return;
+        }
+        // They have a share of their own, which is counted above.
+        self.must_alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits });
+    }
+
     /// Records an alarm, unless it is a repeat or there were too many just now. Whether it was recorded.
     pub fn alarm(&mut self, env: &mut Env<'_>, round: &mut Round, alarm: Alarm) -> bool {
-        if !self.security.admits(&alarm, env.now) {
+        if is_told_in(round, alarm.rule, alarm.header) || !self.security.admits(&alarm, env.now) {
             return false;
         }
         self.must_alarm(env, round, alarm);
@@ -139,6 +168,15 @@ impl Core {
         let record = Record::Security { rule: rule.to_string(), peer, header };
         round.record(env, record, evidence_to_bytes(&evidence));
     }
+}
+
+/// Whether a round records the same thing already, which is known only when it is durable.
+fn is_told_in(round: &Round, rule: Rule, header: Option<Digest>) -> bool {
+    let same = |record: &Record| match record {
+        Record::Security { rule: told, header: of, .. } => rule == *told.as_str() && *of == header,
+        _ => false,
+    };
+    header.is_some() && round.records().iter().any(|draft| same(&draft.record))
 }
 
 #[cfg(test)]

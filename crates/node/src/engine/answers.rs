@@ -71,6 +71,7 @@ impl Answers {
             Input::Said { statement, said } => core.hear(env, round, &statement, &said)?,
             Input::HubReset { hub } => core.hub_reset(env, round, hub),
             Input::HubDirectory { in_force } => core.hub_shows(env, round, in_force),
+            Input::PeerRefused { subject, detail } => core.peer_refused(env, round, &subject, detail),
             Input::Directory { signed, answer } => match core.install(env, round, &signed) {
                 Ok(Installing::Recorded) => self.directories.push(answer),
                 Ok(Installing::InForce) => {
@@ -94,7 +95,9 @@ impl Answers {
         round: &mut Round,
     ) -> Result<(), Error> {
         match input {
-            directory @ Input::Directory { .. } => return self.decide(directory, core, env, round),
+            taken @ (Input::Directory { .. } | Input::PeerRefused { .. }) => {
+                return self.decide(taken, core, env, round);
+            }
             Input::Publish { answer, .. } => {
                 let _ = answer.send(Err(PublishError::Full));
             }
@@ -120,8 +123,11 @@ impl Answers {
             Input::Delivered { index, mark, .. } => self.delivered.push((mark, index)),
             Input::Accepted { messages, .. } => self.accepted.extend(messages),
             Input::Directory { answer, .. } => self.directories.push(answer),
-            // All are told again, by the hub with the next connection.
-            Input::Said { .. } | Input::HubReset { .. } | Input::HubDirectory { .. } => {}
+            // All are told again, by the hub with the next connection; who was refused is in the log.
+            Input::Said { .. }
+            | Input::HubReset { .. }
+            | Input::HubDirectory { .. }
+            | Input::PeerRefused { .. } => {}
         }
     }
 

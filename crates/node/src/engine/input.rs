@@ -69,6 +69,13 @@ pub enum Input {
         /// Which one.
         in_force: DirectoryVersion,
     },
+    /// Somebody was refused at the gateway, or where the hub should be.
+    PeerRefused {
+        /// What it is about: the same thing is recorded once.
+        subject: String,
+        /// What happened, for people.
+        detail: String,
+    },
     /// A version of the directory; not verified.
     Directory {
         /// The version.
@@ -136,7 +143,10 @@ impl Input {
             Self::Accepted { statement, .. } | Self::Said { statement, .. } => {
                 STATEMENT_BYTES + statement.payload.len()
             }
-            Self::Acknowledge { .. } | Self::HubReset { .. } | Self::HubDirectory { .. } => STATEMENT_BYTES,
+            Self::Acknowledge { .. }
+            | Self::HubReset { .. }
+            | Self::HubDirectory { .. }
+            | Self::PeerRefused { .. } => STATEMENT_BYTES,
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Outgoing;
+use crate::doors;
 use crate::engine::Input;
 use crate::pool::Pool;
 use crate::shared::Shared;
@@ -175,6 +176,10 @@ impl Session {
             };
             self.left(lanes);
             self.state.lost(lanes, &ended);
+            if let Ended::Connection(sealpost_client::Error::WrongPeer { address, refusal }) = &ended {
+                // Where the writer is busy: it is dialled again, and told then.
+                let _ = self.engine.try_send(doors::at_hub(address, refusal));
+            }
             let mut random = self.pool.random();
             let pause = match ended {
                 Ended::Drain(pause) => backoff.next_after(pause, random.as_mut()),

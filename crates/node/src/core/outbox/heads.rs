@@ -8,7 +8,7 @@ use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead, Void};
+use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead, Signed, Void};
 
 use super::Outbox;
 use crate::core::{Alarm, Core, Env, Error, Round, sign};
@@ -64,11 +64,22 @@ impl Core {
             let signed = sign(env, &heads)?;
             round.send(recipient.clone(), ControlType::Heads, signed);
             for void in self.outbox.unconfirmed_voids(&recipient) {
-                let void = self.told_again::<Void>(env, void)?;
-                round.send(recipient.clone(), ControlType::Void, void);
+                self.tell_void_again(env, round, &recipient, void)?;
             }
             self.outbox.heads_told(&recipient, env.now);
         }
+        Ok(())
+    }
+
+    /// Tells once more that a number was filled without a message.
+    pub(super) fn tell_void_again(
+        &self,
+        env: &Env<'_>,
+        round: &mut Round,
+        recipient: &AgencyId,
+        void: Signed,
+    ) -> Result<(), Error> {
+        round.send(recipient.clone(), ControlType::Void, self.told_again::<Void>(env, void)?);
         Ok(())
     }
 
@@ -163,7 +174,7 @@ impl Outbox {
             .collect()
     }
 
-    fn unconfirmed_voids(&self, recipient: &AgencyId) -> Vec<sealpost_domain::statement::Signed> {
+    fn unconfirmed_voids(&self, recipient: &AgencyId) -> Vec<Signed> {
         let links = self.links.iter().filter(|(key, _)| key.recipient == *recipient);
         links.flat_map(|(_, link)| link.unconfirmed_voids().cloned()).collect()
     }

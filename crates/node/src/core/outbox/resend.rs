@@ -14,7 +14,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Incarnation, Range};
 use sealpost_domain::record::{Record, Sent};
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{ControlType, NeedWrap, Receipt, Resend, Signed, Void, VoidReason};
+use sealpost_domain::statement::{NeedWrap, Receipt, Resend, Signed, Void, VoidReason};
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::envelope::header_from_bytes;
 
@@ -127,10 +127,7 @@ impl Core {
             while let Some(number) = self.outbox.next_again(&key, &mut budget) {
                 match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
                     Answered::Done => continue,
-                    Answered::Void(void) => {
-                        let void = self.told_again::<Void>(env, void)?;
-                        round.send(key.recipient.clone(), ControlType::Void, void);
-                    }
+                    Answered::Void(void) => self.tell_void_again(env, round, &key.recipient, void)?,
                     Answered::Bodiless(void) => fill(env, round, &void)?,
                 }
                 self.outbox.tentative.filled.insert((key.clone(), number));
