@@ -125,7 +125,7 @@ type Lists = fn(&Root, &mut TrustSet);
 
 #[test]
 fn out_of_date_certificates_and_lists_end_the_handshake_at_both_ends() {
-    let day = std::time::Duration::from_hours(24);
+    let day = Duration::from_hours(24);
     let (past, future) = ((NOW.minus(day + day), NOW.minus(day)), (NOW.plus(day), NOW.plus(day + day)));
     for ((from, until), reason) in [(past, "expired at"), (future, "is not valid before")] {
         let mut ends = Ends::new();
@@ -139,11 +139,8 @@ fn out_of_date_certificates_and_lists_end_the_handshake_at_both_ends() {
         assert!(ends.seen_by_client().unwrap_err().contains(reason));
     }
     let stale: Lists = |root, set| {
-        let ended = root.crl_between(
-            &[],
-            NOW.minus(std::time::Duration::from_hours(2)),
-            NOW.minus(std::time::Duration::from_hours(1)),
-        );
+        let ended =
+            root.crl_between(&[], NOW.minus(Duration::from_hours(2)), NOW.minus(Duration::from_hours(1)));
         set.install_crl(root.holder, &ended).unwrap();
     };
     let missing: Lists = |_, _| {};
