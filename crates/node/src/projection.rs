@@ -16,7 +16,7 @@ use sealpost_store::{Batch, Error, Keyspace, Order, Projections, Range};
 use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::Standing;
-pub use change::{Noted, amended_kind, answer_of, change_at, change_of};
+pub use change::{Noted, amended_kind, answer_of, change_at, change_of, named};
 
 /// Which layout of keys and values this is; another one makes the index anew.
 pub const SCHEMA: u32 = 4;

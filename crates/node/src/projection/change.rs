@@ -9,7 +9,7 @@
 //! Which change holds does not depend on the order in which they came ([`Change::prevails_over`]).
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::answer::{Change, Effect};
+use sealpost_domain::answer::{Change, Effect, Named};
 use sealpost_domain::envelope::Header;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::{Kind, MessageId};
@@ -124,6 +124,16 @@ pub fn change_at(
     let holds = holds.as_deref().and_then(read).filter(|noted| noted.change.by != id);
     let kind = if holds.is_some() { kind_of(projections, root, sender)? } else { None };
     Ok(holds.filter(|noted| kind.is_none_or(|kind| noted.change.effect.befalls(kind))))
+}
+
+/// What is known of a message that another one names.
+pub fn named(projections: &dyn Projections, header: &Header) -> Result<Named, Error> {
+    let amends = match header.kind {
+        Kind::Amendment => amended_kind(projections, &header.sender, header.id)?,
+        _ => None,
+    };
+    let recipients = header.recipients.agencies().cloned().collect();
+    Ok(Named { author: header.sender.clone(), kind: header.kind, recipients, amends })
 }
 
 /// The kind of the first message in the chain of amendments to which an amendment belongs, or of a message that amends

@@ -77,11 +77,11 @@ fn open(
     let opening = Opening { config, places, boot_id: &boot_id, now: clock.now() };
     let mut rng = random();
     let mut opened = match found.continuity {
-        Continuity::Copied => opening.copy(rng.as_mut(), found.unproven_from)?,
+        Continuity::Copied => opening.anew_from_copy(rng.as_mut(), found.unproven_from)?,
         Continuity::Shortened => {
             let covered = checkpoints::known_durable(&places.tree)?;
             let opened = opening.anew(rng.as_mut(), covered, found.unproven_from);
-            opened.map_err(|error| opening.told(covered, error))?
+            opened.map_err(|error| opening.explained(covered, error))?
         }
         Continuity::Asked => opening.anew(rng.as_mut(), 0, found.unproven_from)?,
         Continuity::New | Continuity::Same | Continuity::Unproven => opening.as_it_is(rng.as_mut())?,
@@ -125,17 +125,18 @@ impl Opening<'_> {
     fn as_it_is(&self, rng: &mut dyn CryptoRng) -> Result<Opened, Error> {
         let known_durable = checkpoints::known_durable(&self.places.tree)?;
         let opened = self.open(rng, Options { known_durable, ..Options::default() });
-        opened.map_err(|error| self.told(known_durable, error))
+        opened.map_err(|error| self.explained(known_durable, error))
     }
 
     /// Begins a new life of a copy. It brings its own checkpoint, and holds what that covers; but where the copy was taken
     /// while the node ran, the checkpoint may have been copied last, and cover more.
-    fn copy(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
+    fn anew_from_copy(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
         let covered = checkpoints::known_durable(&self.places.tree)?;
         match self.anew(rng, covered, unsent_from) {
             Err(Error::Ledger(source)) => {
                 // What was being written while it was copied is cut, as after a crash.
-                let Some((held, None | Some(Fault::Short { .. }))) = self.held(covered) else {
+                let Some((held, None | Some(Fault::Short { .. }))) = self.records_without_checkpoint(covered)
+                else {
                     return Err(source.into());
                 };
                 warn!(
@@ -151,9 +152,9 @@ impl Opening<'_> {
     }
 
     /// An error as what it is, where the ledger only ends before what a checkpoint over so many records says.
-    fn told(&self, covered: u64, error: Error) -> Error {
+    fn explained(&self, covered: u64, error: Error) -> Error {
         let Error::Ledger(source) = error else { return error };
-        match self.held(covered) {
+        match self.records_without_checkpoint(covered) {
             Some((held, None | Some(Fault::Short { .. }))) => {
                 Error::EndLost { tree: self.places.tree.clone(), covered, held, source: Box::new(source) }
             }
@@ -162,7 +163,7 @@ impl Opening<'_> {
     }
 
     /// How many records there are where nothing but the checkpoint says that there were more, and what lies behind them.
-    fn held(&self, covered: u64) -> Option<(u64, Option<Fault>)> {
+    fn records_without_checkpoint(&self, covered: u64) -> Option<(u64, Option<Fault>)> {
         let disk: Arc<dyn Disk> = Arc::new(Real);
         let (_, recovery) = History::open(&disk, &self.places.ledger, 0).ok()?;
         (recovery.next < covered).then(|| (recovery.next, recovery.torn.map(|torn| torn.fault)))

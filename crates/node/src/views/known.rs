@@ -3,7 +3,7 @@
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::answer::{Effect, Named};
 use sealpost_domain::envelope::Header;
-use sealpost_domain::message::{Kind, MessageId};
+use sealpost_domain::message::MessageId;
 
 use super::open::Message;
 use super::{LedgerViews, index_fault};
@@ -28,13 +28,7 @@ impl Known for LedgerViews {
         let mut named = Vec::with_capacity(places.len());
         for index in places {
             let Some(Message { header, .. }) = self.read(index)? else { continue };
-            let amends = match header.kind {
-                Kind::Amendment => projection::amended_kind(projections, &header.sender, id),
-                _ => Ok(None),
-            };
-            let recipients = header.recipients.agencies().cloned().collect();
-            let amends = amends.map_err(index_fault)?;
-            named.push(Named { author: header.sender, kind: header.kind, recipients, amends });
+            named.push(projection::named(projections, &header).map_err(index_fault)?);
         }
         Ok(named)
     }

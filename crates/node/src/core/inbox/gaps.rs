@@ -149,8 +149,8 @@ impl Gap {
         Some((numbers, self.tell()))
     }
 
-    /// What was asked for in vain. Each stretch is told once: what was missed beside what was told is not told again, and
-    /// what was missed beside it only for a moment is, once it stands alone.
+    /// What was asked for in vain. Each stretch is told once: numbers beside one that was told are not told while they adjoin
+    /// it.
     fn tell(&mut self) -> Vec<Range> {
         let mut news = Vec::new();
         for Range { first, last } in ranges(self.missing.keys().copied()) {
