@@ -36,7 +36,7 @@ pub enum Kind {
     Changed,
 }
 
-/// All that changes from one version to another, in the order of [`ORDER`].
+/// All that changes from one version to another, in the order of `ORDER`.
 pub fn changes(before: &Directory, after: &Directory) -> Vec<Change> {
     let (mut before, after) = (facts(before), facts(after));
     let mut changes: Vec<_> = after
