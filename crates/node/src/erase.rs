@@ -30,7 +30,8 @@ pub enum Error {
     },
     /// A held body is not there, and its key would end with the others.
     #[error(
-        "the body of record {index}, on which a legal hold is, is lost: the key of its bucket is not destroyed before it is          put back from a backup, or released"
+        "the body of record {index}, on which a legal hold is, is lost: the key of its bucket is not destroyed before it is \
+         put back from a backup, or released"
     )]
     HeldLost {
         /// Which one.

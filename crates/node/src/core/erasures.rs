@@ -54,6 +54,10 @@ impl Core {
         let Some(directory) = self.directory().filter(|directory| directory.valid_until >= env.now) else {
             return;
         };
+        // Asked in every round: peers' clocks only where something ends by the own one.
+        if !present.iter().any(|(bucket, key)| self.erasures.is_due(bucket, *key, env.now)) {
+            return;
+        }
         let (sent, received) = (self.outbox.traffic(), self.inbox.traffic());
         let peers: BTreeSet<&AgencyId> = sent.keys().chain(received.keys()).collect();
         let listed = peers.into_iter().filter(|peer| directory.agencies.contains_key(*peer));
@@ -71,9 +75,7 @@ impl Core {
             round.record(env, record, Bytes::new());
         }
     }
-}
 
-impl Core {
     /// The buckets whose present keys are to be destroyed, and what of them goes on.
     pub fn due_to_be_destroyed(&self, present: Vec<(Bucket, KeyId)>) -> Vec<(Bucket, Rest)> {
         self.erasures.due(|record| self.inbox.body_restored_in(record), present)
