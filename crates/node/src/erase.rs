@@ -99,13 +99,38 @@ fn kept_at(history: &History, index: u64) -> Result<Option<(Digest, StoredBody)>
     }
 }
 
+/// What the content key of a body is bound to.
+enum Bound<'e> {
+    /// The digest of a header.
+    Header(&'e [u8]),
+    /// A digest.
+    Digest(Digest),
+}
+
 /// The body of a record that lies in a bucket, with what its content key is bound to.
 pub fn kept_in(entry: &Entry) -> Option<(Digest, StoredBody)> {
-    let bound_to = match &entry.leaf.record {
-        Record::Sent(sent) => sha256(&sent.header),
-        Record::Received(received) => sha256(&received.header),
-        Record::Body { header, .. } => *header,
-        Record::Access { .. } | Record::Hold { .. } | Record::Erasure { .. } => Digest::new(entry.leaf.salt),
+    let bound_to = match bound_to(entry)? {
+        Bound::Header(header) => sha256(header),
+        Bound::Digest(digest) => digest,
+    };
+    // What is damaged does not open, and nothing of it goes on.
+    Some((bound_to, stored_body_from_bytes(&entry.body).ok()?))
+}
+
+/// The body of a record that lies in a bucket.
+pub fn body_in(entry: &Entry) -> Option<StoredBody> {
+    bound_to(entry)?;
+    stored_body_from_bytes(&entry.body).ok()
+}
+
+fn bound_to(entry: &Entry) -> Option<Bound<'_>> {
+    Some(match &entry.leaf.record {
+        Record::Sent(sent) => Bound::Header(&sent.header),
+        Record::Received(received) => Bound::Header(&received.header),
+        Record::Body { header, .. } => Bound::Digest(*header),
+        Record::Access { .. } | Record::Hold { .. } | Record::Erasure { .. } => {
+            Bound::Digest(Digest::new(entry.leaf.salt))
+        }
         // Their bodies, if they have one, lie in no bucket. A kind that is added says here where its body lies: it would
         // end with the others.
         Record::Incarnation { .. }
@@ -119,9 +144,7 @@ pub fn kept_in(entry: &Entry) -> Option<(Digest, StoredBody)> {
         | Record::Loss { .. }
         | Record::Witness(_)
         | Record::Cosigned { .. } => return None,
-    };
-    // What is damaged does not open, and nothing of it goes on.
-    Some((bound_to, stored_body_from_bytes(&entry.body).ok()?))
+    })
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ impl Opened {
     }
 
     fn apply(&mut self, entry: Entry) -> Result<Record, Error> {
-        if let Some((_, body)) = erase::kept_in(&entry) {
+        if let Some(body) = erase::body_in(&entry) {
             match self.buckets.get_mut(&body.bucket) {
                 Some(last) => *last = entry.index,
                 // A copy: the body would be kept in memory with it.
