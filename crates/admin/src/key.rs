@@ -138,7 +138,7 @@ impl Told {
     }
 }
 
-/// Why nothing was done with a key file.
+/// Why nothing was done with a key file: the file, or its passphrase, is not what the command takes (exit code 2).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file.

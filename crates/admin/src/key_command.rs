@@ -116,7 +116,8 @@ pub(crate) fn run(command: KeyCommand) -> anyhow::Result<String> {
             let secret = if plain {
                 None
             } else {
-                Some(passphrase.chosen().get(&format!("key file {}", file.display()))?)
+                let asked = passphrase.chosen().get(&format!("key file {}", file.display()));
+                Some(asked.map_err(key::Error::from)?)
             };
             told(&key::new(&file, purpose, secret.as_ref(), rng)?, output)
         }

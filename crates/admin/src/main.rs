@@ -21,7 +21,7 @@ use rand::rngs::SysRng;
 use sealpost_admin::network::{self, BASE_PORT, Network, Options, Ports, Selection};
 use sealpost_admin::roster::{self, Roster};
 use sealpost_admin::template;
-use sealpost_admin::{ceremony, certificate};
+use sealpost_admin::{ceremony, certificate, key};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
@@ -209,6 +209,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return if error.is_usage() { 2 } else { 1 };
     }
     let usage = error.is::<roster::Error>()
+        || error.is::<key::Error>()
         || error.downcast_ref::<network::Error>().is_some_and(network::Error::is_usage);
     if usage { 2 } else { 1 }
 }

@@ -194,28 +194,30 @@ fn a_key_is_made_encrypted_shown_changed_and_decrypted_and_nothing_is_overwritte
     };
     let made = shown(&["new", &key, "--plain"]);
     assert_eq!((&made["algorithm"], &made["encryption"]), (&"Ed25519".into(), &serde_json::Value::Null));
-    let again = refused(&run(&["key", "new", &key, "--plain"]), 1);
+    let again = refused(&run(&["key", "new", &key, "--plain"]), 2);
     assert!(again.contains("is never overwritten"), "{again}");
 
     let encrypted = shown(&["encrypt", &key, "--passphrase-file", &phrase]);
     assert_eq!(encrypted["public_key"], made["public_key"]);
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o7777, 0o600);
     assert!(
-        refused(&run(&["key", "encrypt", &key, "--passphrase-file", &phrase]), 1)
+        refused(&run(&["key", "encrypt", &key, "--passphrase-file", &phrase]), 2)
             .contains("encrypted already")
     );
     let closed = shown(&["show", &key]);
     assert_eq!((&closed["key_id"], &closed["public_key"]), (&made["key_id"], &serde_json::Value::Null));
     assert_eq!(shown(&["show", &key, "--passphrase-file", &phrase])["public_key"], made["public_key"]);
 
-    let wrong = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 1);
+    let wrong = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 2);
     assert!(wrong.contains("does not open: the passphrase is another one's"), "{wrong}");
     assert!(!wrong.contains("battery"), "{wrong}");
+    let wrong = refused(&run(&["key", "change", &key, "--passphrase-file", &other]), 2);
+    assert!(wrong.contains("does not open"), "{wrong}");
     shown(&["change", &key, "--passphrase-file", &phrase, "--new-passphrase-file", &other]);
-    refused(&run(&["key", "show", &key, "--passphrase-file", &phrase]), 1);
+    refused(&run(&["key", "show", &key, "--passphrase-file", &phrase]), 2);
     // Nothing names a passphrase, and no terminal is there to ask at.
     let plain = path("plain.pem");
-    let none = refused(&run(&["key", "decrypt", &key, "--out", &plain]), 1);
+    let none = refused(&run(&["key", "decrypt", &key, "--out", &plain]), 2);
     assert!(none.contains("no passphrase is given"), "{none}");
     let decrypted = shown(&["decrypt", &key, "--out", &plain, "--passphrase-file", &other]);
     assert_eq!(
@@ -223,6 +225,24 @@ fn a_key_is_made_encrypted_shown_changed_and_decrypted_and_nothing_is_overwritte
         (&made["public_key"], &serde_json::Value::Null)
     );
     fs::set_permissions(&other, fs::Permissions::from_mode(0o644)).unwrap();
-    let readable = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 1);
+    let readable = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 2);
     assert!(readable.contains("chmod 600"), "{readable}");
+    for command in [
+        &["show", "/nowhere/key.pem"][..],
+        &["encrypt", "/nowhere/key.pem"],
+        &["change", "/nowhere/key.pem"],
+        &["decrypt", "/nowhere/key.pem", "--out", &plain],
+    ] {
+        let absent = refused(&run(&[&["key"], command].concat()), 2);
+        assert!(absent.contains("cannot open key file /nowhere/key.pem"), "{absent}");
+    }
+    let none = refused(&run(&["key", "new", &path("other.pem"), "--passphrase-file", "/nowhere/phrase"]), 2);
+    assert!(none.contains("cannot read the passphrase file /nowhere/phrase"), "{none}");
+}
+
+#[test]
+fn a_version_in_force_that_cannot_be_read_is_a_wrong_argument() {
+    let arguments = ["directory", "diff", ROSTER, "--base", "/nowhere/directory.bin"];
+    let text = refused(&run(&arguments), 2);
+    assert!(text.contains("cannot read /nowhere/directory.bin"), "{text}");
 }

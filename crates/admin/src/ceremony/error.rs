@@ -168,6 +168,7 @@ impl Error {
         use sealpost_client::Error as Hub;
         match self {
             Self::Io { .. }
+            | Self::Base(directory::FileError::Unreadable { .. })
             | Self::Exists { .. }
             | Self::NoStatement { .. }
             | Self::OtherStatement { .. }
