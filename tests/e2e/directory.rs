@@ -185,10 +185,10 @@ async fn a_node_goes_on_under_its_next_keys_loses_no_mail_and_the_stolen_one_is_
     let rotates = "
 cp net/directory.bin version-1.bin
 keys=net/nodes/HK-CED
-sealpost-admin directory propose signing-key --agency HK-CED --new $keys/signing-2.pem --days 30 --out signing.pem
+sealpost-admin directory propose signing-key --agency HK-CED --new $keys/signing-2.pem --plain --days 30 --out signing.pem
 sealpost-admin directory endorse signing.pem --key net/roots/HK.key.pem --directory version-1.bin
 sealpost-admin directory endorse signing.pem --key $keys/signing.pem --directory version-1.bin
-sealpost-admin directory propose sealing-key --agency HK-CED --new $keys/sealing-2.pem --epoch 2 --days 30 \
+sealpost-admin directory propose sealing-key --agency HK-CED --new $keys/sealing-2.pem --plain --epoch 2 --days 30 \
     --key $keys/signing.pem --out sealing.pem
 sealpost-admin directory rotate-key signing signing.pem --base version-1.bin --draft version-2.bin
 sealpost-admin directory rotate-key sealing sealing.pem --base version-1.bin --draft version-2.bin

@@ -8,7 +8,8 @@ use comfy_table::{Table, presets};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sealpost_admin::certificate::list::{self, Target};
-use sealpost_admin::certificate::{OfflineRoot, request, root};
+use sealpost_admin::certificate::{self, OfflineRoot, request, root};
+use sealpost_crypto::signing;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_domain::agency::JurisdictionCode;
 use sealpost_domain::digest::Digest;
@@ -29,9 +30,9 @@ pub(crate) enum RootCommand {
     New {
         /// The certificate to make. It must not exist.
         file: PathBuf,
-        /// The root's key file.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        /// The root's key: a file, or pkcs11:… for one on a token.
+        #[arg(long, value_name = "KEY")]
+        key: signing::Signing,
         /// The network, as in identities, such as customs.example.
         #[arg(long, value_name = "NAME", value_parser = network)]
         network: NetworkName,
@@ -62,9 +63,9 @@ pub(crate) enum RootCommand {
 pub(crate) enum CsrCommand {
     /// Makes a request, where the key lies.
     New {
-        /// The key file of the future certificate.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        /// The key of the future certificate: a file, or pkcs11:… for one on a token.
+        #[arg(long, value_name = "KEY")]
+        key: signing::Signing,
         /// Whose it will be, such as `spiffe://customs.example/HK/CED/node/main`.
         #[arg(long, value_name = "SPIFFE")]
         identity: Identity,
@@ -155,9 +156,9 @@ pub(crate) struct Signing {
     /// The root's certificate.
     #[arg(long, value_name = "FILE")]
     root: PathBuf,
-    /// The root's key file.
-    #[arg(long, value_name = "FILE")]
-    root_key: PathBuf,
+    /// The root's key: a file, or pkcs11:… for one on a token.
+    #[arg(long, value_name = "KEY")]
+    root_key: signing::Signing,
 }
 
 #[derive(Debug, Args)]
@@ -201,9 +202,8 @@ pub(crate) fn root(command: RootCommand) -> anyhow::Result<String> {
     match command {
         RootCommand::New { file, key, network, jurisdiction, hub_operator: _, days: valid, told } => {
             let holder = jurisdiction.map_or(RootHolder::HubOperator, RootHolder::Jurisdiction);
-            let unlock = told.passphrase.known();
-            let rng = &mut UnwrapErr(SysRng);
-            let made = root::new(holder, &network, days(valid), (&key, &unlock), &file, rng)?;
+            let key = key.open(&told.passphrase.known()).map_err(certificate::Error::from)?;
+            let made = root::new(holder, &network, days(valid), key, &file, &mut UnwrapErr(SysRng))?;
             tell(&made, made.rows(), told.output)
         }
         RootCommand::Show { file, output } => {
@@ -217,7 +217,8 @@ pub(crate) fn root(command: RootCommand) -> anyhow::Result<String> {
 pub(crate) fn csr(command: CsrCommand) -> anyhow::Result<String> {
     match command {
         CsrCommand::New { key, identity, out, told } => {
-            let made = request::new(&identity, &key, &told.passphrase.known(), &out)?;
+            let key = key.open(&told.passphrase.known()).map_err(certificate::Error::from)?;
+            let made = request::new(&identity, &key, &out)?;
             tell(&made, made.rows(), told.output)
         }
         CsrCommand::Show { file, output } => {

@@ -14,10 +14,12 @@ use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisd
 use sealpost_admin::ceremony::publish::{self, Place};
 use sealpost_admin::ceremony::statement::{self, Statement};
 use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
+use sealpost_admin::key;
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{PayloadType, SigningKey};
-use sealpost_crypto::keyfile::Unlock;
-use sealpost_crypto::secret::{Purpose, Source};
+use sealpost_crypto::dsse::{PayloadType, Signer, SigningKey};
+use sealpost_crypto::keyfile::{self, Key, Unlock};
+use sealpost_crypto::signing::Signing;
+use sealpost_crypto::tls::Credentials;
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_crypto::x509;
 use sealpost_domain::directory::KeyUse;
@@ -27,10 +29,11 @@ use sealpost_wire::directory::{
 };
 
 use crate::Output;
+use crate::key_command::Protection;
 pub(crate) use arguments::DirectoryCommand;
 use arguments::{
-    AddAgency, Diff, Editing, Endorse, Keys, Listed, Propose, Publish, Renew, Revoke, RotateKey, Show, Sign,
-    Terms, Use, Valid, Whose,
+    AddAgency, Details, Diff, Editing, Endorse, Keys, Listed, Making, Propose, Publish, Renew, Revoke,
+    RotateKey, Show, Sign, Terms, Use, Valid, Whose,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -40,14 +43,10 @@ pub(crate) fn run(command: DirectoryCommand) -> anyhow::Result<String> {
     match command {
         DirectoryCommand::Show(arguments) => show(&arguments),
         DirectoryCommand::Diff(arguments) => compare(&arguments),
-        DirectoryCommand::Whose(arguments) => whose(&arguments),
-        DirectoryCommand::NewKey { file } => {
-            let key = SigningKey::generate(&mut UnwrapErr(SysRng));
-            key.create(&file).map_err(Error::from)?;
-            told::key(key.verifying_key(), None, Output::Table)
-        }
+        DirectoryCommand::Whose(arguments) => whose(arguments),
+        DirectoryCommand::NewKey { file, protection } => new_key(&file, protection),
         DirectoryCommand::Propose(proposal) => propose(proposal),
-        DirectoryCommand::Endorse(arguments) => endorse(&arguments),
+        DirectoryCommand::Endorse(arguments) => endorse(arguments),
         DirectoryCommand::AddAgency(arguments) => add_agency(arguments),
         DirectoryCommand::AddAgreement(Listed { statement, editing }) => {
             let statement = Statement::read(&statement)?;
@@ -63,12 +62,13 @@ pub(crate) fn run(command: DirectoryCommand) -> anyhow::Result<String> {
             edit::renew(listing, DAY * valid_for);
             Ok(())
         }),
-        DirectoryCommand::Sign(arguments) => sign(&arguments),
+        DirectoryCommand::Sign(arguments) => sign(arguments),
         DirectoryCommand::Publish(arguments) => publish(arguments),
         DirectoryCommand::Details(arguments) => {
             let listing = draft::listing(&arguments.directory)?;
-            let key = SealingPrivateKey::read(&arguments.key).map_err(Error::from)?;
-            let text = details::open(&listing, &arguments.operation, &arguments.agency, &key)?;
+            let Details { operation, agency, key, passphrase, .. } = arguments;
+            let key = SealingPrivateKey::read_with(&key, &passphrase.known()).map_err(Error::from)?;
+            let text = details::open(&listing, &operation, &agency, &key)?;
             Ok(String::from_utf8_lossy(&text).into_owned())
         }
     }
@@ -92,35 +92,56 @@ fn is_statement(path: &Path) -> Result<bool, Error> {
 fn compare(arguments: &Diff) -> anyhow::Result<String> {
     let Diff { draft, base, lists: later, crls, output } = arguments;
     let (_, base) = draft::base(base)?;
-    let directory = draft::standing(&draft::read(draft)?, Some(&base))?.directory;
-    let mut changes = diff::changes(&base, &directory);
+    let standing = draft::beside(&draft::read(draft)?, &base)?;
+    let mut changes = diff::changes(&base, &standing.directory);
     if let Some(folder) = crls {
-        changes.extend(lists::changes(folder, later, &directory)?);
+        changes.extend(lists::changes(folder, later, &standing.directory)?);
     }
-    told::changes(&changes, *output)
+    told::changes(&changes, &standing, *output)
 }
 
-fn whose(arguments: &Whose) -> anyhow::Result<String> {
-    let Whose { key, directory, output } = arguments;
-    let key = signing_key(key)?;
+fn whose(arguments: Whose) -> anyhow::Result<String> {
+    let Whose { key, passphrase, directory, output } = arguments;
+    let key = opened(&key, &passphrase.known())?;
     let listing = directory.as_deref().map(draft::listing).transpose()?;
     let holder = listing.map(|listing| statement::Holder::of(key.verifying_key(), &listing).to_string());
-    told::key(key.verifying_key(), holder.as_deref(), *output)
+    told::key(key.verifying_key(), holder.as_deref(), output)
 }
 
-/// A private key, plain or encrypted: its passphrase is that of `SEALPOST_PASSPHRASE`, or asked for.
-fn signing_key(path: &Path) -> Result<SigningKey, Error> {
-    let unlock = Unlock::from(Source::new(Purpose::Passphrase, None));
-    SigningKey::read_with(path, &unlock).map_err(Error::from)
+/// A key that signs, wherever it is.
+fn opened(key: &Signing, unlock: &Unlock) -> Result<Arc<dyn Signer>, Error> {
+    key.open(unlock).map_err(Error::from)
+}
+
+fn new_key(file: &Path, protection: Protection) -> anyhow::Result<String> {
+    let rng = &mut UnwrapErr(SysRng);
+    let passphrase = protection.choose(file)?;
+    let key = SigningKey::generate(rng);
+    let public = key.verifying_key().clone();
+    let kept = passphrase.as_ref().map_or(keyfile::Protection::Plain, keyfile::Protection::Passphrase);
+    Key::Signing(Box::new(key)).create(file, kept, rng).map_err(Error::from)?;
+    told::key(&public, None, Output::Table)
+}
+
+/// Makes a key where its file does not exist. Gives what opens the file, so that nobody types a new passphrase again.
+fn made(file: &Path, purpose: key::Use, making: &Making) -> Result<Unlock, key::Error> {
+    let passphrase = making.passphrase.clone();
+    if file.exists() {
+        return Ok(passphrase.known());
+    }
+    let passphrase = if making.plain { None } else { Some(passphrase.choose(file)?) };
+    key::new(file, purpose, passphrase.as_ref(), &mut UnwrapErr(SysRng))?;
+    Ok(passphrase.map_or_else(Unlock::nothing, Unlock::with))
 }
 
 fn propose(proposal: Propose) -> anyhow::Result<String> {
     let (statement, out) = match proposal {
-        Propose::SigningKey { agency, new, usage, valid, out } => {
-            if !new.exists() {
-                SigningKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
-            }
-            let key = signing_key(&new)?;
+        Propose::SigningKey { agency, new, making, usage, valid, out } => {
+            let unlock = match &new {
+                Signing::File(file) => made(file, key::Use::Signing, &making)?,
+                Signing::Token(_) => Unlock::nothing(),
+            };
+            let key = opened(&new, &unlock)?;
             let usage = match usage {
                 Use::Node => KeyUse::Node,
                 Use::Officer => KeyUse::Officer,
@@ -131,12 +152,10 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
             statement.sign(&key)?;
             (statement, out)
         }
-        Propose::SealingKey { agency, new, epoch, key, valid, out } => {
-            if !new.exists() {
-                SealingPrivateKey::generate(&mut UnwrapErr(SysRng)).create(&new).map_err(Error::from)?;
-            }
-            let new = SealingPrivateKey::read(&new).map_err(Error::from)?;
-            let key = signing_key(&key)?;
+        Propose::SealingKey { agency, new, making, epoch, key, valid, out } => {
+            let key = opened(&key, &making.passphrase.clone().known())?;
+            let unlock = made(&new, key::Use::Sealing, &making)?;
+            let new = SealingPrivateKey::read_with(&new, &unlock).map_err(Error::from)?;
             let public_key = new.public_key().to_bytes().into();
             let terms = SealingKeyTerms { agency, public_key, epoch, period: period(&valid) };
             let mut statement = Statement::unsigned(PayloadType::SealingKey, terms.to_payload())?;
@@ -175,14 +194,14 @@ fn period(valid: &Valid) -> Period {
     Period { from, until: Some(from.plus(DAY * valid.days)) }
 }
 
-fn endorse(arguments: &Endorse) -> anyhow::Result<String> {
-    let Endorse { statement: path, key, directory } = arguments;
-    let listing = draft::listing(directory)?;
-    let key = signing_key(key)?;
-    let mut statement = Statement::read(path)?;
+fn endorse(arguments: Endorse) -> anyhow::Result<String> {
+    let Endorse { statement: path, key, passphrase, directory } = arguments;
+    let listing = draft::listing(&directory)?;
+    let mut statement = Statement::read(&path)?;
+    let key = opened(&key, &passphrase.known())?;
     statement.endorse(&key, &listing)?;
-    statement.replace(path)?;
-    Ok(told::statement_file(&statement, path))
+    statement.replace(&path)?;
+    Ok(told::statement_file(&statement, &path))
 }
 
 fn change(editing: &Editing, edit: impl FnOnce(&mut Listing) -> Result<(), Error>) -> anyhow::Result<String> {
@@ -241,18 +260,19 @@ fn revoke(arguments: Revoke) -> anyhow::Result<String> {
     })
 }
 
-fn sign(arguments: &Sign) -> anyhow::Result<String> {
-    let Sign { draft, base, key, digest, output } = arguments;
-    let key = signing_key(key)?;
-    let signed = draft::sign(base, draft, &key, *digest)?;
-    told::signed(&signed, *output)
+fn sign(arguments: Sign) -> anyhow::Result<String> {
+    let Sign { draft, base, key, passphrase, digest, output } = arguments;
+    let key = opened(&key, &passphrase.known())?;
+    let signed = draft::sign(&base, &draft, &key, digest)?;
+    told::signed(&signed, output)
 }
 
 fn publish(arguments: Publish) -> anyhow::Result<String> {
-    let Publish { draft, base, hub, certificate, key, crls, lists, output } = arguments;
+    let Publish { draft, base, hub, certificate, key, passphrase, crls, lists, output } = arguments;
     let (base, signed, directory) = publish::ready(&base, &draft)?;
     let lists = publish::lists(&lists)?;
-    let place = Place { hub, certificate, key, crls };
+    let credentials = Credentials::open(&certificate, &key, &passphrase.known()).map_err(Error::from)?;
+    let place = Place { hub, credentials, crls };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = Arc::new(DefaultTimeProvider);
     let version = runtime.block_on(publish::publish(&place, &base, Some(&signed), lists, clock))?;

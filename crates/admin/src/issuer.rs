@@ -4,7 +4,6 @@
 //! URI name of its certificate. Every distinguished name is set. A root's key also signs the directory's statements
 //! about the signing keys of its agencies. Time and randomness are arguments.
 
-use std::borrow::Borrow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,19 +15,19 @@ use rcgen::{
     RevocationReason, RevokedCertParams, SanType, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
-use sealpost_crypto::dsse::{Signer as _, SigningKey, VerifyingKey};
-use sealpost_crypto::keyfile::{self, Unlock};
+use sealpost_crypto::dsse::{Signer, SigningKey, VerifyingKey};
+use sealpost_crypto::keyfile;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509;
 use sealpost_domain::identity::{Identity, NetworkName, Role, Subject};
 use sealpost_domain::instant::{Instant, Period};
 use time::OffsetDateTime;
 
-/// The root certificate of a jurisdiction or of the hub's operator, with its key.
-pub struct Root {
+/// The root certificate of a jurisdiction or of the hub's operator, with its key: in memory, or wherever it signs.
+pub struct Root<K = SigningKey> {
     holder: RootHolder,
     certificate: CertificateDer<'static>,
-    issuer: Issuer<'static, Key>,
+    issuer: Issuer<'static, Key<K>>,
 }
 
 /// A certificate with its key.
@@ -75,12 +74,20 @@ impl Root {
         Self::with_key(holder, network, validity, key, rng)
     }
 
+    /// Reads a root's certificate (PEM) and plain key file.
+    pub fn read(holder: RootHolder, certificate: &Path, key: &Path) -> Result<Self, Error> {
+        let key = SigningKey::read(key)?;
+        Self::with_certificate(holder, x509::read_certificates(certificate)?.swap_remove(0), key)
+    }
+}
+
+impl<K: Signer> Root<K> {
     /// A new root with a key that was made before.
     pub fn with_key(
         holder: RootHolder,
         network: &NetworkName,
         validity: Period,
-        key: SigningKey,
+        key: K,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, Error> {
         let mut name = DistinguishedName::new();
@@ -103,20 +110,12 @@ impl Root {
         Ok(Self { holder, certificate: certificate.into(), issuer: Issuer::new(params, key) })
     }
 
-    /// Reads a root's certificate (PEM) and plain key file.
-    pub fn read(holder: RootHolder, certificate: &Path, key: &Path) -> Result<Self, Error> {
-        Self::read_with(holder, certificate, key, &Unlock::nothing())
-    }
-
-    /// The same, and the key file may be encrypted.
-    pub fn read_with(
+    /// A root by its certificate; that the key belongs to it is the caller's to see.
+    pub fn with_certificate(
         holder: RootHolder,
-        certificate: &Path,
-        key: &Path,
-        unlock: &Unlock,
+        certificate: CertificateDer<'static>,
+        key: K,
     ) -> Result<Self, Error> {
-        let key = SigningKey::read_with(key, unlock)?;
-        let certificate = x509::read_certificates(certificate)?.swap_remove(0);
         let issuer = Issuer::from_ca_cert_der(&certificate, Key(key))
             .map_err(|source| Error::NotARoot { holder, source })?;
         Ok(Self { holder, certificate, issuer })
@@ -133,7 +132,7 @@ impl Root {
     }
 
     /// The key, which also signs the directory's statements about signing keys.
-    pub fn key(&self) -> &SigningKey {
+    pub fn key(&self) -> &K {
         &self.issuer.key().0
     }
 
@@ -256,7 +255,7 @@ fn moment(instant: Instant) -> OffsetDateTime {
 }
 
 /// A request for a certificate of that identity, DER, signed by its key.
-pub fn request(identity: &Identity, key: &SigningKey) -> Result<Vec<u8>, rcgen::Error> {
+pub fn request(identity: &Identity, key: &dyn Signer) -> Result<Vec<u8>, rcgen::Error> {
     let mut params = CertificateParams::default();
     // The root writes the names of the certificate itself; the identity is all that is asked for.
     params.distinguished_name = DistinguishedName::new();
@@ -278,11 +277,11 @@ impl PublicKeyData for Public<'_> {
 }
 
 /// Lets the certificate library sign with our key, so that no second copy of it is made.
-struct Key<K = SigningKey>(K);
+struct Key<K>(K);
 
-impl<K: Borrow<SigningKey>> PublicKeyData for Key<K> {
+impl<K: Signer> PublicKeyData for Key<K> {
     fn der_bytes(&self) -> &[u8] {
-        self.0.borrow().verifying_key().as_bytes()
+        self.0.verifying_key().as_bytes()
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
@@ -290,13 +289,10 @@ impl<K: Borrow<SigningKey>> PublicKeyData for Key<K> {
     }
 }
 
-impl<K: Borrow<SigningKey>> rcgen::SigningKey for Key<K> {
+impl<K: Signer> rcgen::SigningKey for Key<K> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.0
-            .borrow()
-            .sign(message)
-            .map(|signature| signature.to_vec())
-            .map_err(|_| rcgen::Error::RemoteKeyError)
+        let signature = self.0.sign(message);
+        signature.map(|bytes| bytes.to_vec()).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 

@@ -1,13 +1,13 @@
 //! `sealpost-admin key`: arguments in, one call of the library, what is public about the key out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sealpost_admin::key::{self, Told, Use};
 use sealpost_crypto::keyfile::Unlock;
-use sealpost_crypto::secret::{Purpose, Source};
+use sealpost_crypto::secret::{Purpose, Secret, Source};
 
 use crate::Output;
 
@@ -21,11 +21,8 @@ pub(crate) enum KeyCommand {
         /// What the key is for.
         #[arg(long, value_enum, default_value_t = For::Signing)]
         r#for: For,
-        /// Leaves the file unencrypted: for development.
-        #[arg(long, conflicts_with = "passphrase_file")]
-        plain: bool,
         #[command(flatten)]
-        passphrase: Passphrase,
+        protection: Protection,
         /// How the result is told.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -87,7 +84,7 @@ pub(crate) enum For {
     Sealing,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Passphrase {
     /// The file of mode 0600 with the passphrase; else the variable `SEALPOST_PASSPHRASE`, else a prompt.
     #[arg(long, value_name = "FILE")]
@@ -95,6 +92,7 @@ pub(crate) struct Passphrase {
 }
 
 impl Passphrase {
+    /// Opens files that are encrypted.
     pub(crate) fn known(self) -> Unlock {
         Unlock::from(Source::new(Purpose::Passphrase, self.passphrase_file))
     }
@@ -102,23 +100,40 @@ impl Passphrase {
     fn chosen(self) -> Source {
         Source::of_new(Purpose::Passphrase, self.passphrase_file)
     }
+
+    /// Gets the passphrase under which a new key is written.
+    pub(crate) fn choose(self, file: &Path) -> Result<Secret, key::Error> {
+        Ok(self.chosen().get(&format!("key file {}", file.display()))?)
+    }
+}
+
+/// How the file of a new key is protected.
+#[derive(Debug, Args)]
+pub(crate) struct Protection {
+    /// Leaves the file unencrypted: for development.
+    #[arg(long, conflicts_with = "passphrase_file")]
+    plain: bool,
+    #[command(flatten)]
+    passphrase: Passphrase,
+}
+
+impl Protection {
+    /// The passphrase of the new file; nothing for a plain one.
+    pub(crate) fn choose(self, file: &Path) -> Result<Option<Secret>, key::Error> {
+        (!self.plain).then(|| self.passphrase.choose(file)).transpose()
+    }
 }
 
 /// Does what was asked for, and gives what is to be told of it.
 pub(crate) fn run(command: KeyCommand) -> anyhow::Result<String> {
     let rng = &mut UnwrapErr(SysRng);
     match command {
-        KeyCommand::New { file, r#for, plain, passphrase, output } => {
+        KeyCommand::New { file, r#for, protection, output } => {
             let purpose = match r#for {
                 For::Signing => Use::Signing,
                 For::Sealing => Use::Sealing,
             };
-            let secret = if plain {
-                None
-            } else {
-                let asked = passphrase.chosen().get(&format!("key file {}", file.display()));
-                Some(asked.map_err(key::Error::from)?)
-            };
+            let secret = protection.choose(&file)?;
             told(&key::new(&file, purpose, secret.as_ref(), rng)?, output)
         }
         KeyCommand::Encrypt { file, passphrase, output } => {

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -62,7 +63,14 @@ impl Table {
 
     fn run(&self, arguments: &str) -> Output {
         let arguments = arguments.split_whitespace();
-        Command::new(PROGRAM).args(arguments).current_dir(self.path()).env_remove("COLUMNS").output().unwrap()
+        Command::new(PROGRAM)
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("COLUMNS")
+            .env_remove("SEALPOST_PASSPHRASE")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 
     /// Something that has to succeed; what it tells.
@@ -78,10 +86,22 @@ impl Table {
 
     /// Something that has to be refused; what it tells.
     fn refused(&self, arguments: &str) -> String {
+        self.ended(1, arguments)
+    }
+
+    /// Something that ends with this code; what it tells.
+    fn ended(&self, code: i32, arguments: &str) -> String {
         let output = self.run(arguments);
         let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments}\n{told}");
+        assert_eq!(output.status.code(), Some(code), "{arguments}\n{told}");
         told
+    }
+
+    /// A file of mode 0600 with a passphrase.
+    fn passphrase(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// The id of a key, and its public half.
@@ -214,7 +234,7 @@ fn an_agreement_is_signed_by_its_parties_alone_and_by_all_of_them() {
 #[test]
 fn a_jurisdiction_signs_for_its_own_agencies_and_for_none_behind_their_back() {
     let table = Table::new();
-    table.done("directory propose signing-key --agency HK-CED --new new.pem --days 30 --out key.pem");
+    table.done("directory propose signing-key --agency HK-CED --new new.pem --plain --days 30 --out key.pem");
     let told = table.refused("directory rotate-key signing key.pem --base v1 --draft next");
     assert!(told.contains("not signed by the root of HK") && told.contains("HK.key.pem"), "{told}");
     let told = table.refused("directory endorse key.pem --key net/roots/DE.key.pem --directory v1");
@@ -267,7 +287,7 @@ fn a_revocation_is_for_ever_and_a_draft_of_another_version_is_told() {
 fn three_of_five_replace_two_and_the_next_version_asks_the_old_and_the_new() {
     let table = Table::new();
     for key in [6, 7] {
-        table.done(&format!("directory new-key net/authority/key-{key}.pem"));
+        table.done(&format!("directory new-key net/authority/key-{key}.pem --plain"));
     }
     let lost = table.key("net/authority/key-5.pem").0;
     let [six, seven] = [6, 7].map(|key| table.key(&format!("net/authority/key-{key}.pem")).1);
@@ -285,7 +305,7 @@ fn three_of_five_replace_two_and_the_next_version_asks_the_old_and_the_new() {
     assert_eq!((signed(0), signed(1)), (3, 5));
 
     // Nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = nobody();
     let output = table.run(&format!(
         "directory publish v2 --base v1 --hub 127.0.0.1:{port} --crls net/crls \
          --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem"
@@ -298,8 +318,10 @@ fn three_of_five_replace_two_and_the_next_version_asks_the_old_and_the_new() {
 #[test]
 fn an_agency_comes_with_its_keys_and_its_own_jurisdiction() {
     let table = Table::new();
-    table.done("directory propose signing-key --agency HK-POL --new pol.pem --days 30 --out pol-signing.pem");
-    table.done("directory propose sealing-key --agency HK-POL --new pol-seal.pem --epoch 1 --days 30 --key pol.pem --out pol-sealing.pem");
+    table.done(
+        "directory propose signing-key --agency HK-POL --new pol.pem --plain --days 30 --out pol-signing.pem",
+    );
+    table.done("directory propose sealing-key --agency HK-POL --new pol-seal.pem --plain --epoch 1 --days 30 --key pol.pem --out pol-sealing.pem");
     let add = "directory add-agency HK-POL --name Police --base v1 --draft next --key pol-signing.pem";
     let told = table.refused(add);
     assert!(told.contains("1 signing and 0 sealing keys") && told.contains("propose sealing-key"), "{told}");
@@ -316,8 +338,8 @@ fn an_agency_comes_with_its_keys_and_its_own_jurisdiction() {
     assert!(told.contains("listed already") && told.contains("rotate-key"), "{told}");
 
     let other = "directory add-agency TH-TCD --name Thailand --base v1 --draft next --key th-1 --key th-2";
-    table.done("directory propose signing-key --agency TH-TCD --new th.pem --days 30 --out th-1");
-    table.done("directory propose sealing-key --agency TH-TCD --new th-seal.pem --epoch 1 --days 30 --key th.pem --out th-2");
+    table.done("directory propose signing-key --agency TH-TCD --new th.pem --plain --days 30 --out th-1");
+    table.done("directory propose sealing-key --agency TH-TCD --new th-seal.pem --plain --epoch 1 --days 30 --key th.pem --out th-2");
     let told = table.refused(other);
     assert!(told.contains("its jurisdiction TH is not") && told.contains("--root TH.pem"), "{told}");
 }
@@ -334,4 +356,144 @@ fn revocation_lists_that_go_with_a_version_are_compared_with_those_in_force() {
     fs::write(table.path().join("no.crl"), b"no list").unwrap();
     let told = table.refused("directory diff next --base v1 --crls none --list no.crl");
     assert!(told.contains("no revocation list"), "{told}");
+}
+
+/// Where nobody listens.
+fn nobody() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn keys_that_are_made_along_the_way_are_encrypted_and_sign_with_their_passphrase_alone() {
+    let table = Table::new();
+    table.passphrase("phrase", "correct horse");
+    table.passphrase("other", "battery staple");
+    let encrypted = |file: &str| {
+        let text = fs::read_to_string(table.path().join(file)).unwrap();
+        assert!(text.contains("BEGIN ENCRYPTED PRIVATE KEY"), "{file}");
+    };
+    let signing = "directory propose signing-key --agency HK-POL --new pol.pem --days 30 --out pol-1";
+    let sealing = "directory propose sealing-key --agency HK-POL --new seal.pem --epoch 1 --days 30 --key pol.pem --out pol-2";
+    // Nobody gives a passphrase: no key is made, and none is left plain by accident.
+    for command in [signing, "directory new-key key-6.pem"] {
+        assert!(table.ended(2, command).contains("no passphrase is given"), "{command}");
+    }
+    assert!(!table.path().join("pol.pem").exists() && !table.path().join("key-6.pem").exists());
+
+    table.done(&format!("{signing} --passphrase-file phrase"));
+    encrypted("pol.pem");
+    // The passphrase opens the key that signs, or no key is made either.
+    assert!(table.ended(2, &format!("{sealing} --passphrase-file other")).contains("does not open"));
+    assert!(!table.path().join("seal.pem").exists());
+    table.done(&format!("{sealing} --passphrase-file phrase"));
+    encrypted("seal.pem");
+    assert_eq!(
+        table.json("key show seal.pem --passphrase-file phrase")["algorithm"],
+        "X-Wing",
+        "it is the key that was proposed"
+    );
+    let again = sealing.replace("pol-2", "pol-3");
+    table.done(&format!("{again} --passphrase-file phrase"));
+    assert!(table.ended(2, &format!("{again} --plain")).contains("no passphrase is given"), "it is read");
+    table.done("directory endorse pol-1 --key net/roots/HK.key.pem --directory v1");
+    table.done("directory add-agency HK-POL --name Police --base v1 --draft v2 --key pol-1 --key pol-2");
+
+    table.done("directory new-key key-6.pem --passphrase-file phrase");
+    encrypted("key-6.pem");
+    assert!(table.ended(2, "directory whose --key key-6.pem").contains("no passphrase is given"));
+    let told = table.json("directory whose --key key-6.pem --passphrase-file phrase");
+    let six = told["public"].as_str().unwrap();
+    table.done(&format!("directory rotate-key authority --add {six} --base v1 --draft v2"));
+    let sign = "directory sign v2 --base v1 --key key-6.pem";
+    assert!(table.ended(2, &format!("{sign} --passphrase-file other")).contains("does not open"));
+    table.done(&format!("{sign} --passphrase-file phrase"));
+    table.sign("v2", "v1", &[1, 2, 3]);
+
+    // The operator's key opens before anybody is called.
+    table.done("key encrypt net/operators/ops/key.pem --passphrase-file phrase");
+    let publish = format!(
+        "directory publish v2 --base v1 --hub 127.0.0.1:{} --crls net/crls \
+         --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem",
+        nobody()
+    );
+    assert!(table.ended(2, &publish).contains("no passphrase is given"));
+    assert!(table.ended(2, &format!("{publish} --passphrase-file other")).contains("does not open"));
+    let told = table.ended(3, &format!("{publish} --passphrase-file phrase"));
+    assert!(told.contains("the hub did not take the version"), "{told}");
+}
+
+#[test]
+fn a_key_on_a_token_that_cannot_be_had_is_a_wrong_argument() {
+    let table = Table::new();
+    table.passphrase("pin", "314159");
+    table.done("directory renew --valid-for 30 --base v1 --draft v2");
+    let token = "pkcs11:token=authority;object=key-1?module-path=/nowhere/libp11.so&pin-source=pin";
+    for command in [
+        format!("directory sign v2 --base v1 --key {token}"),
+        format!("directory whose --key {token}"),
+        format!("directory propose signing-key --agency HK-CED --new {token} --days 30 --out key.pem"),
+        format!("csr new --key {token} --identity spiffe://ceremony.sealpost/operator/ops --out ops.csr"),
+        format!("crl new --root net/roots/HK.pem --root-key {token} --days 30 --out HK.crl"),
+        format!("root new HK.pem --key {token} --network ceremony.sealpost --jurisdiction HK"),
+    ] {
+        let told = table.ended(2, &command);
+        assert!(told.contains("the PKCS#11 module /nowhere/libp11.so cannot be used"), "{told}");
+    }
+    let told = table.ended(2, "directory sign v2 --base v1 --key pkcs11:object=key-1;pin-value=271828");
+    assert!(told.contains("expected pkcs11:token=LABEL"), "{told}");
+}
+
+#[test]
+fn it_is_told_by_whose_keys_a_version_was_judged() {
+    let table = Table::new();
+    for (base, next) in [("v1", "v2"), ("v2", "v3")] {
+        table.done(&format!("directory renew --valid-for 30 --base {base} --draft {next}"));
+        table.sign(next, base, &[1, 2, 3]);
+    }
+    let told = table.json("directory show v2");
+    assert_eq!((&told["judged"]["by"], &told["judged"]["base_version"]), (&"itself".into(), &Value::Null));
+    let text = table.done("directory show v2");
+    assert!(text.contains("Judged by itself: by the authority and the roots that it lists itself"), "{text}");
+    let told = table.json("directory show v2 --base v1");
+    assert_eq!((&told["judged"]["by"], &told["judged"]["base_version"]), (&"base".into(), &1.into()));
+    let text = table.done("directory diff v2 --base v1");
+    assert!(text.contains("Judged as the successor of version 1"), "{text}");
+
+    // Neither the version after the next one nor an earlier one follows from the base.
+    for (version, base, number) in [("v3", "v1", 1), ("v1", "v3", 3)] {
+        let told = table.json(&format!("directory diff {version} --base {base}"));
+        assert_eq!(
+            (&told["judged"]["by"], &told["judged"]["base_version"]),
+            (&"itself".into(), &number.into())
+        );
+        assert_eq!(told["changes"][0]["what"], "version");
+        let text = table.done(&format!("directory diff {version} --base {base}"));
+        let expected = format!("Judged by itself, since it does not follow version {number} directly");
+        assert!(text.contains(&expected), "{text}");
+    }
+
+    // A stranger's network of the same name: its own keys are enough for itself, and for nobody who has a base.
+    table.done("network init --roster roster.toml --out forged");
+    fs::copy(table.path().join("forged/directory.bin"), table.path().join("f1")).unwrap();
+    for (base, next) in [("f1", "f2"), ("f2", "f3")] {
+        table.done(&format!("directory renew --valid-for 30 --base {base} --draft {next}"));
+        for key in 1..=3 {
+            table.done(&format!("directory sign {next} --base {base} --key forged/authority/key-{key}.pem"));
+        }
+    }
+    let told = table.json("directory diff f3 --base v1");
+    assert_eq!(told["judged"]["by"], "itself");
+    let quorums = told["signatures"].as_array().unwrap();
+    assert_eq!(quorums[0]["authority_of_version"], 1);
+    assert!(quorums[0]["signed"].as_array().unwrap().is_empty(), "nobody of the authority that is known");
+    let text = table.done("directory diff f3 --base v1");
+    assert!(text.contains("Signed by 0 of the authority of version 1, which asks for 3: too few"), "{text}");
+    let told = table.refused("directory diff f2 --base v1");
+    assert!(told.contains("directory.chain"), "{told}");
+
+    let other = ROSTER.replace("ceremony.sealpost", "other.sealpost");
+    fs::write(table.path().join("other.toml"), other).unwrap();
+    table.done("network init --roster other.toml --out other");
+    let told = table.refused("directory diff other/directory.bin --base v1");
+    assert!(told.contains("other.sealpost"), "{told}");
 }

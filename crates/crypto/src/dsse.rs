@@ -8,6 +8,7 @@
 //! Format: <https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>; signatures: RFC 8032.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use ed25519_dalek as dalek;
@@ -106,6 +107,28 @@ pub trait Signer: Send + Sync {
 
     /// Signs exactly these bytes.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
+}
+
+/// Whoever has it at hand may sign with it.
+impl<S: Signer + ?Sized> Signer for &S {
+    fn verifying_key(&self) -> &VerifyingKey {
+        (**self).verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        (**self).sign(message)
+    }
+}
+
+/// The same for whoever shares it.
+impl<S: Signer + ?Sized> Signer for Arc<S> {
+    fn verifying_key(&self) -> &VerifyingKey {
+        (**self).verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        (**self).sign(message)
+    }
 }
 
 /// Signs a payload under its type.

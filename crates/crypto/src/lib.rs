@@ -11,6 +11,7 @@
 //! | [`keyfile`] | private keys on disk: PKCS#8, plain or encrypted, mode 0600, never overwritten |
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`token`] | signing keys on PKCS#11 tokens |
+//! | [`signing`] | a signing key by the place where it lies, as configurations and command lines name it |
 //! | [`x509`] | a certificate's identity |
 //! | [`request`] | a request for a certificate, proven to come from the holder of its key |
 //! | [`revocation`] | what a revocation list says, so that the next one can go on with it |
@@ -38,6 +39,7 @@ pub mod revocation;
 pub mod seal;
 pub mod secret;
 pub mod signed_by;
+pub mod signing;
 pub mod tls;
 pub mod token;
 pub mod trust;

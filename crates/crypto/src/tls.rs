@@ -4,6 +4,8 @@
 //! A configuration is made for every handshake, which costs a few reference counts: so new certificates, roots and
 //! revocation lists hold at once, and the verdict on the peer comes back typed, beside the alert that the peer gets.
 
+mod remote;
+
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -25,9 +27,10 @@ use rustls::{
 use sealpost_domain::identity::Identity;
 use sealpost_domain::instant::Instant;
 
-use crate::dsse::SigningKey;
+use crate::dsse::{SigningKey, VerifyingKey};
 use crate::keyfile::{self, Unlock};
 use crate::peer::{Admission, Refusal};
+use crate::token;
 use crate::trust::{ED25519, Trust, Usage};
 use crate::x509::{self, Certificate};
 
@@ -54,10 +57,7 @@ impl Credentials {
 
     /// Takes a certificate, first in the chain, and its key.
     pub fn new(chain: Vec<CertificateDer<'static>>, key: &SigningKey) -> Result<Self, Error> {
-        let certificate = Certificate::parse(chain.first().ok_or(Error::NoCertificate)?)?;
-        if &certificate.public_key != key.verifying_key() {
-            return Err(Error::OtherKey { identity: certificate.identity });
-        }
+        let certificate = Self::of_key(&chain, key.verifying_key())?;
         let key = sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.to_pkcs8().as_slice()))?;
         Ok(Self { certificate, key: Arc::new(CertifiedKey::new(chain, key)) })
     }
@@ -74,12 +74,19 @@ impl Credentials {
 
     /// Another certificate for the same key, where the key's file is not to be opened again.
     pub fn with_chain(&self, chain: Vec<CertificateDer<'static>>) -> Result<Self, Error> {
-        let certificate = Certificate::parse(chain.first().ok_or(Error::NoCertificate)?)?;
-        if certificate.public_key != self.certificate.public_key {
-            return Err(Error::OtherKey { identity: certificate.identity });
-        }
+        let certificate = Self::of_key(&chain, &self.certificate.public_key)?;
         let key = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.key.key)));
         Ok(Self { certificate, key })
+    }
+
+    /// The first certificate of a chain, which is for this key.
+    fn of_key(chain: &[CertificateDer<'static>], key: &VerifyingKey) -> Result<Certificate, Error> {
+        let certificate = Certificate::parse(chain.first().ok_or(Error::NoCertificate)?)?;
+        if &certificate.public_key == key {
+            Ok(certificate)
+        } else {
+            Err(Error::OtherKey { identity: certificate.identity })
+        }
     }
 
     /// Whether the very same certificates are shown.
@@ -371,6 +378,9 @@ pub enum Error {
     /// The key's file.
     #[error(transparent)]
     Key(#[from] keyfile::Error),
+    /// The key's token.
+    #[error(transparent)]
+    Token(#[from] token::Error),
     /// A pair that is none.
     #[error("the certificate of {identity} is for another key than the one in the key file")]
     OtherKey {

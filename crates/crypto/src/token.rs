@@ -10,6 +10,7 @@
 
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+pub mod uri;
 
 use std::fmt;
 use std::path::PathBuf;

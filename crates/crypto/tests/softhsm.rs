@@ -16,7 +16,9 @@ use cryptoki::types::AuthPin;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::{PayloadType, Signer, SigningKey, sign_statement, verify_statement};
+use sealpost_crypto::keyfile::Unlock;
 use sealpost_crypto::secret::{Purpose, Source};
+use sealpost_crypto::signing::Signing;
 use sealpost_crypto::token::{Error, Place, Wanted, open};
 
 const PIN: &str = "123456";
@@ -30,7 +32,7 @@ static TOKENS: LazyLock<BTreeMap<&str, PathBuf>> = LazyLock::new(|| {
         util(&["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "654321"]);
         (label, tokens().difference(&before).next().expect("a folder for the new token").clone())
     };
-    ["signs", "wrong", "pin", "session", "away", "exchanged"].map(make).into()
+    ["signs", "named", "wrong", "pin", "session", "away", "exchanged"].map(make).into()
 });
 
 /// A token of its own, and the folder of everything about it.
@@ -155,6 +157,23 @@ fn a_key_on_a_token_signs_what_its_public_key_verifies() {
     assert_signs(open(&token.place("signing")).unwrap().as_ref(), &key);
     let by_id = Wanted { label: None, id: Some(vec![0xa1, 0xb3]) };
     assert_signs(open(&token.place_of(by_id, PIN)).unwrap().as_ref(), &other);
+}
+
+#[test]
+fn a_uri_names_the_key_and_where_its_pin_is() {
+    let token = Token::make("named");
+    let key = token.import(1, "a key; of mine", "a1b2");
+    let other = token.import(2, "other", "a1b3");
+    let pin = token.folder.path().join("pin");
+    token.place("other");
+    let opened = |key: &str| {
+        let (module, pin) = (module(), pin.display().to_string());
+        let uri = format!("pkcs11:token=named;{key}?module-path={}&pin-source=file:{pin}", module.display());
+        uri.parse::<Signing>().unwrap().open(&Unlock::nothing()).unwrap()
+    };
+    assert_signs(&opened("object=a%20key%3B%20of%20mine"), &key);
+    assert_signs(&opened("id=%a1%b3;type=private"), &other);
+    assert_signs(&opened("object=other;id=%A1%B3"), &other);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealpost_crypto::signing::Signing;
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, Reader};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
-use sealpost_server::signing::Signing;
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ use rand::rngs::SysRng;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::signing;
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
 use sealpost_crypto::trust::{self, TrustSet, Usage};
 use sealpost_domain::digest::KeyId;
@@ -27,7 +28,6 @@ use sealpost_server::acceptor::{self, Acceptor, Protocols};
 use sealpost_server::connection::Connections;
 use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
-use sealpost_server::signing;
 use sealpost_server::telemetry;
 use tokio_util::task::TaskTracker;
 

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealpost_crypto::signing::Signing;
 use sealpost_domain::agency::AgencyId;
 use sealpost_server::acceptor;
 use sealpost_server::config::{ByteSize, Config, Field, HostPort, Raw, Reader, Value};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
-use sealpost_server::signing::Signing;
 
 use crate::core::outbox::Policy;
 use crate::core::witness;

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_crypto::signing::Signing;
 use sealpost_crypto::tls::Endpoint;
 use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols, Refused};
@@ -27,7 +28,6 @@ use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
-use sealpost_server::signing::Signing;
 use sealpost_store::Store;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;

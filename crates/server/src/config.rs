@@ -27,6 +27,7 @@
 
 mod error;
 mod reference;
+mod signing;
 mod value;
 
 use std::ops::RangeInclusive;

@@ -13,7 +13,6 @@
 //! | [`roots`] | whose certificates are believed, and the revocation lists |
 //! | [`serve`] | gRPC, REST, health and reflection behind one door |
 //! | [`shutdown`] | an ordered and bounded end |
-//! | [`signing`] | the key under which a program signs, in a file or on a token |
 //! | [`telemetry`] | the log |
 //!
 //! Nothing here knows about agencies' affairs: what a peer may do is decided by the services.
@@ -30,5 +29,4 @@ pub mod roots;
 pub mod serve;
 pub mod settings;
 pub mod shutdown;
-pub mod signing;
 pub mod telemetry;

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use sealpost_crypto::directory::{self, Quorum};
-use sealpost_crypto::dsse::{PayloadType, Signer, SigningKey, sign_statement};
+use sealpost_crypto::dsse::{PayloadType, Signer, sign_statement};
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Signature;
@@ -24,11 +24,24 @@ use sealpost_wire::envelope::signed_to_bytes;
 use super::Error;
 use super::statement::{Holder, holds};
 
+/// By whose keys a version was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// By those that it lists itself, which whoever made it chose.
+    ByItself,
+    /// The same, beside this version, which it does not follow directly: what lies between them is not known.
+    Beside(u64),
+    /// Also by those of this version, which it follows.
+    AsSuccessorOf(u64),
+}
+
 /// How far a version, or a draft of one, is signed.
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// What it lists; verified but for the authority's signatures.
     pub directory: Directory,
+    /// By whose keys.
+    pub judged: Judged,
     /// Who of the authority signed: of the version before, where it is known, and of its own.
     pub quorums: Vec<Quorum>,
 }
@@ -83,6 +96,31 @@ pub fn listing(path: &Path) -> Result<Listing, Error> {
 /// Judges a version or a draft, by itself or as the successor of the one before.
 pub fn standing(signed: &Signed, base: Option<&Directory>) -> Result<Standing, Error> {
     let directory = directory::judge(&signed.payload, base)?;
+    let judged = base.map_or(Judged::ByItself, |base| Judged::AsSuccessorOf(base.version.version));
+    signatures(signed, base, directory, judged)
+}
+
+/// Judges a version or a draft for comparing it with another one: as its successor where it is that, else by itself.
+pub fn beside(signed: &Signed, base: &Directory) -> Result<Standing, Error> {
+    let listing = Listing::from_payload(&signed.payload).map_err(directory::Error::from)?;
+    if listing.network != base.network {
+        let (found, expected) = (listing.network, base.network.clone());
+        return Err(directory::Error::Network { found, expected }.into());
+    }
+    if base.version.version.checked_add(1) == Some(listing.version) {
+        return standing(signed, Some(base));
+    }
+    let directory = directory::judge(&signed.payload, None)?;
+    signatures(signed, Some(base), directory, Judged::Beside(base.version.version))
+}
+
+/// Who signed, of the authorities that are known. A signature that does not hold is refused.
+fn signatures(
+    signed: &Signed,
+    base: Option<&Directory>,
+    directory: Directory,
+    judged: Judged,
+) -> Result<Standing, Error> {
     let quorums = directory::quorums(signed, base)?;
     let before = base.map_or(&[][..], |base| &base.authority_keys);
     for signature in &signed.signatures {
@@ -92,7 +130,7 @@ pub fn standing(signed: &Signed, base: Option<&Directory>) -> Result<Standing, E
             return Err(Error::SignatureBroken { key: signature.key_id });
         }
     }
-    Ok(Standing { directory, quorums })
+    Ok(Standing { directory, judged, quorums })
 }
 
 /// Changes a draft, or begins it; it is written only if nodes would take it once it is signed.
@@ -142,7 +180,7 @@ fn successor(payload: &Bytes, base: &Directory, now: Instant) -> Result<Listing,
 pub fn sign(
     base: &Path,
     draft: &Path,
-    key: &SigningKey,
+    key: &dyn Signer,
     expected: Option<Digest>,
 ) -> Result<SignedDraft, Error> {
     let (_, base) = self::base(base)?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sealpost_crypto::{directory, dsse, keyfile, tls, trust, wrap, x509};
+use sealpost_crypto::{directory, dsse, keyfile, signing, tls, token, trust, wrap, x509};
 use sealpost_domain::digest::{Digest, KeyId};
 
 use tonic::Code;
@@ -65,6 +65,9 @@ pub enum Error {
     /// A key file.
     #[error(transparent)]
     Key(#[from] keyfile::Error),
+    /// A key on a token.
+    #[error(transparent)]
+    Token(#[from] token::Error),
     /// A certificate file.
     #[error(transparent)]
     Certificate(#[from] x509::Error),
@@ -144,6 +147,15 @@ pub enum Error {
     Hub(#[from] sealpost_client::Error),
 }
 
+impl From<signing::Error> for Error {
+    fn from(error: signing::Error) -> Self {
+        match error {
+            signing::Error::File(error) => Self::Key(error),
+            signing::Error::Token(error) => Self::Token(error),
+        }
+    }
+}
+
 impl Error {
     /// What to do about it; empty where the error says it all.
     pub fn remedy(&self) -> String {
@@ -174,6 +186,7 @@ impl Error {
             | Self::OtherStatement { .. }
             | Self::Terms(_)
             | Self::Key(_)
+            | Self::Token(_)
             | Self::Certificate(_)
             | Self::Credentials(_)
             | Self::Hub(Hub::Address { .. } | Hub::Setup(_)) => 2,

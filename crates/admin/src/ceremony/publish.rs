@@ -31,10 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Place {
     /// `host:port` of the hub.
     pub hub: String,
-    /// The operator's certificate, PEM.
-    pub certificate: PathBuf,
-    /// Its key file.
-    pub key: PathBuf,
+    /// The operator's certificate, with its key.
+    pub credentials: Credentials,
     /// The folder of the revocation lists; that of the hub's operator is needed.
     pub crls: PathBuf,
 }
@@ -61,10 +59,10 @@ pub async fn publish(
     lists: Vec<Bytes>,
     clock: Arc<dyn TimeProvider>,
 ) -> Result<u64, Error> {
-    let credentials = Credentials::read(&place.certificate, &place.key)?;
     let mut trusted = directory::trust_set(base)?;
     let list = draft::read_file(&place.crls.join("operator.crl"), MESSAGE_BYTES_MAX)?;
     trusted.install_crl(RootHolder::HubOperator, &list)?;
+    let credentials = place.credentials.clone();
     let endpoint = Endpoint::new(credentials, Trust::new(trusted), Admission::new([Admitted::Hub]), clock);
     let connection = connect(&place.hub, &endpoint, TIMEOUT).await?;
     let request = pb::PublishDirectoryRequest { directory: signed.map(signed_message), crls: lists };

@@ -22,9 +22,7 @@ use std::path::Path;
 use bytes::Bytes;
 use pem_rfc7468::LineEnding;
 use sealpost_crypto::digest::{Algorithm, key_id, sha256};
-use sealpost_crypto::dsse::{
-    PayloadType, Signer, SigningKey, VerifyingKey, sign_statement, verify_statement,
-};
+use sealpost_crypto::dsse::{PayloadType, Signer, VerifyingKey, sign_statement, verify_statement};
 use sealpost_crypto::x509;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::{Agreement, Operation};
@@ -200,7 +198,7 @@ impl Statement {
     }
 
     /// Adds a signature of whoever has a say in it, by a directory or a draft of one.
-    pub fn endorse(&mut self, key: &SigningKey, listing: &Listing) -> Result<(), Error> {
+    pub fn endorse(&mut self, key: &dyn Signer, listing: &Listing) -> Result<(), Error> {
         let holder = Holder::of(key.verifying_key(), listing);
         let id = key.key_id();
         if !self.content.concerns(&holder, id) && !self.is_first_root(key, &holder, listing) {
@@ -215,7 +213,7 @@ impl Statement {
     }
 
     /// The root of a jurisdiction that is not listed yet, which no directory can tell.
-    fn is_first_root(&self, key: &SigningKey, holder: &Holder, listing: &Listing) -> bool {
+    fn is_first_root(&self, key: &dyn Signer, holder: &Holder, listing: &Listing) -> bool {
         let Content::SigningKey(terms) = &self.content else { return false };
         let code = terms.agency.jurisdiction();
         *holder == Holder::Unknown

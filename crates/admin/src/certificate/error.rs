@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use sealpost_crypto::trust::RootHolder;
-use sealpost_crypto::{keyfile, request, trust, x509};
+use sealpost_crypto::{keyfile, request, signing, token, trust, x509};
 use sealpost_domain::digest::Digest;
 use sealpost_domain::identity::{Identity, NetworkName};
 use sealpost_domain::instant::{Instant, Period};
@@ -33,6 +33,9 @@ pub enum Error {
     /// A key file.
     #[error(transparent)]
     Key(#[from] keyfile::Error),
+    /// A token.
+    #[error(transparent)]
+    Token(#[from] token::Error),
     /// A certificate file.
     #[error(transparent)]
     Certificate(#[from] x509::Error),
@@ -73,12 +76,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// A pair that is none.
-    #[error("{} is for another key than the one in {}: give the root's own key", certificate.display(), key.display())]
+    #[error("{} is for another key than {key}: give the root's own key", certificate.display())]
     OtherRootKey {
         /// The certificate's file.
         certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
+        /// Where the key is.
+        key: String,
     },
     /// A root that ended, or a clock that is wrong.
     #[error(
@@ -174,12 +177,22 @@ impl Error {
             Self::Exists { .. }
                 | Self::Io { .. }
                 | Self::Key(_)
+                | Self::Token(_)
                 | Self::Certificate(_)
                 | Self::NotARoot { .. }
                 | Self::OtherRootKey { .. }
                 | Self::Serial { .. }
                 | Self::Request { source: request::Error::Io(_) | request::Error::Pem(_), .. }
         )
+    }
+}
+
+impl From<signing::Error> for Error {
+    fn from(error: signing::Error) -> Self {
+        match error {
+            signing::Error::File(error) => Self::Key(error),
+            signing::Error::Token(error) => Self::Token(error),
+        }
     }
 }
 

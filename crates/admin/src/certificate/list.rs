@@ -167,6 +167,7 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
     use sealpost_crypto::dsse::SigningKey;
     use sealpost_crypto::keyfile::Unlock;
+    use sealpost_crypto::signing::Signing;
     use sealpost_domain::identity::NetworkName;
 
     use super::*;
@@ -186,8 +187,9 @@ mod tests {
         SigningKey::generate(rng).create(&file("key")).unwrap();
         let (holder, network) = (RootHolder::HubOperator, NetworkName::parse("test.sealpost").unwrap());
         let unlock = Unlock::nothing();
-        root::new(holder, &network, days(NOW), (&file("key"), &unlock), &file("root"), rng).unwrap();
-        let root = OfflineRoot::open(&file("root"), &file("key"), &unlock, NOW).unwrap();
+        let key = Signing::File(file("key"));
+        root::new(holder, &network, days(NOW), key.open(&unlock).unwrap(), &file("root"), rng).unwrap();
+        let root = OfflineRoot::open(&file("root"), &key, &unlock, NOW).unwrap();
         new(&root, days(NOW), &file("1")).unwrap();
         let second = next(&root, &file("1"), &[], days(NOW), &file("2")).unwrap();
         assert_eq!((second.number, second.issued), (2, NOW.plus(SECOND).to_string()));

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use pem_rfc7468::LineEnding;
 use rand::CryptoRng;
-use sealpost_crypto::dsse::SigningKey;
-use sealpost_crypto::keyfile::Unlock;
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::request::Request;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_domain::digest::Digest;
@@ -51,9 +50,8 @@ impl Asked {
 }
 
 /// Makes a request for the holder of a key, and writes it.
-pub fn new(identity: &Identity, key: &Path, unlock: &Unlock, out: &Path) -> Result<Asked, Error> {
-    let key = SigningKey::read_with(key, unlock)?;
-    let der = issuer::request(identity, &key).map_err(Error::Make)?;
+pub fn new(identity: &Identity, key: &dyn Signer, out: &Path) -> Result<Asked, Error> {
+    let der = issuer::request(identity, key).map_err(Error::Make)?;
     let made = Request::parse(&der).map_err(|source| Error::Request { path: out.to_owned(), source })?;
     let text = pem_rfc7468::encode_string("CERTIFICATE REQUEST", LineEnding::LF, &der)
         .expect("the label is valid and the buffer is as long as the library says");

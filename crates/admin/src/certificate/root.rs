@@ -2,11 +2,13 @@
 //! nobody types it at the moment of signing.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rand::CryptoRng;
 use rustls_pki_types::CertificateDer;
-use sealpost_crypto::dsse::SigningKey;
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::keyfile::Unlock;
+use sealpost_crypto::signing::Signing;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509;
 use sealpost_domain::identity::NetworkName;
@@ -20,7 +22,7 @@ use crate::issuer::{self, Root};
 
 /// A root with its key, and what its certificate says about it.
 pub struct OfflineRoot {
-    pub(super) root: Root,
+    pub(super) root: Root<Arc<dyn Signer>>,
     pub(super) network: NetworkName,
     pub(super) validity: Period,
 }
@@ -30,11 +32,10 @@ pub fn new(
     holder: RootHolder,
     network: &NetworkName,
     validity: Period,
-    key: (&Path, &Unlock),
+    key: Arc<dyn Signer>,
     out: &Path,
     rng: &mut dyn CryptoRng,
 ) -> Result<Told, Error> {
-    let key = SigningKey::read_with(key.0, key.1)?;
     let root = Root::with_key(holder, network, validity, key, rng)?;
     create(out, issuer::pem(&[root.certificate()]).as_bytes())?;
     told(root.certificate(), out)
@@ -53,21 +54,27 @@ pub fn show(path: &Path) -> Result<Told, Error> {
 }
 
 impl OfflineRoot {
-    /// Reads a root's certificate and its key file, which must belong together, and which must be valid.
-    pub fn open(certificate_file: &Path, key: &Path, unlock: &Unlock, now: Instant) -> Result<Self, Error> {
+    /// Reads a root's certificate, which must be valid, and opens its key, which must belong to it.
+    pub fn open(
+        certificate_file: &Path,
+        key: &Signing,
+        unlock: &Unlock,
+        now: Instant,
+    ) -> Result<Self, Error> {
         let certificate = certificate(certificate_file)?;
         let Facts { holder, network, validity, .. } = Facts::of(&certificate, certificate_file)?;
         if !validity.holds_at(now) {
             return Err(Error::RootValidity { holder, validity, now });
         }
         let public = x509::root_key(&certificate)?;
-        let root = Root::read_with(holder, certificate_file, key, unlock)?;
-        if root.key().verifying_key() != &public {
+        let opened = key.open(unlock)?;
+        if opened.verifying_key() != &public {
             return Err(Error::OtherRootKey {
                 certificate: certificate_file.to_owned(),
-                key: key.to_owned(),
+                key: key.to_string(),
             });
         }
+        let root = Root::with_certificate(holder, certificate, opened)?;
         Ok(Self { root, network, validity })
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use sealpost_crypto::signing::Signing;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::AgreementId;
 use sealpost_domain::digest::{Digest, KeyId};
@@ -11,19 +12,22 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::message::OperationId;
 
 use crate::Output;
+use crate::key_command::{Passphrase, Protection};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DirectoryCommand {
     /// Shows a directory, a draft of one or a statement: what it lists, who signed it and who is missing.
     Show(Show),
-    /// Tells what a draft changes in the version in force.
+    /// Tells what a draft changes in the version in force, or a later version in an earlier one.
     Diff(Diff),
     /// Tells a key's id and public half, and whose it is.
     Whose(Whose),
     /// Makes a signing key in a new file of mode 0600, such as one of the authority's, and tells its id and public half.
     NewKey {
-        /// The file, which must be new.
+        /// The file, which must be new. It is encrypted unless --plain is given.
         file: PathBuf,
+        #[command(flatten)]
+        protection: Protection,
     },
     /// Makes a statement that a directory is to list, and signs it with the key that is given.
     #[command(subcommand)]
@@ -55,7 +59,7 @@ pub(crate) enum DirectoryCommand {
 pub(crate) struct Show {
     /// A directory such as directory.bin of a network's folder, a draft, or a statement.
     pub(crate) file: PathBuf,
-    /// The version in force: with it, a draft is judged as its successor.
+    /// The version before, your own copy: the file is judged as its successor. Without it, by the keys that it lists itself.
     #[arg(long, value_name = "FILE")]
     pub(crate) base: Option<PathBuf>,
     /// How it is shown.
@@ -65,9 +69,9 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The draft, or a later version.
+    /// The draft, or another version.
     pub(crate) draft: PathBuf,
-    /// The version in force.
+    /// The version in force, your own copy. What does not follow it directly is judged by the keys that it lists itself.
     #[arg(long, value_name = "FILE")]
     pub(crate) base: PathBuf,
     /// Revocation lists that are to be published with it, DER; compared with those in --crls.
@@ -83,15 +87,28 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Whose {
-    /// A signing key's file, of whoever's.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// A signing key, of whoever's: a file, or pkcs11:… for one on a token.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Signing,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
     /// A directory or a draft of one, to tell whose it is.
     #[arg(long, value_name = "FILE")]
     pub(crate) directory: Option<PathBuf>,
     /// How it is shown.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+}
+
+/// How the file of a key that is made along the way is protected.
+#[derive(Debug, Args)]
+pub(crate) struct Making {
+    /// Leaves the file of a key that is made here unencrypted: for development.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    // One passphrase opens the key files that are read, and closes one that is made.
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
 }
 
 /// When something is valid.
@@ -112,9 +129,12 @@ pub(crate) enum Propose {
         /// Whose key.
         #[arg(long, value_name = "AGENCY")]
         agency: AgencyId,
-        /// The new key's file; a new key is made where it does not exist.
-        #[arg(long, value_name = "FILE")]
-        new: PathBuf,
+        /// The new key's file; where it does not exist a key is made, encrypted unless --plain is given. Or pkcs11:… for a
+        /// key that was made on a token.
+        #[arg(long, value_name = "KEY")]
+        new: Signing,
+        #[command(flatten)]
+        making: Making,
         /// For whom it is.
         #[arg(long = "use", value_enum, default_value_t = Use::Node)]
         usage: Use,
@@ -129,15 +149,17 @@ pub(crate) enum Propose {
         /// Whose key.
         #[arg(long, value_name = "AGENCY")]
         agency: AgencyId,
-        /// The new key's file; a new key is made where it does not exist.
+        /// The new key's file; where it does not exist a key is made, encrypted unless --plain is given.
         #[arg(long, value_name = "FILE")]
         new: PathBuf,
+        #[command(flatten)]
+        making: Making,
         /// Its epoch, one more than the last.
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         epoch: u64,
-        /// The file of a signing key of the agency's node.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        /// A signing key of the agency's node: a file, or pkcs11:… for one on a token.
+        #[arg(long, value_name = "KEY")]
+        key: Signing,
         #[command(flatten)]
         valid: Valid,
         /// The statement's file, which must be new.
@@ -181,9 +203,11 @@ pub(crate) enum Use {
 pub(crate) struct Endorse {
     /// The statement's file; the signature is added to it.
     pub(crate) statement: PathBuf,
-    /// The file of the key that signs.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// The key that signs: a file, or pkcs11:… for one on a token.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Signing,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
     /// A directory or a draft of one, to tell whose the key is.
     #[arg(long, value_name = "FILE")]
     pub(crate) directory: PathBuf,
@@ -327,9 +351,11 @@ pub(crate) struct Sign {
     /// The version in force, your own copy.
     #[arg(long, value_name = "FILE")]
     pub(crate) base: PathBuf,
-    /// The file of one of the authority's keys.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// One of the authority's keys: a file, or pkcs11:… for one on a token.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Signing,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
     /// The digest of the draft as you were told it over another channel: nothing else is signed.
     #[arg(long, value_name = "SHA256")]
     pub(crate) digest: Option<Digest>,
@@ -351,9 +377,11 @@ pub(crate) struct Publish {
     /// The operator's certificate, PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: PathBuf,
-    /// Its key file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    /// Its key: a file, or pkcs11:… for one on a token.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Signing,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
     /// The folder of the revocation lists; operator.crl is needed.
     #[arg(long, value_name = "DIR")]
     pub(crate) crls: PathBuf,
@@ -378,6 +406,8 @@ pub(crate) struct Details {
     /// The file of its sealing key.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
 }
 
 fn moment(text: &str) -> Result<Instant, String> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use sealpost_admin::ceremony::diff::{self, Change};
-use sealpost_admin::ceremony::draft::{Changed, SignedDraft, Standing};
+use sealpost_admin::ceremony::draft::{Changed, Judged, SignedDraft, Standing};
 use sealpost_admin::ceremony::statement::Statement;
 use sealpost_admin::listing::Shown;
 use sealpost_crypto::directory::Quorum;
@@ -29,7 +29,35 @@ pub(super) fn standing(standing: &Standing, output: Output) -> Told {
     let mut value = serde_json::to_value(&shown)?;
     value["signatures"] = quorums(&standing.quorums);
     value["complete"] = standing.is_complete().into();
-    either(output, || format!("{}\n{}", shown.to_text(), signatures(standing)), &value)
+    value["judged"] = judged(standing.judged);
+    let text = || format!("{}\n{}{}", shown.to_text(), by_whom(standing.judged), signatures(standing));
+    either(output, text, &value)
+}
+
+/// So that nobody takes what somebody signed with keys of their own for a version that is proven.
+fn by_whom(judged: Judged) -> String {
+    const ITSELF: &str = "by the authority and the roots that it lists itself, which whoever made it chose";
+    match judged {
+        Judged::ByItself => format!(
+            "Judged by itself: {ITSELF}.\n  It is proven by the version before, your own copy, as --base; or by its digest, over another channel.\n"
+        ),
+        Judged::Beside(base) => format!(
+            "Judged by itself, since it does not follow version {base} directly: {ITSELF}.\n  \
+             It is proven by the versions between them: `directory show FILE --base BEFORE`, one after the other.\n"
+        ),
+        Judged::AsSuccessorOf(base) => {
+            format!("Judged as the successor of version {base}, by the authority and the roots of that\n")
+        }
+    }
+}
+
+fn judged(judged: Judged) -> Value {
+    let (by, base) = match judged {
+        Judged::ByItself => ("itself", None),
+        Judged::Beside(base) => ("itself", Some(base)),
+        Judged::AsSuccessorOf(base) => ("base", Some(base)),
+    };
+    json!({ "by": by, "base_version": base })
 }
 
 fn quorums(quorums: &[Quorum]) -> Value {
@@ -74,10 +102,19 @@ fn signatures(standing: &Standing) -> String {
     text
 }
 
-/// What a draft changes.
-pub(super) fn changes(changes: &[Change], output: Output) -> Told {
-    let text = || if changes.is_empty() { "Nothing changes.\n".to_owned() } else { diff::to_text(changes) };
-    either(output, text, &json!({ "changes": changes }))
+/// What is other in one version than in another.
+pub(super) fn changes(changes: &[Change], standing: &Standing, output: Output) -> Told {
+    let text = || {
+        let changed =
+            if changes.is_empty() { "Nothing changes.\n".to_owned() } else { diff::to_text(changes) };
+        format!("{}{}{changed}", by_whom(standing.judged), signatures(standing))
+    };
+    let value = json!({
+        "judged": judged(standing.judged),
+        "signatures": quorums(&standing.quorums),
+        "changes": changes,
+    });
+    either(output, text, &value)
 }
 
 /// A draft after a change.

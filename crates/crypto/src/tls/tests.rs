@@ -5,6 +5,7 @@ use sealpost_domain::identity::Role;
 
 use super::*;
 use crate::chains::{self, Issued, NOW, Root};
+use crate::dsse::{SignError, Signer};
 use crate::peer::Admitted;
 use crate::trust::TrustSet;
 
@@ -247,6 +248,49 @@ fn a_certificate_goes_with_its_own_key_only() {
     let refusal = Credentials::new(vec![one.certificate], &other.key).unwrap_err();
     assert!(matches!(refusal, Error::OtherKey { .. }));
     assert!(matches!(Credentials::new(Vec::new(), &other.key), Err(Error::NoCertificate)));
+}
+
+/// A token that signs, or one that went away.
+struct Token {
+    key: SigningKey,
+    is_there: bool,
+}
+
+impl Signer for Token {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        if self.is_there {
+            return self.key.sign(message);
+        }
+        let away = token::Error::Away { token: "operator".to_owned() };
+        Err(SignError { key: self.key_id(), source: Some(Box::new(away)) })
+    }
+}
+
+#[test]
+fn a_key_that_signs_elsewhere_is_as_good_as_one_in_memory_and_says_why_it_does_not_sign() {
+    let shown = |is_there| {
+        let mut ends = Ends::new();
+        let Issued { certificate, key } = ends.hk.issue(NODE);
+        let credentials = Credentials::remote(vec![certificate], Arc::new(Token { key, is_there })).unwrap();
+        let (trust, admission) = (ends.trust.clone(), Admission::new([Admitted::Hub]));
+        ends.client = Endpoint::new(credentials, trust, admission, Arc::new(chains::FixedClock(NOW)));
+        ends
+    };
+    let ends = shown(true);
+    ends.handshake().unwrap();
+    assert_eq!(ends.seen_by_server(), Ok(NODE.to_owned()));
+    let refusal = shown(false).handshake().unwrap_err();
+    assert!(
+        matches!(&refusal, (End::Client, error) if error.to_string().contains("token \"operator\" failed"))
+    );
+
+    let (one, other) = (Root::new("HK").issue(NODE), Root::new("HK").issue(NODE));
+    let refusal = Credentials::remote(vec![one.certificate], Arc::new(other.key)).unwrap_err();
+    assert!(matches!(refusal, Error::OtherKey { .. }));
 }
 
 #[derive(Debug)]

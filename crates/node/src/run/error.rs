@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sealpost_crypto::tls;
-use sealpost_crypto::{directory, trust};
+use sealpost_crypto::{directory, signing, trust};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
 use sealpost_ledger::{Bucket, ReadError, append, bucket, open, tree};
 use sealpost_seglog as seglog;
 use sealpost_server::program::Fault;
-use sealpost_server::{acceptor, roots, serve, signing, telemetry};
+use sealpost_server::{acceptor, roots, serve, telemetry};
 
 use crate::{core, engine, erase};
 

@@ -1,45 +1,13 @@
 //! `[keys] signing`: the key under which a program signs, in a file or on a PKCS#11 token.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use sealpost_crypto::dsse::{Signer, SigningKey};
-use sealpost_crypto::keyfile::{self, Unlock};
 use sealpost_crypto::secret::{Purpose, Source};
-use sealpost_crypto::token::{self, Place, Wanted};
+use sealpost_crypto::signing::Signing;
+use sealpost_crypto::token::{Place, Wanted};
 
-use crate::config::{Raw, Value};
-
-/// Where the key is.
-#[derive(Clone, Debug)]
-pub enum Signing {
-    /// In this file.
-    File(PathBuf),
-    /// On a token.
-    Token(Place),
-}
-
-impl Signing {
-    /// Reads the file, or opens the token and lets it sign once.
-    pub fn open(&self, unlock: &Unlock) -> Result<Arc<dyn Signer>, Error> {
-        match self {
-            Self::File(path) => Ok(Arc::new(SigningKey::read_with(path, unlock)?)),
-            Self::Token(place) => Ok(token::open(place)?),
-        }
-    }
-}
-
-/// Why there is no signing key.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file.
-    #[error(transparent)]
-    File(#[from] keyfile::Error),
-    /// The token.
-    #[error(transparent)]
-    Token(#[from] token::Error),
-}
+use super::{Raw, Value};
 
 impl Value for Signing {
     fn expected() -> String {
