@@ -52,7 +52,7 @@ impl Purpose {
         match self {
             Self::Passphrase => "passphrase_file, or --passphrase-file on the command line",
             Self::NewPassphrase => "--new-passphrase-file",
-            Self::Pin => "pin_file",
+            Self::Pin => "pin_file, or pin-source in a PKCS#11 URI",
         }
     }
 }
