@@ -7,6 +7,7 @@ mod change;
 mod delivery;
 mod filter;
 mod forwarded;
+pub mod harmless;
 mod publication;
 mod statistics;
 mod status;
