@@ -21,14 +21,9 @@ use crate::harness::{DE, Ended, HK, Network, eventually, ids, shipments};
 
 /// `sealpost-node ledger …` at an agency; it has to succeed.
 async fn ledger(network: &Network, agency: &str, arguments: &[&str]) -> Ended {
-    let ended = run(network, agency, arguments).await;
+    let ended = network.ledger(agency, arguments).await;
     assert_eq!(ended.code(), Some(0), "ledger {arguments:?}:\n{}{}", ended.stdout, ended.log);
     ended
-}
-
-async fn run(network: &Network, agency: &str, arguments: &[&str]) -> Ended {
-    let config = network.agency(agency).config.to_str().unwrap();
-    network.command("sealpost-node", &[&["ledger", "--config", config], arguments].concat()).await
 }
 
 async fn checkpoint(network: &Network, agency: &str, arguments: &[&str]) -> Value {
@@ -39,7 +34,7 @@ async fn checkpoint(network: &Network, agency: &str, arguments: &[&str]) -> Valu
 /// Waits until a checkpoint covers a record.
 async fn covered(network: &Network, agency: &str, index: u64) {
     eventually(&format!("a checkpoint over record {index}"), async || {
-        let ended = run(network, agency, &["checkpoint", "--output", "json"]).await;
+        let ended = network.ledger(agency, &["checkpoint", "--output", "json"]).await;
         let size = serde_json::from_str::<Value>(&ended.stdout).ok().and_then(|shown| shown["size"].as_u64());
         if size.is_some_and(|size| size > index) { Ok(()) } else { Err(format!("{size:?}")) }
     })
@@ -89,7 +84,7 @@ async fn a_ledger_is_proved_and_exported_while_its_node_runs_and_continues_what_
     let leaf = fs::read(place("leaf")).unwrap();
     assert_eq!(proof.index(), later[19].index);
     let proved = proof.verify(&leaf_hash(&leaf), &key).unwrap();
-    let again = run(&network, HK, &["prove", &index, "--out", &place("proof")]).await;
+    let again = network.ledger(HK, &["prove", &index, "--out", &place("proof")]).await;
     assert_eq!(again.code(), Some(1), "an existing file is not overwritten");
 
     let since = checkpoint(&network, HK, &["--since", &place("kept")]).await;
@@ -106,11 +101,11 @@ async fn a_ledger_is_proved_and_exported_while_its_node_runs_and_continues_what_
     ledger(&network, HK, &["export", &place("export")]).await;
     let exported = open(&fs::read(place("export/checkpoint")).unwrap(), &key);
     assert!(exported.size() >= proved.size());
-    let again = run(&network, HK, &["export", &place("export")]).await;
+    let again = network.ledger(HK, &["export", &place("export")]).await;
     assert!(again.code() == Some(1) && again.log.contains("is not empty"), "{}", again.log);
 
     // What was kept of one ledger says nothing of another.
-    let foreign = run(&network, DE, &["checkpoint", "--since", &place("kept")]).await;
+    let foreign = network.ledger(DE, &["checkpoint", "--since", &place("kept")]).await;
     assert!(foreign.code() == Some(2) && foreign.log.contains("is a checkpoint of"), "{}", foreign.log);
 
     // A last checkpoint covers everything; the next start finds the tree as it was.

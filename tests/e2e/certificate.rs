@@ -23,6 +23,7 @@ use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::ledger::evidence_from_bytes;
+use serde_json::Value;
 
 use crate::harness::{DE, HK, HUB, Network, eventually, set, shipment};
 
@@ -106,8 +107,36 @@ async fn people_and_nodes_are_let_in_at_their_own_doors_alone() {
     assert_eq!(events.len(), 2, "{events:?}");
     assert!(events[0].contains("DE/ZKA/officer/"), "{events:?}");
     assert!(events[1].contains("DE/ZKA/node/"), "{events:?}");
+    is_listed(&network, &events).await;
     network.assert_ledger_sound(HK).await;
     network.end().await;
+}
+
+/// The command lists these refusals of Hong Kong's node, each by itself, and nothing that is not asked for.
+async fn is_listed(network: &Network, details: &[String]) {
+    let told = async |arguments: &[&str]| {
+        let ended = network.ledger(HK, &[&["events"], arguments].concat()).await;
+        assert_eq!(ended.code(), Some(0), "{arguments:?}: {}", ended.log);
+        ended.stdout
+    };
+    let all = told(&[]).await;
+    let lines: Vec<&str> = all.lines().collect();
+    assert_eq!(lines.len(), 2, "{all}");
+    for (line, detail) in lines.iter().zip(details) {
+        assert!(line.contains(" peer.refused - ") && line.ends_with(detail.as_str()), "{line}");
+    }
+    let documents = told(&["--kind", "peer", "--since", "2026-01-01", "--output", "json"]).await;
+    let documents: Vec<Value> = documents.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown: Vec<_> = documents.iter().map(|event| event["detail"].as_str().unwrap()).collect();
+    assert_eq!(shown, details);
+    assert!(documents.iter().all(|event| event["kind"] == "peer.refused" && event["peer"].is_null()));
+    let second = documents[1]["recorded_at"].as_str().unwrap();
+    assert!(told(&["--since", second]).await.ends_with(&format!("{}\n", details[1])), "from that moment on");
+    for nothing in [["--kind", "directory.fork"], ["--since", "9000-01-01"]] {
+        assert_eq!(told(&nothing).await, "", "{nothing:?}");
+    }
+    let mistyped = network.ledger(HK, &["events", "--kind", "peer.refuse"]).await;
+    assert!(mistyped.code() == Some(2) && mistyped.log.contains("docs/rules.md"), "{}", mistyped.log);
 }
 
 /// What an agency's ledger records of who was refused.

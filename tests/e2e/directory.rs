@@ -1,6 +1,7 @@
 //! The directory's life after its first version: the ceremony of docs/directory.md, run to the letter; thieves; a hub that shows
 //! one node something else.
 
+use std::fs;
 use std::path::Path;
 
 use sealpost_crypto::dsse::{PayloadType, SigningKey, sign_statement};
@@ -12,10 +13,12 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_wire::directory::Listing;
 use sealpost_wire::envelope::signed_message;
+use serde_json::Value;
 use tonic::Code;
 
 use crate::harness::{
-    DE, HK, HubLine, Network, Pen, TH, done, eventually, refused, scripts, set, shipment, table, told,
+    DE, HK, HubLine, Network, Officer, Pen, TH, done, eventually, refused, scripts, set, shipment, table,
+    told,
 };
 
 const PAGE: &str = include_str!("../../docs/directory.md");
@@ -76,12 +79,54 @@ async fn the_ceremony_of_the_page_changes_what_nodes_permit() {
     th.receives_exactly(&[sent, again]).await;
     de.are_delivered(&[sent, again]).await;
 
+    keeps_every_version(&network, &table).await;
+
     let rest = publishes_next(&network, &table, later);
     assert!(rest.is_empty(), "a script of the page is not run: {rest:?}");
     installed_everywhere(&network, 4).await;
     assert_eq!(rules(&de.refused(shipment(&[TH], "FLASH", "denounced")).await), ["agreement.none"]);
     network.assert_ledgers_sound().await;
     network.end().await;
+}
+
+/// Each version that was installed so far can be had from a node, to the byte, and its status names the one in force.
+async fn keeps_every_version(network: &Network, table: &Path) {
+    let listed = network.ledger(HK, &["directory", "--output", "json"]).await;
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let versions = listed.as_array().unwrap();
+    assert_eq!(versions.len(), 3, "{listed}");
+    for (number, version) in (1..).zip(versions) {
+        assert_eq!(version["version"], number);
+        let installed = fs::read(table.join(format!("version-{number}.bin"))).unwrap();
+        let file = table.join(format!("exported-{number}.bin"));
+        let asked = ["directory", "--version", &number.to_string(), "--out", file.to_str().unwrap()];
+        let ended = network.ledger(HK, &asked).await;
+        assert_eq!(ended.code(), Some(0), "{}", ended.log);
+        assert!(ended.log.contains(version["digest"].as_str().unwrap()), "{}", ended.log);
+        assert_eq!(fs::read(&file).unwrap(), installed, "version {number}");
+        let again = network.ledger(HK, &asked).await;
+        assert_eq!(again.code(), Some(1), "an existing file is not overwritten");
+    }
+    let latest = table.join("exported.bin");
+    let ended = network.ledger(HK, &["directory", "--out", latest.to_str().unwrap()]).await;
+    assert_eq!(ended.code(), Some(0), "{}", ended.log);
+    assert_eq!(fs::read(&latest).unwrap(), fs::read(table.join("version-3.bin")).unwrap());
+    let unknown = network.ledger(HK, &["directory", "--version", "9"]).await;
+    assert!(unknown.code() == Some(2) && unknown.log.contains("no version 9"), "{}", unknown.log);
+
+    let officer = Officer::of(network, HK);
+    let status = officer.document(&["status"]).await;
+    for field in ["version", "digest", "valid_until"] {
+        assert_eq!(status["directory"][field], versions[2][field], "{field}");
+    }
+    let shown = officer.run(&["status"]).await.stdout;
+    assert!(shown.contains(status["directory"]["digest"].as_str().unwrap()), "{shown}");
+    // The authority begins the next version from it.
+    done(
+        network,
+        table,
+        "sealpost-admin directory renew --valid-for 9 --base exported.bin --draft begun-4.bin",
+    );
 }
 
 /// Hands a version to the hub as an operator who asks nobody; the answer.

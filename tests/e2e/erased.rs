@@ -43,9 +43,7 @@ fn ending(number: usize) -> Draft {
 }
 
 async fn ledger(network: &Network, arguments: &[&str]) -> String {
-    let config = network.agency(DE).config.to_str().unwrap();
-    let ended =
-        network.command("sealpost-node", &[&["ledger", "--config", config], arguments].concat()).await;
+    let ended = network.ledger(DE, arguments).await;
     assert_eq!(ended.code(), Some(0), "{arguments:?}: {}{}", ended.stdout, ended.log);
     ended.stdout
 }
@@ -132,6 +130,14 @@ async fn a_month_that_is_over_takes_its_bodies_along_but_for_what_is_held() {
     assert_eq!(shown.erased.unwrap().rule, "erasure.retention");
     let shown = de.gateway().get(held, None).await.unwrap();
     assert!(shown.held && shown.erased.is_none() && shown.alert.is_some(), "what is held is there");
+    let verified: Value =
+        serde_json::from_str(&ledger(&network, &["verify", "--output", "json"]).await).unwrap();
+    assert_eq!(verified["bodies"], json!({ "messages": 20, "erased": 19, "held": 1 }));
+    let kinds = &verified["kinds"];
+    assert_eq!((&kinds["received"], &kinds["hold"], &kinds["erasure"]), (&json!(20), &json!(1), &json!(1)));
+    let told = ledger(&network, &["verify"]).await;
+    assert!(told.contains("20 bodies of messages: 19 erased, 1 held"), "{told}");
+    assert!(told.contains(", 1 hold, ") && told.contains(", 20 received, "), "{told}");
     let officer = Officer::of(&network, DE);
     let told = officer.run(&["show", &gone.to_string()]).await;
     assert!(told.stdout.contains("its retention was over"), "{}", told.stdout);

@@ -2,8 +2,12 @@
 //!
 //! Opens the ledger for reading alone. Never here: how a result is shown.
 
+mod directories;
+mod events;
+mod tally;
 mod witness;
 
+use std::fmt::Display;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -17,16 +21,19 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::record::Record;
 use sealpost_ledger::tree::{self, ExportError, Files, ProofError, Prover, Signed, listed};
 use sealpost_ledger::verify::{ByDirectory, Claim, Counts, Excused, Report, verify};
-use sealpost_ledger::{History, ReadError};
+use sealpost_ledger::{Entry, History, ReadError};
 use sealpost_merkle::Hash;
 use sealpost_merkle::key::VerifierKey;
 use sealpost_merkle::{checkpoint, note};
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_server::program::with_causes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::config::NodeConfig;
 use crate::run::{self, Places};
+pub use directories::InstalledVersion;
+pub use events::{Asked, Kind, SecurityEvent};
+pub use tally::{Bodies, Tally};
 pub use witness::{Vouch, Vouched};
 
 /// A checkpoint that somebody kept has less.
@@ -40,6 +47,9 @@ pub struct Verified {
     /// How much there is, up to the fault if there is one.
     #[serde(flatten)]
     pub counts: Counts,
+    /// How many records of each kind there are, and what became of bodies, as far as was verified.
+    #[serde(flatten)]
+    pub tally: Tally,
     /// Whether the provisioned directory is among those that the ledger installed. Otherwise its first one was believed
     /// as it is, and with it everything that was signed.
     pub anchored: bool,
@@ -188,6 +198,35 @@ pub enum Error {
     /// The cosignatures do not fit into one note.
     #[error("the cosignatures of all peers do not fit into one note")]
     Merged(#[source] note::Error),
+    /// A record.
+    #[error("the ledger cannot be read; look at `ledger verify`")]
+    Read(#[from] ReadError),
+    /// The ledger has not installed what is asked for.
+    #[error(
+        "{} is in the ledger; without a version, `ledger directory` lists those that are",
+        version.map_or_else(|| "no directory".to_owned(), |version| format!("no version {version} of the directory"))
+    )]
+    NoDirectory {
+        /// The version, where one was asked for.
+        version: Option<u64>,
+    },
+    /// The bytes beside a record are not the directory that it installs.
+    #[error(
+        "the directory in record {index} is damaged: the bytes there are not those that were installed; look at `ledger \
+         verify`"
+    )]
+    DirectoryDamaged {
+        /// The record.
+        index: u64,
+    },
+    /// A directory in the ledger is none.
+    #[error("the directory in record {index} cannot be read by this version of the program")]
+    DirectoryMalformed {
+        /// The record.
+        index: u64,
+        /// What is wrong with it.
+        source: sealpost_wire::Error,
+    },
     /// Something was not proved.
     #[error("cannot be proved")]
     Proof(#[from] ProofError),
@@ -234,6 +273,11 @@ impl Books {
         self.history.durable()
     }
 
+    /// The records that still have their leaves, in order and in bounded memory.
+    fn entries(&self) -> impl Iterator<Item = Result<Entry, ReadError>> + use<> {
+        self.history.scan(0).filter(|entry| !matches!(entry, Err(ReadError::Lost { .. })))
+    }
+
     /// Verifies everything, and that it continues the checkpoint that somebody kept in `since`. `progress` is told how
     /// many records are done.
     pub fn verify(&self, since: Option<&Path>, mut progress: impl FnMut(u64)) -> Result<Verified, Error> {
@@ -258,6 +302,7 @@ impl Books {
         }
         let report = verify(&self.history, &mut directories, &claims, &self.files, &mut progress);
         let mut verified = Verified::new(report, directories.has_met());
+        verified.tally = self.tally(verified.counts.records);
         verified.checkpoint_stored = matches!(self.checkpoint, Ok(Some(_)));
         if let (Err(unusable), None) = (&self.checkpoint, &verified.fault) {
             let (index, reason) = (verified.counts.records, with_causes(unusable.as_ref()));
@@ -326,9 +371,15 @@ impl Books {
 }
 
 impl Error {
-    /// Whether a file that was named is at fault, not the ledger.
+    /// Whether what was named is at fault, not the ledger.
     pub fn is_of_an_argument(&self) -> bool {
-        matches!(self, Self::Kept { .. } | Self::NotKept { .. } | Self::Foreign { .. })
+        matches!(
+            self,
+            Self::Kept { .. }
+                | Self::NotKept { .. }
+                | Self::Foreign { .. }
+                | Self::NoDirectory { version: Some(_) }
+        )
     }
 }
 
@@ -354,6 +405,7 @@ impl Verified {
                 && anchored
                 && (is_covered(&counts) || counts.records <= run::NEW_RECORDS),
             counts,
+            tally: Tally::default(),
             anchored,
             checkpoint_stored: false,
             fault,
@@ -384,4 +436,8 @@ fn first_directory(history: &History) -> Option<u64> {
         Record::Directory(version) => Some(version.version),
         _ => None,
     })
+}
+
+fn as_text<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(shown)
 }

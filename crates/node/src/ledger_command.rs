@@ -1,5 +1,7 @@
 //! `sealpost-node ledger …`: looks at a ledger and tells the result; data on stdout, talk on stderr.
 
+mod directories;
+mod events;
 mod orders;
 mod progress;
 mod repair;
@@ -61,6 +63,23 @@ pub(crate) enum LedgerCommand {
         #[arg(long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// List the versions of the directory that the ledger installed, with digest and end, or write the file of one, byte by
+    /// byte as it was installed: to compare it with another agency's, or to begin the next version from it. Reads every
+    /// record.
+    Directory {
+        /// This version alone; without it --out writes the latest.
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+        /// Where the file of the version goes; an existing file is never overwritten.
+        #[arg(long, value_name = "FILE", conflicts_with = "output")]
+        out: Option<PathBuf>,
+        /// How the result is told.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// List what was recorded as a security matter, one line each: record, time, rule, against whom it is proven, and what
+    /// happened. Reads every record.
+    Events(events::Arguments),
     /// Write a C2SP tlog-proof that the latest checkpoint covers a record; with the record's leaf and the verifier
     /// key it can be checked anywhere, without this node.
     Prove {
@@ -168,6 +187,13 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
         LedgerCommand::Witness { note: Some(agency), .. } => witness::note(&books()?, &agency)?,
         LedgerCommand::Witness { note: None, output } => witness::tell_all(&books()?, output)?,
         LedgerCommand::Checkpoint { since, output, .. } => checkpoint(&books()?, since.as_deref(), output)?,
+        LedgerCommand::Directory { version, out: Some(out), .. } => {
+            directories::write(&books()?, version, &out)?;
+        }
+        LedgerCommand::Directory { version, out: None, output } => {
+            directories::list(&books()?, version, output)?;
+        }
+        LedgerCommand::Events(arguments) => events::list(&books()?, arguments)?,
         LedgerCommand::Prove { index, out, leaf } => prove(&books()?, index, &out, leaf.as_deref())?,
         LedgerCommand::Repair { entry, accept_loss, output } => {
             return repair(config, &entry, &accept_loss, output);

@@ -165,10 +165,15 @@ impl Network {
         Program::start_listening(binary, &format!("command-{number}"), arguments, &self.logs())
     }
 
+    /// `sealpost-node ledger …` at an agency, whether or not its node runs.
+    pub(crate) async fn ledger(&self, agency: &str, arguments: &[&str]) -> Ended {
+        let config = self.agency(agency).config.to_str().unwrap();
+        self.command("sealpost-node", &[&["ledger", "--config", config], arguments].concat()).await
+    }
+
     /// Checks an agency's ledger, whether or not its node runs.
     pub(crate) async fn verify_ledger(&self, agency: &str) -> Ended {
-        let config = self.agency(agency).config.to_str().unwrap();
-        self.command("sealpost-node", &["ledger", "verify", "--config", config]).await
+        self.ledger(agency, &["verify"]).await
     }
 
     /// Fails unless the ledgers of all agencies are sound.

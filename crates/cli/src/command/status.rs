@@ -25,14 +25,7 @@ pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failu
             "ledger",
             format!("{} records, incarnation {}", status.ledger_next_index, status.ledger_incarnation),
         ),
-        (
-            "directory",
-            format!(
-                "version {}, valid until {}",
-                status.directory_version,
-                time(status.directory_valid_until)
-            ),
-        ),
+        ("directory", directory(&status)),
         ("outstanding", format!("{} recipients have not receipted yet", status.outstanding)),
     ];
     out.table(&mut output::list(rows))?;
@@ -75,6 +68,15 @@ pub(super) async fn run(gateway: &Gateway, out: &mut Output) -> Result<(), Failu
     ))
 }
 
+/// Two agencies that see the same digest decide by the same directory.
+fn directory(status: &Status) -> String {
+    let (version, valid_until) = (status.directory_version, time(status.directory_valid_until));
+    match status.directory_digest {
+        Some(digest) => format!("version {version}, valid until {valid_until}, SHA-256 {digest}"),
+        None => format!("version {version}, valid until {valid_until}"),
+    }
+}
+
 fn up_to(covered: Option<Covered>) -> String {
     covered.map_or_else(|| "-".to_owned(), |Covered { records, at }| format!("{records} ({})", time(at)))
 }
@@ -111,6 +113,7 @@ fn document(status: &Status) -> Value {
         },
         "directory": {
             "version": status.directory_version,
+            "digest": status.directory_digest.map(|digest| digest.to_string()),
             "valid_until": status.directory_valid_until.to_string(),
         },
         "outstanding": status.outstanding,

@@ -1,6 +1,7 @@
 //! How a node is: its connection, backlog, ledger and directory.
 
 use crate::agency::AgencyId;
+use crate::digest::Digest;
 use crate::identity::NetworkName;
 use crate::instant::Instant;
 use crate::link::Incarnation;
@@ -22,6 +23,8 @@ pub struct Status {
     pub ledger_incarnation: Incarnation,
     /// The directory in force.
     pub directory_version: u64,
+    /// The digest of that directory; `None` where none is in force, or the node does not tell.
+    pub directory_digest: Option<Digest>,
     /// Until when that directory is valid.
     pub directory_valid_until: Instant,
     /// Recipients that have not receipted yet, over all messages.

@@ -2,17 +2,15 @@
 //! peers cosigned.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
-use sealpost_ledger::ReadError;
-use sealpost_ledger::tree::{ProofError, Signed};
-use serde::{Serialize, Serializer};
+use sealpost_ledger::tree::Signed;
+use serde::Serialize;
 
-use super::{Books, Error};
+use super::{Books, Error, as_text};
 
 /// What a ledger and its peers vouch for of each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,11 +46,8 @@ impl Books {
     /// What this ledger and its peers vouch for of each other. Reads every record; `progress` is told how many are done.
     pub fn vouched(&self, mut progress: impl FnMut(u64)) -> Result<Vouched, Error> {
         let (mut kept, mut cosigned) = (BTreeMap::new(), BTreeMap::new());
-        for entry in self.history.scan(0) {
-            let entry = match entry {
-                Err(ReadError::Lost { .. }) => continue,
-                entry => entry.map_err(ProofError::from)?,
-            };
+        for entry in self.entries() {
+            let entry = entry?;
             let (index, recorded_at) = (entry.index, entry.leaf.recorded_at);
             let (agency, note, found) = match entry.leaf.record {
                 Record::Witness(witness) => (witness.peer, witness.note, &mut kept),
@@ -106,8 +101,4 @@ fn vouch(index: u64, recorded_at: Instant, agency: AgencyId, note: &Bytes) -> Re
 
 fn parse(index: u64, note: &str) -> Result<Signed, Error> {
     Signed::parse(note.as_bytes()).map_err(|source| Error::Vouched { index, source })
-}
-
-fn as_text<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(shown)
 }

@@ -3,19 +3,23 @@
 use std::path::Path;
 
 use sealpost_ledger::verify::{Counts, Excused};
-use sealpost_node::check::{Fault, Subject, Verified};
+use sealpost_node::check::{Bodies, Fault, Subject, Verified};
 
 pub(super) fn text(verified: &Verified, since: Option<&Path>) -> String {
     let Verified { verified: is_sound, counts, anchored, checkpoint_stored, fault, .. } = verified;
     let Verified { wrong_tile, unread_tile, .. } = verified;
     let Counts { records, sent, received, accepted, receipts, voids, directories, .. } = counts;
     let Counts { witnessed, cosigned, .. } = counts;
+    let Bodies { messages, erased, held } = verified.tally.bodies;
+    let kinds = verified.tally.kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
     let Counts { signed, chains, checkpoints, tiles, tiles_missing, tiles_wrong, tiles_unread, .. } = counts;
     let mut lines = vec![
         format!(
             "{records} records: {sent} sent, {received} received, {accepted} accepted batches, {receipts} receipts, \
              {voids} voids, {directories} directories"
         ),
+        format!("by kind: {}", kinds.collect::<Vec<_>>().join(", ")),
+        format!("{messages} bodies of messages: {erased} erased, {held} held"),
         format!("{signed} signatures, {chains} chains, {checkpoints} checkpoints, {tiles} full tiles"),
         format!("{witnessed} checkpoints of peers kept, {cosigned} of this ledger cosigned by peers"),
     ];

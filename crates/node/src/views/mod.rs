@@ -285,6 +285,7 @@ impl Views for LedgerViews {
             ledger_next_index: core.next_index(),
             ledger_incarnation: core.incarnation(),
             directory_version: directory.map_or(0, |directory| directory.version.version),
+            directory_digest: directory.map(|directory| directory.version.digest),
             directory_valid_until: directory
                 .map_or(Instant::from_millis(0), |directory| directory.valid_until),
             outstanding: core.outbox.outstanding(),

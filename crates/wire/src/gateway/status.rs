@@ -9,7 +9,7 @@ use super::change;
 use super::id_bytes;
 use super::names::{delivery_state, delivery_state_number};
 use crate::Error;
-use crate::field::{In, incarnation_bytes, instant};
+use crate::field::{In, digest_bytes, incarnation_bytes, instant};
 use crate::names;
 
 /// Reads where a message stands.
@@ -83,6 +83,7 @@ pub fn status(message: pb::StatusResponse) -> Result<Status, Error> {
         directory_valid_until_ms,
         outstanding,
         peers,
+        directory_digest,
     } = message;
     let network_name = NetworkName::parse(&network)
         .ok_or_else(|| at.fault("network", format!("`{network}` is not a network's name")))?;
@@ -94,6 +95,7 @@ pub fn status(message: pb::StatusResponse) -> Result<Status, Error> {
         ledger_next_index,
         ledger_incarnation: at.bytes("ledger_incarnation", &ledger_incarnation)?,
         directory_version,
+        directory_digest: at.bytes_optional("directory_digest", &directory_digest)?,
         directory_valid_until: instant(directory_valid_until_ms),
         outstanding,
         peers: peers.into_iter().map(peer).collect::<Result<_, _>>()?,
@@ -115,6 +117,7 @@ pub fn status_message(status: &Status) -> pb::StatusResponse {
         directory_valid_until_ms: status.directory_valid_until.as_millis(),
         outstanding: status.outstanding,
         peers: status.peers.iter().map(peer_message).collect(),
+        directory_digest: status.directory_digest.map(digest_bytes).unwrap_or_default(),
     }
 }
 

@@ -342,6 +342,7 @@ fn states_and_the_node_are_read_as_they_were_told() {
         ledger_next_index: 40,
         ledger_incarnation: Incarnation([3; 16]),
         directory_version: 2,
+        directory_digest: Some(Digest::new([7; 32])),
         directory_valid_until: Instant::from_millis(9),
         outstanding: 5,
         peers: vec![PeerStatus {
