@@ -46,7 +46,7 @@ pub struct RecipientState {
     pub state: DeliveryState,
     /// When the sender's node recorded that.
     pub since: Instant,
-    /// Which rule refused or quarantined it.
+    /// Which rule refused or quarantined it, or withdrew it: that by which its body was erased before it left.
     pub rule: Option<String>,
     /// Whether `act_before` passed without delivery.
     pub overdue: bool,

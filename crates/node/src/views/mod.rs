@@ -162,7 +162,7 @@ impl LedgerViews {
                 overdue: is_overdue(message.header.act_before, &standing, now),
                 state: standing.state,
                 since: standing.since,
-                rule: standing.rule,
+                rule: message.rule_at(standing),
             })
         };
         standings.into_iter().map(state).collect()

@@ -10,9 +10,9 @@ use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::envelope::{Content, Header, OpenedCommitment, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Position;
-use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::record::{Record, Settlement, StoredBody};
 use sealpost_domain::time::OffsetTime;
-use sealpost_domain::view::{Changed, Direction, Erased, RecipientState, Shown, Verification};
+use sealpost_domain::view::{Changed, DeliveryState, Direction, Erased, RecipientState, Shown, Verification};
 use sealpost_ledger::{Buckets, Entry, bucket};
 use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::header_from_bytes;
@@ -34,7 +34,8 @@ pub(super) struct Message {
     pub(super) recorded_at: Instant,
     signatures: Vec<Signature>,
     route: Route,
-    body: Bytes,
+    /// What lies beside its leaf; `None` where nothing does, and why not where that is no body.
+    body: Result<Option<StoredBody>, String>,
     /// How its body was erased, if it was.
     erased: Option<Erased>,
 }
@@ -59,7 +60,9 @@ impl Message {
         };
         let header = header_from_bytes(&bytes).map_err(|error| error.to_string())?;
         let digest = sha256(&bytes);
-        let stored = stored_body_from_bytes(&body).ok();
+        let body = (!body.is_empty()).then(|| stored_body_from_bytes(&body)).transpose();
+        let body = body.map_err(|error| error.to_string());
+        let stored = body.as_ref().ok().and_then(Option::as_ref);
         let erased = stored.and_then(|stored| erasures.of(index, &stored.bucket).cloned());
         Ok(Some(Self {
             index,
@@ -129,11 +132,8 @@ impl Message {
 
     /// Its content; `None` once its body was erased.
     fn unsealed(&self, buckets: &Buckets) -> Result<Option<(Content, Alert)>, String> {
-        if self.body.is_empty() {
-            return Ok(None);
-        }
-        let stored = stored_body_from_bytes(&self.body).map_err(|error| error.to_string())?;
-        let key = match buckets.content_key(&stored, &self.digest) {
+        let Some(stored) = self.body.as_ref().map_err(Clone::clone)? else { return Ok(None) };
+        let key = match buckets.content_key(stored, &self.digest) {
             Ok(key) => key,
             Err(bucket::Error::Erased { .. }) => return Ok(None),
             // Its bucket goes on under another key. One message that does not open holds up no other.
@@ -168,6 +168,15 @@ impl Message {
             Some((agency.clone(), standing))
         };
         self.header.recipients.agencies().zip(commitments).filter_map(standing).collect()
+    }
+
+    /// The rule by which it came to stand as it does at a recipient: of what was withdrawn because its body was erased
+    /// before it left, the one by which that was erased.
+    pub(super) fn rule_at(&self, standing: Standing) -> Option<String> {
+        let Standing { state, since, rule } = standing;
+        let was_withdrawn = state == DeliveryState::Withdrawn;
+        let erased = self.erased.as_ref().filter(|erased| was_withdrawn && erased.at <= since);
+        rule.or_else(|| Some(erased?.rule.clone()))
     }
 
     pub(super) fn show(

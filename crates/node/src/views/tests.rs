@@ -123,3 +123,26 @@ async fn a_copy_of_an_id_of_ours_hides_nothing_of_ours() {
     assert_eq!(read(None)[0].sender, agency("DE-ZKA"), "only theirs can be read");
     assert!(read(Some(&agency("HK-CED"))).is_empty());
 }
+
+#[tokio::test]
+async fn a_message_that_was_erased_before_it_left_says_by_which_rule_it_was_withdrawn() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    (0..2).for_each(|_| hong_kong.publish(Priority::Urgent));
+    let (rule, key) = ("erasure.ordered".to_owned(), sealpost_domain::digest::KeyId::new([9; 32]));
+    let (bucket, index) = (Bytes::from_static(b"message.2026-12"), Some(1));
+    hong_kong.append(NOW, Record::Erasure { bucket, rule, index, key }, Bytes::new());
+    // The body of the second one is lost by a disk.
+    for index in [1, 2] {
+        hong_kong.core.outbox.body_lost(index);
+    }
+    hong_kong.step(crate::core::Core::refill).unwrap();
+    let views = hong_kong.views(&network).await;
+    let standing = |index| {
+        let id = views.read(index).unwrap().unwrap().header.id;
+        let state = views.track(id).unwrap().unwrap().states.remove(0);
+        (state.state, state.rule)
+    };
+    assert_eq!(standing(1), (DeliveryState::Withdrawn, Some("erasure.ordered".to_owned())));
+    assert_eq!(standing(2), (DeliveryState::Withdrawn, None));
+}
