@@ -111,6 +111,8 @@ async fn a_ledger_that_was_cut_or_replaced_by_an_older_copy_is_noticed_by_its_ow
     let anew = network.command("sealpost-node", &["ledger", "--config", config, "anew"]).await;
     assert_eq!(anew.code(), Some(0), "{}", anew.log);
     network.run(HK).await;
+    let asked = "its operator asks for it (ledger anew): a new life of it begins";
+    assert!(network.log(HK).contains(asked), "{}", network.log(HK));
     network.desk(DE).await.receives_exactly(&ids(&[early, later].concat())).await;
     network.end().await;
 }

@@ -9,6 +9,12 @@ use sealpost_domain::view::DeliveryState;
 
 use crate::harness::{DE, HK, HUB, Network, Officer, TH, eventually, ids, shipments};
 
+/// The log of Hong Kong's node says it.
+fn assert_told(network: &Network, expected: &str) {
+    let log = network.log(HK);
+    assert!(log.contains(expected), "expected {expected} in:\n{log}");
+}
+
 /// Copies a folder: files of their own, as a backup's are.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -20,6 +26,35 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(&path, &to).unwrap();
         }
     }
+}
+
+const PAGE: &str = include_str!("../../docs/ledger.md");
+
+/// Every file below a folder, by its place in it.
+fn places(folder: &Path, before: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let place = format!("{before}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            places.extend(self::places(&path, &format!("{place}/")));
+        } else {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// Whether the table of what lies on the disk names a place: by its name, with one `*` for any part of it, or by its folder.
+fn is_on_the_page(place: &str) -> bool {
+    let (_, section) = PAGE.split_once("\n## On disk\n").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    rows.map(|(name, _)| name).any(|name| {
+        let (begins, ends) = name.split_once('*').unwrap_or((name, ""));
+        let is_folder = name.ends_with('/');
+        let has_both = place.strip_prefix(begins).is_some_and(|rest| is_folder || rest.ends_with(ends));
+        has_both && (is_folder || name.contains('*') || place == name)
+    })
 }
 
 /// Puts a copy in the place of a folder.
@@ -86,11 +121,17 @@ async fn a_node_restored_from_an_older_copy_goes_on_as_a_new_life() {
     assert_eq!(network.terminate(HK).await.code(), Some(0));
     restore(&backup, &folder);
     network.run(HK).await;
+    assert_told(&network, "as a backup that is restored: a new life of it begins");
     let after = ids(&hk.send_all("after", shipments(&[DE, TH], 24..30)).await);
     hk.are_delivered(&after).await;
     let all = [first, forgotten, after].concat();
     network.desk(DE).await.receives_exactly(&all).await;
     th.receives_exactly(&all).await;
+    let places = places(&folder, "");
+    assert!(places.iter().any(|place| place.starts_with("tree.before-")), "{places:?}");
+    for place in &places {
+        assert!(is_on_the_page(place), "{place} is not in docs/ledger.md, On disk");
+    }
     // What it had received and lost came again.
     network.desk(HK).await.receives_exactly(&told).await;
     assert_no_equivocation(&network, &[HK, DE, TH]);
@@ -117,11 +158,7 @@ async fn a_running_nodes_folder_that_was_copied_file_by_file_goes_on_as_a_new_li
 
     restore(&backup, &folder);
     network.run(HK).await;
-    assert!(
-        network.log(HK).contains("the checkpoint that was copied covers more records"),
-        "{}",
-        network.log(HK)
-    );
+    assert_told(&network, "the checkpoint that was copied covers more records");
     let after = ids(&hk.send_all("after", shipments(&[DE, TH], 20..25)).await);
     hk.are_delivered(&after).await;
     network.desk(DE).await.receives_exactly(&[first, forgotten, after].concat()).await;
@@ -193,6 +230,10 @@ async fn a_node_that_was_set_back_unseen_is_shown_it_before_it_sends_anything() 
     assert!(ended.log.contains("ledger.rolled_back"), "{}", ended.log);
 
     network.run(HK).await;
+    assert_told(
+        &network,
+        "a peer showed what this node signed later (ledger.rolled_back): a new life of it begins",
+    );
     hk.reaches(unsent[0], DE, DeliveryState::Withdrawn).await;
     let again = ids(&hk.send_all("again", shipments(&[DE], 6..7)).await);
     hk.are_delivered(&again).await;

@@ -9,6 +9,7 @@ mod checkpoints;
 mod continuity;
 mod error;
 mod files;
+mod new_life;
 mod rebuild;
 mod settings;
 

@@ -20,6 +20,7 @@ use sealpost_wire::envelope::signed_to_bytes;
 use tracing::{info, warn};
 
 use super::continuity::{self, Continuity, Standing};
+use super::new_life::Cause;
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies, Unbelieved};
@@ -80,18 +81,20 @@ fn open(
         Continuity::Copied => opening.anew_from_copy(rng.as_mut(), found.unproven_from)?,
         Continuity::Shortened => {
             let covered = checkpoints::known_durable(&places.tree)?;
-            let opened = opening.anew(rng.as_mut(), covered, found.unproven_from);
+            let opened = opening.anew(rng.as_mut(), Cause::EndLost, covered, found.unproven_from);
             opened.map_err(|error| opening.explained(covered, error))?
         }
-        Continuity::Asked => opening.anew(rng.as_mut(), 0, found.unproven_from)?,
+        Continuity::Asked => opening.anew(rng.as_mut(), Cause::Asked, 0, found.unproven_from)?,
         Continuity::New | Continuity::Same | Continuity::Unproven => opening.as_it_is(rng.as_mut())?,
     };
     let mut standing = Standing::Proven(&boot_id);
     // A lost leaf may have given out a number: none of this life is given out any more.
     if opened.core.is_rolled_back() || !opened.untold.is_empty() {
-        let unsent_from = found.unproven_from.or(opened.core.is_rolled_back().then_some(0));
+        let is_older = opened.core.is_rolled_back();
+        let unsent_from = found.unproven_from.or(is_older.then_some(0));
         opened.close()?;
-        opened = opening.anew(rng.as_mut(), 0, unsent_from)?;
+        let cause = if is_older { Cause::ShownByPeer } else { Cause::LeafGivenUp };
+        opened = opening.anew(rng.as_mut(), cause, 0, unsent_from)?;
     } else if found.continuity == Continuity::Unproven {
         let unproven_from = found.unproven_from.unwrap_or(opened.core.next_index());
         standing = Standing::Unproven(unproven_from);
@@ -132,7 +135,7 @@ impl Opening<'_> {
     /// while the node ran, the checkpoint may have been copied last, and cover more.
     fn anew_from_copy(&self, rng: &mut dyn CryptoRng, unsent_from: Option<u64>) -> Result<Opened, Error> {
         let covered = checkpoints::known_durable(&self.places.tree)?;
-        match self.anew(rng, covered, unsent_from) {
+        match self.anew(rng, Cause::Copied, covered, unsent_from) {
             Err(Error::Ledger(source)) => {
                 // What was being written while it was copied is cut, as after a crash.
                 let Some((held, None | Some(Fault::Short { .. }))) = self.records_without_checkpoint(covered)
@@ -145,7 +148,7 @@ impl Opening<'_> {
                     "the checkpoint that was copied covers more records than the ledger that was copied before it: the \
                      new life goes on from those"
                 );
-                self.anew(rng, 0, unsent_from)
+                self.anew(rng, Cause::Copied, 0, unsent_from)
             }
             opened => opened,
         }
@@ -175,6 +178,7 @@ impl Opening<'_> {
     fn anew(
         &self,
         rng: &mut dyn CryptoRng,
+        cause: Cause,
         known_durable: u64,
         unsent_from: Option<u64>,
     ) -> Result<Opened, Error> {
@@ -190,8 +194,9 @@ impl Opening<'_> {
         warn!(
             %incarnation,
             tree_before = %aside.display(),
-            "the ledger was put there from elsewhere, lost its end or a record for good, or its operator asks for it: a \
-             new life of it begins"
+            "{}: a new life of it begins. {}",
+            cause.told(),
+            cause.remedy()
         );
         Ok(opened)
     }
