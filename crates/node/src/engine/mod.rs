@@ -197,7 +197,7 @@ impl Engine {
                 answers.settle(Some(appended.first), &self.shared);
                 self.send(&mut round);
                 if round.records().iter().any(|draft| matches!(draft.record, Record::Erasure { .. })) {
-                    self.erase();
+                    self.erase(erase::present(&self.shared.buckets));
                 }
                 Ok(())
             }
@@ -313,15 +313,16 @@ impl Engine {
             return Vec::new();
         }
         self.buckets_at = Some(Instant::now());
-        self.erase();
-        erase::present(&self.shared.buckets)
+        let present = erase::present(&self.shared.buckets);
+        // A key that this destroys is known to be: its bucket does not end by it once more.
+        self.erase(present.clone());
+        present
     }
 
-    /// Destroys the keys that are recorded as destroyed: a few files each time. What fails is tried again at the next
-    /// look.
-    fn erase(&mut self) {
+    /// Destroys those of the present keys that are recorded as destroyed: a few files each time. What fails is tried again at
+    /// the next look.
+    fn erase(&mut self, present: Vec<(Bucket, KeyId)>) {
         let Shared { buckets, history, .. } = self.shared.as_ref();
-        let present = erase::present(buckets);
         let due = self.shared.core().due_to_be_destroyed(present);
         if let Err(error) = erase::carry_out(due, buckets, history, self.rng.as_mut()) {
             error!(error = with_causes(&error), "a key that has ended could not be destroyed");
