@@ -21,6 +21,8 @@ use sealpost_domain::view::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use crate::core::Silenced;
+
 /// How many messages one [`Handle::forward`] reads at most.
 pub const FORWARD_MAX: usize = 64;
 /// How many reads of the ledger run at a time; others wait for their turn.
@@ -248,6 +250,9 @@ pub enum PublishError {
          taken, repeat later"
     )]
     Full,
+    /// The directory does not believe the node's key: nothing is taken before the node has its next one.
+    #[error(transparent)]
+    Silenced(#[from] Silenced),
     /// The node is about to end.
     #[error("the node is stopping")]
     Stopping,
@@ -268,6 +273,9 @@ pub enum AcknowledgeError {
          taken, repeat later"
     )]
     Full,
+    /// The directory does not believe the node's key: nothing is taken before the node has its next one.
+    #[error(transparent)]
+    Silenced(#[from] Silenced),
     /// The node is about to end.
     #[error("the node is stopping")]
     Stopping,

@@ -2,6 +2,8 @@
 //! the next, so that a key is asked for once more in the round in which it counts. The ledger then holds nothing that a
 //! reader, who judges each record by the directory before it, would not believe.
 
+use std::fmt;
+
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
@@ -14,10 +16,47 @@ use sealpost_domain::statement::Signed;
 use super::past::exhibits;
 use super::{Alarm, Core, Env, Round};
 
+/// The directory in force does not believe the key with which this node signs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the agency's signing key {key} {fault} directory version {version}: nothing is sent or recorded until the node runs with \
+     the next key ([keys] signing); install it, see docs/directory.md (Keys of an agency)"
+)]
+pub struct Silenced {
+    /// The key.
+    pub key: KeyId,
+    /// The version in force.
+    pub version: u64,
+    /// Why it is not believed.
+    pub fault: KeyFault,
+}
+
+/// Why a key of a node's is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// It is revoked.
+    Revoked,
+    /// It is listed for another period, or not at all.
+    NotValid,
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Revoked => "is revoked in",
+            Self::NotValid => "is not valid now by",
+        })
+    }
+}
+
 impl Core {
-    /// Whether the directory in force believes a key of our own: under another nothing is signed, and so nothing recorded.
-    pub fn speaks_with(&self, key: KeyId, now: Instant) -> bool {
-        self.directory().is_none_or(|directory| directory.node_key(&self.me, key, now).is_some())
+    /// Whether, and why, the directory in force does not believe a key of our own: under such a one nothing is signed, and so
+    /// nothing recorded.
+    pub fn silenced(&self, key: KeyId, now: Instant) -> Option<Silenced> {
+        let directory = self.directory().filter(|known| known.node_key(&self.me, key, now).is_none())?;
+        let is_revoked = directory.revocations.contains_key(&key);
+        let fault = if is_revoked { KeyFault::Revoked } else { KeyFault::NotValid };
+        Some(Silenced { key, version: directory.version.version, fault })
     }
 
     /// Whether the directory in force believes one of the keys that an agency's node signed with.

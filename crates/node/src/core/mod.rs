@@ -43,6 +43,7 @@ pub use directories::{Directories, Installing, NotInstalled, Opener, Unbelieved}
 use erasures::Erasures;
 pub use error::Error;
 use inbox::Inbox;
+pub use keys::{KeyFault, Silenced};
 use outbox::Outbox;
 pub use past::Past;
 use resume::Meetings;

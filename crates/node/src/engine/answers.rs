@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::Error;
 use super::input::{Input, Mark, Outcome};
 use crate::core::outbox::{Answer, Placed};
-use crate::core::{Core, Env, Installing, Round};
+use crate::core::{Core, Env, Installing, Round, Silenced};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
 use crate::verify::{Unopened, Verified};
@@ -90,6 +90,7 @@ impl Answers {
     pub(super) fn turn_away(
         &mut self,
         input: Input,
+        silenced: &Silenced,
         core: &mut Core,
         env: &mut Env<'_>,
         round: &mut Round,
@@ -99,10 +100,10 @@ impl Answers {
                 return self.decide(taken, core, env, round);
             }
             Input::Publish { answer, .. } => {
-                let _ = answer.send(Err(PublishError::Full));
+                let _ = answer.send(Err(silenced.clone().into()));
             }
             Input::Acknowledge { answer, .. } => {
-                let _ = answer.send(Err(AcknowledgeError::Full));
+                let _ = answer.send(Err(silenced.clone().into()));
             }
             // The hub keeps it.
             Input::Delivered { mark, .. } => mark.breaks(),

@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use crate::core::{self, Env, Outgoing, Round};
+use crate::core::{self, Env, Outgoing, Round, Silenced};
 use crate::erase;
 use crate::projection::Changes;
 use crate::shared::Shared;
@@ -155,12 +155,12 @@ impl Engine {
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
         let drained = self.inputs.is_empty();
         let mut answers = Answers::default();
-        let speaks = self.shared.core().speaks_with(self.signer.key_id(), self.shared.now());
-        let decided = if speaks {
-            self.decide(inputs, drained, &mut answers)
-        } else {
-            self.turn_away(inputs, &mut answers)
+        let silenced = self.shared.core().silenced(self.signer.key_id(), self.shared.now());
+        let decided = match &silenced {
+            None => self.decide(inputs, drained, &mut answers),
+            Some(silenced) => self.turn_away(inputs, silenced, &mut answers),
         };
+        let speaks = silenced.is_none();
         if !speaks {
             // What is owed would be tried again at once, for ever.
             tokio::time::sleep(FULL_PAUSE).await;
@@ -255,14 +255,14 @@ impl Engine {
 
     /// The directory in force does not believe our key: whatever was signed now would be believed by nobody, and would
     /// make a ledger that does not verify. Only a later version of the directory is taken.
-    fn turn_away(&mut self, inputs: Vec<Input>, answers: &mut Answers) -> Result<Round, Error> {
-        let key = self.signer.key_id();
+    fn turn_away(
+        &mut self,
+        inputs: Vec<Input>,
+        silenced: &Silenced,
+        answers: &mut Answers,
+    ) -> Result<Round, Error> {
         if self.told_unsigned_at.is_none_or(|told| told.elapsed() >= FULL_TOLD_EVERY) {
-            error!(
-                %key,
-                "the directory believes the node's signing key no more: nothing is sent or recorded until the node runs \
-                 with the next one ([keys] signing)"
-            );
+            error!("{silenced}");
             self.told_unsigned_at = Some(Instant::now());
         }
         let shared = Arc::clone(&self.shared);
@@ -271,7 +271,7 @@ impl Engine {
         let mut env = Env { now: shared.now(), rng, signer, checkpoint: Bytes::new(), past: &shared.history };
         let mut round = Round::default();
         for input in inputs {
-            answers.turn_away(input, &mut core, &mut env, &mut round)?;
+            answers.turn_away(input, silenced, &mut core, &mut env, &mut round)?;
         }
         Ok(round)
     }

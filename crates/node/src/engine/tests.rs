@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::fixture::{NOW, Network, Station, agency, directory_record, draft, empty_core};
-use crate::handle::PublishError;
+use crate::handle::{AcknowledgeError, PublishError};
 use crate::verify::Verified;
 use sealpost_server::clock::Clock;
 
@@ -172,7 +172,12 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
     let revocation = Revocation { revoked_at: NOW, reason: RevocationReason::Compromised };
     network.directory.revocations.insert(key, revocation);
     let mut desk = Desk::open_in(network, Arc::new(Memory::new())).await;
-    assert_eq!(desk.publish().await, Err(PublishError::Full));
+    let revoked = Silenced { key, version: 1, fault: core::KeyFault::Revoked };
+    assert_eq!(desk.publish().await, Err(PublishError::Silenced(revoked.clone())));
+    let (answer, acknowledged) = oneshot::channel();
+    let reader = KeyId::new([9; 32]);
+    assert!(desk.inputs.send(Input::Acknowledge { messages: Vec::new(), reader, answer }).await.is_ok());
+    assert_eq!(acknowledged.await.unwrap(), Err(AcknowledgeError::Silenced(revoked)));
     let (mark, mut settled) = Mark::new();
     let alarm = core::Alarm {
         rule: Rule::KeyUnknown,

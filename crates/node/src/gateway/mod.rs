@@ -119,6 +119,7 @@ impl pb::gateway_server::Gateway for Gateway {
         let acknowledged = self.handle.acknowledge(ids, sender, caller.key).await;
         let acknowledged = acknowledged.map_err(|error| match error {
             AcknowledgeError::Ambiguous(_) => Failure::Malformed.status(error.to_string()),
+            AcknowledgeError::Silenced(silenced) => Failure::Conflict.status(silenced.to_string()),
             AcknowledgeError::Full => Failure::Full.status(error.to_string()),
             AcknowledgeError::Stopping | AcknowledgeError::Fatal => {
                 Failure::Unavailable.status(error.to_string())

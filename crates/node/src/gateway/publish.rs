@@ -133,6 +133,10 @@ fn answered(sequence: u64, answer: Answer) -> Result<pb::PublishResponse, Status
         Ok(published) => Ok(published),
         Err(PublishError::Refused(refusals)) => Err(refusals),
         Err(PublishError::Full) => return Err(full(sequence)),
+        Err(PublishError::Silenced(silenced)) => {
+            let detail = format!("{silenced}; from sequence {sequence} on nothing was taken");
+            return Err(Failure::Conflict.status(detail));
+        }
         Err(PublishError::Stopping) => return Err(stopping()),
         Err(PublishError::Fatal) => {
             let detail = "the node's disk failed; repeat with the same idempotency key once it runs again";
@@ -161,6 +165,7 @@ mod tests {
 
     use super::super::fake::{FakeNode, draft};
     use super::*;
+    use crate::core::{KeyFault, Silenced};
 
     const PUBLISHER: KeyId = KeyId::new([5; 32]);
 
@@ -239,6 +244,25 @@ mod tests {
         assert!(status.metadata().contains_key("grpc-retry-pushback-ms"));
         assert!(answers.next().await.is_none());
         assert_eq!(node.published(), 2);
+    }
+
+    #[test]
+    fn a_node_whose_key_is_revoked_says_so_and_not_that_it_is_full() {
+        let key = KeyId::new([7; 32]);
+        let silenced = Silenced { key, version: 3, fault: KeyFault::Revoked };
+        let status = answered(12, Err(silenced.clone().into())).unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        for told in [
+            "is revoked in directory version 3",
+            "docs/directory.md",
+            "from sequence 12 on",
+            &key.to_string(),
+        ] {
+            assert!(status.message().contains(told), "expected {told} in {}", status.message());
+        }
+        let ended = Silenced { fault: KeyFault::NotValid, ..silenced };
+        let status = answered(12, Err(ended.into())).unwrap_err();
+        assert!(status.message().contains("is not valid now by directory version 3"), "{}", status.message());
     }
 
     #[tokio::test]
