@@ -13,7 +13,7 @@ mod error;
 mod unlock;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,7 @@ use sealpost_domain::digest::KeyId;
 use zeroize::Zeroizing;
 
 use crate::dsse::SigningKey;
+use crate::file;
 use crate::secret::Secret;
 use crate::wrap::SealingPrivateKey;
 use encrypted::{Cost, Refusal};
@@ -205,13 +206,15 @@ impl Key {
         write_new(path, self.text(path, protection, Cost::USUAL, rng)?.as_bytes())
     }
 
-    /// Puts this key into the place of the one in a key file, in one step, once it was written and read back.
+    /// Puts this key into the place of the one in a key file, in one step, once it was written and read back. A file with
+    /// other names or behind a link is refused: the old content would stay there.
     pub fn replace(
         &self,
         path: &Path,
         protection: Protection<'_>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), Error> {
+        has_one_name(path)?;
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = PathBuf::from(beside);
@@ -294,19 +297,17 @@ struct Contents {
 impl Contents {
     fn read(path: &Path, expected: Option<Kind>) -> Result<Self, Error> {
         let io = |action| move |source| Error::io(action, path, source);
-        let file = File::open(path).map_err(io("open"))?;
+        let file = file::open(path).map_err(io("open"))?;
         let metadata = file.metadata().map_err(io("examine"))?;
         let mode = metadata.mode() & 0o7777;
         if mode & 0o077 != 0 {
             return Err(Error::Readable { path: path.to_owned(), mode });
         }
         let refuse = || Error::no_key(path, expected);
-        if metadata.len() > FILE_SIZE_MAX {
-            return Err(refuse());
-        }
-        // With room for the whole file from the start, no copy is left behind by growing.
-        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_SIZE_MAX).unwrap_or(0)));
-        file.take(FILE_SIZE_MAX).read_to_end(&mut text).map_err(io("read"))?;
+        let text = file::read_secret(&file, FILE_SIZE_MAX).map_err(|source| match source.kind() {
+            io::ErrorKind::FileTooLarge => refuse(),
+            _ => Error::io("read", path, source),
+        })?;
         let (label, der) = pem_rfc7468::decode_vec(&text).map_err(|_| refuse())?;
         let (label, der) = (label.to_owned(), Zeroizing::new(der));
         Ok(Self { text, label, der })
@@ -338,9 +339,29 @@ fn write_new(path: &Path, text: &[u8]) -> Result<(), Error> {
         }
         opened => opened.map_err(io("create"))?,
     };
-    file.write_all(text).map_err(io("write"))?;
-    file.sync_all().map_err(io("sync"))?;
-    sync_folder(path)
+    fill(path, &mut file, text)
+}
+
+/// Writes a file that this call made, whole, or takes it away again: half a key would bar the next attempt.
+fn fill(path: &Path, file: &mut File, text: &[u8]) -> Result<(), Error> {
+    let io = |action| move |source| Error::io(action, path, source);
+    let written = file.write_all(text).map_err(io("write"));
+    let kept = written.and_then(|()| file.sync_all().map_err(io("sync"))).and_then(|()| sync_folder(path));
+    if kept.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    kept
+}
+
+fn has_one_name(path: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(path).map_err(|source| Error::io("examine", path, source))?;
+    if found.is_symlink() {
+        return Err(Error::Link { path: path.to_owned() });
+    }
+    match found.nlink() {
+        0 | 1 => Ok(()),
+        names => Err(Error::Names { path: path.to_owned(), names }),
+    }
 }
 
 fn sync_folder(path: &Path) -> Result<(), Error> {

@@ -12,9 +12,10 @@
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`token`] | signing keys on PKCS#11 tokens |
 //! | [`signing`] | a signing key by the place where it lies, as configurations and command lines name it |
+//! | [`file`] | files read whole, up to a limit |
 //! | [`x509`] | a certificate's identity |
 //! | [`request`] | a request for a certificate, proven to come from the holder of its key |
-//! | [`revocation`] | what a revocation list says, so that the next one can go on with it |
+//! | [`revocation`] | what a revocation list says, and whether it goes on with the one before |
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
 //! | [`tls`] | the TLS settings that both ends share |
@@ -32,6 +33,7 @@ pub mod details;
 pub mod digest;
 pub mod directory;
 pub mod dsse;
+pub mod file;
 pub mod keyfile;
 pub mod peer;
 pub mod request;

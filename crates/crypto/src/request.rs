@@ -3,8 +3,7 @@
 //! A request that exists is proven: whoever made it had the private key. It asks for nothing but an identity; every other
 //! extension is the root's to give, so one that is asked for is refused rather than left out silently.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use rustls_pki_types::CertificateSigningRequestDer;
@@ -19,6 +18,7 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::digest::sha256;
 use crate::dsse::{VerifyError, VerifyingKey};
+use crate::file;
 
 /// No request is larger: one of ours has less than 400 bytes.
 const FILE_SIZE_MAX: u64 = 16 << 10;
@@ -37,11 +37,7 @@ pub struct Request {
 impl Request {
     /// Reads a request in PEM.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut text = Vec::new();
-        File::open(path).and_then(|file| file.take(FILE_SIZE_MAX + 1).read_to_end(&mut text))?;
-        if text.len() as u64 > FILE_SIZE_MAX {
-            return Err(Error::Malformed);
-        }
+        let text = file::read(path, FILE_SIZE_MAX)?;
         Self::parse(&CertificateSigningRequestDer::from_pem_slice(&text)?)
     }
 

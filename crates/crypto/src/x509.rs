@@ -5,8 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::{self, PemObject as _};
 use sealpost_domain::identity::{self, Identity};
 use sealpost_domain::instant::{Instant, Period};
 use x509_parser::certificate::X509Certificate;
@@ -16,6 +16,10 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
 use crate::dsse::{VerifyError, VerifyingKey};
+use crate::file;
+
+/// No file of certificates is larger: one of ours has less than a thousand bytes.
+const CHAIN_BYTES_MAX: u64 = 1 << 20;
 
 /// What is read of a certificate.
 #[derive(Clone, Debug)]
@@ -49,12 +53,14 @@ impl Certificate {
 
 /// Reads the certificates of a PEM file: at least one, in their order.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    read_pem(path, "a certificate")
-}
-
-/// Reads the revocation list of a PEM file.
-pub fn read_crl(path: &Path) -> Result<CertificateRevocationListDer<'static>, Error> {
-    read_pem(path, "a certificate revocation list").map(|mut lists| lists.swap_remove(0))
+    let text =
+        file::read(path, CHAIN_BYTES_MAX).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let refuse = |source| Error::Pem { path: path.to_owned(), source };
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(refuse)?;
+    if found.is_empty() {
+        return Err(refuse(pem::Error::NoItemsFound));
+    }
+    Ok(found)
 }
 
 /// The Ed25519 key of a root certificate.
@@ -68,18 +74,6 @@ pub fn is_signed_by(der: &CertificateDer<'_>, key: &VerifyingKey) -> bool {
         let signed: &[u8] = certificate.tbs_certificate.as_ref();
         key.verify(signed, &certificate.signature_value.data).is_ok()
     })
-}
-
-fn read_pem<T: PemObject>(path: &Path, expected: &'static str) -> Result<Vec<T>, Error> {
-    let refuse = |source| match source {
-        pem::Error::Io(source) => Error::Io { path: path.to_owned(), source },
-        source => Error::Pem { path: path.to_owned(), expected, source },
-    };
-    let found = T::pem_file_iter(path).map_err(refuse)?.collect::<Result<Vec<T>, _>>().map_err(refuse)?;
-    if found.is_empty() {
-        return Err(refuse(pem::Error::NoItemsFound));
-    }
-    Ok(found)
 }
 
 pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
@@ -127,12 +121,10 @@ pub enum Error {
         source: io::Error,
     },
     /// No PEM, or of another kind.
-    #[error("{path} does not hold {expected} in PEM")]
+    #[error("{path} does not hold a certificate in PEM")]
     Pem {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
-        expected: &'static str,
         /// What the reader said.
         source: pem::Error,
     },

@@ -116,8 +116,9 @@ fn affordable(kdf: &Kdf) -> Result<(), Refusal> {
             if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
                 return Err(Refusal::Scheme);
             }
-            let blocks = u128::from(n) * u128::from(r);
-            if 128 * blocks > SCRYPT_BYTES_MAX || blocks * u128::from(p) > SCRYPT_WORK_MAX {
+            let (blocks, r, lanes) = (u128::from(n) * u128::from(r), u128::from(r), u128::from(p));
+            // RFC 7914: the table of N blocks of 128 r bytes, and a block for each of the p lanes.
+            if 128 * (blocks + r * lanes) > SCRYPT_BYTES_MAX || blocks * lanes > SCRYPT_WORK_MAX {
                 return too_costly(format!("scrypt with N = {n}, r = {r}, p = {p}"));
             }
             Ok(())

@@ -91,6 +91,26 @@ pub enum Error {
         /// What it says.
         noted: KeyId,
     },
+    /// Not the file itself.
+    #[error(
+        "{} is a symbolic link: replaced, it would leave the key where it points to; give the path of the file itself",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A file of several names.
+    #[error(
+        "key file {} has {names} names (hard links): replaced under this one, the key would stay under the others; \
+         remove those first", path.display()
+    )]
+    Names {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        names: u64,
+    },
     /// The file system refused.
     #[error("cannot {action} key file {}", path.display())]
     Io {

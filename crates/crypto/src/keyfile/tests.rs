@@ -221,9 +221,14 @@ fn a_file_that_would_cost_too_much_is_refused_before_it_is_opened() {
         let salt = [0; 16].as_slice().try_into().unwrap();
         Kdf::Scrypt(ScryptParams { salt, cost_parameter, block_size, parallelization, key_length: None })
     };
-    for (n, r, p) in
-        [(1 << 40, 8, 1), (1 << 20, 8, 1), (2, u16::MAX, u16::MAX), (1 << 14, 8, 1000), (1 << 63, 1, 1)]
-    {
+    for (n, r, p) in [
+        (1 << 40, 8, 1),
+        (1 << 20, 8, 1),
+        (2, u16::MAX, u16::MAX),
+        (1 << 14, 8, 1000),
+        (1 << 63, 1, 1),
+        (2, 50, u16::MAX),
+    ] {
         let error = kdf(scrypt(n, r, p));
         assert!(matches!(error, Error::Cost { .. }), "{n} {r} {p}: {error}");
     }
@@ -255,6 +260,42 @@ fn a_key_is_replaced_in_one_step_and_nothing_stays_behind() {
     let error = key.replace(&path, Protection::Plain, &mut rng).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_key_file_of_other_names_is_not_replaced_for_the_key_would_stay_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link, name] = ["key.pem", "link.pem", "name.pem"].map(|name| folder.path().join(name));
+    let mut rng = ChaCha20Rng::seed_from_u64(10);
+    let [key, _] = both_kinds();
+    key.create(&path, Protection::Plain, &mut rng).unwrap();
+    let before = fs::read(&path).unwrap();
+    let passphrase = secret("correct horse");
+    let mut refused =
+        |path: &Path| key.replace(path, Protection::Passphrase(&passphrase), &mut rng).unwrap_err();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = refused(&link);
+    assert!(matches!(error, Error::Link { .. }), "{error}");
+    fs::hard_link(&path, &name).unwrap();
+    for path in [&path, &name] {
+        let error = refused(path);
+        assert!(matches!(error, Error::Names { names: 2, .. }), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing stays behind");
+}
+
+/// Every write to this device finds it full.
+#[test]
+fn a_key_file_that_could_not_be_written_does_not_bar_the_next_attempt() {
+    let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert!(file.write_all(b"x").is_err(), "the device is what this test needs");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key.pem");
+    fs::write(&path, "").unwrap();
+    let error = fill(&path, &mut file, b"the text").unwrap_err();
+    assert!(matches!(error, Error::Io { action: "write", .. }), "{error}");
+    both_kinds()[0].create(&path, Protection::Plain, &mut ChaCha20Rng::seed_from_u64(11)).unwrap();
 }
 
 #[test]
