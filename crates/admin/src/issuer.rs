@@ -17,6 +17,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use sealpost_crypto::dsse::{Signer, SigningKey, VerifyingKey};
 use sealpost_crypto::keyfile;
+use sealpost_crypto::revocation::Revoked;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509;
 use sealpost_domain::identity::{Identity, NetworkName, Role, Subject};
@@ -51,15 +52,6 @@ pub enum Purpose {
     Server,
     /// For a node, which connects to the hub and listens as a gateway.
     Both,
-}
-
-/// A certificate that is no longer believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revoked {
-    /// Its serial number.
-    pub serial: SerialNumber,
-    /// Since when.
-    pub revoked_at: Instant,
 }
 
 impl Root {
@@ -186,7 +178,7 @@ impl<K: Signer> Root<K> {
     /// The revocation list of that number, DER: issued at the period's start, the next one due at its end.
     pub fn crl(&self, number: u64, current: Period, revoked: &[Revoked]) -> Result<Vec<u8>, Error> {
         let revoked_certs = revoked.iter().map(|revoked| RevokedCertParams {
-            serial_number: revoked.serial.clone(),
+            serial_number: SerialNumber::from_slice(&revoked.serial),
             revocation_time: moment(revoked.revoked_at),
             reason_code: Some(RevocationReason::Unspecified),
             invalidity_date: None,

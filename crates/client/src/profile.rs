@@ -24,6 +24,7 @@ use rustls::time_provider::TimeProvider;
 use sealpost_crypto::directory;
 use sealpost_crypto::keyfile::Unlock;
 use sealpost_crypto::peer::{Admission, Admitted};
+use sealpost_crypto::revocation;
 use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
 use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
@@ -145,10 +146,7 @@ impl Profile {
     }
 
     fn revocation_list(&self, holder: RootHolder) -> PathBuf {
-        self.crls.join(match holder {
-            RootHolder::Jurisdiction(code) => format!("{code}.crl"),
-            RootHolder::HubOperator => "operator.crl".to_owned(),
-        })
+        self.crls.join(holder.crl_file_name())
     }
 
     fn roots(&self, identity: &Identity) -> Result<TrustSet, Error> {
@@ -177,7 +175,7 @@ impl Profile {
 }
 
 fn install(trusted: &mut TrustSet, holder: RootHolder, path: PathBuf) -> Result<(), Error> {
-    let crl = fs::read(&path).map_err(|source| Error::Read {
+    let crl = revocation::read_file(&path).map_err(|source| Error::Read {
         what: "revocation list",
         path: path.clone(),
         source,

@@ -99,13 +99,22 @@ impl Root {
         self.sign(&[identity], &BOTH, from, until)
     }
 
-    /// A current revocation list.
+    /// A current revocation list, of which there is one number for each second.
     pub fn crl(&self, revoked: &[&Issued]) -> Vec<u8> {
         self.crl_between(revoked, NOW, NOW.plus(DECADE))
     }
 
-    /// A revocation list that is issued at `from` and whose successor is due at `until`.
+    /// A current revocation list of that number.
+    pub fn crl_numbered(&self, number: u64, revoked: &[&Issued]) -> Vec<u8> {
+        self.list(number, revoked, NOW, NOW.plus(DECADE))
+    }
+
+    /// A revocation list that is issued at `from`, a time that is its number too, and whose successor is due at `until`.
     pub fn crl_between(&self, revoked: &[&Issued], from: Instant, until: Instant) -> Vec<u8> {
+        self.list(u64::try_from(from.as_millis() / 1000).expect("after 1970"), revoked, from, until)
+    }
+
+    fn list(&self, number: u64, revoked: &[&Issued], from: Instant, until: Instant) -> Vec<u8> {
         let revoked_certs = revoked.iter().map(|issued| RevokedCertParams {
             serial_number: serial(&issued.certificate),
             revocation_time: moment(from).to_datetime(),
@@ -115,7 +124,7 @@ impl Root {
         let params = CertificateRevocationListParams {
             this_update: moment(from).to_datetime(),
             next_update: moment(until).to_datetime(),
-            crl_number: SerialNumber::from(1),
+            crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,

@@ -1,4 +1,8 @@
-//! What a revocation list says, for whoever issues the next one: a certificate that was revoked stays so.
+//! What a revocation list says, and whether it goes on with the one before: a certificate that was revoked stays so.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 use sealpost_domain::identity::NetworkName;
@@ -7,10 +11,13 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::trust::{Error, RootHolder, TrustSet};
-use crate::x509;
+use crate::{file, x509};
+
+/// No list is larger, so that it travels in one message of 4 MiB: some 80 000 certificates.
+pub const LIST_BYTES_MAX: u64 = 3 << 20;
 
 /// A revocation list that its root signed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationList {
     /// Its number. Lists of one root count upwards.
     pub number: u64,
@@ -31,6 +38,23 @@ pub struct Revoked {
     pub revoked_at: Instant,
 }
 
+impl Revoked {
+    /// Its serial number, hexadecimal with colons, as certificates and `openssl` show it.
+    pub fn serial(&self) -> String {
+        shown(&self.serial)
+    }
+}
+
+/// A serial number in hexadecimal with colons.
+pub fn shown(serial: &[u8]) -> String {
+    serial.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}
+
+/// Reads the file of a list, DER, up to the limit.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    file::read(path, LIST_BYTES_MAX)
+}
+
 impl RevocationList {
     /// Reads a list in DER that this root must have signed.
     pub fn parse(
@@ -41,20 +65,48 @@ impl RevocationList {
     ) -> Result<Self, Error> {
         let mut set = TrustSet::new(network.clone());
         set.add_root(holder, root)?;
-        set.install_crl(holder, der)?;
-        let malformed = || Error::MalformedCrl { holder };
-        let (_, crl) = CertificateRevocationList::from_der(der).map_err(|_| malformed())?;
-        let number = crl.crl_number().and_then(|number| u64::try_from(number).ok()).ok_or_else(malformed)?;
+        set.read_crl(der).map(|(_, list)| list)
+    }
+
+    /// What a list says, whoever signed it.
+    pub(crate) fn of(holder: RootHolder, crl: &CertificateRevocationList<'_>) -> Result<Self, Error> {
+        let number = crl.crl_number().and_then(|number| u64::try_from(number).ok());
         let revoked = crl.iter_revoked_certificates().map(|revoked| Revoked {
             serial: revoked.raw_serial().to_vec(),
             revoked_at: x509::instant(revoked.revocation_date),
         });
         Ok(Self {
-            number,
+            number: number.ok_or(Error::UncountedCrl { holder })?,
             issued: x509::instant(crl.last_update()),
             next: crl.next_update().map(x509::instant),
             revoked: revoked.collect(),
         })
+    }
+
+    /// Whether it may take the place of the present list of the same root: with a higher number, and with everything
+    /// that is revoked. Certificates that have ended since are no exception, as the list alone does not tell them.
+    pub fn goes_on_with(&self, holder: RootHolder, present: &Self) -> Result<(), Error> {
+        if self.number <= present.number {
+            return Err(Error::OlderCrl { holder, found: self.number, present: present.number });
+        }
+        let revoked: HashSet<&[u8]> = self.revoked.iter().map(|revoked| revoked.serial.as_slice()).collect();
+        match present.revoked.iter().find(|earlier| !revoked.contains(earlier.serial.as_slice())) {
+            Some(left_out) => Err(Error::ForgettingCrl {
+                holder,
+                found: self.number,
+                present: present.number,
+                serial: left_out.serial(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The parts of a list in DER, whole and nothing behind it.
+pub(crate) fn parse(der: &[u8]) -> Result<CertificateRevocationList<'_>, Error> {
+    match CertificateRevocationList::from_der(der) {
+        Ok(([], crl)) => Ok(crl),
+        _ => Err(Error::MalformedCrl),
     }
 }
 
@@ -74,10 +126,9 @@ mod tests {
     fn a_list_says_what_it_revokes_and_since_when() {
         let root = Root::new("HK");
         let stolen = root.issue("spiffe://test.sealpost/HK/CED/node/main");
-        let list = parse(&root, &root.certificate, &root.crl(&[&stolen])).unwrap();
-        let serial = list.revoked[0].serial.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
-        assert_eq!(serial.join(":"), Certificate::parse(&stolen.certificate).unwrap().serial);
-        assert_eq!((list.revoked[0].revoked_at, list.issued, list.number), (NOW, NOW, 1));
+        let list = parse(&root, &root.certificate, &root.crl_numbered(7, &[&stolen])).unwrap();
+        assert_eq!(list.revoked[0].serial(), Certificate::parse(&stolen.certificate).unwrap().serial);
+        assert_eq!((list.revoked[0].revoked_at, list.issued, list.number), (NOW, NOW, 7));
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! checking in webpki knows no such rule for URI names, so a certificate is only ever checked against the one root
 //! that its identity calls for; roots sign directly, without certificates in between. A root whose revocation list is
 //! missing or out of date vouches for nobody. Validity is judged with the tolerance that the domain gives all clocks.
+//!
+//! Lists of one root count upwards, and what one revokes, all later ones do: a list that goes on with an older one, or
+//! with none, brings nobody back. Whose a list is, its signature tells; names of roots are the jurisdictions' to choose.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,14 +15,16 @@ use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use sealpost_domain::agency::JurisdictionCode;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::identity::{Identity, NetworkName};
 use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant, Period};
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList};
-use x509_parser::prelude::{FromDer as _, RevokedCertificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
+use crate::digest::sha256;
 use crate::dsse::{VerifyError, VerifyingKey};
 use crate::peer::Refusal;
+use crate::revocation::{self, RevocationList};
 use crate::x509::{self, Certificate};
 
 /// The only algorithm of certificates and handshakes.
@@ -38,6 +43,19 @@ impl RootHolder {
     /// Whose root must have signed an identity.
     pub fn of(identity: &Identity) -> Self {
         identity.root().map_or(Self::HubOperator, Self::Jurisdiction)
+    }
+
+    /// What its files are called, without their ending.
+    pub fn file_stem(self) -> String {
+        match self {
+            Self::Jurisdiction(code) => code.to_string(),
+            Self::HubOperator => "operator".to_owned(),
+        }
+    }
+
+    /// What the file of its revocation list is called.
+    pub fn crl_file_name(self) -> String {
+        format!("{}.crl", self.file_stem())
     }
 }
 
@@ -66,30 +84,20 @@ pub struct TrustSet {
     roots: BTreeMap<RootHolder, Arc<Root>>,
 }
 
-/// What a revocation list says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListFacts {
-    /// When it was issued.
-    pub issued: Instant,
-    /// When the next one is due.
-    pub next: Option<Instant>,
-    /// The serial numbers of the certificates that it revokes, hexadecimal.
-    pub revoked: Vec<String>,
-}
-
 #[derive(Clone, Debug)]
 struct Root {
     anchor: TrustAnchor<'static>,
     key: VerifyingKey,
     subject: Vec<u8>,
     validity: Period,
-    crl: Option<Crl>,
+    crl: Option<Arc<Crl>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Crl {
-    issued: Instant,
-    list: Arc<CertRevocationList<'static>>,
+    digest: Digest,
+    facts: RevocationList,
+    list: CertRevocationList<'static>,
 }
 
 impl TrustSet {
@@ -106,6 +114,11 @@ impl TrustSet {
     /// Whose roots are believed.
     pub fn holders(&self) -> impl Iterator<Item = RootHolder> {
         self.roots.keys().copied()
+    }
+
+    /// Whether the revocation list of a root is known.
+    pub fn has_crl(&self, holder: RootHolder) -> bool {
+        self.roots.get(&holder).is_some_and(|root| root.crl.is_some())
     }
 
     /// Believes a root for its holder, in the place of one that was believed before.
@@ -128,44 +141,58 @@ impl TrustSet {
     }
 
     /// Reads a revocation list: whose it is, by its issuer and its signature, and what it says.
-    pub fn read_crl(&self, der: &[u8]) -> Result<(RootHolder, ListFacts), Error> {
-        let Ok(([], crl)) = CertificateRevocationList::from_der(der) else {
-            return Err(Error::UnknownCrl);
-        };
-        let issuer = crl.issuer().as_raw();
-        let root = self.roots.iter().find(|(_, root)| root.subject == issuer);
-        let (holder, root) = root.ok_or(Error::UnknownCrl)?;
-        root.key
-            .verify(crl.tbs_cert_list.as_ref(), &crl.signature_value.data)
-            .map_err(|source| Error::CrlSignature { holder: *holder, source })?;
-        let serials = crl.iter_revoked_certificates().map(RevokedCertificate::raw_serial_as_string);
-        let facts = ListFacts {
-            issued: x509::instant(crl.last_update()),
-            next: crl.next_update().map(x509::instant),
-            revoked: serials.collect(),
-        };
-        Ok((*holder, facts))
+    pub fn read_crl(&self, der: &[u8]) -> Result<(RootHolder, RevocationList), Error> {
+        let crl = revocation::parse(der)?;
+        let holder = self.signer(&crl)?;
+        Ok((holder, RevocationList::of(holder, &crl)?))
     }
 
-    /// Takes a root's revocation list, unless it has a newer one.
+    /// Takes a revocation list that arrives, for the root that signed it; which root, and the list's number.
+    pub fn take_crl(&mut self, der: &[u8], now: Instant) -> Result<(RootHolder, u64), Error> {
+        let crl = revocation::parse(der)?;
+        let holder = self.signer(&crl)?;
+        let facts = RevocationList::of(holder, &crl)?;
+        let number = facts.number;
+        if facts.issued > now.plus(CLOCK_TOLERANCE) {
+            return Err(Error::EarlyCrl { holder, number, issued: facts.issued, now });
+        }
+        self.install(holder, facts, der).map(|()| (holder, number))
+    }
+
+    /// Takes the revocation list of this root.
     pub fn install_crl(&mut self, holder: RootHolder, der: &[u8]) -> Result<(), Error> {
-        let malformed = || Error::MalformedCrl { holder };
-        let Ok(([], crl)) = CertificateRevocationList::from_der(der) else {
-            return Err(malformed());
-        };
-        let root = self.roots.get_mut(&holder).ok_or(Error::NoRoot { holder })?;
+        let crl = revocation::parse(der)?;
+        let root = self.roots.get(&holder).ok_or(Error::NoRoot { holder })?;
         if crl.issuer().as_raw() != root.subject {
             return Err(Error::ForeignCrl { holder });
         }
-        root.key
-            .verify(crl.tbs_cert_list.as_ref(), &crl.signature_value.data)
-            .map_err(|source| Error::CrlSignature { holder, source })?;
-        let issued = x509::instant(crl.last_update());
-        if let Some(present) = root.crl.as_ref().filter(|present| present.issued > issued) {
-            return Err(Error::OlderCrl { holder, found: issued, present: present.issued });
+        root.has_signed(&crl).map_err(|source| Error::CrlSignature { holder, source })?;
+        self.install(holder, RevocationList::of(holder, &crl)?, der)
+    }
+
+    /// Which root signed a list. Several may have the name that it gives.
+    fn signer(&self, crl: &CertificateRevocationList<'_>) -> Result<RootHolder, Error> {
+        let mut refusal = Error::UnknownCrl;
+        for (holder, root) in self.roots.iter().filter(|(_, root)| root.subject == crl.issuer().as_raw()) {
+            match root.has_signed(crl) {
+                Ok(()) => return Ok(*holder),
+                Err(source) => refusal = Error::CrlSignature { holder: *holder, source },
+            }
         }
-        let list = OwnedCertRevocationList::from_der(der).map_err(|_| malformed())?;
-        Arc::make_mut(root).crl = Some(Crl { issued, list: Arc::new(list.into()) });
+        Err(refusal)
+    }
+
+    /// Puts a list that the root signed into the place of the one before, if it goes on with that.
+    fn install(&mut self, holder: RootHolder, facts: RevocationList, der: &[u8]) -> Result<(), Error> {
+        let root = self.roots.get_mut(&holder).ok_or(Error::NoRoot { holder })?;
+        let digest = sha256(der);
+        match &root.crl {
+            Some(present) if present.digest == digest => return Ok(()),
+            Some(present) => facts.goes_on_with(holder, &present.facts)?,
+            None => {}
+        }
+        let list = OwnedCertRevocationList::from_der(der).map_err(|_| Error::MalformedCrl)?.into();
+        Arc::make_mut(root).crl = Some(Arc::new(Crl { digest, facts, list }));
         Ok(())
     }
 
@@ -233,6 +260,10 @@ impl TrustSet {
 }
 
 impl Root {
+    fn has_signed(&self, crl: &CertificateRevocationList<'_>) -> Result<(), VerifyError> {
+        self.key.verify(crl.tbs_cert_list.as_ref(), &crl.signature_value.data)
+    }
+
     /// Signature, purpose and revocation. The path checker takes one moment for everything: it gets one within the
     /// certificate's validity, which was judged before, and within the tolerance for the list.
     fn check(
@@ -243,7 +274,7 @@ impl Root {
         now: Instant,
     ) -> Result<(), webpki::Error> {
         let crl = self.crl.as_ref().ok_or(webpki::Error::UnknownRevocationStatus)?;
-        let lists = [&*crl.list];
+        let lists = [&crl.list];
         let revocation = webpki::RevocationOptionsBuilder::new(&lists)
             .map_err(|_| webpki::Error::UnknownRevocationStatus)?
             .with_expiration_policy(ExpirationPolicy::Enforce)
@@ -323,13 +354,19 @@ pub enum Error {
         holder: RootHolder,
     },
     /// Not a list.
-    #[error("the revocation list of {holder} is not one (X.509 CRL version 2 in DER)")]
-    MalformedCrl {
+    #[error("this is no revocation list (X.509 CRL version 2 in DER)")]
+    MalformedCrl,
+    /// A list without a number that can be compared.
+    #[error(
+        "the revocation list of {holder} has no number (RFC 5280, section 5.2.3) from 0 to 2^64 - 1, by which it could \
+         be told from older ones"
+    )]
+    UncountedCrl {
         /// Whose list.
         holder: RootHolder,
     },
-    /// No list, or nobody's.
-    #[error("this is no revocation list (X.509 CRL version 2 in DER) of a root that is listed")]
+    /// Nobody's list.
+    #[error("this revocation list names as its issuer no root that is listed")]
     UnknownCrl,
     /// Another issuer's list.
     #[error("the revocation list given for {holder} names another issuer")]
@@ -346,14 +383,46 @@ pub enum Error {
         source: VerifyError,
     },
     /// A step back.
-    #[error("the revocation list of {holder} was issued at {found}, before the present one of {present}")]
+    #[error(
+        "revocation list {found} of {holder} is not taken: number {present} is in force, and lists count upwards; go on \
+         with that one (`sealpost-admin crl renew` or `crl revoke`)"
+    )]
     OlderCrl {
         /// Whose list.
         holder: RootHolder,
-        /// When the refused one was issued.
-        found: Instant,
-        /// When the present one was issued.
-        present: Instant,
+        /// The number of the refused one.
+        found: u64,
+        /// The number of the present one.
+        present: u64,
+    },
+    /// It brings somebody back.
+    #[error(
+        "revocation list {found} of {holder} is not taken: it leaves out certificate {serial}, which list {present} \
+         revokes, and what was revoked stays so; go on with that one (`sealpost-admin crl renew` or `crl revoke`)"
+    )]
+    ForgettingCrl {
+        /// Whose list.
+        holder: RootHolder,
+        /// The number of the refused one.
+        found: u64,
+        /// The number of the present one.
+        present: u64,
+        /// The first serial number that it leaves out, hexadecimal.
+        serial: String,
+    },
+    /// From the future.
+    #[error(
+        "revocation list {number} of {holder} is issued at {issued}, and here it is {now}: one of the two clocks is wrong"
+    )]
+    EarlyCrl {
+        /// Whose list.
+        holder: RootHolder,
+        /// Its number.
+        number: u64,
+        /// When it says to be issued.
+        issued: Instant,
+        /// The time here.
+        now: Instant,
     },
 }
 

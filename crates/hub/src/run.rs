@@ -16,7 +16,7 @@ use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
 use sealpost_crypto::signing;
 use sealpost_crypto::tls::{self, Credentials, Endpoint};
-use sealpost_crypto::trust::{self, TrustSet, Usage};
+use sealpost_crypto::trust::{self, RootHolder, TrustSet, Usage};
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::{Identity, Role, Subject};
@@ -47,6 +47,8 @@ use sealpost_server::program::Fault;
 use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::{self, Roots};
 
+/// The roots without whose revocation lists a hub could do nothing. Another one's absence stops its own holders alone.
+const NEEDED_ROOTS: [RootHolder; 1] = [RootHolder::HubOperator];
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
 /// How long the tasks of streams may take to notice that their connections are gone.
@@ -162,7 +164,7 @@ impl Files {
 pub fn check(config: &HubConfig) -> Result<(), Error> {
     let files = Files::read(config)?;
     listed(files.signing.as_ref(), &files.directory)?;
-    Roots::check(trust_set(&files.directory)?, &config.crls)?;
+    Roots::check(trust_set(&files.directory)?, &NEEDED_ROOTS, &config.crls, &Clock::system())?;
     Ok(())
 }
 
@@ -208,7 +210,8 @@ impl Hub {
         let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
         listed(signing.as_ref(), &directory)?;
 
-        let roots = Arc::new(Roots::open(trust_set(&directory)?, &config.crls, &config.data.join("crls"))?);
+        let (set, kept) = (trust_set(&directory)?, config.data.join("crls"));
+        let roots = Arc::new(Roots::open(set, &NEEDED_ROOTS, &config.crls, &kept, clock.clone())?);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
         let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()))
             .exchanging(config.tls.exchange);
@@ -284,7 +287,7 @@ impl Hub {
         let served = tokio::select! {
             served = server.serve(&shutdown) => served.map_err(Error::from),
             failure = writer.failed() => Err(Error::Failed(failure)),
-            () = connections.close_refused_from_now_on(&roots, &endpoint) => Ok(()),
+            () = connections.keep_closing_refused(&roots, &endpoint) => Ok(()),
             () = stale::warn(&view, &clock) => Ok(()),
             () = renewal.run() => Ok(()),
         };

@@ -161,7 +161,8 @@ impl Node {
         let opened = rebuild::open_apart(config, &places, &clock, &files.genesis, &random).await?;
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
         files.listed(&directory, &clock)?;
-        let roots = Arc::new(Roots::open(files::trust_set(&directory)?, &config.crls, &places.crls)?);
+        let (set, needed) = (files::trust_set(&directory)?, files.needed_roots());
+        let roots = Arc::new(Roots::open(set, &needed, &config.crls, &places.crls, clock.clone())?);
         let buckets = Arc::new(bucket_keys(&places, &opened, random().as_mut())?);
         let signer = files.signing;
         let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
@@ -291,7 +292,7 @@ impl Node {
                 shutdown.begin();
                 keeper_end(ended)
             }
-            () = connections.close_refused_from_now_on(&roots, &door) => Ok(()),
+            () = connections.keep_closing_refused(&roots, &door) => Ok(()),
             () = renewal.run() => Ok(()),
         };
         let ended = parts.end(ended_early).await;

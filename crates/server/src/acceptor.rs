@@ -244,7 +244,9 @@ impl Door {
             (Ok(stream), Some(Ok(certificate))) => {
                 let identity: &Identity = &certificate.identity;
                 debug!(%address, %identity, "peer connected");
-                Ok(self.connections.admit(stream, certificate.clone(), address, permit))
+                let admitted =
+                    self.connections.admit(stream, certificate.clone(), address, permit, &self.endpoint);
+                admitted.map_err(|refusal| HandshakeError::Refused(Reason::Certificate(refusal)))
             }
             (Ok(_), None) => Err(HandshakeError::Io(io::ErrorKind::PermissionDenied.into())),
             (Err(error), _) if tls::lacks_key_exchange(&error) => {

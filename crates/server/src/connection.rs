@@ -97,34 +97,43 @@ impl Connections {
         refused.collect()
     }
 
-    /// Does that whenever roots or revocation lists change, until it is dropped.
-    pub async fn close_refused_from_now_on(&self, roots: &Roots, endpoint: &Endpoint) {
-        let mut changes = roots.changes();
-        while changes.changed().await.is_ok() {
+    /// Does that whenever roots or revocation lists change, and from time to time for what ends by itself, until it is
+    /// dropped.
+    pub async fn keep_closing_refused(&self, roots: &Roots, endpoint: &Endpoint) {
+        let mut judging = roots.judging();
+        while judging.due().await {
             for (peer, refusal) in self.close_refused(endpoint) {
                 tracing::warn!(address = %peer.address(), %refusal, "connection closed");
             }
         }
     }
 
+    /// Lists a connection whose handshake is done. The certificate was judged in the midst of that: who was revoked since is
+    /// refused here, for whoever was told of the change did not find the connection on the list.
     pub(crate) fn admit(
         &self,
         stream: TlsStream<TcpStream>,
         certificate: Certificate,
         address: SocketAddr,
         permit: OwnedSemaphorePermit,
-    ) -> Connection {
+        endpoint: &Endpoint,
+    ) -> Result<Connection, Box<Refusal>> {
         let der = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let der = der.cloned().unwrap_or_else(|| CertificateDer::from(Vec::new()));
         let peer = Peer { certificate: Arc::new(certificate), address };
         let closing = CancellationToken::new();
         let closed = Box::pin(closing.clone().cancelled_owned());
+        let listed = self.list(Entry { peer: peer.clone(), der: der.clone(), closing });
+        endpoint.judge(&der, Usage::Client)?;
+        Ok(Connection { stream, peer, closed, _listed: listed, _permit: permit })
+    }
+
+    fn list(&self, entry: Entry) -> Listed {
         let mut live = self.lock();
         let number = live.next;
         live.next += 1;
-        live.entries.insert(number, Entry { peer: peer.clone(), der, closing });
-        let listed = Listed { connections: self.clone(), number };
-        Connection { stream, peer, closed, _listed: listed, _permit: permit }
+        live.entries.insert(number, entry);
+        Listed { connections: self.clone(), number }
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -216,3 +225,6 @@ impl AsyncWrite for Connection {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,34 +4,33 @@
 //! be written one after the other. A new certificate is shown from the next handshake on; connections that live go on. One
 //! that does not fit is refused whole, with the reason in the log, and the present one stays; it is tried again every
 //! minute, since a clock or a list may be what was missing. A revocation list holds at once, also for connections that
-//! live ([`Roots::changes`]).
+//! live ([`Roots::changes`]); one that is not taken is tried again in the same way, and when the roots change: it may lie
+//! there before its root is listed.
 //!
 //! Never here: a prompt. Nobody sits at the terminal of a running program.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealpost_crypto::revocation;
 use sealpost_crypto::tls::{self, Endpoint};
-use sealpost_crypto::trust::Usage;
+use sealpost_crypto::trust::{self, Usage};
+use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 
 use crate::program::with_causes;
-use crate::roots::{self, Older, Roots};
+use crate::roots::{self, Older, Roots, crl_files};
 use crate::settings::{Passphrase, Tls};
 
 /// How often the files are looked at: what is new holds after twice that time.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often a certificate that was refused is tried again.
 const TRY_EVERY: Duration = Duration::from_mins(1);
-/// No revocation list is larger: some 500 000 certificates.
-const LIST_BYTES_MAX: u64 = 16 << 20;
-
 /// The files of a running program, and where what is in them goes.
 pub struct Renewal {
     tls: Tls,
@@ -42,8 +41,26 @@ pub struct Renewal {
     roots: Arc<Roots>,
     pair: Settled<[Stamp; 2]>,
     refused_at: Option<Instant>,
-    lists: BTreeMap<PathBuf, Settled<Stamp>>,
+    roots_changes: watch::Receiver<u64>,
+    lists: BTreeMap<PathBuf, List>,
+    looks: Looks,
     folder_failed: bool,
+    unkept_at: Option<Instant>,
+}
+
+/// The file of a revocation list.
+#[derive(Debug, Default)]
+struct List {
+    settled: Settled<Stamp>,
+    /// Whether it has been there since the start, when a newer one may have been kept.
+    is_of_the_start: bool,
+    refused_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    First,
+    Later,
 }
 
 impl Renewal {
@@ -60,11 +77,14 @@ impl Renewal {
             passphrase,
             crls,
             ends,
+            roots_changes: roots.changes(),
             roots,
             pair: Settled::default(),
             refused_at: None,
             lists: BTreeMap::new(),
+            looks: Looks::First,
             folder_failed: false,
+            unkept_at: None,
         }
     }
 
@@ -90,9 +110,10 @@ impl Renewal {
 
     fn look(&mut self, now: Instant) {
         // The lists first: a certificate may be revoked and replaced in one go.
-        self.look_at_lists();
+        self.look_at_lists(now);
+        self.keep_lists(now);
         let stamps = self.tls.files().map(Stamp::of);
-        let again = self.refused_at.is_some_and(|at| now.duration_since(at) >= TRY_EVERY);
+        let again = is_due(self.refused_at, now);
         if !self.pair.has_settled(stamps) && !again {
             return;
         }
@@ -125,8 +146,9 @@ impl Renewal {
         Ok(())
     }
 
-    fn look_at_lists(&mut self) {
-        let paths = match lists_in(&self.crls) {
+    fn look_at_lists(&mut self, now: Instant) {
+        let looks = std::mem::replace(&mut self.looks, Looks::Later);
+        let paths = match crl_files(&self.crls) {
             Ok(paths) => paths,
             Err(error) => {
                 if !std::mem::replace(&mut self.folder_failed, true) {
@@ -137,41 +159,57 @@ impl Renewal {
         };
         self.folder_failed = false;
         self.lists.retain(|path, _| paths.contains(path));
+        let have_roots_changed = self.roots_changes.has_changed().unwrap_or(false);
+        self.roots_changes.mark_unchanged();
         for path in paths {
-            let stamp = Stamp::of(&path);
-            if self.lists.entry(path.clone()).or_default().has_settled(stamp)
-                && let Err(error) = take(&self.roots, &path)
-            {
-                tracing::warn!(file = %path.display(), reason = with_causes(&error), "revocation list not taken: the present one stays");
+            let new = || List { is_of_the_start: looks == Looks::First, ..List::default() };
+            let list = self.lists.entry(path.clone()).or_insert_with(new);
+            let is_new = list.settled.has_settled(Stamp::of(&path));
+            let is_again =
+                list.refused_at.is_some_and(|_| have_roots_changed) || is_due(list.refused_at, now);
+            if !is_new && !is_again {
+                continue;
+            }
+            let is_of_the_start = std::mem::replace(&mut list.is_of_the_start, false);
+            list.refused_at = match take(&self.roots, &path) {
+                Ok(()) => None,
+                Err(error @ roots::Error::Unkept { .. }) => {
+                    tracing::warn!(reason = with_causes(&error), "revocation list not kept");
+                    self.unkept_at = Some(now);
+                    None
+                }
+                // No later moment makes it newer.
+                Err(roots::Error::List(trust::Error::OlderCrl { .. })) if is_of_the_start => None,
+                Err(error) => {
+                    let is_final = matches!(error, roots::Error::List(trust::Error::OlderCrl { .. }));
+                    if is_new {
+                        tracing::warn!(file = %path.display(), reason = with_causes(&error), "revocation list not taken: the present one stays");
+                    }
+                    (!is_final).then_some(now)
+                }
+            };
+        }
+    }
+
+    /// Tries again to keep the lists that the disk did not take, whichever way they came.
+    fn keep_lists(&mut self, now: Instant) {
+        if self.unkept_at.is_none_or(|at| now.duration_since(at) >= TRY_EVERY) {
+            self.unkept_at = Some(now);
+            if let Err(error) = self.roots.keep() {
+                tracing::warn!(reason = with_causes(&error), "revocation list not kept");
             }
         }
     }
 }
 
-fn lists_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "crl") {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
+fn is_due(refused_at: Option<Instant>, now: Instant) -> bool {
+    refused_at.is_some_and(|at| now.duration_since(at) >= TRY_EVERY)
 }
 
-/// An older list than the present one is passed over: another way may have been faster than the folder.
 fn take(roots: &Roots, path: &Path) -> Result<(), roots::Error> {
     let io = |source| roots::Error::Io { operation: "read", path: path.to_owned(), source };
-    let length = fs::metadata(path).map_err(io)?.len();
-    if length > LIST_BYTES_MAX {
-        let text = format!("it has {length} bytes, and no list has more than {LIST_BYTES_MAX}");
-        return Err(io(io::Error::new(io::ErrorKind::FileTooLarge, text)));
-    }
-    let der = Bytes::from(fs::read(path).map_err(io)?);
-    if roots.take(std::slice::from_ref(&der), Older::PassedOver)? {
-        tracing::info!(file = %path.display(), "revocation list taken");
-    }
-    Ok(())
+    let der = Bytes::from(revocation::read_file(path).map_err(io)?);
+    roots.take(&[der], Older::Refused)
 }
 
 /// What tells one content of a file from the next; nothing for a file that is not there.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sealpost_crypto::keyfile::{Outside, Unlock};
+use sealpost_crypto::keyfile::{self, Outside, Unlock};
 use sealpost_crypto::secret::{Purpose, Source};
 use sealpost_crypto::tls::{self, Credentials, KeyExchange};
 use sealpost_crypto::x509;
@@ -43,14 +43,17 @@ impl Tls {
         Credentials::read_with(&self.certificate, &self.key, unlock)
     }
 
-    /// Reads them again. An encrypted key file that names the present key is not opened: its passphrase may have been typed.
+    /// Reads them again. Where nothing opens an encrypted key file, since its passphrase was typed at the start, the key that
+    /// it names has to be the present one, which goes on.
     pub fn renewed(&self, present: &Credentials, unlock: &Unlock) -> Result<Credentials, tls::Error> {
-        let outside = Outside::read(&self.key)?;
-        let is_present = outside.noted == Some(present.certificate().public_key.key_id());
-        if outside.encryption.is_some() && is_present {
-            return present.with_chain(x509::read_certificates(&self.certificate)?);
+        match self.credentials(unlock) {
+            Err(tls::Error::Key(keyfile::Error::Locked { .. } | keyfile::Error::Encrypted { .. }))
+                if Outside::read(&self.key)?.noted == Some(present.certificate().public_key.key_id()) =>
+            {
+                present.with_chain(x509::read_certificates(&self.certificate)?)
+            }
+            read => read,
         }
-        self.credentials(unlock)
     }
 
     /// The files of certificate and key.

@@ -280,11 +280,8 @@ impl Network {
         let mut trusted = directory::trust_set(&directory).unwrap();
         let jurisdictions = directory.jurisdictions.keys().copied().map(RootHolder::Jurisdiction);
         for holder in jurisdictions.chain([RootHolder::HubOperator]) {
-            let name = match holder {
-                RootHolder::Jurisdiction(code) => format!("{code}.crl"),
-                RootHolder::HubOperator => "operator.crl".to_owned(),
-            };
-            trusted.install_crl(holder, &fs::read(self.made.crls.join(name)).unwrap()).unwrap();
+            let list = fs::read(self.made.crls.join(holder.crl_file_name())).unwrap();
+            trusted.install_crl(holder, &list).unwrap();
         }
         Trust::new(trusted)
     }

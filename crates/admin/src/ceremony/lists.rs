@@ -3,28 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use sealpost_crypto::directory;
-use sealpost_crypto::trust::{ListFacts, RootHolder};
+use sealpost_crypto::revocation::{self, RevocationList, Revoked};
 use sealpost_domain::directory::Directory;
 
+use super::Error;
 use super::diff::{Change, Kind};
-use super::{Error, draft};
 
-/// No list is larger than one message of the transport.
-const BYTES_MAX: usize = 4 << 20;
-
-/// What the later lists change, each judged as hub and nodes will: signed by a root of the version, and no older.
+/// What the later lists change, each judged as hub and nodes will: signed by a root of the version, and going on with
+/// the present one.
 pub fn changes(folder: &Path, later: &[PathBuf], version: &Directory) -> Result<Vec<Change>, Error> {
     let trusted = directory::trust_set(version)?;
     let mut changes = Vec::new();
     for path in later {
-        let der = draft::read_file(path, BYTES_MAX)?;
+        let der = read(path)?;
         let (holder, now) = trusted.read_crl(&der)?;
-        let present = folder.join(file_name(holder));
-        let before = if present.exists() {
-            Some(trusted.read_crl(&draft::read_file(&present, BYTES_MAX)?)?.1)
-        } else {
-            None
-        };
+        let present = folder.join(holder.crl_file_name());
+        let before = if present.exists() { Some(trusted.read_crl(&read(&present)?)?.1) } else { None };
+        if let Some(before) = before.as_ref().filter(|before| **before != now) {
+            now.goes_on_with(holder, before)?;
+        }
         let (before, after) = (before.as_ref().map(told), told(&now));
         if before.as_ref() == Some(&after) {
             continue;
@@ -36,16 +33,15 @@ pub fn changes(folder: &Path, later: &[PathBuf], version: &Directory) -> Result<
     Ok(changes)
 }
 
-fn told(facts: &ListFacts) -> String {
-    let ListFacts { issued, next, revoked } = facts;
-    let next = next.map_or_else(|| "no end".to_owned(), |next| format!("until {next}"));
-    let serials = if revoked.is_empty() { "nothing".to_owned() } else { revoked.join(", ") };
-    format!("issued {issued}, {next}, revokes {serials}")
+/// Reads the file of a list, DER.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    revocation::read_file(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
 }
 
-fn file_name(holder: RootHolder) -> String {
-    match holder {
-        RootHolder::Jurisdiction(code) => format!("{code}.crl"),
-        RootHolder::HubOperator => "operator.crl".to_owned(),
-    }
+fn told(list: &RevocationList) -> String {
+    let RevocationList { number, issued, next, revoked } = list;
+    let next = next.map_or_else(|| "no end".to_owned(), |next| format!("until {next}"));
+    let serials: Vec<String> = revoked.iter().map(Revoked::serial).collect();
+    let serials = if serials.is_empty() { "nothing".to_owned() } else { serials.join(", ") };
+    format!("number {number}, issued {issued}, {next}, revokes {serials}")
 }

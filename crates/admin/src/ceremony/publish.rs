@@ -20,7 +20,7 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_wire::envelope::signed_message;
 
-use super::{Error, draft};
+use super::{Error, draft, lists};
 
 /// The largest request: a directory with the revocation lists beside it.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -48,7 +48,7 @@ pub fn ready(base: &Path, draft: &Path) -> Result<(Directory, Signed, Directory)
 
 /// Reads revocation lists that are to be published, DER.
 pub fn lists(paths: &[PathBuf]) -> Result<Vec<Bytes>, Error> {
-    paths.iter().map(|path| draft::read_file(path, MESSAGE_BYTES_MAX).map(Bytes::from)).collect()
+    paths.iter().map(|path| lists::read(path).map(Bytes::from)).collect()
 }
 
 /// Publishes a version, and revocation lists with it; the version that is in force then.
@@ -60,7 +60,7 @@ pub async fn publish(
     clock: Arc<dyn TimeProvider>,
 ) -> Result<u64, Error> {
     let mut trusted = directory::trust_set(base)?;
-    let list = draft::read_file(&place.crls.join("operator.crl"), MESSAGE_BYTES_MAX)?;
+    let list = lists::read(&place.crls.join(RootHolder::HubOperator.crl_file_name()))?;
     trusted.install_crl(RootHolder::HubOperator, &list)?;
     let credentials = place.credentials.clone();
     let endpoint = Endpoint::new(credentials, Trust::new(trusted), Admission::new([Admitted::Hub]), clock);

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use rcgen::SerialNumber;
-use sealpost_crypto::revocation::RevocationList;
+use sealpost_crypto::revocation::{self, RevocationList, Revoked, shown};
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509::{self, Certificate};
-use sealpost_domain::instant::{Instant, Period};
+use sealpost_domain::instant::Period;
 use serde::Serialize;
 
 use super::{Error, OfflineRoot, create, root};
-use crate::issuer::Revoked;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How far the list before may be ahead of the clock.
@@ -32,6 +30,9 @@ pub struct Listed {
     pub next: Option<String>,
     /// The serial numbers that it revokes.
     pub revoked: Vec<String>,
+    /// What to mind before it is handed out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Listed {
@@ -41,7 +42,8 @@ impl Listed {
             number: list.number,
             issued: list.issued.to_string(),
             next: list.next.map(|next| next.to_string()),
-            revoked: list.revoked.iter().map(|revoked| shown(&revoked.serial)).collect(),
+            revoked: list.revoked.iter().map(Revoked::serial).collect(),
+            note: None,
         }
     }
 
@@ -54,6 +56,7 @@ impl Listed {
             ("ends", self.next.clone().unwrap_or_else(|| "never".to_owned())),
         ];
         rows.extend(self.revoked.iter().map(|serial| ("revoked", serial.clone())));
+        rows.extend(self.note.iter().map(|note| ("note", note.clone())));
         rows
     }
 }
@@ -69,7 +72,9 @@ pub enum Target {
 
 /// The first list of a root, which revokes nothing.
 pub fn new(root: &OfflineRoot, current: Period, out: &Path) -> Result<Listed, Error> {
-    write(root, 1, current, &[], out)
+    let note = "this is for a root that has no list yet: where there is one, hub and nodes refuse this; go on with that one by \
+                `crl renew`";
+    Ok(Listed { note: Some(note.to_owned()), ..write(root, 1, current, &[], out)? })
 }
 
 /// The list that comes after `previous`: with all that it revokes, and with these.
@@ -80,31 +85,43 @@ pub fn next(
     current: Period,
     out: &Path,
 ) -> Result<Listed, Error> {
-    let der = fs::read(previous).map_err(|source| Error::Io {
-        action: "read",
-        path: previous.to_owned(),
-        source,
-    })?;
-    let previous = parse(root, &der)?;
+    let base = previous;
+    let previous = parse(root, &read(base)?)?;
     if previous.issued > current.from.plus(AHEAD_MAX) {
         return Err(Error::Clock { previous: previous.issued, now: current.from });
     }
     // Later than the one before, also within the same second: of two lists the later one holds.
     let current = Period { from: current.from.max(previous.issued.plus(SECOND)), until: current.until };
-    let mut revoked: Vec<(Vec<u8>, Instant)> =
-        previous.revoked.into_iter().map(|revoked| (revoked.serial, revoked.revoked_at)).collect();
+    let mut revoked = previous.revoked;
     for target in targets {
         let serial = serial(root, target)?;
-        if revoked.iter().any(|(present, _)| *present == serial) {
+        if revoked.iter().any(|present| present.serial == serial) {
             return Err(Error::RevokedAlready { serial: shown(&serial), holder: root.holder() });
         }
-        revoked.push((serial, current.from));
+        revoked.push(Revoked { serial, revoked_at: current.from });
     }
-    let revoked: Vec<Revoked> = revoked
-        .into_iter()
-        .map(|(serial, revoked_at)| Revoked { serial: SerialNumber::from(serial), revoked_at })
-        .collect();
-    write(root, previous.number.saturating_add(1), current, &revoked, out)
+    let note = newer(root, previous.number, [base, out]);
+    Ok(Listed { note, ..write(root, previous.number.saturating_add(1), current, &revoked, out)? })
+}
+
+/// Tells of a list of this root beside the ones at hand that is newer than what is gone on with.
+fn newer(root: &OfflineRoot, number: u64, beside: [&Path; 2]) -> Option<String> {
+    let folders = beside.map(|path| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    });
+    let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let lists = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "crl"));
+    let numbered = lists.filter_map(|path| {
+        let list = parse(root, &revocation::read_file(&path).ok()?).ok()?;
+        (list.number > number).then_some((list.number, path))
+    });
+    let (newest, path) = numbered.max()?;
+    let path = path.display();
+    Some(format!(
+        "{path} is list {newest}, newer than list {number}, with which this one goes on: where that is in force, hub and \
+         nodes refuse this one"
+    ))
 }
 
 /// What a list says, when this root signed it.
@@ -114,7 +131,7 @@ pub fn show(root: &Path, path: &Path) -> Result<Listed, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
+    revocation::read_file(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
 }
 
 fn write(
@@ -157,10 +174,6 @@ fn serial(root: &OfflineRoot, target: &Target) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn shown(serial: &[u8]) -> String {
-    serial.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
-}
-
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
@@ -169,6 +182,7 @@ mod tests {
     use sealpost_crypto::keyfile::Unlock;
     use sealpost_crypto::signing::Signing;
     use sealpost_domain::identity::NetworkName;
+    use sealpost_domain::instant::Instant;
 
     use super::*;
 
@@ -183,18 +197,36 @@ mod tests {
     fn the_next_list_is_later_than_the_one_before_and_a_clock_that_went_back_makes_none() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        let rng = &mut ChaCha20Rng::seed_from_u64(7);
-        SigningKey::generate(rng).create(&file("key")).unwrap();
-        let (holder, network) = (RootHolder::HubOperator, NetworkName::parse("test.sealpost").unwrap());
-        let unlock = Unlock::nothing();
-        let key = Signing::File(file("key"));
-        root::new(holder, &network, days(NOW), key.open(&unlock).unwrap(), &file("root"), rng).unwrap();
-        let root = OfflineRoot::open(&file("root"), &key, &unlock, NOW).unwrap();
+        let root = offline_root(folder.path());
         new(&root, days(NOW), &file("1")).unwrap();
         let second = next(&root, &file("1"), &[], days(NOW), &file("2")).unwrap();
         assert_eq!((second.number, second.issued), (2, NOW.plus(SECOND).to_string()));
         let early = next(&root, &file("2"), &[], days(NOW.minus(DAY)), &file("3"));
         assert!(matches!(early, Err(Error::Clock { .. })), "{early:?}");
         assert!(!file("3").exists());
+    }
+
+    #[test]
+    fn a_list_that_does_not_go_on_with_the_newest_one_at_hand_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let root = offline_root(folder.path());
+        let first = new(&root, days(NOW), &file("1.crl")).unwrap();
+        assert!(first.note.unwrap().contains("`crl renew`"), "who has a list already is told");
+        assert_eq!(next(&root, &file("1.crl"), &[], days(NOW), &file("2.crl")).unwrap().note, None);
+        fs::write(file("3.crl"), "no list").unwrap();
+        let stale = next(&root, &file("1.crl"), &[], days(NOW), &file("other.crl")).unwrap();
+        assert!(stale.note.unwrap().contains("2.crl is list 2, newer than list 1"));
+    }
+
+    fn offline_root(folder: &Path) -> OfflineRoot {
+        let file = |name: &str| folder.join(name);
+        let rng = &mut ChaCha20Rng::seed_from_u64(7);
+        SigningKey::generate(rng).create(&file("key")).unwrap();
+        let (holder, network) = (RootHolder::HubOperator, NetworkName::parse("test.sealpost").unwrap());
+        let unlock = Unlock::nothing();
+        let key = Signing::File(file("key"));
+        root::new(holder, &network, days(NOW), key.open(&unlock).unwrap(), &file("root"), rng).unwrap();
+        OfflineRoot::open(&file("root"), &key, &unlock, NOW).unwrap()
     }
 }

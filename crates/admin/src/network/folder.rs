@@ -10,7 +10,6 @@ use std::thread;
 use rustls_pki_types::CertificateDer;
 use sealpost_crypto::dsse::SigningKey;
 use sealpost_crypto::tls::Credentials;
-use sealpost_crypto::trust::RootHolder;
 use sealpost_domain::identity::Role;
 use sealpost_wire::envelope::signed_to_bytes;
 
@@ -70,7 +69,7 @@ impl Draft<'_> {
         root.write("directory.bin", &signed_to_bytes(&directory.signed))?;
         let folder = root.folder("crls")?;
         for crl in crls {
-            folder.write(&format!("{}.crl", file_name(crl.holder)), &crl.der)?;
+            folder.write(&crl.holder.crl_file_name(), &crl.der)?;
         }
         let folder = root.folder("authority")?;
         let mut authority = Vec::with_capacity(material.authority.len());
@@ -81,7 +80,7 @@ impl Draft<'_> {
         }
         let folder = root.folder("roots")?;
         for root in material.all_roots() {
-            let name = file_name(root.holder());
+            let name = root.holder().file_stem();
             folder.write(&format!("{name}.pem"), pem(&[root.certificate()]).as_bytes())?;
             root.key().create(&folder.path(&format!("{name}.key.pem")))?;
         }
@@ -230,13 +229,6 @@ const fn role_folder(role: Role) -> &'static str {
         Role::System => "systems",
         Role::Officer => "officers",
         Role::Auditor => "auditors",
-    }
-}
-
-fn file_name(holder: RootHolder) -> String {
-    match holder {
-        RootHolder::Jurisdiction(code) => code.to_string(),
-        RootHolder::HubOperator => "operator".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
+use sealpost_crypto::revocation::Revoked;
 use sealpost_crypto::trust::{RootHolder, TrustSet, Usage};
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_crypto::{directory, x509};
@@ -17,7 +18,7 @@ use sealpost_domain::permission::{Question, choose_agreement};
 use sealpost_wire::envelope::signed_from_bytes;
 
 use super::*;
-use crate::issuer::{Purpose, Revoked, Root};
+use crate::issuer::{Purpose, Root};
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_123);
 const THREE: [&str; 3] = ["HK-CED", "DE-ZKA", "KR-KCS"];
@@ -292,7 +293,7 @@ fn a_root_that_is_read_back_issues_and_revokes() {
     let intruder = issue("spiffe://sample.sealpost/DE/ZKA/officer/desk-3");
     trust.judge(&intruder.certificate, Usage::Client, NOW).unwrap_err();
 
-    let revoked = [Revoked { serial: officer.serial.clone(), revoked_at: NOW }];
+    let revoked = [Revoked { serial: officer.serial.to_bytes(), revoked_at: NOW }];
     trust.install_crl(holder, &root.crl(2, period, &revoked).unwrap()).unwrap();
     let refusal = trust.judge(&officer.certificate, Usage::Client, NOW).unwrap_err();
     assert!(refusal.to_string().contains("revoked"), "{refusal}");

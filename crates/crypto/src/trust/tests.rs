@@ -81,18 +81,69 @@ fn revocation_is_obeyed_and_must_be_known_and_current() {
 }
 
 #[test]
-fn only_the_roots_own_newer_list_is_taken() {
+fn only_the_roots_own_list_is_taken() {
     let (hk, de, impostor) = (Root::new("HK"), Root::new("DE"), Root::new("HK"));
     let mut set = chains::trust(&[&hk]);
     let mut install = |crl: &[u8]| set.install_crl(hk.holder, crl);
-    install(&hk.crl_between(&[], NOW, NOW.plus(DAY))).unwrap();
-
-    let older = hk.crl_between(&[], NOW.minus(DAY), NOW.plus(DAY));
-    assert!(matches!(install(&older), Err(Error::OlderCrl { .. })));
     assert!(matches!(install(&impostor.crl(&[])), Err(Error::CrlSignature { .. })));
     assert!(matches!(install(&de.crl(&[])), Err(Error::ForeignCrl { .. })));
-    assert!(matches!(install(b"no list"), Err(Error::MalformedCrl { .. })));
+    assert!(matches!(install(b"no list"), Err(Error::MalformedCrl)));
+    let mut longer = hk.crl(&[]);
+    longer.push(0);
+    assert!(matches!(install(&longer), Err(Error::MalformedCrl)));
     assert!(matches!(set.install_crl(de.holder, &de.crl(&[])), Err(Error::NoRoot { .. })));
+    assert!(matches!(set.take_crl(&de.crl(&[]), NOW), Err(Error::UnknownCrl)));
+    assert!(matches!(set.take_crl(&impostor.crl(&[]), NOW), Err(Error::CrlSignature { .. })));
+}
+
+#[test]
+fn a_list_goes_on_with_the_present_one_or_is_refused_whatever_its_time() {
+    let hk = Root::new("HK");
+    let (stolen, lost) = (hk.issue(NODE), hk.issue(NODE));
+    let mut set = chains::trust(&[]);
+    set.add_root(hk.holder, &hk.certificate).unwrap();
+    let fifth = hk.crl_numbered(5, &[&stolen]);
+    assert_eq!(set.take_crl(&fifth, NOW).unwrap(), (hk.holder, 5));
+    assert_eq!(set.take_crl(&fifth, NOW).unwrap(), (hk.holder, 5), "the same once more");
+    // Made from a base of before: with a lower number, or the same one.
+    for number in [4, 5] {
+        let refused = set.take_crl(&hk.crl_numbered(number, &[&lost]), NOW).unwrap_err();
+        assert!(matches!(refused, Error::OlderCrl { present: 5, .. }), "{refused}");
+    }
+    let refused = set.take_crl(&hk.crl_numbered(6, &[&lost]), NOW).unwrap_err();
+    let serial = Certificate::parse(&stolen.certificate).unwrap().serial;
+    assert!(refused.to_string().contains(&format!("leaves out certificate {serial}")), "{refused}");
+    let judge = |set: &TrustSet, issued: &chains::Issued| set.judge(&issued.certificate, Usage::Client, NOW);
+    assert!(matches!(judge(&set, &stolen), Err(Refusal::Revoked { .. })));
+    judge(&set, &lost).unwrap();
+
+    set.take_crl(&hk.crl_numbered(6, &[&lost, &stolen]), NOW).unwrap();
+    for issued in [&stolen, &lost] {
+        assert!(matches!(judge(&set, issued), Err(Refusal::Revoked { .. })));
+    }
+}
+
+#[test]
+fn a_list_of_the_future_is_refused_on_arrival() {
+    let hk = Root::new("HK");
+    let mut set = chains::trust(&[&hk]);
+    let list = hk.crl_between(&[], NOW.plus(CLOCK_TOLERANCE), NOW.plus(DAY));
+    let early = set.take_crl(&list, NOW.minus(Duration::from_secs(1))).unwrap_err();
+    assert!(matches!(early, Error::EarlyCrl { .. }), "{early}");
+    set.take_crl(&list, NOW).unwrap();
+}
+
+/// Names of roots are the jurisdictions' own choice, and one may choose another's.
+#[test]
+fn a_list_is_the_root_s_that_signed_it_also_among_roots_of_one_name() {
+    let (hk, mut th) = (Root::new("HK"), Root::new("HK"));
+    th.holder = RootHolder::Jurisdiction("TH".parse().unwrap());
+    let mut set = chains::trust(&[&hk, &th]);
+    for root in [&hk, &th] {
+        let list = root.crl(&[]);
+        assert_eq!(set.read_crl(&list).unwrap().0, root.holder);
+        assert_eq!(set.take_crl(&list, NOW).unwrap().0, root.holder);
+    }
 }
 
 #[test]

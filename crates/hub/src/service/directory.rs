@@ -133,11 +133,10 @@ async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
     let roots = Arc::clone(&parts.roots);
     let taken = parts.pool.run(Lane::Ordinary, move || roots.take(&crls, Older::Refused));
     let taken = taken.await.map_err(given_up)?;
-    taken.map(drop).map_err(|error| match &error {
-        roots::Error::Io { .. } => Failure::Unavailable.status(format!(
-            "{}: the lists hold, but only until the hub ends; publish them again",
-            chain(&error)
-        )),
+    taken.map_err(|error| match &error {
+        roots::Error::Unkept { .. } => {
+            Failure::Unavailable.status(format!("{}; the hub tries to keep it every minute", chain(&error)))
+        }
         _ => Failure::Malformed.status(chain(&error)),
     })
 }

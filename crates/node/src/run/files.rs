@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::tls::{Credentials, Endpoint};
-use sealpost_crypto::trust::{TrustSet, Usage};
+use sealpost_crypto::trust::{RootHolder, TrustSet, Usage};
 use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
@@ -85,9 +85,14 @@ impl Files {
         }
         let (genesis, directory) = directory::read(&config.genesis)?;
         let files = Self { agency: config.agency.clone(), signing, sealing, credentials, genesis, directory };
-        Roots::check(trust_set(&files.directory)?, &config.crls)?;
+        Roots::check(trust_set(&files.directory)?, &files.needed_roots(), &config.crls, clock)?;
         files.warn_of_age(clock);
         Ok(files)
+    }
+
+    /// The roots without whose revocation lists this node could do nothing: its own, and that of the hub.
+    pub fn needed_roots(&self) -> [RootHolder; 2] {
+        [RootHolder::Jurisdiction(self.agency.jurisdiction()), RootHolder::HubOperator]
     }
 
     /// Whether others believe and reach this node, by a directory.

@@ -78,18 +78,11 @@ impl Session {
         }
     }
 
-    /// Waits until roots or revocation lists say that this hub would be refused now.
+    /// Waits until roots, revocation lists or the time say that this hub would be refused now.
     async fn refused_later(&self, connection: &Connection) -> Ended {
-        let mut changes = self.roots.changes();
-        loop {
-            // Also once before the first change: there may have been one during the handshake.
-            if let Err(error) = connection.judge_again(&self.endpoint) {
-                return error.into();
-            }
-            if changes.changed().await.is_err() {
-                return Ended::Stopping;
-            }
-        }
+        // The first time is at once: there may have been a change during the handshake.
+        let refused = self.roots.judging().until_refused(|| connection.judge_again(&self.endpoint));
+        refused.await.map_or(Ended::Stopping, Ended::from)
     }
 
     /// Everything that may not have arrived is said again.

@@ -4,6 +4,7 @@
 use sealpost_crypto::directory::trust_set;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
+use sealpost_server::program::with_causes;
 use sealpost_server::roots::Older;
 use sealpost_wire::hub::{DirectoryNews, directory_news};
 use tokio::sync::oneshot;
@@ -29,7 +30,7 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
             session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
         }
         if let Err(error) = session.roots.take(&crls, Older::PassedOver) {
-            warn!(%error, "revocation lists of the hub are not taken");
+            warn!(reason = with_causes(&error), "a revocation list of the hub is not kept");
         }
     }
     Err(Ended::Protocol("WatchDirectory ended".to_owned()))
