@@ -106,8 +106,7 @@ pub(crate) enum CsrCommand {
 /// Revocation lists, where the root's key lies. Without a current list nobody of a root is let in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CrlCommand {
-    /// Makes the first list of a root, which revokes nothing. For a root that has a list, `renew` makes the next one: hub and
-    /// nodes refuse a list that begins anew.
+    /// Makes the first list of a root that has none yet, which revokes nothing; else `renew` makes the next one.
     New {
         #[command(flatten)]
         list: Making,

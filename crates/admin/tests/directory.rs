@@ -352,10 +352,24 @@ fn revocation_lists_that_go_with_a_version_are_compared_with_those_in_force() {
     assert!(!same.contains("revocation list"), "{same}");
     fs::create_dir(table.path().join("none")).unwrap();
     let new = table.done("directory diff next --base v1 --crls none --list net/crls/HK.crl");
-    assert!(new.contains("+ revocation list HK: issued ") && new.contains("revokes nothing"), "{new}");
+    assert!(
+        new.contains("+ revocation list HK: number 1, issued ") && new.contains("revokes nothing"),
+        "{new}"
+    );
     fs::write(table.path().join("no.crl"), b"no list").unwrap();
     let told = table.refused("directory diff next --base v1 --crls none --list no.crl");
     assert!(told.contains("no revocation list"), "{told}");
+
+    // Hub and nodes would refuse it: begun anew, where there is one.
+    let root = "--root net/roots/HK.pem --root-key net/roots/HK.key.pem --days 30";
+    let made = table.done(&format!("crl new {root} --out anew.crl"));
+    assert!(made.contains("for a root that has no list yet"), "{made}");
+    let told = table.refused("directory diff next --base v1 --crls net/crls --list anew.crl");
+    assert!(told.contains("revocation list 1 of HK is not taken: number 1 is in force"), "{told}");
+    assert!(told.contains("crl renew"), "{told}");
+    table.done(&format!("crl renew net/crls/HK.crl {root} --out next.crl"));
+    let later = table.done("directory diff next --base v1 --crls net/crls --list next.crl");
+    assert!(later.contains("revocation list HK") && later.contains("number 2"), "{later}");
 }
 
 /// Where nobody listens.
