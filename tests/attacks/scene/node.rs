@@ -206,7 +206,7 @@ impl Node {
         let Some(delivery) = read(bytes) else { return Said::Unreadable };
         match self.verify(&delivery, LANE, rng) {
             Verified::Arrived(arrived) => self.said(&arrived),
-            Verified::Unproven(alarm) => Said::Unproven(alarm.rule.to_string()),
+            Verified::Unproven(alarm) | Verified::Early(alarm) => Said::Unproven(alarm.rule.to_string()),
             Verified::Unopened(unopened) => Said::Unproven(unopened.alarm.rule.to_string()),
             Verified::Failed(error) => panic!("{error}"),
         }
@@ -242,7 +242,7 @@ impl Node {
                 assert_eq!(judged, Judged::Recorded);
                 said
             }
-            Verified::Unproven(alarm) => self.alarmed(*alarm),
+            Verified::Unproven(alarm) | Verified::Early(alarm) => self.alarmed(*alarm),
             Verified::Unopened(unopened) => {
                 self.core.unopened(NOW, &unopened.sender, unopened.header);
                 self.alarmed(unopened.alarm)

@@ -203,7 +203,7 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
         Verified::Arrived(arrived) => {
             core.arrived(env, round, *arrived);
         }
-        Verified::Unproven(alarm) => {
+        Verified::Unproven(alarm) | Verified::Early(alarm) => {
             core.alarm(env, round, *alarm);
         }
         Verified::Unopened(unopened) => {

@@ -135,7 +135,9 @@ impl Input {
             Self::Publish { prepared, .. } => prepared.sealed.len(),
             Self::Delivered { verified, .. } => match verified.as_ref() {
                 Verified::Arrived(arrived) => arrived.body.as_ref().map_or(0, |body| body.sealed.len()),
-                Verified::Unproven(alarm) => alarm.exhibits.iter().map(Bytes::len).sum(),
+                Verified::Unproven(alarm) | Verified::Early(alarm) => {
+                    alarm.exhibits.iter().map(Bytes::len).sum()
+                }
                 Verified::Unopened(unopened) => unopened.alarm.exhibits.iter().map(Bytes::len).sum(),
                 Verified::Failed(_) => 0,
             },

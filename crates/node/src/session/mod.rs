@@ -30,6 +30,7 @@ use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::verify::Verifier;
 pub use prove::Prover;
+use receive::Patience;
 use state::State;
 
 /// How the session behaves.
@@ -62,6 +63,7 @@ pub struct Session {
     roots: Arc<Roots>,
     settings: Settings,
     state: State,
+    directory_patience: Patience,
     /// What is to be said to peers. Held by the FLASH connection while it lives.
     outgoing: Mutex<mpsc::Receiver<Outgoing>>,
 }
@@ -140,6 +142,7 @@ impl Session {
     ) -> Self {
         Self {
             state: State::new(Arc::clone(&shared)),
+            directory_patience: Patience::default(),
             shared,
             engine,
             verifier: Arc::new(verifier),

@@ -3,7 +3,7 @@
 
 use sealpost_domain::rule::Rule;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -32,8 +32,29 @@ use crate::verify::{Origin, Verified, Verifier};
 
 /// How long an envelope that names a later directory waits for it.
 const DIRECTORY_WAIT: Duration = Duration::from_secs(10);
+/// How long none waits after one has waited in vain: its sender names the version, and could hold up all mail by that.
+const PATIENCE_PAUSE: Duration = Duration::from_mins(1);
 /// Requests on their way to the transport.
 const REQUESTS: usize = 16;
+
+/// Whether it is worth waiting for a version of the directory.
+#[derive(Default)]
+pub(super) struct Patience(Mutex<Option<tokio::time::Instant>>);
+
+impl Patience {
+    fn is_left(&self) -> bool {
+        self.lock().is_none_or(|in_vain| in_vain.elapsed() >= PATIENCE_PAUSE)
+    }
+
+    /// Somebody has waited in vain.
+    fn is_over(&self) {
+        *self.lock() = Some(tokio::time::Instant::now());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<tokio::time::Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Receives until the stream ends.
 pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
@@ -152,21 +173,17 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
     };
     let mut directories = session.shared.directory.subscribe();
     let mut verified = judge(session, &delivery, origin).await?;
-    let unknown_key = matches!(&verified, Verified::Unproven(alarm) if alarm.rule == Rule::KeyUnknown);
-    if unknown_key && wants_newer(session, &delivery) {
-        // It is judged by what is installed then, newer or not.
-        let _ = tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await;
-        verified = judge(session, &delivery, origin).await?;
+    if matches!(verified, Verified::Early(_)) && session.directory_patience.is_left() {
+        // It is judged by what is installed then, newer or not. What is settled by neither comes again from its sender.
+        match tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await {
+            Ok(_) => verified = judge(session, &delivery, origin).await?,
+            Err(_) => session.directory_patience.is_over(),
+        }
     }
     match verified {
         Verified::Failed(error) => Err(Ended::Own(error.to_string())),
         verified => Ok((index, verified)),
     }
-}
-
-fn wants_newer(session: &Session, delivery: &Delivery) -> bool {
-    let directory = session.shared.directory.borrow();
-    directory.as_ref().is_some_and(|directory| Verifier::may_need_newer(delivery, directory))
 }
 
 async fn judge(session: &Session, delivery: &Arc<Delivery>, origin: Origin) -> Result<Verified, Ended> {
@@ -199,6 +216,17 @@ mod tests {
 
     use super::*;
     use crate::fixture::{HUB, NOW, Network};
+
+    #[tokio::test(start_paused = true)]
+    async fn after_one_has_waited_in_vain_for_a_directory_none_waits_for_a_while() {
+        let patience = Patience::default();
+        assert!(patience.is_left());
+        patience.is_over();
+        tokio::time::advance(PATIENCE_PAUSE - Duration::from_millis(1)).await;
+        assert!(!patience.is_left());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(patience.is_left());
+    }
 
     #[tokio::test]
     async fn flash_is_verified_while_every_worker_is_busy_with_other_mail() {

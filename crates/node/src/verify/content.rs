@@ -32,6 +32,8 @@ pub(super) struct Opened {
     pub(super) until: Option<Date>,
     /// What is recorded as a security matter: an agency's node should never have sent this.
     pub(super) breach: Option<Breach>,
+    /// Why it is denied, where another version of the directory may decide otherwise.
+    pub(super) by_directory: Option<Breach>,
 }
 
 /// A message by which its sender breaks faith.
@@ -40,6 +42,23 @@ pub(super) struct Breach {
     pub(super) rule: Rule,
     /// What happened, for people; nothing of the content.
     pub(super) detail: String,
+}
+
+/// What is decided about a content that opens.
+struct Judgement {
+    settlement: Settlement,
+    breach: Option<Breach>,
+    by_directory: Option<Breach>,
+}
+
+impl Judgement {
+    fn plain(settlement: Settlement) -> Self {
+        Self { settlement, breach: None, by_directory: None }
+    }
+
+    fn breach(rule: Rule, detail: String) -> Self {
+        Self { breach: Some(Breach { rule, detail }), ..Self::plain(quarantined(rule)) }
+    }
 }
 
 /// Who judges, and by what.
@@ -74,27 +93,31 @@ impl Bench<'_> {
         let (content, alert) = match open(header, key, sealed) {
             Ok(opened) => opened,
             Err(rule) => {
-                return Ok(Opened { settlement: quarantined(rule), until: None, breach: None });
+                let settlement = quarantined(rule);
+                return Ok(Opened { settlement, until: None, breach: None, by_directory: None });
             }
         };
-        let (settlement, breach) = self.permitted(header, &content, &alert)?;
-        Ok(Opened { settlement, until: Some(alert.retention_until()), breach })
+        let Judgement { settlement, breach, by_directory } = self.permitted(header, &content, &alert)?;
+        Ok(Opened { settlement, until: Some(alert.retention_until()), breach, by_directory })
     }
 
-    fn permitted(
-        &self,
-        header: &Header,
-        content: &Content,
-        alert: &Alert,
-    ) -> Result<(Settlement, Option<Breach>), ViewError> {
+    fn permitted(&self, header: &Header, content: &Content, alert: &Alert) -> Result<Judgement, ViewError> {
         let Self { me, directory, known, now } = *self;
         let Some(recipient) = header.recipients.get(me) else {
-            return Ok((refused(Rule::RecipientNotNamed), None));
+            return Ok(Judgement::plain(refused(Rule::RecipientNotNamed)));
         };
         let opened = match alert.content() {
             Says::Forward(forward) => match enclosed::open(forward, directory) {
                 Ok(opened) => Some(opened),
-                Err(unproven) => return Ok(breach(Rule::ForwardUnproven, unproven.to_string())),
+                Err(unproven) => {
+                    let detail = unproven.to_string();
+                    // The originator's key may be a new one that this directory does not list yet.
+                    let by_directory = Some(Breach { rule: Rule::KeyUnknown, detail: detail.clone() });
+                    return Ok(Judgement {
+                        by_directory,
+                        ..Judgement::breach(Rule::ForwardUnproven, detail)
+                    });
+                }
             },
             _ => None,
         };
@@ -119,29 +142,30 @@ impl Bench<'_> {
         let outline = Outline::of_header(header, &recipients, now);
         let judged = decision::recipient(me, &outline, recipient.agreement, &sealed, directory);
         Ok(match judged {
-            Ok(()) => (Settlement::Delivered, None),
+            Ok(()) => Judgement::plain(Settlement::Delivered),
             Err(denial) => denied(&denial),
         })
     }
 }
 
 /// What the own node of its sender would have refused is more than a difference of directories.
-fn denied(denial: &Denial) -> (Settlement, Option<Breach>) {
+fn denied(denial: &Denial) -> Judgement {
     let rule = denial.rule();
+    let told = || Some(Breach { rule, detail: denial.to_string() });
     match denial {
         // The originator may have recalled it meanwhile: the one who forwards need not know that yet.
         Denial::Sharing(_) if matches!(rule, Rule::ForwardRecalled | Rule::GrantRecalled) => {
-            (refused(rule), None)
+            Judgement::plain(refused(rule))
         }
-        Denial::Sharing(_) => breach(rule, denial.to_string()),
-        Denial::Answer(_) => (refused(rule), Some(Breach { rule, detail: denial.to_string() })),
+        Denial::Sharing(_) => Judgement::breach(rule, denial.to_string()),
+        Denial::Answer(_) => Judgement { breach: told(), ..Judgement::plain(refused(rule)) },
+        // Agreements, members, officers and what they have to approve are what the directory lists.
+        Denial::Permission(_) | Denial::Approval(_) => {
+            Judgement { by_directory: told(), ..Judgement::plain(refused(rule)) }
+        }
         // It may have been in time when it was sent.
-        Denial::Permission(_) | Denial::Approval(_) | Denial::RetentionOver => (refused(rule), None),
+        Denial::RetentionOver => Judgement::plain(refused(rule)),
     }
-}
-
-fn breach(rule: Rule, detail: String) -> (Settlement, Option<Breach>) {
-    (quarantined(rule), Some(Breach { rule, detail }))
 }
 
 /// Opens a content that was verified before, or is verified now.

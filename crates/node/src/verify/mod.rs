@@ -66,6 +66,9 @@ pub enum Verified {
     Arrived(Box<Arrived>),
     /// Nothing is proven.
     Unproven(Box<Alarm>),
+    /// It names a later version of the directory than the one in force, which may decide otherwise: nothing is settled
+    /// before.
+    Early(Box<Alarm>),
     /// Its header and content are its sender's, and its position cannot be read: another wrap is needed.
     Unopened(Box<Unopened>),
     /// The node's own keys or ledger could not be read or written: to be tried again.
@@ -137,6 +140,9 @@ impl Verifier {
                 let alarm = alarm(delivery, digest, &unproven);
                 return match unproven.wrap_of {
                     Some(sender) => Verified::Unopened(Box::new(Unopened { sender, header: digest, alarm })),
+                    None if alarm.rule == Rule::KeyUnknown && may_need_newer(delivery, directory) => {
+                        Verified::Early(Box::new(alarm))
+                    }
                     None => Verified::Unproven(Box::new(alarm)),
                 };
             }
@@ -159,16 +165,23 @@ impl Verifier {
             return Verified::Arrived(Box::new(arrived(settlement, None, None)));
         };
         let bench = Bench { me: &self.me, directory, known: self.known.as_ref(), now };
-        let Opened { settlement, until, breach } = match bench.judge(&header, &key, &delivery.sealed) {
-            Ok(opened) => opened,
-            Err(error) => return Verified::Failed(error.into()),
-        };
-        if let Some(Breach { rule: Rule::ForwardUnproven, detail }) = &breach
-            && header.directory.version > directory.version.version
+        let Opened { settlement, until, breach, by_directory } =
+            match bench.judge(&header, &key, &delivery.sealed) {
+                Ok(opened) => opened,
+                Err(error) => return Verified::Failed(error.into()),
+            };
+        let (named, in_force) = (header.directory.version, directory.version.version);
+        if let Some(Breach { rule, detail }) = by_directory
+            && named > in_force
         {
-            // The originator's key may be a new one that this directory does not list yet: nothing is settled before.
-            let unproven = Unproven { rule: Rule::KeyUnknown, detail: detail.clone(), wrap_of: None };
-            return Verified::Unproven(Box::new(alarm(delivery, digest, &unproven)));
+            let detail = format!(
+                "{detail}; it was sent under version {named} of the directory, and version {in_force} is in force here"
+            );
+            return Verified::Early(Box::new(alarm(
+                delivery,
+                digest,
+                &Unproven { rule, detail, wrap_of: None },
+            )));
         }
         let alarm = breach.map(|Breach { rule, detail }| Alarm {
             rule,
@@ -188,13 +201,6 @@ impl Verifier {
             Ok(body) => Verified::Arrived(Box::new(arrived(settlement, Some(body), alarm))),
             Err(error) => Verified::Failed(error.into()),
         }
-    }
-
-    /// Whether an unproven envelope may be proven under a directory later than this one: it says so itself, which is
-    /// not to be believed, only worth waiting for.
-    pub fn may_need_newer(delivery: &Delivery, directory: &Directory) -> bool {
-        header_from_bytes(&delivery.header)
-            .is_ok_and(|header| header.directory.version > directory.version.version)
     }
 
     fn prove(
@@ -255,6 +261,13 @@ impl Verifier {
             .map_err(|error| refuse(error.to_string()))?;
         WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
     }
+}
+
+/// Whether an unproven envelope may be proven under a directory later than this one: it says so itself, which is not to be
+/// believed, only worth waiting for.
+fn may_need_newer(delivery: &Delivery, directory: &Directory) -> bool {
+    header_from_bytes(&delivery.header)
+        .is_ok_and(|header| header.directory.version > directory.version.version)
 }
 
 /// Names no peer: whom the header names has not done anything yet, and what is kept of others must not be counted

@@ -214,6 +214,43 @@ fn what_is_not_allowed_here_is_refused_by_its_rule() {
 }
 
 #[test]
+fn what_a_later_directory_may_allow_is_settled_by_none_before_it() {
+    let (_, [_, mut germany], delivery) = sent(|_, _| {});
+    let listed = germany.directory.clone();
+    let mut before = |change: &dyn Fn(&mut Directory)| {
+        germany.directory = listed.clone();
+        germany.directory.version.version -= 1;
+        change(&mut germany.directory);
+        match germany.verify(&delivery, LANE) {
+            Verified::Early(alarm) => alarm.rule,
+            Verified::Arrived(arrived) => panic!("it is settled: {:?}", arrived.settlement),
+            _ => panic!("its position is proven"),
+        }
+    };
+    let hong_kong = agency("HK-CED");
+    assert_eq!(before(&|directory| directory.agreements.clear()), Rule::AgreementUnknown);
+    let short = std::time::Duration::from_secs(1);
+    let kept_too_long = before(&|directory| directory.agreements[0].retention_max = short);
+    assert_eq!(kept_too_long, Rule::AgreementRetention);
+    let needs_approval = before(&|directory| {
+        let rule = ApprovalRule { kinds: Vec::new(), tlp: Vec::new(), approvals: 1 };
+        directory.agencies.get_mut(&hong_kong).unwrap().approval_rules.push(rule);
+    });
+    assert_eq!(needs_approval, Rule::ApprovalMissing);
+    let unlisted = before(&|directory| drop(directory.agencies.remove(&hong_kong)));
+    assert_eq!(unlisted, Rule::KeyUnknown);
+    germany.directory = listed.clone();
+    germany.directory.version.version -= 1;
+    germany.now = "2026-12-31".parse::<sealpost_domain::time::Date>().unwrap().ends_at();
+    let Verified::Arrived(over) = germany.verify(&delivery, LANE) else { panic!("it is settled") };
+    assert_eq!(over.settlement, refused("retention.over"), "no directory changes that");
+    germany.now = NOW;
+    germany.directory = listed;
+    let Verified::Arrived(arrived) = germany.verify(&delivery, LANE) else { panic!("it verifies") };
+    assert_eq!(arrived.settlement, Settlement::Delivered);
+}
+
+#[test]
 fn a_receipt_is_believed_only_from_the_agency_that_it_names_and_for_us() {
     let (network, [hong_kong, mut germany], delivery) = sent(|_, _| {});
     germany.receive(&delivery, LANE);

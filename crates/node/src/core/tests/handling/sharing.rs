@@ -132,7 +132,7 @@ fn a_forward_whose_originator_has_a_key_that_is_not_listed_here_yet_waits_for_th
     thailand.directory.version.version = 0;
     thailand.directory.agencies.get_mut(&agency("HK-CED")).unwrap().signing_keys.clear();
     match thailand.verify(&deliveries[0], LANE) {
-        verify::Verified::Unproven(alarm) => assert_eq!(alarm.rule.as_str(), "key.unknown"),
+        verify::Verified::Early(alarm) => assert_eq!(alarm.rule.as_str(), "key.unknown"),
         _ => panic!("it is not settled"),
     }
     thailand.directory = network.directory;
