@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::Error;
-use super::input::{Input, Mark, Outcome};
+use super::input::{Broken, Input, Mark, Outcome};
+use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Placed};
 use crate::core::{Core, Env, Installing, Round, Silenced};
 use crate::handle::{AcknowledgeError, PublishError};
@@ -49,10 +50,12 @@ impl Answers {
                 let count = u32::try_from(read.count()).unwrap_or(u32::MAX);
                 self.acknowledged.push((answer, count));
             }
-            Input::Delivered { verified, index, mark } => {
-                deliver(*verified, core, env, round);
-                self.delivered.push((mark, index));
-            }
+            // The hub delivers it again after what was not kept: recorded before that, its cursor would pass over it.
+            Input::Delivered { mark, .. } if mark.is_broken() => {}
+            Input::Delivered { verified, index, mark } => match deliver(*verified, core, env, round) {
+                Judged::Outdated => mark.breaks(Broken::Outdated),
+                _ => self.delivered.push((mark, index)),
+            },
             Input::Accepted { statement, accepted: _, headers: _, messages }
                 if !core.believes_hub(&statement) =>
             {
@@ -106,7 +109,7 @@ impl Answers {
                 let _ = answer.send(Err(silenced.clone().into()));
             }
             // The hub keeps it.
-            Input::Delivered { mark, .. } => mark.breaks(),
+            Input::Delivered { mark, .. } => mark.breaks(Broken::Refused),
             Input::Accepted { messages, .. } => core.outbox.requeue(messages),
             // All are told again.
             Input::Said { .. } | Input::HubReset { .. } | Input::HubDirectory { .. } => {}
@@ -178,7 +181,7 @@ impl Answers {
             let _ = answer.send(Err(acknowledge.clone()));
         }
         for (mark, _) in self.delivered {
-            mark.breaks();
+            mark.breaks(Broken::Refused);
         }
         for answer in self.directories {
             let _ = answer.send(Err("the node has no space to record it".to_owned()));
@@ -198,11 +201,9 @@ fn published(placed: Placed, first: u64) -> Outcome {
     })
 }
 
-fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) {
+fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) -> Judged {
     match verified {
-        Verified::Arrived(arrived) => {
-            core.arrived(env, round, *arrived);
-        }
+        Verified::Arrived(arrived) => return core.arrived(env, round, *arrived),
         Verified::Unproven(alarm) | Verified::Early(alarm) => {
             core.alarm(env, round, *alarm);
         }
@@ -214,4 +215,5 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
         // Whoever verifies does not hand these on.
         Verified::Failed(_) => {}
     }
+    Judged::Alarmed
 }

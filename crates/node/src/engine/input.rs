@@ -101,8 +101,17 @@ pub enum Outcome {
 pub struct SettledUpTo {
     /// Everything up to and with this place of the hub's journal is durable.
     pub index: u64,
-    /// Something was not kept: the stream has to be opened anew.
-    pub broken: bool,
+    /// Something was not kept: the stream has to be opened anew. Nothing that comes on it after that is kept.
+    pub broken: Option<Broken>,
+}
+
+/// Why something that the hub delivered was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// There is no space, or no key that signs.
+    Refused,
+    /// Another directory is in force than the one under which it was verified.
+    Outdated,
 }
 
 /// Tells one of the hub's streams how far it is settled.
@@ -120,8 +129,14 @@ impl Mark {
         self.0.send_modify(|settled| settled.index = settled.index.max(index));
     }
 
-    pub(super) fn breaks(&self) {
-        self.0.send_modify(|settled| settled.broken = true);
+    pub(super) fn breaks(&self, why: Broken) {
+        self.0.send_modify(|settled| {
+            settled.broken.get_or_insert(why);
+        });
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.borrow().broken.is_some()
     }
 }
 

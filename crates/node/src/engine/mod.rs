@@ -29,7 +29,7 @@ use crate::erase;
 use crate::projection::Changes;
 use crate::shared::Shared;
 use answers::Answers;
-pub use input::{Input, Mark, Outcome, SettledUpTo};
+pub use input::{Broken, Input, Mark, Outcome, SettledUpTo};
 
 /// How much one round takes.
 const ROUND_INPUTS_MAX: usize = 256;

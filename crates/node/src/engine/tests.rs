@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::dsse::{SignError, SigningKey, VerifyingKey};
+use sealpost_domain::alert::{Draft as AlertDraft, DraftParts};
 use sealpost_domain::directory::{Revocation, RevocationReason};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
@@ -189,7 +190,11 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
     let verified = Box::new(Verified::Unproven(Box::new(alarm)));
     assert!(desk.inputs.send(Input::Delivered { verified, index: 7, mark }).await.is_ok());
     settled.changed().await.unwrap();
-    assert_eq!(*settled.borrow(), SettledUpTo { index: 0, broken: true }, "the hub keeps it");
+    assert_eq!(
+        *settled.borrow(),
+        SettledUpTo { index: 0, broken: Some(Broken::Refused) },
+        "the hub keeps it"
+    );
     assert_eq!(*desk.shared.next_index.borrow(), 2);
 
     let (answer, installed) = oneshot::channel();
@@ -197,6 +202,44 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
     assert!(desk.inputs.send(Input::Directory { signed, answer }).await.is_ok());
     installed.await.unwrap().unwrap();
     assert_eq!(*desk.shared.next_index.borrow(), 3);
+    drop(desk.inputs);
+    desk.engine.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_verified_under_another_directory_is_fetched_again_with_all_that_comes_after_it() {
+    let mut desk = Desk::open().await;
+    let [_, mut germany] = Network::new().nodes();
+    for _ in 0..2 {
+        let parts = DraftParts { recipients: vec![agency("HK-CED")], ..draft(Priority::Urgent).into_parts() };
+        let prepared = germany.prepared(AlertDraft::new(parts).unwrap(), None);
+        germany.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
+    }
+    let deliveries = germany.submit().1;
+    let mut arrived = |message: usize| match desk.station.verify(&deliveries[message], Priority::Urgent) {
+        Verified::Arrived(arrived) => arrived,
+        _ => panic!("it verifies"),
+    };
+    let (mut outdated, first, second) = (arrived(0), arrived(0), arrived(1));
+    outdated.directory.version += 1;
+    let (mark, settled) = Mark::new();
+    let delivered = |arrived, index, mark: &Mark| {
+        let verified = Box::new(Verified::Arrived(arrived));
+        Input::Delivered { verified, index, mark: mark.clone() }
+    };
+    assert!(desk.inputs.send(delivered(outdated, 7, &mark)).await.is_ok());
+    assert!(desk.inputs.send(delivered(second.clone(), 8, &mark)).await.is_ok());
+    assert_eq!(desk.publish().await.unwrap().index, 2, "nothing is recorded of them");
+    let broken = Some(Broken::Outdated);
+    assert_eq!(*settled.borrow(), SettledUpTo { index: 0, broken }, "the hub forgets neither");
+    assert_eq!(desk.shared.core().inbox.cursor(Priority::Urgent), None);
+
+    let (mark, mut settled) = Mark::new();
+    for (arrived, index) in [(first, 7), (second, 8)] {
+        assert!(desk.inputs.send(delivered(arrived, index, &mark)).await.is_ok());
+    }
+    settled.wait_for(|settled| settled.index == 8).await.unwrap();
+    assert_eq!(settled.borrow().broken, None);
     drop(desk.inputs);
     desk.engine.await.unwrap().unwrap();
 }

@@ -21,12 +21,12 @@ use sealpost_server::pool::GivenUp;
 use sealpost_wire::hub::{Delivery, cursor_message, delivery, priority_number};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::connection::Wire;
 use super::{Ended, Session};
 use crate::core::Alarm;
-use crate::engine::{Input, Mark};
+use crate::engine::{Broken, Input, Mark};
 use crate::pool::Pool;
 use crate::verify::{Origin, Verified, Verifier};
 
@@ -56,8 +56,17 @@ impl Patience {
     }
 }
 
-/// Receives until the stream ends.
+/// Receives until the connection ends; a stream on which something was not kept since the directory changed is opened
+/// anew.
 pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
+    loop {
+        receive(session, wire, priority).await?;
+        debug!(%priority, "the directory changed: what was verified under the one before is fetched again");
+    }
+}
+
+/// Receives until the stream ends, or has to be opened anew.
+async fn receive(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
     let (requests, outgoing) = mpsc::channel(REQUESTS);
     let open = pb::ReceiveOpen {
         priority: priority_number(priority),
@@ -79,8 +88,12 @@ pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> R
             changed = settled.changed() => {
                 changed.map_err(|_| Ended::Stopping)?;
                 let settled = *settled.borrow_and_update();
-                if settled.broken {
-                    return Err(Ended::Own("there is no space for what came".to_owned()));
+                match settled.broken {
+                    Some(Broken::Refused) => {
+                        return Err(Ended::Own("there is no space for what came".to_owned()));
+                    }
+                    Some(Broken::Outdated) => return Ok(()),
+                    None => {}
                 }
                 acknowledge(&requests, &mut unacknowledged, settled.index).await?;
             }

@@ -159,6 +159,7 @@ impl Verifier {
             settlement,
             body,
             alarm,
+            directory: directory.version,
         };
         let Ok(key) = ContentKey::from_bytes(wrapped.content_key.as_slice()) else {
             let settlement = content::quarantined(Rule::KeyCommitment);

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
-use sealpost_domain::envelope::{OpenedCommitment, Signature};
-use sealpost_domain::link::{Arrival, Settled};
+use sealpost_domain::envelope::{DirectoryVersion, OpenedCommitment, Signature};
+use sealpost_domain::link::{Arrival, Position, Settled};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{self, Cursor, Record, Settlement, StoredBody};
 use sealpost_domain::rule::Rule;
@@ -39,6 +39,8 @@ pub struct Arrived {
     pub body: Option<StoredBody>,
     /// What is a security matter about it, though its position is proven.
     pub alarm: Option<Alarm>,
+    /// The directory by which all that was judged.
+    pub directory: DirectoryVersion,
 }
 
 /// What became of an envelope.
@@ -54,20 +56,17 @@ pub enum Judged {
     Alarmed,
     /// It lies too far ahead, as others before it on its link: it is asked for again when its turn comes.
     Postponed,
+    /// It was verified under another directory than the one in force: nothing is recorded, it has to be verified again.
+    Outdated,
 }
 
 impl Core {
     /// Judges an envelope by its position, and records it where it is new. Whatever comes of it, the hub may forget
-    /// it once the round is durable.
+    /// it once the round is durable, unless it has to be verified again.
     pub fn arrived(&mut self, env: &mut Env<'_>, round: &mut Round, arrived: Arrived) -> Judged {
-        // It was verified under the directory of that moment.
-        if !self.believes(&arrived.sender, &arrived.signatures, env.now) {
-            let detail = format!("the key with which {} signed it is believed no more", arrived.sender);
-            let mut exhibits: Vec<Bytes> = vec![arrived.header];
-            exhibits.extend(arrived.signatures.into_iter().map(|signature| signature.bytes));
-            let (rule, header) = (Rule::KeyUnknown, Some(arrived.digest));
-            self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits });
-            return Judged::Alarmed;
+        // A reader of the ledger judges each record by the directory before it: keys, agreements, operations and all.
+        if self.directory().is_none_or(|directory| directory.version != arrived.directory) {
+            return Judged::Outdated;
         }
         let OpenedCommitment { position, previous, .. } = arrived.commitment;
         let key = LinkKey {
@@ -81,22 +80,7 @@ impl Core {
                 format!("{} begins one more link, in incarnation {}", arrived.sender, position.incarnation),
             ),
             Arrival::Next | Arrival::AfterGap => {
-                let body = arrived.body.as_ref().map_or_else(Bytes::new, stored_body_to_bytes);
-                let received = record::Received {
-                    header: arrived.header,
-                    signatures: arrived.signatures,
-                    commitment: Some(arrived.commitment),
-                    cursor: arrived.cursor,
-                    settlement: arrived.settlement,
-                };
-                let place = round.record(env, Record::Received(received), body);
-                self.inbox.expect_before(&key, position.number, env.now);
-                self.inbox.got(&arrived.sender, arrived.priority, arrived.digest, env.now);
-                let tentative = Tentative { digest: arrived.digest, previous, place };
-                self.inbox.hold(key, position.number, tentative);
-                if let Some(alarm) = arrived.alarm {
-                    self.alarm(env, round, alarm);
-                }
+                self.take(env, round, key, arrived);
                 return Judged::Recorded;
             }
             Arrival::Duplicate if self.inbox.is_void(&key, position.number) => (
@@ -136,9 +120,27 @@ impl Core {
         self.alarm(env, round, alarm);
         Judged::Alarmed
     }
-}
 
-impl Core {
+    /// Records what is new on its link.
+    fn take(&mut self, env: &mut Env<'_>, round: &mut Round, key: LinkKey, arrived: Arrived) {
+        let OpenedCommitment { position: Position { number, .. }, previous, .. } = arrived.commitment;
+        let body = arrived.body.as_ref().map_or_else(Bytes::new, stored_body_to_bytes);
+        let received = record::Received {
+            header: arrived.header,
+            signatures: arrived.signatures,
+            commitment: Some(arrived.commitment),
+            cursor: arrived.cursor,
+            settlement: arrived.settlement,
+        };
+        let place = round.record(env, Record::Received(received), body);
+        self.inbox.expect_before(&key, number, env.now);
+        self.inbox.got(&arrived.sender, arrived.priority, arrived.digest, env.now);
+        self.inbox.hold(key, number, Tentative { digest: arrived.digest, previous, place });
+        if let Some(alarm) = arrived.alarm {
+            self.alarm(env, round, alarm);
+        }
+    }
+
     /// What the record says that another one contradicts: the second piece of evidence.
     pub(super) fn contradicted(
         &self,

@@ -147,7 +147,7 @@ fn a_hub_that_knows_first_of_a_revocation_refuses_and_nothing_is_given_up() {
 }
 
 #[test]
-fn what_was_verified_before_a_revocation_and_is_recorded_after_it_is_not_taken() {
+fn what_was_verified_under_one_directory_is_not_recorded_under_the_next() {
     let network = Network::new();
     let [mut hong_kong, mut germany] = network.nodes();
     hong_kong.publish(Priority::Urgent);
@@ -157,8 +157,29 @@ fn what_was_verified_before_a_revocation_and_is_recorded_after_it_is_not_taken()
     };
     let (directory, _) = stolen(&network, &hong_kong);
     germany.installs(&directory);
-    assert_eq!(germany.step(|core, env, round| core.arrived(env, round, *arrived)), Judged::Alarmed);
+    assert_eq!(germany.step(|core, env, round| core.arrived(env, round, *arrived)), Judged::Outdated);
+    assert_eq!(received(&germany), 0);
+    is_not_taken(&mut germany, &deliveries[0]);
     assert_eq!((received(&germany), germany.evidence(Rule::KeyUnknown).len()), (0, 1));
+}
+
+#[test]
+fn what_was_verified_under_an_agreement_is_not_delivered_once_that_has_ended() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    let Verified::Arrived(arrived) = germany.verify(&deliveries[0], Priority::Urgent) else {
+        panic!("the agreement still stands")
+    };
+    let (mut denounced, _) = Network::rotated("DE-ZKA", &network.directory);
+    denounced.agreements.clear();
+    germany.installs(&denounced);
+    assert_eq!(germany.step(|core, env, round| core.arrived(env, round, *arrived)), Judged::Outdated);
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    let Record::Received(last) = &germany.records.last().unwrap().1 else { panic!("it came last") };
+    let refused = Settlement::Excepted(Disposition::Refused, "agreement.unknown".to_owned());
+    assert_eq!(last.settlement, refused);
 }
 
 #[test]
