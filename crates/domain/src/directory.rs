@@ -155,6 +155,14 @@ impl Directory {
         (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
     }
 
+    /// Whether an agency takes part: it is listed, and not every key of its node is revoked. A key whose period is over
+    /// stops nobody: its holder may be late with the next one.
+    pub fn takes_part(&self, agency: &AgencyId) -> bool {
+        let stands =
+            |key: &SigningKeyRecord| key.usage == KeyUse::Node && !self.revocations.contains_key(&key.key.id);
+        self.agencies.get(agency).is_some_and(|record| record.signing_keys.iter().any(stands))
+    }
+
     /// The key with which an officer of an agency approved, if it may be believed at that time.
     pub fn officer_key(&self, agency: &AgencyId, id: KeyId, now: Instant) -> Option<&SigningKeyRecord> {
         let record = self.agencies.get(agency)?;

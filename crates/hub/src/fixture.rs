@@ -13,7 +13,7 @@ use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::{Agreement, Parties};
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::directory::{Directory, JurisdictionRecord, KeyUse};
+use sealpost_domain::directory::{Directory, JurisdictionRecord, KeyUse, Revocation, RevocationReason};
 use sealpost_domain::envelope::{DirectoryVersion, Envelope, Header, Recipient, Recipients, Signature, Wrap};
 use sealpost_domain::handling::{Handling, Tlp};
 use sealpost_domain::identity::NetworkName;
@@ -69,13 +69,30 @@ impl Network {
         self.issue(&self.listing(&AGENCIES))
     }
 
-    /// The version after one, with these agencies left.
+    /// The version after one, with these agencies left; the others give up their keys.
     pub(crate) fn next_version(&self, previous: &Directory, agencies: &[&str]) -> Signed {
+        let others: Vec<_> = AGENCIES.into_iter().filter(|agency| !agencies.contains(agency)).collect();
         self.issue(&Listing {
             version: previous.version.version + 1,
             previous: previous.version.digest,
+            revocations: self.given_up(&others),
             ..self.listing(agencies)
         })
+    }
+
+    /// The version after one, in which the keys of an agency's node are revoked.
+    pub(crate) fn stopping(&self, previous: &Directory, agency: &str) -> Signed {
+        self.issue(&Listing {
+            version: previous.version.version + 1,
+            previous: previous.version.digest,
+            revocations: self.given_up(&[agency]),
+            ..self.listing(&AGENCIES)
+        })
+    }
+
+    fn given_up(&self, agencies: &[&str]) -> Vec<(KeyId, Revocation)> {
+        let revocation = Revocation { revoked_at: NOW, reason: RevocationReason::Cessation };
+        agencies.iter().map(|agency| (self.nodes[agency].key_id(), revocation)).collect()
     }
 
     fn issue(&self, listing: &Listing) -> Signed {

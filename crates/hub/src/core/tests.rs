@@ -203,6 +203,18 @@ fn a_new_directory_takes_the_place_of_the_old_one_and_drops_the_mail_of_who_left
 }
 
 #[test]
+fn the_mail_of_an_agency_that_is_stopped_waits() {
+    let network = Network::new();
+    let mut hub = Hub::new(&network);
+    hub.submit("HK-CED", &[network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 1)]);
+    let genesis = hub.state.directory().unwrap().clone();
+    let stops = network.stopping(&genesis, "DE-ZKA");
+    assert_eq!(hub.enter(Event::Directory(stops)), [Effect::DirectoryChanged]);
+    assert!(!hub.state.directory().unwrap().takes_part(&agency("DE-ZKA")));
+    assert_eq!(hub.waiting("DE-ZKA"), [Place::new(1, 0)], "its next key may be listed later");
+}
+
+#[test]
 fn an_entry_out_of_order_is_a_fault() {
     let network = Network::new();
     let mut hub = Hub::new(&network);

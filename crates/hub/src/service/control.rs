@@ -27,12 +27,14 @@ pub(super) fn stream(
 ) -> BoxStream<'static, Response> {
     let (told, outgoing) = mpsc::channel(FRAMES);
     let tasks = parts.tasks.clone();
-    // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
+    // The task ends with the stream: when the client goes, when it is replaced or takes part no more, or with the
+    // connection.
     tasks.spawn(async move {
         let seat = parts.relay.sit(&agency);
         let ended = tokio::select! {
             ended = hear(&parts, &agency, incoming) => ended,
             ended = tell(&seat, &told) => ended,
+            () = told.closed() => Ok(()),
             () = farewell(&parts.shutdown) => Ok(()),
         };
         if let Err(status) = ended {

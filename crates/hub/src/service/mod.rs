@@ -9,6 +9,7 @@ mod receive;
 mod room;
 mod seats;
 mod submit;
+mod taking_part;
 #[cfg(test)]
 mod tests;
 
@@ -102,16 +103,23 @@ impl Service {
         Self { parts: Arc::new(parts), seats: Seats::default() }
     }
 
-    /// The agency whose node calls, if the directory lists it.
+    /// The agency whose node calls, if it takes part.
     fn node<T>(&self, request: &Request<T>) -> Result<AgencyId, Status> {
         let identity = Peer::of(request)?.identity();
         let (Some(agency), Some(Role::Node)) = (identity.agency(), identity.role()) else {
             return Err(Failure::Forbidden.status(format!("{identity} is not an agency's node")));
         };
-        match self.parts.view.directory() {
-            Some(directory) if directory.agencies.contains_key(agency) => Ok(agency.clone()),
-            _ => Err(Failure::Forbidden.status(format!("the directory does not list {agency}"))),
-        }
+        taking_part::judge(self.parts.view.directory().as_deref(), agency)?;
+        Ok(agency.clone())
+    }
+
+    /// Answers with a stream that ends when the agency takes part no more.
+    fn answer<T: Send + 'static>(
+        &self,
+        agency: AgencyId,
+        stream: BoxStream<'static, Result<T, Status>>,
+    ) -> Result<Response<BoxStream<'static, Result<T, Status>>>, Status> {
+        Ok(Response::new(taking_part::as_long_as_it_does(&self.parts.view, agency, stream)))
     }
 }
 
@@ -158,7 +166,8 @@ impl Hub for Service {
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let sender = self.node(&request)?;
-        Ok(Response::new(submit::stream(Arc::clone(&self.parts), sender, request.into_inner())))
+        let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), request.into_inner());
+        self.answer(sender, stream)
     }
 
     async fn receive(
@@ -167,7 +176,8 @@ impl Hub for Service {
     ) -> Result<Response<Self::ReceiveStream>, Status> {
         let recipient = self.node(&request)?;
         let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
-        Ok(Response::new(receive::stream(parts, seats, recipient, request.into_inner())))
+        let stream = receive::stream(parts, seats, recipient.clone(), request.into_inner());
+        self.answer(recipient, stream)
     }
 
     async fn control(
@@ -175,16 +185,17 @@ impl Hub for Service {
         request: Request<Streaming<pb::ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
         let agency = self.node(&request)?;
-        Ok(Response::new(control::stream(Arc::clone(&self.parts), agency, request.into_inner())))
+        let stream = control::stream(Arc::clone(&self.parts), agency.clone(), request.into_inner());
+        self.answer(agency, stream)
     }
 
     async fn watch_directory(
         &self,
         request: Request<pb::WatchDirectoryRequest>,
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
-        self.node(&request)?;
+        let agency = self.node(&request)?;
         let after = request.into_inner().after_version;
-        Ok(Response::new(directory::watch(Arc::clone(&self.parts), after)))
+        self.answer(agency, directory::watch(Arc::clone(&self.parts), after))
     }
 
     async fn publish_directory(

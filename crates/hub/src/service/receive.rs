@@ -37,7 +37,8 @@ pub(super) fn stream(
 ) -> BoxStream<'static, Response> {
     let (told, outgoing) = mpsc::channel(BATCHES);
     let tasks = parts.tasks.clone();
-    // The task ends with the stream: when the client goes, when it is replaced, or with the connection.
+    // The task ends with the stream: when the client goes, when it is replaced or takes part no more, or with the
+    // connection.
     tasks.spawn(async move {
         if let Err(status) = serve(&parts, &seats, recipient, incoming, &told).await {
             // The client may have gone.
@@ -123,6 +124,7 @@ impl Session<'_> {
                 () = self.seat.replaced() => {
                     return Err(Failure::Replaced.status("a newer call for this priority took the place of this one"));
                 }
+                () = told.closed() => return Ok(()),
                 () = self.parts.shutdown.begun() => break,
                 message = incoming.message() => match message? {
                     Some(message) => self.hear(message).await?,

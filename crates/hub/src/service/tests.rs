@@ -35,6 +35,7 @@ use crate::fixture::{Network, agency};
 use crate::run;
 
 mod revoked;
+mod stopped;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
