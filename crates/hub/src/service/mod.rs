@@ -118,8 +118,8 @@ impl Service {
         &self,
         agency: AgencyId,
         stream: BoxStream<'static, Result<T, Status>>,
-    ) -> Result<Response<BoxStream<'static, Result<T, Status>>>, Status> {
-        Ok(Response::new(taking_part::as_long_as_it_does(&self.parts.view, agency, stream)))
+    ) -> Response<BoxStream<'static, Result<T, Status>>> {
+        Response::new(taking_part::as_long_as_it_does(&self.parts.view, agency, stream))
     }
 }
 
@@ -167,7 +167,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let sender = self.node(&request)?;
         let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), request.into_inner());
-        self.answer(sender, stream)
+        Ok(self.answer(sender, stream))
     }
 
     async fn receive(
@@ -177,7 +177,7 @@ impl Hub for Service {
         let recipient = self.node(&request)?;
         let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
         let stream = receive::stream(parts, seats, recipient.clone(), request.into_inner());
-        self.answer(recipient, stream)
+        Ok(self.answer(recipient, stream))
     }
 
     async fn control(
@@ -186,7 +186,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::ControlStream>, Status> {
         let agency = self.node(&request)?;
         let stream = control::stream(Arc::clone(&self.parts), agency.clone(), request.into_inner());
-        self.answer(agency, stream)
+        Ok(self.answer(agency, stream))
     }
 
     async fn watch_directory(
@@ -195,7 +195,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
         let agency = self.node(&request)?;
         let after = request.into_inner().after_version;
-        self.answer(agency, directory::watch(Arc::clone(&self.parts), after))
+        Ok(self.answer(agency, directory::watch(Arc::clone(&self.parts), after)))
     }
 
     async fn publish_directory(
