@@ -255,6 +255,8 @@ pub enum VoidReason {
     Withdrawn,
     /// Its body was erased.
     Erased,
+    /// An earlier life of the recipient's ledger had it, and the rules let it go no more.
+    Ended,
 }
 
 /// A recipient asks for numbers that it misses.

@@ -74,6 +74,7 @@ enumeration!(void_reason, void_reason_number, pb::VoidReason, VoidReason {
     Refused = Refused,
     Withdrawn = Withdrawn,
     Erased = Erased,
+    Ended = Ended,
 });
 
 enumeration!(control_type, control_type_number, pb::ControlType, ControlType {

@@ -62,6 +62,15 @@ pub(super) fn fill(env: &mut Env<'_>, round: &mut Round, void: &Void) -> Result<
     Ok(())
 }
 
+/// Why a number is filled whose message the hub refuses. One that its recipient had settled goes again because a later
+/// life of that ledger lacks it; what it became then stays, and an agreement may have ended since.
+fn reason(state: DeliveryState) -> VoidReason {
+    match state {
+        DeliveryState::Delivered | DeliveryState::Read | DeliveryState::Quarantined => VoidReason::Ended,
+        _ => VoidReason::Refused,
+    }
+}
+
 impl Outbox {
     /// The voids that answer one refusal.
     fn refused(&self, past: &dyn Past, refusal: &HubRefusal, headers: &[Digest], now: Instant) -> Vec<Void> {
@@ -76,7 +85,8 @@ impl Outbox {
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
             let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-            self.void_of(&key, *number, &sent, VoidReason::Refused, now)
+            let state = self.links.get(&key)?.entry(*number)?.state();
+            self.void_of(&key, *number, &sent, reason(state), now)
         };
         open.targets.iter().filter(|(agency, _)| refusal.concerns(agency)).filter_map(void).collect()
     }

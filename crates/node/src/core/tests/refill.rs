@@ -106,6 +106,29 @@ fn a_number_that_is_lost_and_asked_for_is_filled_once() {
 }
 
 #[test]
+fn what_an_ended_agreement_keeps_from_a_ledger_that_lost_it_stays_delivered_and_is_explained() {
+    let (network, mut hong_kong, before) = delivered(2);
+    let mut germany = Station::living_as(&network, "DE-ZKA", 2);
+    germany.now = before.now;
+    meet_again(&mut hong_kong, &mut germany);
+    hong_kong.wait(Duration::from_millis(1));
+    let (headers, deliveries) = hong_kong.submit();
+    let refusal =
+        HubRefusal { position: 0, recipient: Some(agency("DE-ZKA")), rule: "agreement.unknown".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    assert_eq!(voids(&hong_kong), [(1, VoidReason::Ended)], "it was not refused");
+    assert_eq!(standing(&hong_kong, Priority::Urgent, 1).rule, None);
+
+    assert_eq!(germany.receive(&deliveries[1], Priority::Urgent), Judged::Recorded);
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    assert!(germany.core.inbox.missing().is_empty(), "the gap is explained");
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 0, "it is not tried for ever");
+}
+
+#[test]
 fn nobody_is_told_of_a_void_before_he_said_what_he_has() {
     let (network, mut hong_kong, mut germany) = delivered(1);
     hong_kong.publish(Priority::Urgent);
