@@ -2,6 +2,7 @@
 //! which records each such thing once, and only so many.
 
 use sealpost_crypto::peer::Refusal;
+use sealpost_domain::instant::Period;
 use sealpost_server::acceptor::{Reason, Refused};
 use tokio::sync::mpsc;
 
@@ -35,16 +36,21 @@ pub(crate) fn at_hub(address: &str, refusal: &Refusal) -> Input {
 /// What stays the same however often somebody knocks: not the time at which it was.
 fn subject(door: &str, refusal: &Refusal) -> String {
     match refusal {
-        Refusal::Validity { identity, validity, .. } => format!("{door}, {identity}, {validity:?}"),
-        Refusal::RootValidity { holder, validity, .. } => format!("{door}, {holder}, {validity:?}"),
+        Refusal::Validity { identity, validity, .. } => format!("{door}, {identity}, {}", period(validity)),
+        Refusal::RootValidity { holder, validity, .. } => format!("{door}, {holder}, {}", period(validity)),
         other => format!("{door}, {other}"),
     }
+}
+
+/// Its moments as they are written everywhere: what is recorded by them has to stay the same from version to version.
+fn period(validity: &Period) -> String {
+    let until = validity.until.map_or_else(|| "ever".to_owned(), |until| until.to_string());
+    format!("from {} until {until}", validity.from)
 }
 
 #[cfg(test)]
 mod tests {
     use sealpost_crypto::peer::{Admission, Admitted};
-    use sealpost_domain::instant::Period;
     use sealpost_domain::rule::Rule;
 
     use super::*;
@@ -102,8 +108,12 @@ mod tests {
             let Refusal::NotAdmitted { identity, .. } = refusal("main") else {
                 unreachable!("it was made so")
             };
-            let early = Refusal::Validity { identity, validity, now };
-            assert_eq!(records(&mut station, at_hub("hub.example:7400", &early)), 1);
+            let early = Refusal::Validity { identity: identity.clone(), validity, now };
+            let told = at_hub("hub.example:7400", &early);
+            let Input::PeerRefused { subject, .. } = &told else { unreachable!("it is one") };
+            let expected = format!("hub, {identity}, from {} until ever", validity.from);
+            assert_eq!(*subject, expected, "what was recorded once is known again by these words");
+            assert_eq!(records(&mut station, told), 1);
         }
     }
 
