@@ -128,6 +128,11 @@ impl Roots {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
+    /// Whether a root that is listed signed this list.
+    pub fn knows_signer(&self, crl: &[u8]) -> bool {
+        self.trust.current().read_crl(crl).is_ok()
+    }
+
     /// Takes new lists. They hold at once; when the disk does not take one ([`Error::Unkept`]), every later call tries again
     /// to keep it.
     pub fn take(&self, crls: &[Bytes], older: Older) -> Result<(), Error> {

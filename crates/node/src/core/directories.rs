@@ -138,7 +138,7 @@ impl Core {
     ) -> Result<Installing, NotInstalled> {
         // Verified against what is durable: two versions in one round could not both follow it.
         if round.records().iter().any(|draft| matches!(draft.record, Record::Directory(_))) {
-            return Err(NotInstalled("another version is being recorded".to_owned()));
+            return Err(NotInstalled::Busy);
         }
         let digest = sha256(&signed.payload);
         if self.directory().is_some_and(|directory| directory.version.digest == digest) {
@@ -179,7 +179,7 @@ impl Core {
         }
         let exhibits = vec![signed_to_bytes(signed).into()];
         self.alarm(env, round, Alarm { rule, peer: None, header: Some(digest), detail, exhibits });
-        NotInstalled(fault)
+        NotInstalled::NotBelieved(fault)
     }
 
     /// The hub says which version is in force there.
@@ -216,7 +216,16 @@ impl Core {
     }
 }
 
-/// A directory that is not the next one, or that does not verify.
+/// Why a version is not installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the directory is not installed: {0}")]
-pub struct NotInstalled(pub String);
+pub enum NotInstalled {
+    /// It is not the next one, or does not verify.
+    #[error("the directory is not installed: {0}")]
+    NotBelieved(String),
+    /// Only one is recorded at a time.
+    #[error("the directory is not installed yet: another version is being recorded")]
+    Busy,
+    /// The round in which it was recorded was not kept.
+    #[error("the directory is not installed yet: the node has no space to record it")]
+    NoSpace,
+}

@@ -9,7 +9,7 @@ use super::Error;
 use super::input::{Broken, Input, Mark, Outcome};
 use crate::core::inbox::Judged;
 use crate::core::outbox::{Answer, Placed};
-use crate::core::{Core, Env, Installing, Round, Silenced};
+use crate::core::{Core, Env, Installing, NotInstalled, Round, Silenced};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::shared::Shared;
 use crate::verify::{Unopened, Verified};
@@ -22,7 +22,7 @@ pub(super) struct Answers {
     published: Vec<(PublishAnswer, Answer)>,
     acknowledged: Vec<(oneshot::Sender<Result<u32, AcknowledgeError>>, u32)>,
     delivered: Vec<(Mark, u64)>,
-    directories: Vec<oneshot::Sender<Result<(), String>>>,
+    directories: Vec<oneshot::Sender<Result<(), NotInstalled>>>,
     /// Messages of ours that the hub has promised to deliver.
     accepted: Vec<u64>,
 }
@@ -82,7 +82,7 @@ impl Answers {
                 }
                 Err(refused) => {
                     // Whoever watches the directory may be gone.
-                    let _ = answer.send(Err(refused.to_string()));
+                    let _ = answer.send(Err(refused));
                 }
             },
         }
@@ -184,7 +184,7 @@ impl Answers {
             mark.breaks(Broken::Refused);
         }
         for answer in self.directories {
-            let _ = answer.send(Err("the node has no space to record it".to_owned()));
+            let _ = answer.send(Err(NotInstalled::NoSpace));
         }
         shared.core_mut().outbox.requeue(self.accepted);
     }

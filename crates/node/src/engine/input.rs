@@ -8,9 +8,9 @@ use sealpost_domain::statement::{Accepted, Signed};
 use sealpost_domain::view::Published;
 use tokio::sync::{oneshot, watch};
 
-use crate::core::Said;
 use crate::core::inbox::ReadMessage;
 use crate::core::outbox::Prepared;
+use crate::core::{NotInstalled, Said};
 use crate::handle::{AcknowledgeError, PublishError};
 use crate::verify::Verified;
 
@@ -81,7 +81,7 @@ pub enum Input {
         /// The version.
         signed: Signed,
         /// Whether it was installed, or why not.
-        answer: oneshot::Sender<Result<(), String>>,
+        answer: oneshot::Sender<Result<(), NotInstalled>>,
     },
 }
 

@@ -1,59 +1,186 @@
 //! Watching the directory: each new version is verified by the chain, recorded, and in force from then on; what the hub
-//! shows instead of the next one is recorded too. Revocation lists hold at once.
+//! shows instead of the next one is recorded too, and no traffic stops for it. Revocation lists hold at once.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory::trust_set;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 use sealpost_server::program::with_causes;
-use sealpost_server::roots::Older;
+use sealpost_server::roots::{Older, Roots};
 use sealpost_wire::hub::{DirectoryNews, directory_news};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use super::connection::Wire;
 use super::{Ended, Session};
+use crate::core::NotInstalled;
 use crate::engine::Input;
+
+/// How many versions that are not believed one connection may show: each is verified by the one writer.
+const UNBELIEVED_MAX: usize = 16;
 
 /// Watches until the stream ends.
 pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
-    let after_version = installed(session);
+    let mut watching = Watching::new(&session.engine, &session.roots, session.shared.directory.subscribe());
+    let after_version = watching.in_force().map_or(0, |directory| directory.version.version);
     let mut client = wire.client();
     let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;
     let mut updates = answered.map_err(|status| wire.failed(status))?.into_inner();
     while let Some(update) = updates.message().await.map_err(|status| wire.failed(status))? {
-        let DirectoryNews { directory, crls, in_force } = directory_news(update)?;
-        if let Some(directory) = directory {
-            install(session, directory).await?;
-        }
-        if let Some(in_force) = in_force {
-            let input = Input::HubDirectory { in_force };
-            session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
-        }
-        if let Err(error) = session.roots.take(&crls, Older::PassedOver) {
-            warn!(reason = with_causes(&error), "a revocation list of the hub is not kept");
-        }
+        watching.hear(directory_news(update)?).await?;
     }
     Err(Ended::Protocol("WatchDirectory ended".to_owned()))
 }
 
-fn installed(session: &Session) -> u64 {
-    session.shared.directory.borrow().as_ref().map_or(0, |directory| directory.version.version)
+/// What one connection shows of the directory.
+struct Watching<'a> {
+    engine: &'a mpsc::Sender<Input>,
+    roots: &'a Roots,
+    directory: watch::Receiver<Option<Arc<Directory>>>,
+    /// What it showed and was not believed: not judged twice.
+    unbelieved: BTreeSet<Digest>,
 }
 
-async fn install(session: &Session, signed: Signed) -> Result<(), Ended> {
-    let (answer, installed) = oneshot::channel();
-    let input = Input::Directory { signed, answer };
-    session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
-    match installed.await.map_err(|_| Ended::Stopping)? {
-        Ok(()) => {
-            let directory = session.shared.directory.borrow().clone();
-            match directory.map(|directory| trust_set(&directory)) {
-                Some(Ok(set)) => session.roots.follow(set),
-                Some(Err(error)) => warn!(%error, "the roots of the new directory are not usable"),
-                None => {}
-            }
-            Ok(())
+impl<'a> Watching<'a> {
+    fn new(
+        engine: &'a mpsc::Sender<Input>,
+        roots: &'a Roots,
+        directory: watch::Receiver<Option<Arc<Directory>>>,
+    ) -> Self {
+        Self { engine, roots, directory, unbelieved: BTreeSet::new() }
+    }
+
+    fn in_force(&self) -> Option<Arc<Directory>> {
+        self.directory.borrow().clone()
+    }
+
+    async fn hear(&mut self, news: DirectoryNews) -> Result<(), Ended> {
+        let DirectoryNews { directory, crls, in_force } = news;
+        // Whoever is revoked is out whether or not the version is believed; only lists of roots that it brings in must wait.
+        let (now, later): (Vec<_>, Vec<_>) = crls.into_iter().partition(|list| self.roots.knows_signer(list));
+        self.take(&now);
+        if let Some(directory) = directory {
+            self.install(directory).await?;
         }
-        Err(refused) => Err(Ended::Protocol(refused)),
+        if let Some(in_force) = in_force {
+            let input = Input::HubDirectory { in_force };
+            self.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+        }
+        self.take(&later);
+        Ok(())
+    }
+
+    fn take(&self, lists: &[Bytes]) {
+        if let Err(error) = self.roots.take(lists, Older::PassedOver) {
+            warn!(reason = with_causes(&error), "a revocation list of the hub is not kept");
+        }
+    }
+
+    async fn install(&mut self, signed: Signed) -> Result<(), Ended> {
+        let digest = sha256(&signed.payload);
+        if self.unbelieved.contains(&digest) {
+            return Ok(());
+        }
+        let (answer, installed) = oneshot::channel();
+        let input = Input::Directory { signed, answer };
+        self.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+        match installed.await.map_err(|_| Ended::Stopping)? {
+            Ok(()) => {
+                match self.in_force().map(|directory| trust_set(&directory)) {
+                    Some(Ok(set)) => self.roots.follow(set),
+                    Some(Err(error)) => warn!(%error, "the roots of the new directory are not usable"),
+                    None => {}
+                }
+                Ok(())
+            }
+            Err(unbelieved @ NotInstalled::NotBelieved(_)) if self.unbelieved.len() < UNBELIEVED_MAX => {
+                warn!(error = %unbelieved, "the hub shows a directory that is not believed; the one before stays in force");
+                self.unbelieved.insert(digest);
+                Ok(())
+            }
+            Err(NotInstalled::NotBelieved(fault)) => Err(Ended::Protocol(format!(
+                "more than {UNBELIEVED_MAX} versions of the directory are not believed, the last one: {fault}"
+            ))),
+            // The next connection asks for it again.
+            Err(not_now @ (NotInstalled::Busy | NotInstalled::NoSpace)) => {
+                Err(Ended::Own(not_now.to_string()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sealpost_crypto::chains::{self, NOW, Root};
+    use sealpost_domain::envelope::DirectoryVersion;
+    use sealpost_domain::identity::NetworkName;
+    use sealpost_server::clock::Clock;
+
+    use super::*;
+
+    /// A writer that believes no version; it tells the lists that held when each was shown, and what else it was told.
+    async fn disbelieves(
+        mut inputs: mpsc::Receiver<Input>,
+        roots: Arc<Roots>,
+    ) -> (Vec<Vec<Bytes>>, Vec<DirectoryVersion>) {
+        let (mut shown, mut in_force) = (Vec::new(), Vec::new());
+        while let Some(input) = inputs.recv().await {
+            match input {
+                Input::Directory { answer, .. } => {
+                    shown.push(roots.lists());
+                    answer.send(Err(NotInstalled::NotBelieved("a fork".to_owned()))).unwrap();
+                }
+                Input::HubDirectory { in_force: told } => in_force.push(told),
+                _ => panic!("nothing else is told"),
+            }
+        }
+        (shown, in_force)
+    }
+
+    fn version(number: u8) -> Signed {
+        Signed { payload: Bytes::from(vec![number]), signatures: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_not_believed_ends_no_connection_and_its_lists_hold_all_the_same() {
+        let (folder, hk, other) = (tempfile::tempdir().unwrap(), Root::new("HK"), Root::new("TH"));
+        std::fs::write(folder.path().join("HK.crl"), hk.crl(&[])).unwrap();
+        let network = NetworkName::parse(chains::NETWORK).unwrap();
+        let mut set = sealpost_crypto::trust::TrustSet::new(network);
+        set.add_root(hk.holder, &hk.certificate).unwrap();
+        let kept = folder.path().join("kept");
+        let roots =
+            Arc::new(Roots::open(set, &[hk.holder], folder.path(), &kept, Clock::new(|| NOW)).unwrap());
+        let (engine, inputs) = mpsc::channel(4);
+        let writer = tokio::spawn(disbelieves(inputs, Arc::clone(&roots)));
+        let (_directories, directory) = watch::channel(None);
+        let mut watching = Watching::new(&engine, &roots, directory);
+
+        let later = NOW.plus(Duration::from_mins(1));
+        let list = Bytes::from(hk.crl_between(&[], later, later.plus(Duration::from_hours(1))));
+        let in_force = Some(DirectoryVersion { version: 2, digest: Digest::ZERO });
+        // One of a root that the version would have brought in.
+        let crls = vec![Bytes::from(other.crl(&[])), list.clone()];
+        let news = |number, crls| DirectoryNews { directory: Some(version(number)), crls, in_force };
+        watching.hear(news(0, crls)).await.unwrap();
+        watching.hear(news(0, Vec::new())).await.unwrap();
+        for number in 1..u8::try_from(UNBELIEVED_MAX).unwrap() {
+            watching.hear(news(number, Vec::new())).await.unwrap();
+        }
+        let ended = watching.hear(news(u8::MAX, Vec::new())).await.unwrap_err();
+        assert!(matches!(&ended, Ended::Protocol(fault) if fault.ends_with("a fork")), "{ended}");
+        drop(engine);
+        let (shown, told) = writer.await.unwrap();
+        assert_eq!(shown.len(), UNBELIEVED_MAX + 1, "the same one is not judged twice");
+        assert_eq!(shown[0], [list], "the list holds before the version is judged");
+        assert_eq!(told.len(), UNBELIEVED_MAX + 1, "the rest of the news is heard");
     }
 }
