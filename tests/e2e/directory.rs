@@ -17,8 +17,12 @@ use serde_json::Value;
 use tonic::Code;
 
 use crate::harness::{
+<<<<<<< HEAD
     DE, HK, HubLine, Network, Officer, Pen, TH, done, eventually, refused, scripts, set, shipment, table,
     told,
+=======
+    DE, HK, HubLine, Network, Pen, TH, done, eventually, refused, run, scripts, set, shipment, table, told,
+>>>>>>> a894a02 (node: its keys are judged by the directory that it goes by, with every version)
 };
 
 const PAGE: &str = include_str!("../../docs/directory.md");
@@ -244,11 +248,27 @@ sealpost-admin directory publish version-2.bin --base version-1.bin --hub 127.0.
     --certificate net/operators/ops/certificate.pem --key net/operators/ops/key.pem";
     done(&network, &table, rotates);
     installed_at(&network, &[HK, DE], 2).await;
+    eventually("the node tells that it lacks its next key", async || {
+        let log = network.log(HK);
+        let unfit = "the new directory and the keys of this node do not fit";
+        if log.contains(unfit) { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let check = "sealpost-node --config net/nodes/HK-CED/node.toml check-config";
+    let lacks = run(&table, check);
+    assert_eq!(lacks.status.code(), Some(2), "others seal to its next key by now");
+    assert!(
+        String::from_utf8_lossy(&lacks.stderr)
+            .contains("(directory version 2), which is in none of the files")
+    );
     assert_eq!(network.terminate(HK).await.code(), Some(0));
     let config = network.agency(HK).config.clone();
     set(&config, "signing = \"signing.pem\"", "signing = \"signing-2.pem\"");
     set(&config, "sealing = [\"sealing-1.pem\"]", "sealing = [\"sealing-1.pem\", \"sealing-2.pem\"]");
+    let judged = "judged by version 2 of the directory, the last in the ledger";
+    assert!(done(&network, &table, check).starts_with(judged));
     network.run(HK).await;
+    assert!(done(&network, &table, check).starts_with(judged), "also while it runs");
     let hk = network.desk(HK).await;
     let second = hk.send(shipment(&[DE], "URGENT", "under the next key")).await.id;
     de.receives_exactly(&[first, second]).await;

@@ -31,6 +31,7 @@ pub mod gateway;
 pub mod handle;
 pub mod known;
 pub mod orders;
+pub mod own_keys;
 pub mod pool;
 pub mod prepare;
 pub mod projection;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
 use sealpost_server::memory::{Wiping, forbid_dumps};
-use sealpost_server::program::{self, Program};
+use sealpost_server::program::{self, Program, say};
 
 use ledger_command::LedgerCommand;
 
@@ -55,7 +55,15 @@ fn main() -> ExitCode {
     }
     match arguments.command {
         Command::Run => PROGRAM.conclude(program::run(&config.log, run::run(&config), Error::System)),
-        Command::CheckConfig => PROGRAM.conclude_check(run::check(&config), &arguments.config),
+        Command::CheckConfig => {
+            let checked = run::check(&config);
+            if let Ok(judged_by) = &checked
+                && let Err(error) = say(&judged_by.to_string())
+            {
+                return PROGRAM.fail(&error);
+            }
+            PROGRAM.conclude_check(checked.map(drop), &arguments.config)
+        }
         Command::Ledger { command } => ledger_command::run(&config, command),
     }
 }

@@ -9,10 +9,12 @@ mod checkpoints;
 mod continuity;
 mod error;
 mod files;
+mod latest;
 mod new_life;
 mod rebuild;
 mod settings;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,11 +96,41 @@ struct Parts {
     places: Places,
 }
 
-/// Reads everything that a configuration names, as `check-config` does.
-pub fn check(config: &NodeConfig) -> Result<(), Error> {
-    let files = Files::read(config, &Clock::system())?;
-    files.listed(&files.directory, &Clock::system())?;
-    Ok(())
+/// By which directory a node was judged that is looked at from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// The last version in its ledger.
+    Ledger(u64),
+    /// The version that is provisioned: the node has never run.
+    Genesis(u64),
+}
+
+impl fmt::Display for JudgedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ledger(version) => {
+                write!(f, "judged by version {version} of the directory, the last in the ledger")
+            }
+            Self::Genesis(version) => write!(
+                f,
+                "judged by version {version} of the directory, of [directory] genesis: the node has not run yet"
+            ),
+        }
+    }
+}
+
+/// Reads everything that a configuration names, as `check-config` does, and judges the keys by the directory that the
+/// node goes by.
+pub fn check(config: &NodeConfig) -> Result<JudgedBy, Error> {
+    let clock = Clock::system();
+    let files = Files::read(config, &clock)?;
+    let latest = latest::directory(&Places::of(config).ledger)?;
+    let judged_by = match &latest {
+        Some(directory) => JudgedBy::Ledger(directory.version.version),
+        None => JudgedBy::Genesis(files.directory.version.version),
+    };
+    files.own_keys().judge(latest.as_ref().unwrap_or(&files.directory), clock.now())?;
+    Ok(judged_by)
 }
 
 /// Lets the next start begin a new life of the ledger; the file that asks for it. On failure, which file and why.
@@ -160,7 +192,8 @@ impl Node {
         let random = system_random();
         let opened = rebuild::open_apart(config, &places, &clock, &files.genesis, &random).await?;
         let directory = opened.core.directory().cloned().ok_or(Error::Interrupted)?;
-        files.listed(&directory, &clock)?;
+        let own_keys = files.own_keys();
+        own_keys.judge(&directory, clock.now())?;
         let (set, needed) = (files::trust_set(&directory)?, files.needed_roots());
         let roots = Arc::new(Roots::open(set, &needed, &config.crls, &places.crls, clock.clone())?);
         let buckets = Arc::new(bucket_keys(&places, &opened, random().as_mut())?);
@@ -220,7 +253,7 @@ impl Node {
             to_hub,
             Arc::clone(&roots),
             said,
-            settings::session(config),
+            settings::session(config, own_keys),
         );
 
         let (refused, turned_away) = mpsc::channel(REFUSED);

@@ -6,13 +6,13 @@ use std::time::Duration;
 use sealpost_crypto::tls;
 use sealpost_crypto::{directory, signing, trust};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::digest::KeyId;
 use sealpost_domain::identity::Identity;
 use sealpost_ledger::{Bucket, ReadError, append, bucket, open, tree};
 use sealpost_seglog as seglog;
 use sealpost_server::program::Fault;
 use sealpost_server::{acceptor, roots, serve, telemetry};
 
+use crate::own_keys::Unlisted;
 use crate::{core, engine, erase};
 
 fn named(buckets: &[Bucket]) -> String {
@@ -44,36 +44,9 @@ pub enum Error {
     /// The file of the directory.
     #[error("[directory] genesis: the directory is not usable")]
     Genesis(#[from] directory::FileError),
-    /// An agency that is not in the directory.
-    #[error("[node] agency: the directory (version {version}) does not list {agency}")]
-    UnlistedAgency {
-        /// The agency.
-        agency: AgencyId,
-        /// The directory.
-        version: u64,
-    },
-    /// A key that nobody would believe.
-    #[error(
-        "[keys] signing: the directory (version {version}) lists no valid key {key} for a node of {agency}"
-    )]
-    UnlistedKey {
-        /// The key.
-        key: KeyId,
-        /// Of whom.
-        agency: AgencyId,
-        /// The directory.
-        version: u64,
-    },
-    /// The key to which others seal is not there.
-    #[error(
-        "[keys] sealing: others seal to key {key} (directory version {version}), which is in none of the files"
-    )]
-    MissingSealingKey {
-        /// The key.
-        key: KeyId,
-        /// The directory.
-        version: u64,
-    },
+    /// Others would not believe or reach it.
+    #[error(transparent)]
+    Unlisted(#[from] Unlisted),
     /// A root of the directory.
     #[error("[directory] genesis: a root certificate in it is not usable")]
     Root(#[source] trust::Error),
@@ -102,6 +75,9 @@ pub enum Error {
         /// What the ledger says.
         source: Box<open::Error>,
     },
+    /// The ledger, from which only the latest directory is read.
+    #[error("[node] data: the ledger cannot be read{}", remedy(matches!(.0, seglog::open::Error::Damaged(_))))]
+    Looked(#[source] seglog::open::Error),
     /// A record of the ledger.
     #[error("[node] data: the ledger cannot be read{}", remedy(is_damaged(.0)))]
     Record(#[from] ReadError),
@@ -205,9 +181,7 @@ impl Fault for Error {
                 | Self::Tls(_)
                 | Self::Identity { .. }
                 | Self::Genesis(_)
-                | Self::UnlistedAgency { .. }
-                | Self::UnlistedKey { .. }
-                | Self::MissingSealingKey { .. }
+                | Self::Unlisted(_)
                 | Self::Root(_)
                 | Self::Roots(_)
                 | Self::Log(_)

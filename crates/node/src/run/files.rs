@@ -15,6 +15,7 @@ use sealpost_domain::statement::Signed;
 
 use super::Error;
 use crate::config::NodeConfig;
+use crate::own_keys::OwnKeys;
 use sealpost_server::clock::Clock;
 use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::Roots;
@@ -95,23 +96,13 @@ impl Files {
         [RootHolder::Jurisdiction(self.agency.jurisdiction()), RootHolder::HubOperator]
     }
 
-    /// Whether others believe and reach this node, by a directory.
-    pub fn listed(&self, directory: &Directory, clock: &Clock) -> Result<(), Error> {
-        let (agency, now, version) = (&self.agency, clock.now(), directory.version.version);
-        if !directory.agencies.contains_key(agency) {
-            return Err(Error::UnlistedAgency { agency: agency.clone(), version });
+    /// The names of its keys.
+    pub fn own_keys(&self) -> OwnKeys {
+        OwnKeys {
+            agency: self.agency.clone(),
+            signing: self.signing.key_id(),
+            sealing: self.sealing.iter().map(|own| own.public_key().key_id()).collect(),
         }
-        let key = self.signing.key_id();
-        if directory.node_key(agency, key, now).is_none() {
-            return Err(Error::UnlistedKey { key, agency: agency.clone(), version });
-        }
-        if let Some(record) = directory.sealing_key(agency, now) {
-            let key = record.key.id;
-            if !self.sealing.iter().any(|own| own.public_key().key_id() == key) {
-                return Err(Error::MissingSealingKey { key, version });
-            }
-        }
-        Ok(())
     }
 
     fn warn_of_age(&self, clock: &Clock) {

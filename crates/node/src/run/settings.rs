@@ -10,6 +10,7 @@ use sealpost_domain::identity::Role;
 use sealpost_server::clock::Clock;
 
 use crate::config::NodeConfig;
+use crate::own_keys::OwnKeys;
 use crate::session;
 
 /// Both ends of the node's connections: towards the hub, and at the gateway, for the agency's own systems, officers and
@@ -29,8 +30,9 @@ pub(super) fn ends(
 }
 
 /// How it keeps up its session with the hub.
-pub(super) fn session(config: &NodeConfig) -> session::Settings {
+pub(super) fn session(config: &NodeConfig, own_keys: OwnKeys) -> session::Settings {
     session::Settings {
+        own_keys,
         addresses: config.hub.clone(),
         connect_timeout: Duration::from_secs(10),
         retry_first: Duration::from_millis(100),

@@ -11,6 +11,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
+use sealpost_server::clock::Clock;
 use sealpost_server::program::with_causes;
 use sealpost_server::roots::{Older, Roots};
 use sealpost_wire::hub::{DirectoryNews, directory_news};
@@ -21,13 +22,16 @@ use super::connection::Wire;
 use super::{Ended, Session};
 use crate::core::NotInstalled;
 use crate::engine::Input;
+use crate::own_keys::{OwnKeys, Unlisted};
 
 /// How many versions that are not believed one connection may show: each is verified by the one writer.
 const UNBELIEVED_MAX: usize = 16;
 
 /// Watches until the stream ends.
 pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
-    let mut watching = Watching::new(&session.engine, &session.roots, session.shared.directory.subscribe());
+    let directory = session.shared.directory.subscribe();
+    let (own, clock) = (&session.settings.own_keys, &session.shared.clock);
+    let mut watching = Watching::new(&session.engine, &session.roots, directory, own, clock);
     let after_version = watching.in_force().map_or(0, |directory| directory.version.version);
     let mut client = wire.client();
     let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;
@@ -43,6 +47,10 @@ struct Watching<'a> {
     engine: &'a mpsc::Sender<Input>,
     roots: &'a Roots,
     directory: watch::Receiver<Option<Arc<Directory>>>,
+    own: &'a OwnKeys,
+    clock: &'a Clock,
+    /// What this node lacks by the last version that came.
+    unlisted: Option<Unlisted>,
     /// What it showed and was not believed: not judged twice.
     unbelieved: BTreeSet<Digest>,
 }
@@ -52,8 +60,10 @@ impl<'a> Watching<'a> {
         engine: &'a mpsc::Sender<Input>,
         roots: &'a Roots,
         directory: watch::Receiver<Option<Arc<Directory>>>,
+        own: &'a OwnKeys,
+        clock: &'a Clock,
     ) -> Self {
-        Self { engine, roots, directory, unbelieved: BTreeSet::new() }
+        Self { engine, roots, directory, own, clock, unlisted: None, unbelieved: BTreeSet::new() }
     }
 
     fn in_force(&self) -> Option<Arc<Directory>> {
@@ -92,10 +102,8 @@ impl<'a> Watching<'a> {
         self.engine.send(input).await.map_err(|_| Ended::Stopping)?;
         match installed.await.map_err(|_| Ended::Stopping)? {
             Ok(()) => {
-                match self.in_force().map(|directory| trust_set(&directory)) {
-                    Some(Ok(set)) => self.roots.follow(set),
-                    Some(Err(error)) => warn!(%error, "the roots of the new directory are not usable"),
-                    None => {}
+                if let Some(directory) = self.in_force() {
+                    self.follow(&directory);
                 }
                 Ok(())
             }
@@ -115,16 +123,34 @@ impl<'a> Watching<'a> {
     }
 }
 
+impl Watching<'_> {
+    /// A version is in force: its roots are, and this node may need a key that it does not run with.
+    fn follow(&mut self, directory: &Directory) {
+        match trust_set(directory) {
+            Ok(set) => self.roots.follow(set),
+            Err(error) => warn!(%error, "the roots of the new directory are not usable"),
+        }
+        self.unlisted = self.own.judge(directory, self.clock.now()).err();
+        if let Some(unlisted) = &self.unlisted {
+            warn!(
+                %unlisted,
+                "the new directory and the keys of this node do not fit: give it the key that is named, and restart it"
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use sealpost_crypto::chains::{self, NOW, Root};
+    use sealpost_crypto::dsse::Signer as _;
     use sealpost_domain::envelope::DirectoryVersion;
     use sealpost_domain::identity::NetworkName;
-    use sealpost_server::clock::Clock;
 
     use super::*;
+    use crate::fixture::{Network, agency};
 
     /// A writer that believes no version; it tells the lists that held when each was shown, and what else it was told.
     async fn disbelieves(
@@ -145,6 +171,50 @@ mod tests {
         (shown, in_force)
     }
 
+    fn roots(root: &Root, folder: &std::path::Path) -> Arc<Roots> {
+        std::fs::write(folder.join("HK.crl"), root.crl(&[])).unwrap();
+        let network = NetworkName::parse(chains::NETWORK).unwrap();
+        let mut set = sealpost_crypto::trust::TrustSet::new(network);
+        set.add_root(root.holder, &root.certificate).unwrap();
+        let kept = folder.join("kept");
+        Arc::new(Roots::open(set, &[root.holder], folder, &kept, Clock::new(|| NOW)).unwrap())
+    }
+
+    /// The keys of Hong Kong's node, and no sealing key.
+    fn own_keys() -> OwnKeys {
+        let signing = Network::new().nodes()[0].signing.key_id();
+        OwnKeys { agency: agency("HK-CED"), signing, sealing: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_a_new_version_lists_and_the_node_does_not_run_with_is_told_at_once() {
+        let (folder, hk) = (tempfile::tempdir().unwrap(), Root::new("HK"));
+        let roots = roots(&hk, folder.path());
+        let (engine, mut inputs) = mpsc::channel(4);
+        let (directories, directory) = watch::channel(None);
+        let writer = tokio::spawn(async move {
+            while let Some(input) = inputs.recv().await {
+                let Input::Directory { answer, .. } = input else { panic!("nothing else is told") };
+                directories.send_replace(Some(Arc::new(Network::new().directory)));
+                answer.send(Ok(())).unwrap();
+            }
+        });
+        let clock = Clock::new(|| NOW);
+        let listed = Network::new().directory.agencies[&agency("HK-CED")].sealing_keys[0].key.id;
+        let lacking = own_keys();
+        let complete = OwnKeys { sealing: vec![listed], ..lacking.clone() };
+        for (own, unlisted) in
+            [(&lacking, Some(Unlisted::Sealing { key: listed, version: 1 })), (&complete, None)]
+        {
+            let mut watching = Watching::new(&engine, &roots, directory.clone(), own, &clock);
+            let news = DirectoryNews { directory: Some(version(1)), crls: Vec::new(), in_force: None };
+            watching.hear(news).await.unwrap();
+            assert_eq!(watching.unlisted, unlisted);
+        }
+        drop(engine);
+        writer.await.unwrap();
+    }
+
     fn version(number: u8) -> Signed {
         Signed { payload: Bytes::from(vec![number]), signatures: Vec::new() }
     }
@@ -152,17 +222,12 @@ mod tests {
     #[tokio::test]
     async fn a_version_that_is_not_believed_ends_no_connection_and_its_lists_hold_all_the_same() {
         let (folder, hk, other) = (tempfile::tempdir().unwrap(), Root::new("HK"), Root::new("TH"));
-        std::fs::write(folder.path().join("HK.crl"), hk.crl(&[])).unwrap();
-        let network = NetworkName::parse(chains::NETWORK).unwrap();
-        let mut set = sealpost_crypto::trust::TrustSet::new(network);
-        set.add_root(hk.holder, &hk.certificate).unwrap();
-        let kept = folder.path().join("kept");
-        let roots =
-            Arc::new(Roots::open(set, &[hk.holder], folder.path(), &kept, Clock::new(|| NOW)).unwrap());
+        let roots = roots(&hk, folder.path());
         let (engine, inputs) = mpsc::channel(4);
         let writer = tokio::spawn(disbelieves(inputs, Arc::clone(&roots)));
         let (_directories, directory) = watch::channel(None);
-        let mut watching = Watching::new(&engine, &roots, directory);
+        let (own, clock) = (own_keys(), Clock::new(|| NOW));
+        let mut watching = Watching::new(&engine, &roots, directory, &own, &clock);
 
         let later = NOW.plus(Duration::from_mins(1));
         let list = Bytes::from(hk.crl_between(&[], later, later.plus(Duration::from_hours(1))));

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::Outgoing;
 use crate::doors;
 use crate::engine::Input;
+use crate::own_keys::OwnKeys;
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::verify::Verifier;
@@ -36,6 +37,8 @@ use state::State;
 /// How the session behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// With which keys the node runs.
+    pub own_keys: OwnKeys,
     /// `host:port` of the hub, in the order in which they are tried.
     pub addresses: Vec<String>,
     /// How long connecting may take.
