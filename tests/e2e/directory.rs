@@ -17,12 +17,8 @@ use serde_json::Value;
 use tonic::Code;
 
 use crate::harness::{
-<<<<<<< HEAD
-    DE, HK, HubLine, Network, Officer, Pen, TH, done, eventually, refused, scripts, set, shipment, table,
-    told,
-=======
-    DE, HK, HubLine, Network, Pen, TH, done, eventually, refused, run, scripts, set, shipment, table, told,
->>>>>>> a894a02 (node: its keys are judged by the directory that it goes by, with every version)
+    DE, HK, HubLine, Network, Officer, Pen, TH, done, eventually, refused, run, scripts, set, shipment,
+    table, told,
 };
 
 const PAGE: &str = include_str!("../../docs/directory.md");
