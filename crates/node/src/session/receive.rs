@@ -235,9 +235,9 @@ mod tests {
         let patience = Patience::default();
         assert!(patience.is_left());
         patience.is_over();
-        tokio::time::advance(PATIENCE_PAUSE - Duration::from_millis(1)).await;
+        tokio::time::advance(PATIENCE_PAUSE / 2).await;
         assert!(!patience.is_left());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(PATIENCE_PAUSE / 2).await;
         assert!(patience.is_left());
     }
 
