@@ -88,6 +88,22 @@ pub enum Error {
         /// Why.
         source: keyfile::Error,
     },
+    /// A key that has ended is still on the disk, under a name that no key has.
+    #[error("the key in {}, which has ended, cannot be overwritten", path.display())]
+    Ended {
+        /// The file.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// Its key has ended for others, and the one under which it goes on could not be put in its place.
+    #[error(
+        "the key under which bucket {bucket} goes on is not in its place yet: it is tried again, and at the next start"
+    )]
+    Unconcluded {
+        /// The bucket.
+        bucket: Bucket,
+    },
     /// The content keys that go on, where others of the bucket ended.
     #[error("the rewrapped keys of bucket {bucket}")]
     Rewrapped {
@@ -140,13 +156,19 @@ impl Bucket {
         self.month
     }
 
-    /// As a body at rest names it.
-    fn to_bytes(&self) -> Bytes {
+    /// As bodies at rest and records name it.
+    pub fn to_bytes(&self) -> Bytes {
         self.to_string().into()
     }
 
-    fn of(body: &StoredBody) -> Result<Self, Error> {
-        String::from_utf8_lossy(&body.bucket).parse()
+    /// The bucket that a record names.
+    pub fn named(name: &[u8]) -> Result<Self, Error> {
+        String::from_utf8_lossy(name).parse()
+    }
+
+    /// The bucket of a body at rest.
+    pub fn of(body: &StoredBody) -> Result<Self, Error> {
+        Self::named(&body.bucket)
     }
 }
 
@@ -172,8 +194,11 @@ impl Buckets {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(|source| Error::Directory { dir: dir.to_owned(), source })?;
         let buckets = Self { dir: dir.to_owned(), keys: Mutex::default() };
-        buckets.recover()?;
-        Ok(buckets)
+        match buckets.recover() {
+            // Whoever looks after the keys tells it, and tries again: it is no reason to do without all others.
+            Ok(()) | Err(Error::Ended { .. }) => Ok(buckets),
+            Err(error) => Err(error),
+        }
     }
 
     /// The keys in `dir`, to be read beside a running node.
@@ -314,6 +339,10 @@ impl Buckets {
         let path = self.path(bucket);
         let new = path.with_extension("key.new");
         let directory = |source| self.in_folder(source);
+        if self.has_next(bucket).map_err(directory)? {
+            // A new key under its name would be destroyed for it later, with what was put under it meanwhile.
+            return Err(Error::Unconcluded { bucket: bucket.clone() });
+        }
         remove(&new).map_err(directory)?;
         let made = BucketKey::generate(rng).create(&new);
         made.map_err(|source| Error::File { bucket: bucket.clone(), source })?;

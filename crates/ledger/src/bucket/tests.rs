@@ -243,3 +243,70 @@ fn the_only_key_of_what_goes_on_is_never_destroyed_because_it_cannot_be_read() {
     fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(opens(&Buckets::open(dir.path()).unwrap(), &bodies[0]));
 }
+
+/// A second name of a file, to see what became of its bytes.
+fn watch(path: &Path) -> PathBuf {
+    let watched = path.with_extension("watched");
+    fs::hard_link(path, &watched).unwrap();
+    watched
+}
+
+fn is_overwritten(watched: &Path) -> bool {
+    let bytes = fs::read(watched).unwrap();
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
+}
+
+#[test]
+fn a_key_that_could_not_be_overwritten_is_tried_again_and_no_later_one_takes_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(11);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    kept(&buckets, &mut rng, &[1]);
+    // As an attempt leaves it whose overwriting failed after the rename.
+    let ended = dir.path().join("message.2027-03.key.ended");
+    fs::write(&ended, b"an earlier key").unwrap();
+    let watched = watch(&ended);
+    buckets.end(&bucket()).unwrap();
+    assert_eq!(fs::read(&watched).unwrap(), b"an earlier key", "nothing was put over it");
+    assert!(ended.exists());
+    buckets.recover().unwrap();
+    assert!(is_overwritten(&watched));
+    assert_eq!(names(dir.path()), ["message.2027-03.key.watched"]);
+}
+
+#[test]
+fn what_cannot_be_overwritten_is_told_at_every_look_and_stops_neither_a_start_nor_what_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(12);
+    // What no program can overwrite.
+    let ended = dir.path().join("evidence.2027-01.key.ended");
+    fs::create_dir(&ended).unwrap();
+    let buckets = Buckets::open(dir.path()).unwrap();
+    for _ in 0..2 {
+        let told = buckets.recover().unwrap_err();
+        assert!(matches!(&told, Error::Ended { path, .. } if *path == ended), "{told}");
+    }
+    let bodies = kept(&buckets, &mut rng, &[1, 2]);
+    end_but(&buckets, &mut rng, &[&bodies[0]]);
+    assert!(opens(&buckets, &bodies[0]));
+    assert!(!opens(&buckets, &bodies[1]));
+}
+
+#[test]
+fn no_new_key_is_made_where_the_next_one_waits_to_take_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(13);
+    let buckets = Buckets::open(dir.path()).unwrap();
+    let bodies = kept(&buckets, &mut rng, &[1, 2]);
+    end_but(&buckets, &mut rng, &[&bodies[0]]);
+    // As a disk leaves it that failed between the two renames.
+    let key = dir.path().join("message.2027-03.key");
+    fs::rename(&key, key.with_extension("key.next")).unwrap();
+    let buckets = Buckets::read_only(dir.path());
+    let (content_key, header) = (ContentKey::generate(&mut rng), Digest::new([3; 32]));
+    let refused = buckets.keep(&mut rng, &bucket(), &content_key, &header, Bytes::new());
+    assert!(matches!(refused, Err(Error::Unconcluded { .. })));
+    buckets.recover().unwrap();
+    assert!(opens(&buckets, &bodies[0]));
+    assert!(buckets.keep(&mut rng, &bucket(), &content_key, &header, Bytes::new()).is_ok());
+}
