@@ -7,14 +7,14 @@ use sealpost_crypto::digest::plaintext_digest;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_crypto::signed_by::signed_by;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::alert::{Alert, Enclosed, Forward};
+use sealpost_domain::alert::{Alert, Enclosed, Fault, Faults, Forward};
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::Header;
 use sealpost_domain::handling::Handling;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::{Category, Kind};
 use sealpost_domain::sharing::{Onward, Withdrawn};
-use sealpost_wire::alert::alert_from_bytes;
+use sealpost_wire::alert::{self, alert_from_bytes};
 use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::ViewError;
@@ -77,9 +77,18 @@ fn prove(enclosed: &Enclosed, directory: &Directory) -> Result<Proven, String> {
     if plaintext_digest(&enclosed.salt, &enclosed.body) != header.plaintext_digest {
         return Err("its content is not the one that the signed header names".to_owned());
     }
-    let alert = alert_from_bytes(&enclosed.body).map_err(|error| error.to_string())?;
-    alert.agrees_with(header.kind, &header.handling).map_err(|faults| faults.to_string())?;
+    let alert = alert_from_bytes(&enclosed.body).map_err(|error| match error {
+        alert::Error::Content(faults) => places(&faults),
+        error @ (alert::Error::TooLarge { .. } | alert::Error::Protobuf(_)) => error.to_string(),
+    })?;
+    alert.agrees_with(header.kind, &header.handling).map_err(|faults| places(&faults))?;
     Ok(Proven { header, alert })
+}
+
+/// Where faults are, and not what stands there: that is content, and what is told of a breach stays for ever.
+fn places(faults: &Faults) -> String {
+    let paths: Vec<&str> = faults.as_slice().iter().map(Fault::path).collect();
+    format!("its content is not valid: {}", paths.join(", "))
 }
 
 impl Opened {

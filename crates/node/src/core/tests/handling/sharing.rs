@@ -1,9 +1,14 @@
 //! Onward sharing: with the originator's permission, and not without.
 
+use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::directory::{Revocation, RevocationReason};
 use sealpost_domain::envelope::Signature;
+use sealpost_domain::rule::Rule;
+use sealpost_wire::alert::alert_from_bytes;
+use sealpost_wire::envelope::header_to_bytes;
 
 use super::*;
+use crate::fixture::sign;
 
 #[test]
 fn a_forward_goes_on_with_its_originators_permission_and_not_without() {
@@ -83,6 +88,30 @@ fn every_changed_byte_of_what_is_enclosed_is_noticed() {
         assert!(unproven(&Enclosed { signatures, ..enclosed.clone() }), "signature {index}");
     }
     assert!(unproven(&Enclosed { salt: [0; 32], ..enclosed.clone() }));
+}
+
+#[test]
+fn what_is_told_of_an_enclosed_message_that_is_not_valid_repeats_nothing_of_it() {
+    const WITNESS: &[u8] = b"WITNESS-A1";
+    let (_, [hong_kong, mut germany, mut thailand], header) = scene();
+    let enclosed = enclose(&germany, header.id);
+    let until = alert_from_bytes(&enclosed.body).unwrap().retention_until().to_string();
+    let mut body = enclosed.body.to_vec();
+    let at = body.windows(until.len()).position(|window| window == until.as_bytes()).unwrap();
+    body[at..at + until.len()].copy_from_slice(WITNESS);
+    let header = Header { plaintext_digest: plaintext_digest(&enclosed.salt, &body), ..header };
+    let signed = sign(&hong_kong.signing, PayloadType::Header, header_to_bytes(&header));
+    let changed = Enclosed {
+        header: signed.payload,
+        signatures: List::new(signed.signatures).unwrap(),
+        body: body.into(),
+        ..enclosed
+    };
+    let (_, deliveries) = dishonest(&mut germany, request(&["TH-TCD"]), &forward("TH-TCD", &changed, None));
+    assert_eq!(receive(&mut thailand, &deliveries), quarantined("forward.unproven"));
+    let detail = &thailand.evidence(Rule::ForwardUnproven)[0].detail;
+    assert!(detail.contains("not valid: retention_until"), "{detail}");
+    assert!(!detail.contains("WITNESS"), "{detail}");
 }
 
 #[test]
