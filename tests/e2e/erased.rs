@@ -95,10 +95,13 @@ async fn a_month_that_is_over_takes_its_bodies_along_but_for_what_is_held() {
     assert_eq!(network.terminate(DE).await.code(), Some(0));
     let keys = keys(&data, gone);
     assert!(!scan::files(&keys, &data.join("buckets")).found.is_empty(), "the key is on the disk");
-    let told =
-        ledger(&network, &["hold", &index, "--reason", "Court order 12, by M. Sample (invented)"]).await;
+    let named = held.to_string();
+    let hold = ["hold", &index, "--message", &named, "--reason", "Court order 12, by M. Sample (invented)"];
+    let told = ledger(&network, &hold).await;
     assert!(told.contains(&held.to_string()), "{told}");
     assert!(ledger(&network, &["held"]).await.contains("Court order 12"));
+    let orders: Value = serde_json::from_str(&ledger(&network, &["held", "--output", "json"]).await).unwrap();
+    assert_eq!((&orders[0]["order"], &orders[0]["message"]), (&json!("hold"), &json!(named)));
     copy(&data.join("ledger"), &data.with_extension("backup"));
 
     // The month is over for it, and for whom it exchanges mail with.
@@ -146,7 +149,9 @@ async fn a_month_that_is_over_takes_its_bodies_along_but_for_what_is_held() {
 
     // Released, and erased before anything else of it would end.
     assert_eq!(network.terminate(DE).await.code(), Some(0));
-    ledger(&network, &["release", &index, "--reason", "Case closed, by M. Sample (invented)"]).await;
+    let release =
+        ["release", &index, "--message", &named, "--reason", "Case closed, by M. Sample (invented)"];
+    ledger(&network, &release).await;
     assert!(ledger(&network, &["held"]).await.contains("no legal hold"));
     network.end().await;
 }
@@ -161,7 +166,10 @@ async fn one_body_is_erased_before_its_time_and_the_others_stay() {
     let index = de.gateway().get(sent[2], None).await.unwrap().index.to_string();
     let config = network.agency(DE).config.to_str().unwrap().to_owned();
     let [message, other] = [sent[2], sent[3]].map(|message| message.to_string());
-    let erase = ["ledger", "--config", &config, "erase", &index, "--reason", "Informant at risk (invented)"];
+    let reason = network.agency(DE).data.with_extension("reason");
+    fs::write(&reason, "Informant at risk (invented)\n").unwrap();
+    let reason = reason.to_str().unwrap();
+    let erase = ["ledger", "--config", &config, "erase", &index, "--reason-file", reason];
     let erase = [&erase[..], &["--message", &message]].concat();
     let refused = network.command("sealpost-node", &erase).await;
     assert_eq!(refused.code(), Some(1));
@@ -171,7 +179,7 @@ async fn one_body_is_erased_before_its_time_and_the_others_stay() {
     let mistyped = [&erase[..7], &["--message", &other]].concat();
     let mistyped = network.command("sealpost-node", &mistyped).await;
     assert_eq!(mistyped.code(), Some(1));
-    assert!(mistyped.log.contains("nothing was erased"), "{}", mistyped.log);
+    assert!(mistyped.log.contains("nothing was ordered"), "{}", mistyped.log);
     let told = ledger(&network, &erase[3..]).await;
     assert!(told.contains("is erased"), "{told}");
     let again = network.command("sealpost-node", &erase).await;

@@ -14,7 +14,18 @@ use tracing::{error, info};
 
 use crate::core::erasures::Rest;
 
-/// Why a key was not destroyed. It is tried again, twice a minute and at every start.
+/// A key that was not destroyed though it has ended. It is tried again, twice a minute and at every start.
+#[derive(Debug, thiserror::Error)]
+#[error("the key of bucket {bucket}, which has ended, is not destroyed")]
+pub struct Undestroyed {
+    /// Whose key it is.
+    pub bucket: Bucket,
+    /// Why not.
+    #[source]
+    pub error: Error,
+}
+
+/// Why a key was not destroyed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of keys.
@@ -39,8 +50,12 @@ pub enum Error {
     },
 }
 
-/// Every bucket that has a key, with its id. One that cannot be read is told, and holds up no other.
+/// Every bucket that has a key, with its id, after what failed of earlier endings was tried again. What cannot be read or
+/// overwritten is told, and holds up no other.
 pub fn present(buckets: &Buckets) -> Vec<(Bucket, KeyId)> {
+    if let Err(error) = buckets.recover() {
+        error!(error = with_causes(&error), "a key that has ended could not be destroyed");
+    }
     let unread = |error: bucket::Error| {
         error!(error = with_causes(&error), "it cannot be seen whether a key has ended");
     };
@@ -49,53 +64,117 @@ pub fn present(buckets: &Buckets) -> Vec<(Bucket, KeyId)> {
     listed.into_iter().filter_map(key).map(|(key, bucket)| (bucket, key)).collect()
 }
 
-/// Destroys keys, after what goes on was rewrapped.
+/// Destroys keys, after what goes on was rewrapped; those that were not destroyed. One holds up no other.
 pub fn carry_out(
     due: Vec<(Bucket, Rest)>,
     buckets: &Buckets,
     history: &History,
     rng: &mut dyn CryptoRng,
-) -> Result<(), Error> {
+) -> Vec<Undestroyed> {
+    let mut undestroyed = Vec::new();
     for (bucket, rest) in due {
-        let mut ending = buckets.ending(rng, &bucket)?;
-        match rest {
-            Rest::Held(records) => {
-                for record in records {
-                    let held = kept_at(history, record)?.filter(|(_, body)| is_in(body, &bucket));
-                    let (header, body) = held.ok_or(Error::HeldLost { index: record })?;
-                    ending.keep(rng, header, &body)?;
-                }
+        match end(&bucket, rest, buckets, history, rng) {
+            Ok(()) => info!(%bucket, "the key was destroyed"),
+            Err(error) => undestroyed.push(Undestroyed { bucket, error }),
+        }
+    }
+    undestroyed
+}
+
+/// The same before a node starts: keys that were put back from a backup bring nothing back. A held body that is lost keeps
+/// its bucket, which is told, and its node starts: it may come again. So does a node whose disk cannot overwrite a key that
+/// no longer has the name of one.
+pub fn carry_out_at_start(
+    due: Vec<(Bucket, Rest)>,
+    buckets: &Buckets,
+    history: &History,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Undestroyed> {
+    let undestroyed = carry_out(due, buckets, history, rng);
+    let is_told = |failed: &Undestroyed| {
+        matches!(failed.error, Error::HeldLost { .. } | Error::Bucket(bucket::Error::Ended { .. }))
+    };
+    let (told, others): (Vec<_>, Vec<_>) = undestroyed.into_iter().partition(is_told);
+    tell(&told);
+    others.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Tells which keys were not destroyed.
+pub fn tell(undestroyed: &[Undestroyed]) {
+    for failed in undestroyed {
+        error!(error = with_causes(failed), "a key that has ended could not be destroyed");
+    }
+}
+
+fn end(
+    bucket: &Bucket,
+    rest: Rest,
+    buckets: &Buckets,
+    history: &History,
+    rng: &mut dyn CryptoRng,
+) -> Result<(), Error> {
+    let mut ending = buckets.ending(rng, bucket)?;
+    match rest {
+        Rest::Held(records) => {
+            for record in records {
+                let kept = entry_at(history, record)?.as_ref().and_then(kept_in);
+                let (bound_to, body) =
+                    kept.filter(|(_, body)| is_in(body, bucket)).ok_or(Error::HeldLost { index: record })?;
+                ending.keep(rng, bound_to, &body)?;
             }
-            Rest::AllBut(ended) => {
-                // By what the keys are bound to: a body may lie in a second record, where it came again.
-                let ended = ended.into_iter().map(|record| kept_at(history, record));
-                let ended: Vec<_> = ended.collect::<Result<_, _>>()?;
-                let ended: BTreeSet<Digest> = ended.into_iter().flatten().map(|(header, _)| header).collect();
-                for record in 0..history.durable() {
-                    let kept = kept_at(history, record)?;
-                    let goes_on =
-                        kept.filter(|(header, body)| is_in(body, &bucket) && !ended.contains(header));
-                    if let Some((header, body)) = goes_on {
-                        ending.keep(rng, header, &body)?;
-                    }
+        }
+        Rest::AllBut(records) => {
+            let ended = Ended::of(records, history)?;
+            for record in 0..history.durable() {
+                let Some(entry) = entry_at(history, record)?.filter(|entry| !ended.includes(entry)) else {
+                    continue;
+                };
+                if let Some((bound_to, body)) = kept_in(&entry).filter(|(_, body)| is_in(body, bucket)) {
+                    ending.keep(rng, bound_to, &body)?;
                 }
             }
         }
-        ending.conclude(rng)?;
-        info!(%bucket, "the key was destroyed");
     }
-    Ok(())
+    Ok(ending.conclude(rng)?)
+}
+
+/// Bodies that ended alone.
+struct Ended {
+    records: BTreeSet<u64>,
+    /// What their content keys are bound to: a body may lie in a second record, where its message came again.
+    bound_to: BTreeSet<Digest>,
+}
+
+impl Ended {
+    fn of(records: Vec<u64>, history: &History) -> Result<Self, Error> {
+        let mut bound_to = BTreeSet::new();
+        for record in &records {
+            // Known from the leaf, also where the body there is lost.
+            let entry = entry_at(history, *record)?;
+            bound_to.extend(entry.as_ref().and_then(self::bound_to).map(Bound::digest));
+        }
+        Ok(Self { records: records.into_iter().collect(), bound_to })
+    }
+
+    fn includes(&self, entry: &Entry) -> bool {
+        let is_of = match &entry.leaf.record {
+            Record::Body { index, .. } => *index,
+            _ => entry.index,
+        };
+        let is_bound = |bound: Bound<'_>| self.bound_to.contains(&bound.digest());
+        self.records.contains(&is_of) || bound_to(entry).is_some_and(is_bound)
+    }
 }
 
 fn is_in(body: &StoredBody, bucket: &Bucket) -> bool {
-    body.bucket == bucket.to_string()
+    body.bucket == bucket.to_bytes()
 }
 
-fn kept_at(history: &History, index: u64) -> Result<Option<(Digest, StoredBody)>, Error> {
+/// The record at an index; `None` where its leaf is lost: nothing is left of it that could go on.
+fn entry_at(history: &History, index: u64) -> Result<Option<Entry>, Error> {
     match history.get(index) {
-        // Of a lost leaf nothing is left that could go on.
         Err(ReadError::Lost { .. }) => Ok(None),
-        read => Ok(kept_in(&read.map_err(|source| Error::Record { index, source })?)),
+        read => Ok(Some(read.map_err(|source| Error::Record { index, source })?)),
     }
 }
 
@@ -107,12 +186,18 @@ enum Bound<'e> {
     Digest(Digest),
 }
 
+impl Bound<'_> {
+    fn digest(self) -> Digest {
+        match self {
+            Self::Header(header) => sha256(header),
+            Self::Digest(digest) => digest,
+        }
+    }
+}
+
 /// The body of a record that lies in a bucket, with what its content key is bound to.
 pub fn kept_in(entry: &Entry) -> Option<(Digest, StoredBody)> {
-    let bound_to = match bound_to(entry)? {
-        Bound::Header(header) => sha256(header),
-        Bound::Digest(digest) => digest,
-    };
+    let bound_to = bound_to(entry)?.digest();
     // What is damaged does not open, and nothing of it goes on.
     Some((bound_to, stored_body_from_bytes(&entry.body).ok()?))
 }

@@ -118,11 +118,19 @@ pub(crate) enum LedgerCommand {
     Release(orders::Arguments),
     /// Erase the body of one message before its time, while the node does not run: its key is destroyed, and the others of
     /// its bucket go on. Who sent it and when stays provable. The order and its reason become a record of the ledger.
-    Erase(orders::Erase),
+    Erase(orders::Arguments),
     /// List the bodies on which a legal hold is, with who ordered it and why. Reads every record.
-    Held,
+    Held {
+        /// How the result is told.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// List every order to hold, release or erase a body, with who gave it and why. Reads every record.
-    Orders,
+    Orders {
+        /// How the result is told.
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Write checkpoint, tiles and leaves into a new folder, as C2SP tlog-tiles lays them out; never a body.
     Export {
         /// A folder that is not there yet, or empty.
@@ -149,6 +157,8 @@ enum Failure {
     Order(#[from] sealpost_node::orders::Error),
     #[error(transparent)]
     Unsaid(#[from] Unsaid),
+    #[error("cannot read {}", path.display())]
+    Unread { path: PathBuf, source: io::Error },
     #[error("cannot write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
     #[error("no checkpoint of {agency} is kept: none was heard of yet")]
@@ -164,6 +174,7 @@ impl program::Fault for Failure {
             Self::Books(error) => error.is_of_an_argument(),
             Self::Repair(error) => error.is_of_an_argument(),
             Self::Order(error) => error.is_of_an_argument(),
+            Self::Unread { .. } => true,
             Self::Unsaid(_) | Self::Unwritten { .. } | Self::Exists { .. } | Self::NothingKept { .. } => {
                 false
             }
@@ -199,11 +210,11 @@ fn obey(config: &NodeConfig, command: LedgerCommand) -> Result<ExitCode, Failure
             return repair(config, &entry, &accept_loss, output);
         }
         LedgerCommand::Export { dir } => export(&books()?, &dir)?,
-        LedgerCommand::Hold(arguments) => orders::obey(config, Order::Hold, &arguments, None)?,
-        LedgerCommand::Release(arguments) => orders::obey(config, Order::Release, &arguments, None)?,
-        LedgerCommand::Erase(arguments) => orders::erase(config, &arguments)?,
-        LedgerCommand::Held => orders::held(config)?,
-        LedgerCommand::Orders => orders::all(config)?,
+        LedgerCommand::Hold(arguments) => orders::obey(config, Order::Hold, &arguments)?,
+        LedgerCommand::Release(arguments) => orders::obey(config, Order::Release, &arguments)?,
+        LedgerCommand::Erase(arguments) => orders::obey(config, Order::Erase, &arguments)?,
+        LedgerCommand::Held { output } => orders::held(config, output)?,
+        LedgerCommand::Orders { output } => orders::all(config, output)?,
         LedgerCommand::Anew => {
             let asked = begin_anew(config).map_err(|(path, source)| Failure::Unwritten { path, source })?;
             say(&format!("the next start begins a new life of the ledger ({})", asked.display()))?;

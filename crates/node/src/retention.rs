@@ -30,6 +30,11 @@ pub fn evidence_month(now: Instant) -> Option<Month> {
     Date::new(date.year(), date.month(), date.day()).ok().map(Date::month)
 }
 
+/// Whether the month is over in which evidence from then on ends.
+pub fn is_evidence_over(recorded_at: Instant, now: Instant) -> bool {
+    evidence_month(recorded_at).is_none_or(|month| month.ends_at() <= now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +52,8 @@ mod tests {
     fn evidence_is_kept_for_a_year() {
         let month = evidence_month(Instant::from_millis(1_700_000_000_000)).unwrap();
         assert_eq!(month.to_string(), "2024-11");
+        let recorded_at = Instant::from_millis(1_700_000_000_000);
+        assert!(!is_evidence_over(recorded_at, month.ends_at().minus(Duration::from_secs(1))));
+        assert!(is_evidence_over(recorded_at, month.ends_at()));
     }
 }

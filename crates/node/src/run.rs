@@ -163,7 +163,7 @@ fn bucket_keys(
         return Err(Error::KeysMissing { dir: places.buckets.clone(), buckets: missing });
     }
     let due = opened.core.due_to_be_destroyed(erase::present(&buckets));
-    erase::carry_out(due, &buckets, opened.ledger.history(), rng)?;
+    erase::carry_out_at_start(due, &buckets, opened.ledger.history(), rng)?;
     Ok(buckets)
 }
 

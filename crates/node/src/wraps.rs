@@ -17,7 +17,7 @@ use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::ledger::stored_body_from_bytes;
 use zeroize::Zeroizing;
 
-use crate::core::erasures::{self, Erasures};
+use crate::core::erasures::Erasures;
 use crate::core::signature_of;
 
 /// An envelope that is ready to be submitted.
@@ -109,7 +109,7 @@ impl Error {
             Self::Bucket {
                 index,
                 source: bucket::Error::Erased { bucket } | bucket::Error::Kept { bucket, .. },
-            } => erasures.of(*index, &erasures::name(bucket)).is_some(),
+            } => erasures.of(*index, &bucket.to_bytes()).is_some(),
             _ => false,
         }
     }

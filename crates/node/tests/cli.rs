@@ -129,3 +129,29 @@ fn a_ledger_that_is_not_there_is_not_verified() {
     assert_eq!(output.status.code(), Some(2), "the provisioned directory comes first");
     assert!(text(&output.stderr).contains("/etc/sealpost/directory.bin"), "{}", text(&output.stderr));
 }
+
+/// What `ledger hold` ends with.
+fn hold(folder: &Path, more: &[&str]) -> Output {
+    std::fs::write(folder.join("node.toml"), SAMPLE).unwrap();
+    node(&[&["--config", "node.toml", "ledger", "hold", "4711"], more].concat(), folder)
+}
+
+#[test]
+fn an_order_names_its_message_and_gives_one_reason_that_need_not_stand_in_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = ["--message", "018f7b1c-0000-7000-8000-000000000001"];
+    let faulty = |more: &[&str], told: &str| {
+        let output = hold(folder.path(), more);
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        assert!(text(&output.stderr).contains(told), "{more:?}: {}", text(&output.stderr));
+    };
+    faulty(&["--reason", "Court order 12"], "--message");
+    faulty(&message, "--reason-file");
+    faulty(&[&message[..], &["--reason", "one", "--reason-file", "another"]].concat(), "cannot be used with");
+    faulty(&[&message[..], &["--reason-file", "absent.txt"]].concat(), "absent.txt");
+    std::fs::write(folder.path().join("empty.txt"), "\n").unwrap();
+    faulty(&[&message[..], &["--reason-file", "empty.txt"]].concat(), "1 to 1000 bytes, found 0");
+    std::fs::write(folder.path().join("reason.txt"), "Court order 12\n").unwrap();
+    let output = hold(folder.path(), &[&message[..], &["--reason-file", "reason.txt"]].concat());
+    assert_eq!(output.status.code(), Some(1), "only the ledger is missing: {}", text(&output.stderr));
+}

@@ -12,6 +12,7 @@ use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::view::Erased;
 use sealpost_ledger::Bucket;
+use sealpost_wire::ledger::stored_body_from_bytes;
 
 use super::{Core, Env, Round};
 
@@ -71,7 +72,7 @@ impl Core {
         let due = present.iter().filter(|(bucket, key)| self.erasures.is_due(bucket, *key, now));
         for (bucket, key) in due.take(ENDED_MAX) {
             let rule = Rule::ErasureRetention.as_str().to_owned();
-            let record = Record::Erasure { bucket: name(bucket), rule, index: None, key: *key };
+            let record = Record::Erasure { bucket: bucket.to_bytes(), rule, index: None, key: *key };
             round.record(env, record, Bytes::new());
         }
     }
@@ -86,7 +87,7 @@ impl Erasures {
     /// Whether the month of a bucket with this key is over, and nothing was done about it.
     pub(crate) fn is_due(&self, bucket: &Bucket, key: KeyId, now: Instant) -> bool {
         let is_over = bucket.month().ends_at().plus(AFTER_MONTH) <= now;
-        is_over && !self.destroyed.contains(&key) && !self.ended_but_held.contains(&name(bucket))
+        is_over && !self.destroyed.contains(&key) && !self.ended_but_held.contains(&bucket.to_bytes())
     }
 
     /// The buckets whose present keys are to be destroyed, and what of them goes on: a held body that was lost and came again
@@ -112,7 +113,7 @@ impl Erasures {
         if !self.destroyed.contains(&key) {
             return None;
         }
-        let name = name(bucket);
+        let name = bucket.to_bytes();
         let held = self.held.iter().filter(|(_, of)| **of == name).map(|(index, _)| *index);
         Some(if self.ended.contains_key(&name) {
             Rest::Held(held.collect())
@@ -132,8 +133,26 @@ impl Erasures {
         self.held.contains_key(&index)
     }
 
-    pub(crate) fn apply(&mut self, record: u64, at: Instant, what: &Record) {
+    /// The bucket of the body of a record, as the records name it, where a legal hold is on it.
+    pub fn held_in(&self, index: u64) -> Option<&Bytes> {
+        self.held.get(&index)
+    }
+
+    /// A body came again: a hold on it is one in the bucket where it lies now.
+    fn follow(&mut self, index: u64, body: &Bytes) {
+        let (Some(held), Ok(body)) = (self.held.get_mut(&index), stored_body_from_bytes(body)) else {
+            return;
+        };
+        if *held != body.bucket {
+            // A copy: the body would be kept in memory with it.
+            let before = std::mem::replace(held, Bytes::copy_from_slice(&body.bucket));
+            self.ended_but_held.remove(&before);
+        }
+    }
+
+    pub(crate) fn apply(&mut self, record: u64, at: Instant, what: &Record, body: &Bytes) {
         match what {
+            Record::Body { index, .. } => self.follow(*index, body),
             Record::Erasure { bucket, rule, index, key } => {
                 self.destroyed.insert(*key);
                 let erased = Erased { record, at, rule: rule.clone() };
@@ -156,9 +175,4 @@ impl Erasures {
             _ => {}
         }
     }
-}
-
-/// A bucket as records name it.
-pub(crate) fn name(bucket: &Bucket) -> Bytes {
-    bucket.to_string().into()
 }

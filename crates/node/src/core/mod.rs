@@ -178,7 +178,10 @@ impl Core {
                 self.outbox.apply_receipt(recorded_at, &receipt);
             }
             Record::Received(received) => self.inbox.apply_received(index, received)?,
-            Record::Body { index: of, .. } => self.inbox.apply_body(index, *of),
+            Record::Body { index: of, .. } => {
+                self.inbox.apply_body(index, *of);
+                self.erasures.apply(index, recorded_at, record, body);
+            }
             Record::ReceiptSent(statement) => {
                 let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
                 self.inbox.apply_receipt(&receipt, statement);
@@ -211,7 +214,9 @@ impl Core {
             Record::Witness(_) | Record::Cosigned { .. } => {
                 self.apply_witnessing(index, recorded_at, record)?;
             }
-            Record::Erasure { .. } | Record::Hold { .. } => self.erasures.apply(index, recorded_at, record),
+            Record::Erasure { .. } | Record::Hold { .. } => {
+                self.erasures.apply(index, recorded_at, record, body);
+            }
             Record::Access { .. } | Record::Loss { .. } => {}
         }
         self.next = index + 1;

@@ -324,9 +324,7 @@ impl Engine {
     fn erase(&mut self, present: Vec<(Bucket, KeyId)>) {
         let Shared { buckets, history, .. } = self.shared.as_ref();
         let due = self.shared.core().due_to_be_destroyed(present);
-        if let Err(error) = erase::carry_out(due, buckets, history, self.rng.as_mut()) {
-            error!(error = with_causes(&error), "a key that has ended could not be destroyed");
-        }
+        erase::tell(&erase::carry_out(due, buckets, history, self.rng.as_mut()));
     }
 
     fn send(&self, round: &mut Round) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
+use sealpost_crypto::seal::ContentKey;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::rule::Rule;
 use sealpost_ledger::{Commits, Draft, Ledger, Options};
@@ -40,19 +41,24 @@ impl Desk {
         let bucket = "message.2027-03".parse().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut desk = Self { ledger, folder, erasures: Erasures::default(), bucket, rng };
-        for (record, text) in (1..).zip(texts) {
-            let salt = [u8::try_from(record).unwrap(); 32];
-            let body = desk.buckets().keep_text(&mut desk.rng, &desk.bucket, salt, text.as_bytes()).unwrap();
-            let record = Record::Access {
-                key: KeyId::new([9; 32]),
-                action: "search".to_owned(),
-                message: None,
-                refused_by: None,
-            };
-            let draft = Draft { recorded_at: NOW, salt, record, body: stored_body_to_bytes(&body) };
-            drop(desk.ledger.enqueue(vec![draft]).unwrap());
+        for text in texts {
+            desk.add(text);
         }
         desk
+    }
+
+    /// One more text in the bucket.
+    fn add(&mut self, text: &str) {
+        let salt = [u8::try_from(self.ledger.history().durable()).unwrap(); 32];
+        let body = self.buckets().keep_text(&mut self.rng, &self.bucket, salt, text.as_bytes()).unwrap();
+        let record = Record::Access {
+            key: KeyId::new([9; 32]),
+            action: "search".to_owned(),
+            message: None,
+            refused_by: None,
+        };
+        let draft = Draft { recorded_at: NOW, salt, record, body: stored_body_to_bytes(&body) };
+        drop(self.ledger.enqueue(vec![draft]).unwrap());
     }
 
     /// The keys, as after a start.
@@ -61,10 +67,14 @@ impl Desk {
     }
 
     fn record(&mut self, record: &Record) {
+        self.record_with(record, Bytes::new());
+    }
+
+    fn record_with(&mut self, record: &Record, body: Bytes) {
         let index = self.ledger.history().durable();
-        let draft = Draft { recorded_at: NOW, salt: [0; 32], record: record.clone(), body: Bytes::new() };
+        let draft = Draft { recorded_at: NOW, salt: [0; 32], record: record.clone(), body: body.clone() };
         drop(self.ledger.enqueue(vec![draft]).unwrap());
-        self.erasures.apply(index, NOW, record);
+        self.erasures.apply(index, NOW, record, &body);
     }
 
     fn hold(&mut self, index: u64, held: bool) {
@@ -73,19 +83,24 @@ impl Desk {
 
     /// The bucket ends, or one body of it.
     fn erase(&mut self, index: Option<u64>) {
+        self.record_erasure(index);
+        self.start();
+    }
+
+    /// The same, and nothing is destroyed yet.
+    fn record_erasure(&mut self, index: Option<u64>) {
         let key = self.buckets().key_id(&self.bucket).unwrap();
         let rule = Rule::ErasureOrdered.to_string();
-        self.record(&Record::Erasure { bucket: self.bucket.to_string().into(), rule, index, key });
-        self.start();
+        self.record(&Record::Erasure { bucket: self.bucket.to_bytes(), rule, index, key });
     }
 
     /// A node starts on it.
     fn start(&mut self) {
-        self.start_where(|_| None).unwrap();
+        assert!(self.start_where(|_| None).is_empty());
     }
 
     /// The same, where bodies that were lost came again in other records.
-    fn start_where(&mut self, restored_in: impl Fn(u64) -> Option<u64>) -> Result<(), Error> {
+    fn start_where(&mut self, restored_in: impl Fn(u64) -> Option<u64>) -> Vec<Undestroyed> {
         let buckets = self.buckets();
         let due = self.erasures.due(restored_in, present(&buckets));
         carry_out(due, &buckets, self.ledger.history(), &mut self.rng)
@@ -186,13 +201,63 @@ fn key_file(path: &Path) -> std::fs::File {
 fn a_held_body_that_came_again_goes_on_and_one_that_is_lost_keeps_its_bucket() {
     let mut desk = Desk::with(&["evidence", "the same evidence", "a name"]);
     desk.hold(1, true);
-    let key = desk.buckets().key_id(&desk.bucket).unwrap();
-    let rule = Rule::ErasureRetention.to_string();
-    desk.record(&Record::Erasure { bucket: desk.bucket.to_string().into(), rule, index: None, key });
+    desk.record_erasure(None);
     // The first record of a ledger has no body, as one that was lost.
-    let lost = desk.start_where(|_| Some(0));
-    assert!(matches!(lost, Err(Error::HeldLost { .. })), "{lost:?}");
+    assert_held_lost(&desk.start_where(|_| Some(0)));
     assert_eq!(desk.readable(1..=3), [true, true, true], "nothing is destroyed");
-    desk.start_where(|record| (record == 1).then_some(2)).unwrap();
+    assert!(desk.start_where(|record| (record == 1).then_some(2)).is_empty());
     assert_eq!(desk.readable(1..=3), [false, true, false]);
+}
+
+fn assert_held_lost(undestroyed: &[Undestroyed]) {
+    assert!(
+        matches!(undestroyed, [Undestroyed { error: Error::HeldLost { index: 0 }, .. }]),
+        "{undestroyed:?}"
+    );
+}
+
+#[test]
+fn a_held_body_that_is_lost_holds_up_no_other_bucket_and_no_start() {
+    let mut desk = Desk::with(&["evidence"]);
+    desk.hold(1, true);
+    desk.record_erasure(None);
+    let first = std::mem::replace(&mut desk.bucket, "message.2027-04".parse().unwrap());
+    desk.add("a name");
+    let lost = desk.ledger.history().durable() - 1;
+    desk.record_erasure(None);
+    assert_held_lost(&desk.start_where(|_| Some(0)));
+    assert_eq!(desk.readable(1..=1), [true]);
+    assert_eq!(desk.readable(lost..=lost), [false], "the later bucket has ended");
+
+    let buckets = desk.buckets();
+    assert_eq!(buckets.list().unwrap(), [first]);
+    let due = desk.erasures.due(|_| Some(0), present(&buckets));
+    assert_eq!(due.len(), 1);
+    carry_out_at_start(due, &buckets, desk.ledger.history(), &mut desk.rng).unwrap();
+}
+
+#[test]
+fn a_hold_follows_a_body_that_came_again_into_another_bucket() {
+    let mut desk = Desk::with(&["evidence"]);
+    desk.hold(1, true);
+    let header = Digest::new([7; 32]);
+    let (again, key) = ("evidence.2027-05".parse().unwrap(), ContentKey::generate(&mut desk.rng));
+    let body = desk.buckets().keep(&mut desk.rng, &again, &key, &header, Bytes::new()).unwrap();
+    let came = desk.ledger.history().durable();
+    desk.record_with(&Record::Body { index: 1, header }, stored_body_to_bytes(&body));
+    let restored = |record| (record == 1).then_some(came);
+    let opens = |desk: &Desk| desk.buckets().content_key(&body, &header).is_ok();
+
+    // Its first bucket ends without it, and the later one but for it.
+    desk.record_erasure(None);
+    assert!(desk.start_where(restored).is_empty());
+    assert_eq!(desk.readable(1..=1), [false]);
+    desk.bucket = again;
+    desk.record_erasure(None);
+    assert!(desk.start_where(restored).is_empty());
+    assert!(opens(&desk));
+    desk.hold(1, false);
+    desk.record_erasure(None);
+    assert!(desk.start_where(restored).is_empty());
+    assert!(!opens(&desk));
 }

@@ -123,7 +123,7 @@ pub enum Error {
     },
     /// A key that the ledger says is destroyed is there.
     #[error("a key that the ledger says is destroyed could not be destroyed again")]
-    Erase(#[from] erase::Error),
+    Erase(#[from] erase::Undestroyed),
     /// The index.
     #[error("[node] data: the index cannot be opened")]
     Index(#[from] sealpost_store::Error),

@@ -291,7 +291,7 @@ impl Opened {
         self.core.apply(index, leaf.recorded_at, &leaf.record, &body)?;
         if body_lost {
             warn!(record = index, "its body was damaged and is lost here");
-            self.core.body_lost(index, &leaf.record);
+            self.core.body_lost(index, leaf.recorded_at, &leaf.record);
         }
         if let Record::Loss { index, .. } = &leaf.record {
             self.untold.remove(index);
@@ -303,7 +303,7 @@ impl Opened {
     pub(super) fn without_keys(&self, buckets: &Buckets) -> Result<Vec<Bucket>, Error> {
         let mut missing = Vec::new();
         for (name, last) in &self.buckets {
-            let Ok(bucket) = String::from_utf8_lossy(name).parse::<Bucket>() else { continue };
+            let Ok(bucket) = Bucket::named(name) else { continue };
             if self.core.erasures.of(*last, name).is_none() && buckets.is_missing(&bucket)? {
                 missing.push(bucket);
             }

@@ -26,10 +26,11 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Incarnation, Position};
+use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
-use sealpost_domain::record::{Cursor, Settlement};
-use sealpost_ledger::{Bucket, Buckets};
+use sealpost_domain::record::{Cursor, Settlement, StoredBody};
+use sealpost_domain::time::Date;
+use sealpost_ledger::{Bucket, Buckets, bucket};
 use sealpost_wire::envelope::{WrapContent, header_from_bytes};
 use sealpost_wire::hub::Delivery;
 
@@ -80,7 +81,7 @@ pub enum Verified {
 pub enum Failure {
     /// The key under which its body is kept.
     #[error(transparent)]
-    Bucket(#[from] sealpost_ledger::bucket::Error),
+    Bucket(#[from] bucket::Error),
     /// The messages that it names.
     #[error(transparent)]
     Ledger(#[from] ViewError),
@@ -148,7 +149,7 @@ impl Verifier {
             }
         };
         let cursor = Cursor { hub_incarnation: origin.hub, index: delivery.index, entry_digest: digest };
-        let arrived = |settlement, body, alarm| Arrived {
+        let arrived = |settlement, [body, again]: [Option<StoredBody>; 2], alarm| Arrived {
             sender: header.sender.clone(),
             priority: header.priority,
             header: delivery.header.clone(),
@@ -158,12 +159,13 @@ impl Verifier {
             cursor,
             settlement,
             body,
+            again,
             alarm,
             directory: directory.version,
         };
         let Ok(key) = ContentKey::from_bytes(wrapped.content_key.as_slice()) else {
             let settlement = content::quarantined(Rule::KeyCommitment);
-            return Verified::Arrived(Box::new(arrived(settlement, None, None)));
+            return Verified::Arrived(Box::new(arrived(settlement, [None, None], None)));
         };
         let bench = Bench { me: &self.me, directory, known: self.known.as_ref(), now };
         let Opened { settlement, until, breach, by_directory } =
@@ -191,17 +193,37 @@ impl Verifier {
             detail,
             exhibits: vec![delivery.header.clone(), signature.bytes.clone()],
         });
-        let bucket = match (&settlement, until) {
-            (Settlement::Delivered, Some(until)) => Bucket::new(MESSAGES, until.month()).ok(),
-            _ => retention::evidence_month(now).and_then(|month| Bucket::new(EVIDENCE, month).ok()),
+        let mut keep = |bucket: Bucket| {
+            self.buckets.keep(rng, &bucket, &key, &digest, delivery.sealed.clone()).map(Some)
         };
-        let Some(bucket) = bucket else {
-            return Verified::Arrived(Box::new(arrived(settlement, None, alarm)));
-        };
-        match self.buckets.keep(rng, &bucket, &key, &digest, delivery.sealed.clone()) {
-            Ok(body) => Verified::Arrived(Box::new(arrived(settlement, Some(body), alarm))),
+        match self.keep(&settlement, until, now, &mut keep) {
+            Ok(bodies) => Verified::Arrived(Box::new(arrived(settlement, bodies, alarm))),
             Err(error) => Verified::Failed(error.into()),
         }
+    }
+
+    /// Keeps a content in the bucket of what was decided about it; and where it is refused also in that of its own
+    /// retention, for a message that was delivered before. No key is made for that.
+    fn keep(
+        &self,
+        settlement: &Settlement,
+        until: Option<Date>,
+        now: Instant,
+        keep: &mut dyn FnMut(Bucket) -> Result<Option<StoredBody>, bucket::Error>,
+    ) -> Result<[Option<StoredBody>; 2], bucket::Error> {
+        let own = until.and_then(|until| Bucket::new(MESSAGES, until.month()).ok());
+        let evidence = || retention::evidence_month(now).and_then(|month| Bucket::new(EVIDENCE, month).ok());
+        let (bucket, again) = match (settlement, own) {
+            (Settlement::Delivered, Some(own)) => (Some(own), None),
+            (Settlement::Excepted(Disposition::Refused, _), own) => (evidence(), own),
+            _ => (evidence(), None),
+        };
+        let again = match again.map(|own| self.buckets.key_id(&own).map(|_| own)).transpose() {
+            // It has ended, or nothing was ever delivered into it.
+            Err(bucket::Error::Erased { .. }) => None,
+            there => there?,
+        };
+        Ok([bucket.map_or(Ok(None), &mut *keep)?, again.map_or(Ok(None), keep)?])
     }
 
     fn prove(

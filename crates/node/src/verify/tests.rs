@@ -5,7 +5,6 @@ use sealpost_crypto::seal::seal_content;
 use sealpost_crypto::wrap::SealingPublicKey;
 use sealpost_domain::directory::ApprovalRule;
 use sealpost_domain::instant::Period;
-use sealpost_domain::link::Disposition;
 use sealpost_domain::message::Kind;
 use sealpost_domain::statement::Receipt;
 use sealpost_wire::hub::Control;

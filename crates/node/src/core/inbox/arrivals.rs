@@ -37,6 +37,9 @@ pub struct Arrived {
     pub settlement: Settlement,
     /// Its content as it is kept; `None` where there is no key that opens it.
     pub body: Option<StoredBody>,
+    /// The same in the bucket of its own retention, where it opens and is refused by now: one that was delivered before, and
+    /// whose body was lost, goes back there.
+    pub again: Option<StoredBody>,
     /// What is a security matter about it, though its position is proven.
     pub alarm: Option<Alarm>,
     /// The directory by which all that was judged.

@@ -1,8 +1,10 @@
 //! Bodies that were lost on this node's disk: whose they are, and where they came again.
 //!
 //! Their numbers are settled, and stay so. They are asked for as missing numbers are, and what comes is told from a new
-//! message by its position and digest alone; its content becomes the body of a record of its own. Which bodies are lost
-//! is known from the ledger's list of damaged records: it is told when the ledger is taken over.
+//! message by its position and digest alone; its content becomes the body of a record of its own. It ends when it would have
+//! ended, whatever is decided about the message now: a message in the bucket of its own retention, and evidence is not
+//! brought back once its first year is over. Which bodies are lost is known from the ledger's list of damaged records: it is
+//! told when the ledger is taken over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +12,15 @@ use sealpost_crypto::digest::sha256;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Range, ranges};
-use sealpost_domain::record::{self, Record, Settlement};
+use sealpost_domain::record::{self, Record, Settlement, StoredBody};
+use sealpost_ledger::Bucket;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::gaps::{Asked, RANGES_MAX};
 use super::{Arrived, Inbox, LinkKey};
 use crate::core::{Core, Env, Round};
+use crate::retention::{self, MESSAGES};
 
 /// How many bodies of a link are asked for at a time.
 const ASKED_MAX: usize = 256;
@@ -41,6 +45,7 @@ struct Lost {
     header: Digest,
     /// Whether it is shown: then what comes again must open.
     shown: bool,
+    recorded_at: Instant,
 }
 
 /// The lost bodies of a link.
@@ -55,9 +60,9 @@ struct Wanted {
 
 impl Core {
     /// The body of a record is lost. Told right after the record was applied.
-    pub fn body_lost(&mut self, index: u64, record: &Record) {
+    pub fn body_lost(&mut self, index: u64, recorded_at: Instant, record: &Record) {
         match record {
-            Record::Received(received) => self.inbox.body_lost(index, received),
+            Record::Received(received) => self.inbox.body_lost(index, recorded_at, received),
             Record::Sent(_) => self.outbox.body_lost(index),
             Record::Body { index: of, .. } => self.inbox.bodies.lose_again(*of),
             _ => {}
@@ -74,16 +79,15 @@ impl Core {
     ) -> bool {
         let number = arrived.commitment.position.number;
         let Some((index, lost)) = self.inbox.bodies.wanted_at(key, number) else { return false };
-        // A refusal is decided on the opened content; what is quarantined did not open.
-        let opens = !matches!(arrived.settlement, Settlement::Excepted(Disposition::Quarantined, _));
-        let body = arrived.body.as_ref().filter(|_| opens || !lost.shown);
-        let (header, body) = match body {
-            // What was erased meanwhile is not brought back.
-            Some(body)
-                if lost.header == arrived.digest && self.erasures.of(index, &body.bucket).is_none() =>
-            {
-                (lost.header, stored_body_to_bytes(body))
-            }
+        let is_held = self.erasures.is_held(index);
+        // What was erased meanwhile is not brought back. A hold outlives all that.
+        let goes_on = |body: &&StoredBody| {
+            let has_ended = !lost.shown && retention::is_evidence_over(lost.recorded_at, env.now)
+                || self.erasures.of(index, &body.bucket).is_some();
+            lost.header == arrived.digest && (is_held || !has_ended)
+        };
+        let (header, body) = match lost.body_of(arrived).filter(goes_on) {
+            Some(body) => (lost.header, stored_body_to_bytes(body)),
             _ => {
                 self.inbox.bodies.give_up(key, number);
                 return false;
@@ -95,20 +99,38 @@ impl Core {
     }
 }
 
+impl Lost {
+    /// What of a repeat can be the body that is lost.
+    fn body_of<'a>(&self, arrived: &'a Arrived) -> Option<&'a StoredBody> {
+        if !self.shown {
+            return arrived.body.as_ref();
+        }
+        // A refusal is decided on the opened content; what is quarantined did not open.
+        if matches!(arrived.settlement, Settlement::Excepted(Disposition::Quarantined, _)) {
+            return None;
+        }
+        let is_of_messages =
+            |body: &&StoredBody| Bucket::of(body).is_ok_and(|bucket| bucket.class() == MESSAGES);
+        arrived.body.iter().chain(&arrived.again).find(is_of_messages)
+    }
+}
+
 impl Inbox {
     /// The record that holds the body of an earlier one, where that was lost and came again.
     pub fn body_restored_in(&self, index: u64) -> Option<u64> {
         self.bodies.restored.get(&index).copied()
     }
 
-    fn body_lost(&mut self, index: u64, received: &record::Received) {
+    fn body_lost(&mut self, index: u64, recorded_at: Instant, received: &record::Received) {
         let Some(commitment) = &received.commitment else { return };
         let Ok(header) = header_from_bytes(&received.header) else { return };
         let (incarnation, number) = (commitment.position.incarnation, commitment.position.number);
         let key = LinkKey { sender: header.sender, priority: header.priority, incarnation };
         let shown = received.settlement == Settlement::Delivered;
         self.bodies.wanted.entry(key.clone()).or_default().numbers.insert(number, index);
-        self.bodies.lost.insert(index, Lost { key, number, header: sha256(&received.header), shown });
+        self.bodies
+            .lost
+            .insert(index, Lost { key, number, header: sha256(&received.header), shown, recorded_at });
     }
 
     pub(in crate::core) fn apply_body(&mut self, record: u64, of: u64) {

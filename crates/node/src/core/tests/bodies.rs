@@ -251,3 +251,68 @@ fn a_lost_leaf_leaves_a_place_on_the_link_that_nothing_is_known_of() {
     core.apply(0, *at, &hong_kong.records[0].1, &hong_kong.records[0].2).unwrap();
     assert!(core.apply(1, *at, record, body).is_err());
 }
+
+/// Germany lost the body of a message, and what came again; some time has passed since.
+fn comes_again(after: Duration, before: impl FnOnce(&mut Station)) -> (Station, Judged) {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    before(&mut germany);
+    germany.lose_bodies(&[1]);
+    asked(&mut germany);
+    let again = answered(&network, &mut hong_kong, &mut germany);
+    germany.now = germany.now.plus(after);
+    let judged = germany.receive(&again[0], Priority::Urgent);
+    (germany, judged)
+}
+
+/// The retention of the message is over, and its bucket has not ended yet.
+const AFTER_RETENTION: Duration = Duration::from_hours(24 * 130);
+const BUCKET: &str = "message.2026-12";
+
+fn end_bucket(germany: &mut Station) {
+    let bucket = BUCKET.parse().unwrap();
+    let (key, rule) = (germany.buckets.key_id(&bucket).unwrap(), "erasure.retention".to_owned());
+    let record = Record::Erasure { bucket: bucket.to_bytes(), rule, index: None, key };
+    germany.append(germany.now, record, Bytes::new());
+}
+
+fn hold(germany: &mut Station) {
+    let record = Record::Hold { index: 1, bucket: Bytes::from_static(BUCKET.as_bytes()), held: true };
+    germany.append(germany.now, record, Bytes::new());
+}
+
+#[test]
+fn a_body_comes_again_into_the_bucket_of_its_own_retention_also_when_that_is_over() {
+    for after in [MOMENT, AFTER_RETENTION] {
+        let (germany, judged) = comes_again(after, |_| {});
+        assert_eq!(judged, Judged::Restored);
+        let [(1, body)] = &bodies(&germany)[..] else { panic!("one body") };
+        assert_eq!(stored_body_from_bytes(body).unwrap().bucket, BUCKET);
+    }
+}
+
+#[test]
+fn a_body_whose_bucket_has_ended_does_not_come_again_unless_it_is_held() {
+    let (germany, judged) = comes_again(AFTER_RETENTION, end_bucket);
+    assert_eq!((judged, bodies(&germany).len()), (Judged::Duplicate, 0));
+    let (germany, judged) = comes_again(AFTER_RETENTION, |germany| {
+        hold(germany);
+        end_bucket(germany);
+    });
+    assert_eq!(judged, Judged::Restored);
+    assert_eq!(germany.core.erasures.held_in(1).unwrap(), BUCKET);
+}
+
+#[test]
+fn evidence_does_not_come_again_once_its_year_is_over() {
+    let evidence = |germany: &mut Station| {
+        let Record::Received(received) = &mut germany.records[1].1 else { panic!("a message") };
+        received.settlement = Settlement::Excepted(Disposition::Refused, "a.rule".to_owned());
+    };
+    assert_eq!(comes_again(AFTER_RETENTION, evidence).1, Judged::Restored);
+    assert_eq!(comes_again(Duration::from_hours(24 * 400), evidence).1, Judged::Duplicate);
+    let held = |germany: &mut Station| {
+        evidence(germany);
+        hold(germany);
+    };
+    assert_eq!(comes_again(Duration::from_hours(24 * 400), held).1, Judged::Restored);
+}
