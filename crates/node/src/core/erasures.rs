@@ -2,6 +2,7 @@
 //! durable, and again at every start, so that keys that were put back from a backup do not bring anything back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,33 +49,98 @@ const ENDED_MAX: usize = 16;
 /// that was set does not come back when it is set right.
 const CLOCKS: usize = 2;
 
+/// How long after a bucket was due by the own clock it is told that it does not end.
+const LATE: Duration = Duration::from_hours(24);
+
+/// Buckets that do not end though their months are long over by the own clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// How many.
+    pub buckets: usize,
+    /// What they wait for.
+    pub awaited: Awaited,
+}
+
+/// What has to say too that a month is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A directory that is valid now.
+    Directory,
+    /// A peer that the directory lists: none of those is left with whom mail was exchanged.
+    ListedPeer,
+    /// Peers that have signed something since this node began.
+    Peers {
+        /// How many.
+        needed: usize,
+        /// Those of whom nothing was heard for long.
+        silent: Vec<AgencyId>,
+    },
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory => f.write_str("a directory that is valid now: install the next version"),
+            Self::ListedPeer => f.write_str(
+                "the clock of a peer: the directory lists none any more with whom mail was exchanged; exchange a message with \
+                 one that it lists",
+            ),
+            Self::Peers { needed, silent } => {
+                let silent: Vec<&str> = silent.iter().map(AgencyId::as_str).collect();
+                write!(f, "the clocks of {needed} peers; nothing was heard for long of {}", silent.join(", "))
+            }
+        }
+    }
+}
+
 impl Core {
     /// Ends buckets whose month is over, of those that have a key. It must be over by the node's clock, under a directory
-    /// that is valid then, and by what peers have signed since this node began.
-    pub fn end_buckets(&self, env: &mut Env<'_>, round: &mut Round, present: &[(Bucket, KeyId)]) {
-        let Some(directory) = self.directory().filter(|directory| directory.valid_until >= env.now) else {
-            return;
-        };
+    /// that is valid then, and by what peers have signed since this node began. What waits for that too long is told.
+    pub fn end_buckets(
+        &self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        present: &[(Bucket, KeyId)],
+    ) -> Option<Late> {
+        let due = |now| present.iter().filter(move |(bucket, key)| self.erasures.is_due(bucket, *key, now));
         // Asked in every round: peers' clocks only where something ends by the own one.
-        if !present.iter().any(|(bucket, key)| self.erasures.is_due(bucket, *key, env.now)) {
-            return;
-        }
-        let (sent, received) = (self.outbox.traffic(), self.inbox.traffic());
-        let peers: BTreeSet<&AgencyId> = sent.keys().chain(received.keys()).collect();
-        let listed = peers.into_iter().filter(|peer| directory.agencies.contains_key(*peer));
-        let heard: Vec<Option<Instant>> = listed.map(|peer| self.witness.heard_at(peer)).collect();
-        let needed = heard.len().min(CLOCKS);
-        let mut clocks: Vec<Instant> = heard.into_iter().flatten().collect();
-        clocks.sort_unstable_by(|one, other| other.cmp(one));
-        // Where nothing was ever exchanged, there is nobody to ask.
-        let by_peers = if needed == 0 { Some(env.now) } else { clocks.get(needed - 1).copied() };
-        let Some(now) = by_peers.map(|by_peers| by_peers.min(env.now)) else { return };
-        let due = present.iter().filter(|(bucket, key)| self.erasures.is_due(bucket, *key, now));
-        for (bucket, key) in due.take(ENDED_MAX) {
+        due(env.now).next()?;
+        let (agreed, awaited) = self.agreed_time(env.now);
+        let ends = |(bucket, key): &(Bucket, KeyId)| {
+            agreed.is_some_and(|now| self.erasures.is_due(bucket, *key, now))
+        };
+        for (bucket, key) in present.iter().filter(|one| ends(one)).take(ENDED_MAX) {
             let rule = Rule::ErasureRetention.as_str().to_owned();
             let record = Record::Erasure { bucket: bucket.to_bytes(), rule, index: None, key: *key };
             round.record(env, record, Bytes::new());
         }
+        let buckets = due(env.now.minus(LATE)).filter(|one| !ends(one)).count();
+        (buckets > 0).then_some(Late { buckets, awaited })
+    }
+
+    /// The time by the node's clock and by those of peers, where they say one; and what is missing where they do not.
+    fn agreed_time(&self, now: Instant) -> (Option<Instant>, Awaited) {
+        let Some(directory) = self.directory().filter(|directory| directory.valid_until >= now) else {
+            return (None, Awaited::Directory);
+        };
+        let (sent, received) = (self.outbox.traffic(), self.inbox.traffic());
+        let peers: BTreeSet<&AgencyId> = sent.keys().chain(received.keys()).collect();
+        // Where nothing was ever exchanged, there is nobody to ask. Who has left the directory is not asked, which does
+        // not leave it to the own clock alone.
+        let is_alone = peers.is_empty();
+        let listed: Vec<_> =
+            peers.into_iter().filter(|peer| directory.agencies.contains_key(*peer)).collect();
+        if listed.is_empty() {
+            return (is_alone.then_some(now), Awaited::ListedPeer);
+        }
+        let heard = |peer: &AgencyId| self.witness.heard_at(peer);
+        let mut clocks: Vec<Instant> = listed.iter().filter_map(|peer| heard(peer)).collect();
+        clocks.sort_unstable_by(|one, other| other.cmp(one));
+        let needed = listed.len().min(CLOCKS);
+        let is_silent = |peer: &&AgencyId| heard(peer).is_none_or(|at| at < now.minus(LATE));
+        let silent = listed.into_iter().filter(is_silent).cloned().collect();
+        let by_peers = clocks.get(needed - 1).copied();
+        (by_peers.map(|by_peers| by_peers.min(now)), Awaited::Peers { needed, silent })
     }
 
     /// The buckets whose present keys are to be destroyed, and what of them goes on.

@@ -1,5 +1,6 @@
 mod bodies;
 mod directories;
+mod erasures;
 mod handling;
 mod hub;
 mod keys;

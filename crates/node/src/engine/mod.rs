@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, error, info, warn};
 
+use crate::core::erasures::Late;
 use crate::core::{self, Env, Outgoing, Round, Silenced};
 use crate::erase;
 use crate::projection::Changes;
@@ -45,6 +46,8 @@ const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
 /// How often it is looked which buckets have ended.
 const BUCKETS_EVERY: Duration = Duration::from_secs(30);
+/// How often it is told that buckets do not end though their months are over.
+const LATE_TOLD_EVERY: Duration = Duration::from_hours(24);
 
 /// The single writer of a node's ledger.
 pub struct Engine {
@@ -62,6 +65,8 @@ pub struct Engine {
     buckets_at: Option<Instant>,
     /// When it was told last that the key does not sign, while it does not.
     told_unsigned_at: Option<Instant>,
+    /// When it was told last that buckets do not end though their months are over.
+    told_late_at: Option<Instant>,
 }
 
 /// Why the writer ended before it was told to.
@@ -108,6 +113,7 @@ impl Engine {
             told_full_at: None,
             buckets_at: None,
             told_unsigned_at: None,
+            told_late_at: None,
         }
     }
 
@@ -241,7 +247,13 @@ impl Engine {
             // It may not believe our own key: nothing more is signed before it is in force.
             return Ok(round);
         }
-        core.end_buckets(&mut env, &mut round, &buckets);
+        let late = core.end_buckets(&mut env, &mut round, &buckets);
+        if let Some(Late { buckets, awaited }) = late
+            && self.told_late_at.is_none_or(|told| told.elapsed() >= LATE_TOLD_EVERY)
+        {
+            warn!(buckets, "the retention of bodies is over, and they do not end; awaited are {awaited}");
+            self.told_late_at = Some(Instant::now());
+        }
         let again = core.calendar(&mut env, &mut round)?;
         if again > 0 {
             debug!(messages = again, "messages without receipt are sent again");
