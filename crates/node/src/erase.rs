@@ -22,7 +22,7 @@ pub struct Undestroyed {
     pub bucket: Bucket,
     /// Why not.
     #[source]
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 /// Why a key was not destroyed.
@@ -75,7 +75,7 @@ pub fn carry_out(
     for (bucket, rest) in due {
         match end(&bucket, rest, buckets, history, rng) {
             Ok(()) => info!(%bucket, "the key was destroyed"),
-            Err(error) => undestroyed.push(Undestroyed { bucket, error }),
+            Err(error) => undestroyed.push(Undestroyed { bucket, error: Box::new(error) }),
         }
     }
     undestroyed
@@ -92,7 +92,7 @@ pub fn carry_out_at_start(
 ) -> Result<(), Undestroyed> {
     let undestroyed = carry_out(due, buckets, history, rng);
     let is_told = |failed: &Undestroyed| {
-        matches!(failed.error, Error::HeldLost { .. } | Error::Bucket(bucket::Error::Ended { .. }))
+        matches!(*failed.error, Error::HeldLost { .. } | Error::Bucket(bucket::Error::Ended { .. }))
     };
     let (told, others): (Vec<_>, Vec<_>) = undestroyed.into_iter().partition(is_told);
     tell(&told);

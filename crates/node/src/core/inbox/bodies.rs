@@ -86,13 +86,11 @@ impl Core {
                 || self.erasures.of(index, &body.bucket).is_some();
             lost.header == arrived.digest && (is_held || !has_ended)
         };
-        let (header, body) = match lost.body_of(arrived).filter(goes_on) {
-            Some(body) => (lost.header, stored_body_to_bytes(body)),
-            _ => {
-                self.inbox.bodies.give_up(key, number);
-                return false;
-            }
+        let Some(body) = lost.body_of(arrived).filter(goes_on) else {
+            self.inbox.bodies.give_up(key, number);
+            return false;
         };
+        let (header, body) = (lost.header, stored_body_to_bytes(body));
         round.record(env, Record::Body { index, header }, body);
         self.inbox.bodies.tentative.insert(index);
         true
