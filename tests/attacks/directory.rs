@@ -116,6 +116,62 @@ fn a_jurisdiction_that_signs_for_anothers_agency_or_behind_its_own_is_refused() 
     }
 }
 
+/// All holders of the authority's keys together, with a jurisdiction's root where it says so.
+#[test]
+fn an_authority_that_conspires_with_a_root_exchanges_drops_weakens_and_brings_back_nothing() {
+    let network = Network::new();
+    let [mut node, ..] = network.nodes();
+    let all = [1, 2, 3, 4, 5];
+    let place =
+        |listing: &Listing| listing.agencies.iter().position(|listed| listed.id == agency(DE)).unwrap();
+    let key = network.directory.agencies[&agency(DE)].signing_keys[0].key.id;
+
+    // The root of the hub's operator becomes a jurisdiction's.
+    let mut operator = after(&network.genesis);
+    operator.operator_root = operator.jurisdictions[0].1.root.clone().into();
+    refused(&mut node, &signed(&network, &operator, &all), "directory.chain");
+    // Germany's node goes without its keys for a version, to come back with one of its root's.
+    let mut keyless = after(&network.genesis);
+    let germany = place(&keyless);
+    keyless.agencies[germany].signing_keys.clear();
+    keyless.agencies[germany].sealing_keys.clear();
+    let ended = keyless.agreements.drain(..).chain(keyless.operations.drain(..));
+    keyless.withdrawn = ended.map(|statement| sha256(&statement.payload)).collect();
+    keyless.withdrawn.sort_unstable();
+    refused(&mut node, &signed(&network, &keyless, &all), "directory.signing_key");
+    // An officer of the root's own.
+    let mut officer = after(&network.genesis);
+    let made = SigningKey::generate(&mut node.rng);
+    let terms = SigningKeyTerms {
+        agency: agency(DE),
+        public_key: *made.verifying_key().as_bytes(),
+        usage: KeyUse::Officer,
+        period: Period { from: NOW, until: Some(NOW.plus(std::time::Duration::from_hours(24))) },
+    };
+    let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload()).unwrap();
+    statement.sign(&network.root_key("DE")).unwrap();
+    statement.sign(&made).unwrap();
+    officer.agencies[germany].signing_keys.push(statement.signed);
+    refused(&mut node, &signed(&network, &officer, &all), "directory.signing_key");
+
+    // An agreement ends, and a key is stolen.
+    let mut second = after(&network.genesis);
+    let denounced = second.agreements.remove(0);
+    second.withdrawn = vec![sha256(&denounced.payload)];
+    second.revocations.push((key, Revocation { revoked_at: NOW, reason: RevocationReason::Compromised }));
+    let second = signed(&network, &second, &all);
+    node.shown(&second).unwrap();
+    let mut weaker = after(&second);
+    weaker.revocations[0].1.reason = RevocationReason::Superseded;
+    refused(&mut node, &signed(&network, &weaker, &all), "directory.revocation");
+    let mut again = after(&second);
+    again.agreements.insert(0, denounced);
+    refused(&mut node, &signed(&network, &again, &all), "directory.agreement");
+    again.withdrawn.clear();
+    refused(&mut node, &signed(&network, &again, &all), "directory.revocation");
+    node.shown(&signed(&network, &after(&second), &all)).unwrap();
+}
+
 #[test]
 fn a_step_back_a_fork_and_a_gap_are_recorded_and_a_repeat_is_not() {
     let network = Network::new();

@@ -109,6 +109,7 @@ mod tests {
     fn operation(id: &str) -> Operation {
         Operation {
             id: id.parse().unwrap(),
+            digest: Digest::ZERO,
             lead: "HK-CED".parse().unwrap(),
             members: Parties::new(MEMBERS.map(|id| id.parse().unwrap()).into()).unwrap(),
             from: Instant::from_millis(1),

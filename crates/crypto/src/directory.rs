@@ -9,19 +9,22 @@
 //! | the lead | an operation | nobody is drawn into a group by the authority |
 //!
 //! A first version is believed as its provisioner gave it, if all of that holds; a later one only as the successor of
-//! the version before: same network, same roots, next number, its digest, no revocation forgotten.
+//! the version before: same network, same roots, next number, its digest, no revocation forgotten or weakened. A signing
+//! key leaves by a revocation alone, an agreement or operation by a withdrawal that keeps it from coming back.
 //!
 //! A revocation stops its key from being used and leaves standing what the key vouched for: otherwise the authority
 //! could not revoke a stolen key before every agreement was signed again. What is new in a version is vouched for by
-//! keys that it does not revoke. A node's new signing key is signed by the root, by itself, and by a key that the agency
-//! has already, unless the version revokes all of those: so a jurisdiction cannot add a second key to an agency unseen.
-//! Nothing here reads a clock: whether a version is stale and a key in its period is judged where it is used.
+//! keys that it does not revoke. A new signing key is signed by the root, by itself, and by a node's key that the agency
+//! has already, unless the version revokes all of those; other terms of a listed key by the root and such a key: so a
+//! jurisdiction adds no second key to an agency unseen.
+//! Nothing here reads a clock: whether a version is stale and a key in its period is judged where it is used. Who vouches
+//! for a new key is judged at the moment at which the version says that it was issued.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
-use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::Listing;
@@ -30,11 +33,12 @@ use crate::digest::sha256;
 use crate::dsse::{PayloadType, VerifyingKey, verify_statement};
 use crate::trust::{self, RootHolder, TrustSet};
 
+mod chain;
 mod error;
 mod file;
 mod verifier;
 
-pub use error::{Error, Statement, Term};
+pub use error::{Error, Novelty, Statement, Term, Withdrawable};
 pub use file::{FileError, read};
 use verifier::Verifier;
 
@@ -48,16 +52,22 @@ pub fn verify(signed: &Signed, previous: Option<&Directory>) -> Result<Directory
     let listing = Listing::from_payload(&signed.payload)?;
     let keys = own_authority(&listing)?;
     authority(signed, &keys, listing.threshold, listing.version)?;
-    chain(&listing, previous)?;
-    Verifier::new(previous, &listing).directory(listing, sha256(&signed.payload))
+    listed(listing, &signed.payload, previous)
 }
 
 /// Judges what the authority is to sign as its readers will judge it then: everything but the authority's signatures.
 pub fn judge(payload: &Bytes, previous: Option<&Directory>) -> Result<Directory, Error> {
     let listing = Listing::from_payload(payload)?;
     own_authority(&listing)?;
-    chain(&listing, previous)?;
-    Verifier::new(previous, &listing).directory(listing, sha256(payload))
+    listed(listing, payload, previous)
+}
+
+/// What a version lists, believed but for the authority's signatures.
+fn listed(listing: Listing, payload: &[u8], previous: Option<&Directory>) -> Result<Directory, Error> {
+    chain::follows(&listing, previous)?;
+    let directory = Verifier::new(previous, &listing).directory(listing, sha256(payload))?;
+    chain::keeps(&directory, previous)?;
+    Ok(directory)
 }
 
 /// The authority of one version, and who of it signed.
@@ -72,9 +82,16 @@ pub struct Quorum {
 }
 
 impl Quorum {
-    /// How many signed.
+    /// Which of the keys signed a version. Signatures of others are neither counted nor held against it.
+    fn of(signed: &Signed, keys: &[VerifyingKey], threshold: u32, version: u64) -> Self {
+        let key = |key: &VerifyingKey| (key.key_id(), key.has_signed(signed, PayloadType::Directory));
+        Self { version, threshold, keys: keys.iter().map(key).collect() }
+    }
+
+    /// How many signed; a key that is listed twice counts once.
     pub fn signed(&self) -> usize {
-        self.keys.iter().filter(|(_, signed)| *signed).count()
+        let signers = self.keys.iter().filter(|(_, signed)| *signed).map(|(key, _)| *key);
+        signers.collect::<BTreeSet<_>>().len()
     }
 
     /// Whether enough did.
@@ -87,8 +104,7 @@ impl Quorum {
 pub fn quorums(signed: &Signed, previous: Option<&Directory>) -> Result<Vec<Quorum>, Error> {
     let listing = Listing::from_payload(&signed.payload)?;
     let quorum = |version, threshold, keys: &[[u8; 32]]| {
-        let key = |key: &VerifyingKey| (key.key_id(), key.signed(signed, PayloadType::Directory));
-        Ok(Quorum { version, threshold, keys: authority_keys(keys)?.iter().map(key).collect() })
+        Ok(Quorum::of(signed, &authority_keys(keys)?, threshold, version))
     };
     let before = previous
         .map(|previous| quorum(previous.version.version, previous.threshold, &previous.authority_keys));
@@ -127,72 +143,19 @@ fn authority_keys(keys: &[[u8; 32]]) -> Result<Vec<VerifyingKey>, Error> {
     keys.iter().enumerate().map(read).collect()
 }
 
-/// Enough of the authority's keys signed. Signatures of others are neither counted nor held against a version.
+/// Enough of the authority's keys signed.
 fn authority(signed: &Signed, keys: &[VerifyingKey], threshold: u32, version: u64) -> Result<(), Error> {
-    let signers: BTreeSet<KeyId> = keys
-        .iter()
-        .filter(|key| key.signed(signed, PayloadType::Directory))
-        .map(VerifyingKey::key_id)
-        .collect();
-    if signers.len() < threshold as usize {
-        return Err(Error::Authority { version, found: signers.len(), threshold });
-    }
-    Ok(())
-}
-
-/// A version is the successor of the one before it, or the first.
-fn chain(listing: &Listing, previous: Option<&Directory>) -> Result<(), Error> {
-    if listing.valid_until <= listing.issued_at {
-        return Err(Error::Validity { issued_at: listing.issued_at, valid_until: listing.valid_until });
-    }
-    let Some(previous) = previous else {
-        return match (listing.version, listing.previous) {
-            (0, _) => Err(Error::Version { found: 0, expected: 1 }),
-            (1, digest) if digest != Digest::ZERO => {
-                Err(Error::Previous { version: 1, found: digest, expected: Digest::ZERO })
-            }
-            _ => Ok(()),
-        };
-    };
-    if Some(listing.version) != previous.version.version.checked_add(1) {
-        return Err(Error::Version {
-            found: listing.version,
-            expected: previous.version.version.saturating_add(1),
-        });
-    }
-    if listing.previous != previous.version.digest {
-        return Err(Error::Previous {
-            version: listing.version,
-            found: listing.previous,
-            expected: previous.version.digest,
-        });
-    }
-    if listing.network != previous.network {
-        return Err(Error::Network { found: listing.network.clone(), expected: previous.network.clone() });
-    }
-    if listing.issued_at < previous.issued_at {
-        return Err(Error::Issued { found: listing.issued_at, previous: previous.issued_at });
-    }
-    // Also not by leaving it out for one version.
-    for (code, before) in &previous.jurisdictions {
-        match listing.jurisdictions.iter().find(|(listed, _)| listed == code) {
-            None => return Err(Error::JurisdictionDropped { jurisdiction: *code }),
-            Some((_, record)) if record.root != before.root => {
-                return Err(Error::RootChanged { jurisdiction: *code });
-            }
-            Some(_) => {}
-        }
-    }
-    let kept: BTreeSet<KeyId> = listing.revocations.iter().map(|(key, _)| *key).collect();
-    match previous.revocations.keys().find(|key| !kept.contains(key)) {
-        Some(key) => Err(Error::RevocationDropped { key: *key }),
-        None => Ok(()),
+    let quorum = Quorum::of(signed, keys, threshold, version);
+    if quorum.is_reached() {
+        Ok(())
+    } else {
+        Err(Error::Authority { version, found: quorum.signed(), threshold })
     }
 }
 
 impl VerifyingKey {
     /// Whether one of the signatures is this key's and holds.
-    fn signed(&self, signed: &Signed, kind: PayloadType) -> bool {
+    pub fn has_signed(&self, signed: &Signed, kind: PayloadType) -> bool {
         signed
             .signatures
             .iter()

@@ -106,6 +106,8 @@ impl Parties {
 pub struct Operation {
     /// Its name.
     pub id: OperationId,
+    /// SHA-256 of the payload that its lead signed, its sealed details among it.
+    pub digest: Digest,
     /// Who leads it.
     pub lead: AgencyId,
     /// Who takes part, the lead included.

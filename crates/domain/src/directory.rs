@@ -3,7 +3,7 @@
 //! A [`Directory`] exists only after every signature in it was checked: keys by their jurisdiction's root, sealing
 //! keys by their agency, agreements by their parties, operations by their lead, the whole by the authority.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agency::{AgencyId, JurisdictionCode};
 use crate::agreement::{Agreement, Operation};
@@ -43,6 +43,8 @@ pub struct Directory {
     pub operations: BTreeMap<OperationId, Operation>,
     /// Keys that are no longer believed.
     pub revocations: BTreeMap<KeyId, Revocation>,
+    /// Digests of agreements and operations that ended: they never come back.
+    pub withdrawn: BTreeSet<Digest>,
 }
 
 /// The hub's keys and root.

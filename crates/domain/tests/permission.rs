@@ -49,6 +49,7 @@ fn directory(agreements: Vec<Agreement>) -> Directory {
     };
     let operation = Operation {
         id: "OP-SAMPLE".parse().unwrap(),
+        digest: Digest::ZERO,
         lead: agency("HK-CED"),
         members: Parties::new(vec![agency("DE-ZKA"), agency("HK-CED")]).unwrap(),
         from: NOW.minus(DAY),
@@ -68,6 +69,7 @@ fn directory(agreements: Vec<Agreement>) -> Directory {
         agreements,
         operations: BTreeMap::from([(operation.id.clone(), operation)]),
         revocations: BTreeMap::new(),
+        withdrawn: [].into(),
     }
 }
 

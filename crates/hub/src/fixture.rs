@@ -69,14 +69,26 @@ impl Network {
         self.issue(&self.listing(&AGENCIES))
     }
 
-    /// The version after one, with these agencies left; the others give up their keys.
+    /// The version after one, with these agencies left: the keys of the others are revoked, their agreements withdrawn.
     pub(crate) fn next_version(&self, previous: &Directory, agencies: &[&str]) -> Signed {
-        let others: Vec<_> = AGENCIES.into_iter().filter(|agency| !agencies.contains(agency)).collect();
+        let next = self.listing(agencies);
+        let mut revocations = previous.revocations.clone();
+        for (_, record) in previous.agencies.iter().filter(|(id, _)| !agencies.contains(&id.as_str())) {
+            let keys = record.signing_keys.iter().map(|key| key.key.id);
+            let revocation = Revocation { revoked_at: NOW, reason: RevocationReason::Cessation };
+            revocations.extend(keys.map(|key| (key, revocation)));
+        }
+        let mut withdrawn = previous.withdrawn.clone();
+        withdrawn.extend(previous.agreements.iter().map(|agreement| agreement.digest));
+        for agreement in &next.agreements {
+            withdrawn.remove(&sha256(&agreement.payload));
+        }
         self.issue(&Listing {
             version: previous.version.version + 1,
             previous: previous.version.digest,
-            revocations: self.given_up(&others),
-            ..self.listing(agencies)
+            revocations: revocations.into_iter().collect(),
+            withdrawn: withdrawn.into_iter().collect(),
+            ..next
         })
     }
 
@@ -120,6 +132,7 @@ impl Network {
             agreements: all_parties.then(|| self.agreement()).into_iter().collect(),
             operations: Vec::new(),
             revocations: Vec::new(),
+            withdrawn: Vec::new(),
         }
     }
 

@@ -100,6 +100,7 @@ impl Network {
             agreements: vec![agreement()],
             operations: [].into(),
             revocations: [].into(),
+            withdrawn: [].into(),
         };
         let listed = officers.iter().map(|officer| SigningKeyRecord {
             key: public(officer),

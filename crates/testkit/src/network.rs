@@ -84,6 +84,7 @@ impl Network {
             agreements: Vec::new(),
             operations: Vec::new(),
             revocations: Vec::new(),
+            withdrawn: Vec::new(),
         };
         // In the order of their names, as a directory lists them.
         for party in [&peers[0], &own, &peers[1]] {

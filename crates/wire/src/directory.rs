@@ -72,6 +72,8 @@ pub struct Listing {
     pub operations: Vec<Signed>,
     /// Keys that are no longer believed.
     pub revocations: Vec<(KeyId, Revocation)>,
+    /// SHA-256 of the payloads of agreements and operations that ended, ascending.
+    pub withdrawn: Vec<Digest>,
 }
 
 /// An agency, with the statements that name its keys.
@@ -107,6 +109,7 @@ impl Listing {
             agreements,
             operations,
             revocations,
+            withdrawn,
         } = at.decode(bytes, DIRECTORY_BYTES_MAX)?;
         let pb::HubRecord { operator_root, signing_keys } = at.required("hub", hub)?;
         let network = NetworkName::parse(&network)
@@ -132,12 +135,19 @@ impl Listing {
             agreements: agreements.into_iter().map(signed).collect::<Result<_, _>>()?,
             operations: operations.into_iter().map(signed).collect::<Result<_, _>>()?,
             revocations: revocations.into_iter().map(revocation).collect::<Result<_, _>>()?,
+            withdrawn: withdrawn
+                .iter()
+                .map(|digest| at.bytes("withdrawn", digest))
+                .collect::<Result<_, _>>()?,
         };
         if listing.jurisdictions.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             return Err(at.fault("jurisdictions", "are out of ascending order or repeated"));
         }
         if listing.agencies.windows(2).any(|pair| pair[0].id >= pair[1].id) {
             return Err(at.fault("agencies", "are out of ascending order or repeated"));
+        }
+        if listing.withdrawn.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(at.fault("withdrawn", "are out of ascending order or repeated"));
         }
         Ok(listing)
     }
@@ -161,6 +171,7 @@ impl Listing {
             agreements: self.agreements.iter().map(signed_message).collect(),
             operations: self.operations.iter().map(signed_message).collect(),
             revocations: self.revocations.iter().map(revocation_message).collect(),
+            withdrawn: self.withdrawn.iter().copied().map(digest_bytes).collect(),
         };
         message.encode_to_vec().into()
     }

@@ -5,6 +5,7 @@ use sealpost_crypto::details;
 use sealpost_crypto::wrap::{SealingPrivateKey, SealingPublicKey};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::Operation;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::OperationId;
@@ -42,7 +43,7 @@ pub fn open(
     key: &SealingPrivateKey,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     for signed in &listing.operations {
-        let Ok(operation) = operation_from_payload(&signed.payload) else { continue };
+        let Ok(operation) = operation_from_payload(&signed.payload, Digest::ZERO) else { continue };
         if operation.id != *id {
             continue;
         }

@@ -21,7 +21,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::{Listing, SIGNED_DIRECTORY_BYTES_MAX, signed_directory_from_bytes};
 use sealpost_wire::envelope::signed_to_bytes;
 
-use super::Error;
+use super::{Error, edit};
 use super::statement::{Holder, holds};
 
 /// By whose keys a version was judged.
@@ -153,6 +153,7 @@ pub fn change(
     };
     let mut listing = before.clone();
     change(&mut listing)?;
+    edit::withdraw(&mut listing, &base);
     if listing == before && present.is_some() {
         return Err(Error::NoChange);
     }

@@ -1,12 +1,15 @@
 //! What a draft changes. Pure: from what a draft lists to what it is to list; [`draft`](super::draft) judges the result.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sealpost_crypto::digest::{Algorithm, key_id};
+use sealpost_crypto::digest::{Algorithm, key_id, sha256};
 use sealpost_domain::agency::{AgencyId, JurisdictionCode};
 use sealpost_domain::agreement::AgreementId;
-use sealpost_domain::digest::KeyId;
-use sealpost_domain::directory::{ApprovalRule, JurisdictionRecord, Revocation, RevocationReason};
+use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::directory::{
+    ApprovalRule, Directory, JurisdictionRecord, Revocation, RevocationReason,
+};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::OperationId;
 use sealpost_domain::statement::Signed;
@@ -201,6 +204,18 @@ fn replace_keys(
     Ok(())
 }
 
+/// Withdraws what the version in force lists and the draft does not, so that it never comes back without being signed
+/// again. A draft that lists it again, before it is published, withdraws it no more.
+pub(super) fn withdraw(listing: &mut Listing, base: &Directory) {
+    let listed: BTreeSet<Digest> =
+        listing.agreements.iter().chain(&listing.operations).map(|signed| sha256(&signed.payload)).collect();
+    let agreements = base.agreements.iter().map(|agreement| agreement.digest);
+    let before = agreements.chain(base.operations.values().map(|operation| operation.digest));
+    let ended = before.filter(|digest| !listed.contains(digest));
+    let withdrawn: BTreeSet<Digest> = base.withdrawn.iter().copied().chain(ended).collect();
+    listing.withdrawn = withdrawn.into_iter().collect();
+}
+
 /// Revokes a key for ever, whoever's it is. One of the authority's is taken off its list too.
 pub fn revoke_key(
     listing: &mut Listing,
@@ -247,16 +262,16 @@ pub fn revoke_agency(
 /// Takes an agreement off the list: from then on nothing goes under it.
 pub fn remove_agreement(listing: &mut Listing, id: &AgreementId) -> Result<(), Error> {
     let named = |signed: &Signed| {
-        agreement_from_payload(&signed.payload, sealpost_domain::digest::Digest::ZERO)
-            .is_ok_and(|agreement| agreement.id == *id)
+        agreement_from_payload(&signed.payload, Digest::ZERO).is_ok_and(|agreement| agreement.id == *id)
     };
     remove(&mut listing.agreements, named, &format!("agreement {id}"))
 }
 
 /// Takes an operation off the list.
 pub fn remove_operation(listing: &mut Listing, id: &OperationId) -> Result<(), Error> {
-    let named =
-        |signed: &Signed| operation_from_payload(&signed.payload).is_ok_and(|operation| operation.id == *id);
+    let named = |signed: &Signed| {
+        operation_from_payload(&signed.payload, Digest::ZERO).is_ok_and(|operation| operation.id == *id)
+    };
     remove(&mut listing.operations, named, &format!("operation {id}"))
 }
 

@@ -12,7 +12,7 @@ pub(super) fn of(error: &Error) -> String {
             "`sealpost-admin directory sign` on the machines of {threshold} holders; `directory show` tells who is missing"
         ),
         Error::Threshold { .. } => {
-            "`directory rotate-key authority --add KEY` or another --threshold".to_owned()
+            "`directory rotate-key authority --add PUBLIC --id ID` or another --threshold".to_owned()
         }
         Error::AuthorityRevoked { key, .. } => {
             format!(
@@ -27,8 +27,8 @@ pub(super) fn of(error: &Error) -> String {
                 .to_owned()
         }
         Error::NotContinued { agency, .. } => format!(
-            "{ENDORSE} signing.pem` at {agency}, with the key of its node that is in use; if that is lost or stolen, \
-             `directory revoke --key ID` first, in the same draft"
+            "{ENDORSE} signing.pem` at {agency}, with the key of its node that is in use; if that is lost, stolen or \
+             expired, `directory revoke --key ID` first, in the same draft"
         ),
         Error::NotByAgency { agency, .. } => {
             format!("{ENDORSE} signing.pem` at {agency}, with a signing key of its node that is not revoked")
@@ -49,11 +49,27 @@ pub(super) fn of(error: &Error) -> String {
             "the draft was begun from another version: begin it anew from the one in force (--base)"
                 .to_owned()
         }
-        Error::RevocationDropped { .. } | Error::JurisdictionDropped { .. } => {
+        Error::RevocationDropped { .. }
+        | Error::RevocationWeakened { .. }
+        | Error::WithdrawalDropped { .. }
+        | Error::NotWithdrawn { .. }
+        | Error::KeyDropped { .. }
+        | Error::EpochFell { .. }
+        | Error::JurisdictionDropped { .. } => {
             "begin the draft anew from the version in force: it carries all of them over".to_owned()
         }
         Error::RootChanged { jurisdiction } => format!(
             "nobody exchanges a root: if that of {jurisdiction} is lost, its agencies go on under a new jurisdiction"
+        ),
+        Error::OperatorRootChanged => {
+            "nobody exchanges a root: if that of the hub's operator is lost, the network begins anew"
+                .to_owned()
+        }
+        Error::RootSubject { second, .. } => {
+            format!("{second} makes a root with a name of its own, by `sealpost-admin root new`")
+        }
+        Error::ListedAgain { statement, .. } => format!(
+            "whoever signed {statement} signs it anew, by `directory propose` with terms that differ, such as a later `from`"
         ),
         Error::AgreementTwice { agreement } => {
             format!("`directory revoke --agreement {agreement}` first, in the same draft, or another id")
@@ -61,7 +77,12 @@ pub(super) fn of(error: &Error) -> String {
         Error::OperationTwice { operation } => {
             format!("`directory revoke --operation {operation}` first, in the same draft, or another id")
         }
-        Error::Epoch { last, .. } => format!("propose the key again with --epoch {}", last.saturating_add(1)),
+        Error::Epoch { last, .. } | Error::EpochUsed { last, .. } => {
+            format!("propose the key again with --epoch {}", last.saturating_add(1))
+        }
+        Error::EpochChanged { listed, .. } => {
+            format!("leave the key at epoch {listed}, or propose another key")
+        }
         Error::KeyTwice { .. } => "every holder makes keys of its own: make another".to_owned(),
         Error::Validity { .. } => "`directory renew --valid-for DAYS`".to_owned(),
         _ => "docs/rules.md explains the rule".to_owned(),

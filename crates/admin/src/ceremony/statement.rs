@@ -68,7 +68,7 @@ impl Content {
             PayloadType::SigningKey => Self::SigningKey(SigningKeyTerms::from_payload(payload)?),
             PayloadType::SealingKey => Self::SealingKey(SealingKeyTerms::from_payload(payload)?),
             PayloadType::Agreement => Self::Agreement(agreement_from_payload(payload, sha256(payload))?),
-            _ => Self::Operation(operation_from_payload(payload)?),
+            _ => Self::Operation(operation_from_payload(payload, sha256(payload))?),
         })
     }
 

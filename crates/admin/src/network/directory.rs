@@ -60,6 +60,7 @@ pub(super) fn issue(roster: &Roster, material: &Material, validity: &Validity) -
         agreements,
         operations,
         revocations: Vec::new(),
+        withdrawn: Vec::new(),
     };
     issue.signed = sign(PayloadType::Directory, listing.to_payload(), &material.authority)?;
     Ok(issue)

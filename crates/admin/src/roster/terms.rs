@@ -54,7 +54,7 @@ impl Campaign {
     /// The operation with these members; its lead did not sign it yet.
     pub fn with(&self, members: Parties) -> Operation {
         let Self { id, lead, from, until, .. } = self.clone();
-        Operation { id, lead, members, from, until }
+        Operation { id, digest: Digest::ZERO, lead, members, from, until }
     }
 }
 

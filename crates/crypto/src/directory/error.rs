@@ -32,6 +32,42 @@ pub enum Term {
     SealingKey,
 }
 
+/// A statement that ends by being withdrawn, for errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withdrawable {
+    /// An agreement.
+    Agreement(AgreementId),
+    /// An operation.
+    Operation(OperationId),
+}
+
+impl fmt::Display for Withdrawable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agreement(id) => write!(f, "agreement {id}"),
+            Self::Operation(id) => write!(f, "operation {id}"),
+        }
+    }
+}
+
+/// What a version says of a signing key that the one before did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// That there is one.
+    Key,
+    /// Another use or period.
+    Terms,
+}
+
+impl Novelty {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Key => "is new",
+            Self::Terms => "has another use or period than in the version before",
+        }
+    }
+}
+
 impl Statement {
     pub(super) fn new(agency: &AgencyId, term: Term, index: usize) -> Self {
         Self { agency: agency.clone(), term, position: index + 1 }
@@ -146,6 +182,9 @@ pub enum Error {
         /// Whose root.
         jurisdiction: JurisdictionCode,
     },
+    /// Neither the hub operator's.
+    #[error("the root of the hub's operator is another than in the version before")]
+    OperatorRootChanged,
     /// A root that is left out could come back as another one.
     #[error("jurisdiction {jurisdiction} is missing: once listed it stays, or its root could be exchanged")]
     JurisdictionDropped {
@@ -157,6 +196,47 @@ pub enum Error {
     RevocationDropped {
         /// The key.
         key: KeyId,
+    },
+    /// A thief would be believed for what he says was before.
+    #[error(
+        "the revocation of key {key} is weaker than in the version before: its reason changes to compromised only, its time \
+         to an earlier one only"
+    )]
+    RevocationWeakened {
+        /// The key.
+        key: KeyId,
+    },
+    /// A statement that ended could be listed again.
+    #[error(
+        "the withdrawal of the statement with digest {digest} is missing: a withdrawal is never taken back"
+    )]
+    WithdrawalDropped {
+        /// SHA-256 of its payload.
+        digest: Digest,
+    },
+    /// A statement ends, and could come back without those who signed it.
+    #[error("{statement}, digest {digest}, is in the version before, and here neither listed nor withdrawn")]
+    NotWithdrawn {
+        /// Which one.
+        statement: Withdrawable,
+        /// SHA-256 of its payload.
+        digest: Digest,
+    },
+    /// A statement that ended comes back.
+    #[error("{statement}, digest {digest}, is listed and withdrawn: it never comes back")]
+    ListedAgain {
+        /// Which one.
+        statement: Withdrawable,
+        /// SHA-256 of its payload.
+        digest: Digest,
+    },
+    /// A key leaves unseen, so that another could take its place.
+    #[error("signing key {key} of {agency} is in the version before, and here neither listed nor revoked")]
+    KeyDropped {
+        /// The key.
+        key: KeyId,
+        /// Whose it was.
+        agency: AgencyId,
     },
     /// One key, two revocations.
     #[error("key {key} is revoked twice")]
@@ -181,6 +261,16 @@ pub enum Error {
         holder: RootHolder,
         /// Why not.
         source: x509::Error,
+    },
+    /// Revocation lists name their root by its subject.
+    #[error(
+        "the roots of {first} and of {second} have the same subject, so that their revocation lists cannot be told apart"
+    )]
+    RootSubject {
+        /// Whose root.
+        first: RootHolder,
+        /// Whose root too.
+        second: RootHolder,
     },
     /// Not a certificate authority's.
     #[error(
@@ -218,11 +308,15 @@ pub enum Error {
         /// Which key.
         statement: Statement,
     },
-    /// A new key that the agency does not vouch for.
-    #[error("{statement} is new and not signed by a key of {agency} that is in use and not revoked")]
+    /// A new key, or other terms of a listed one, for which the agency does not vouch.
+    #[error(
+        "{statement} {} and is not signed by a key of {agency}'s node that is in use and not revoked", novelty.told()
+    )]
     NotContinued {
         /// Which key.
         statement: Statement,
+        /// What is new of it.
+        novelty: Novelty,
         /// Who must vouch for it.
         agency: AgencyId,
     },
@@ -284,6 +378,42 @@ pub enum Error {
         /// Its epoch.
         found: u64,
         /// The epoch before it.
+        last: u64,
+    },
+    /// An epoch that was given out already.
+    #[error(
+        "a new sealing key of {agency} has epoch {found}, expected one above {last}, the last of the version before"
+    )]
+    EpochUsed {
+        /// Whose key.
+        agency: AgencyId,
+        /// Its epoch.
+        found: u64,
+        /// The highest of the version before.
+        last: u64,
+    },
+    /// A listed key with another epoch.
+    #[error(
+        "a sealing key of {agency} has epoch {found}, and {listed} in the version before: a key keeps its epoch"
+    )]
+    EpochChanged {
+        /// Whose key.
+        agency: AgencyId,
+        /// Its epoch.
+        found: u64,
+        /// Its epoch in the version before.
+        listed: u64,
+    },
+    /// Senders would seal to an older key again.
+    #[error(
+        "the highest epoch of a sealing key of {agency} is {found}, and {last} in the version before: it never falls"
+    )]
+    EpochFell {
+        /// Whose key.
+        agency: AgencyId,
+        /// The highest epoch.
+        found: u64,
+        /// The highest of the version before.
         last: u64,
     },
     /// Not an agreement.
@@ -355,10 +485,19 @@ impl Error {
             | Self::Network { .. }
             | Self::Issued { .. }
             | Self::RootChanged { .. }
+            | Self::OperatorRootChanged
             | Self::JurisdictionDropped { .. } => Rule::DirectoryChain,
-            Self::RevocationDropped { .. } | Self::RevokedTwice { .. } => Rule::DirectoryRevocation,
+            Self::RevocationDropped { .. }
+            | Self::RevocationWeakened { .. }
+            | Self::RevokedTwice { .. }
+            | Self::WithdrawalDropped { .. } => Rule::DirectoryRevocation,
+            Self::KeyDropped { .. } => Rule::DirectorySigningKey,
+            Self::NotWithdrawn { statement, .. } | Self::ListedAgain { statement, .. } => match statement {
+                Withdrawable::Agreement(_) => Rule::DirectoryAgreement,
+                Withdrawable::Operation(_) => Rule::DirectoryOperation,
+            },
             Self::KeyTwice { .. } => Rule::DirectoryKeyTwice,
-            Self::Root { .. } | Self::NotARoot { .. } => Rule::DirectoryRoot,
+            Self::Root { .. } | Self::NotARoot { .. } | Self::RootSubject { .. } => Rule::DirectoryRoot,
             Self::HubKey { .. } => Rule::DirectoryHubKey,
             Self::NoJurisdiction { .. } => Rule::DirectoryJurisdiction,
             Self::NotByRoot { statement, .. }
@@ -373,7 +512,10 @@ impl Error {
                 Term::SigningKey => Rule::DirectorySigningKey,
                 Term::SealingKey => Rule::DirectorySealingKey,
             },
-            Self::Epoch { .. } => Rule::DirectorySealingKey,
+            Self::Epoch { .. }
+            | Self::EpochUsed { .. }
+            | Self::EpochChanged { .. }
+            | Self::EpochFell { .. } => Rule::DirectorySealingKey,
             Self::Agreement { .. } | Self::NotByParty { .. } | Self::AgreementTwice { .. } => {
                 Rule::DirectoryAgreement
             }

@@ -4,16 +4,18 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ED25519};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use sealpost_domain::agreement::{Agreement, Operation, Parties};
+use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::{JurisdictionRecord, KeyUse, Revocation, RevocationReason};
 use sealpost_domain::envelope;
 use sealpost_domain::handling::Tlp;
 use sealpost_domain::identity::NetworkName;
 use sealpost_domain::instant::{Instant, Period};
 use sealpost_wire::directory::{
-    ListedAgency, SealingKeyTerms, SigningKeyTerms, agreement_to_payload, operation_to_payload,
+    ListedAgency, SealedDetails, SealingKeyTerms, SigningKeyTerms, agreement_to_payload,
+    operation_from_payload, operation_to_payload,
 };
 
 use super::*;
@@ -21,6 +23,7 @@ use crate::dsse::{Signer as _, SigningKey, VerifyError, sign_statement};
 use crate::wrap::SealingPrivateKey;
 
 mod hostile;
+mod kept;
 mod keys;
 
 const NOW: Instant = Instant::from_millis(1_768_464_000_000);
@@ -52,11 +55,11 @@ impl Network {
         let jurisdictions = ["DE", "HK"].map(|code| {
             let record = JurisdictionRecord {
                 name: format!("Jurisdiction {code}"),
-                root: certificate(&self.roots[code], IsCa::Ca(BasicConstraints::Constrained(0))),
+                root: certificate(&self.roots[code], code, IsCa::Ca(BasicConstraints::Constrained(0))),
             };
             (code.parse().unwrap(), record)
         });
-        let operator = certificate(&self.roots["hub"], IsCa::Ca(BasicConstraints::Constrained(0)));
+        let operator = certificate(&self.roots["hub"], "hub", IsCa::Ca(BasicConstraints::Constrained(0)));
         Listing {
             network: NetworkName::parse("test.sealpost").unwrap(),
             version: 1,
@@ -72,6 +75,7 @@ impl Network {
             agreements: vec![self.agreement("CMAA-2023", &AGENCIES)],
             operations: vec![self.operation("OP-2023", "HK-CED")],
             revocations: Vec::new(),
+            withdrawn: Vec::new(),
         }
     }
 
@@ -94,12 +98,7 @@ impl Network {
 
     /// A statement of a root about the key of a node.
     fn signing_key(&self, agency: &str, root: &str, node: &str) -> Signed {
-        let terms = SigningKeyTerms {
-            agency: agency.parse().unwrap(),
-            public_key: *self.nodes[node].verifying_key().as_bytes(),
-            usage: KeyUse::Node,
-            period: PERIOD,
-        };
+        let terms = key_terms(agency, &self.nodes[node], KeyUse::Node);
         sign(PayloadType::SigningKey, terms.to_payload(), &[&self.roots[root]])
     }
 
@@ -127,6 +126,7 @@ impl Network {
     fn operation(&self, id: &str, signer: &str) -> Signed {
         let operation = Operation {
             id: id.parse().unwrap(),
+            digest: Digest::ZERO,
             lead: "HK-CED".parse().unwrap(),
             members: parties(),
             from: NOW,
@@ -145,6 +145,11 @@ impl Network {
     }
 }
 
+fn key_terms(agency: &str, key: &SigningKey, usage: KeyUse) -> SigningKeyTerms {
+    let public_key = *key.verifying_key().as_bytes();
+    SigningKeyTerms { agency: agency.parse().unwrap(), public_key, usage, period: PERIOD }
+}
+
 fn parties() -> Parties {
     Parties::new(AGENCIES.map(|agency| agency.parse().unwrap()).into()).unwrap()
 }
@@ -158,12 +163,13 @@ fn sign(kind: PayloadType, payload: impl AsRef<[u8]>, keys: &[&SigningKey]) -> S
     Signed { payload: payload.to_vec().into(), signatures: keys.iter().map(signature).collect() }
 }
 
-fn certificate(key: &SigningKey, is_ca: IsCa) -> Vec<u8> {
+fn certificate(key: &SigningKey, name: &str, is_ca: IsCa) -> Vec<u8> {
     let pkcs8 = key.to_pkcs8();
     let der = PrivatePkcs8KeyDer::from(pkcs8.as_slice());
     let pair = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ED25519).unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = is_ca;
+    params.distinguished_name.push(DnType::CommonName, name);
     params.self_signed(&pair).unwrap().der().to_vec()
 }
 
@@ -222,7 +228,8 @@ fn the_next_version_needs_the_authority_of_the_one_before_and_its_own() {
         &mut network.authority,
         (0..2).map(|_| SigningKey::generate(&mut network.rng)).collect(),
     );
-    let listing = Listing { version: 2, previous: first.version.digest, ..network.listing() };
+    let authority_keys = network.authority.iter().map(|key| *key.verifying_key().as_bytes()).collect();
+    let listing = Listing { version: 2, previous: first.version.digest, authority_keys, ..listing };
     let new: Vec<_> = network.authority.iter().collect();
     let both: Vec<_> = network.authority.iter().chain(&old[..2]).collect();
     let issue = |keys: &[&SigningKey]| sign(PayloadType::Directory, listing.to_payload(), keys);
@@ -255,7 +262,7 @@ fn rollback_gap_fork_and_another_network_are_refused() {
     assert!(matches!(judge(&earlier), Err(Error::Issued { .. })));
     let mut exchanged = next;
     exchanged.jurisdictions[1].1.root =
-        certificate(&network.authority[0], IsCa::Ca(BasicConstraints::Constrained(0)));
+        certificate(&network.authority[0], "HK", IsCa::Ca(BasicConstraints::Constrained(0)));
     assert!(matches!(judge(&exchanged), Err(Error::RootChanged { .. })));
 }
 

@@ -11,6 +11,7 @@ use sealpost_domain::directory::{
     SigningKeyRecord,
 };
 use sealpost_domain::envelope::DirectoryVersion;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::message::OperationId;
 use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::{
@@ -18,7 +19,7 @@ use sealpost_wire::directory::{
 };
 
 use super::authority_keys;
-use super::error::{Error, Statement, Term};
+use super::error::{Error, Novelty, Statement, Term};
 use crate::digest::{Algorithm, key_id, sha256};
 use crate::dsse::{PayloadType, VerifyingKey, verify_statement};
 use crate::trust::RootHolder;
@@ -29,11 +30,15 @@ use crate::x509;
 pub(super) struct Verifier<'p> {
     /// What the version before lists stands, whatever became of the keys that signed it.
     previous: Option<&'p Directory>,
+    /// When the version says that it was issued.
+    issued_at: Instant,
     /// The keys that this version revokes.
     revoked: BTreeSet<KeyId>,
     /// Every key of the version, so that none has two holders.
     holders: BTreeMap<KeyId, String>,
     roots: BTreeMap<JurisdictionCode, VerifyingKey>,
+    /// The subject of every root's certificate, raw, as revocation lists name it.
+    subjects: BTreeMap<Vec<u8>, RootHolder>,
     /// The keys that sign for nodes.
     node_keys: BTreeMap<KeyId, (AgencyId, VerifyingKey)>,
 }
@@ -42,9 +47,11 @@ impl<'p> Verifier<'p> {
     pub(super) fn new(previous: Option<&'p Directory>, listing: &Listing) -> Self {
         Self {
             previous,
+            issued_at: listing.issued_at,
             revoked: listing.revocations.iter().map(|(key, _)| *key).collect(),
             holders: BTreeMap::new(),
             roots: BTreeMap::new(),
+            subjects: BTreeMap::new(),
             node_keys: BTreeMap::new(),
         }
     }
@@ -86,6 +93,7 @@ impl<'p> Verifier<'p> {
             agreements,
             operations,
             revocations,
+            withdrawn: listing.withdrawn.into_iter().collect(),
         })
     }
 
@@ -107,6 +115,9 @@ impl<'p> Verifier<'p> {
         }
         let key = x509::ed25519_key(&certificate).map_err(unusable)?;
         self.hold(key.key_id(), format!("the root of {holder}"))?;
+        if let Some(first) = self.subjects.insert(certificate.subject().as_raw().to_vec(), holder) {
+            return Err(Error::RootSubject { first, second: holder });
+        }
         Ok(key)
     }
 
@@ -162,7 +173,7 @@ impl<'p> Verifier<'p> {
         signed: &Signed,
         statement: Statement,
     ) -> Result<SigningKeyRecord, Error> {
-        if !root.signed(signed, PayloadType::SigningKey) {
+        if !root.has_signed(signed, PayloadType::SigningKey) {
             return Err(Error::NotByRoot { statement, jurisdiction: agency.jurisdiction() });
         }
         let terms =
@@ -173,43 +184,48 @@ impl<'p> Verifier<'p> {
         let key = VerifyingKey::from_bytes(&terms.public_key)
             .map_err(|source| Error::SigningKey { statement: statement.clone(), source })?;
         self.hold(key.key_id(), statement.to_string())?;
-        if terms.usage == KeyUse::Node {
-            self.continued(agency, &key, signed, &statement)?;
-        }
         let record = SigningKeyRecord { key: public_key(&key), usage: terms.usage, period: terms.period };
+        self.continued(agency, &key, &record, signed, &statement)?;
         if terms.usage == KeyUse::Node {
             self.node_keys.insert(key.key_id(), (agency.clone(), key));
         }
         Ok(record)
     }
 
-    /// A node's key that is new comes with the agency's word, and with its own, as long as the agency has another one.
+    /// A key that is new comes with its own word; that, and other terms of a listed one, with the agency's, as long as
+    /// the agency has a key of its node to give it with.
     fn continued(
         &self,
         agency: &AgencyId,
         key: &VerifyingKey,
+        record: &SigningKeyRecord,
         signed: &Signed,
         statement: &Statement,
     ) -> Result<(), Error> {
         let Some(before) = self.previous.and_then(|previous| previous.agencies.get(agency)) else {
             return Ok(());
         };
-        let before: Vec<_> = before.signing_keys.iter().filter(|other| other.usage == KeyUse::Node).collect();
-        if before.iter().any(|other| other.key.id == key.key_id()) {
-            return Ok(());
-        }
-        if !key.signed(signed, PayloadType::SigningKey) {
+        let novelty = match before.signing_keys.iter().find(|other| other.key.id == record.key.id) {
+            Some(listed) if listed == record => return Ok(()),
+            Some(_) => Novelty::Terms,
+            None => Novelty::Key,
+        };
+        if novelty == Novelty::Key && !key.has_signed(signed, PayloadType::SigningKey) {
             return Err(Error::NotByItself { statement: statement.clone() });
         }
-        let mut in_use = before.iter().filter(|other| !self.revoked.contains(&other.key.id)).peekable();
-        let vouches = |other: &&&SigningKeyRecord| {
-            VerifyingKey::from_bytes(&other.key.bytes)
-                .is_ok_and(|other| other.signed(signed, PayloadType::SigningKey))
+        let is_left =
+            |other: &&SigningKeyRecord| other.usage == KeyUse::Node && !self.revoked.contains(&other.key.id);
+        let left: Vec<_> = before.signing_keys.iter().filter(is_left).collect();
+        let vouches = |other: &SigningKeyRecord| {
+            other.period.holds_at(self.issued_at)
+                && VerifyingKey::from_bytes(&other.key.bytes)
+                    .is_ok_and(|other| other.has_signed(signed, PayloadType::SigningKey))
         };
-        if in_use.peek().is_some() && !in_use.any(|other| vouches(&other)) {
-            return Err(Error::NotContinued { statement: statement.clone(), agency: agency.clone() });
+        // Where all that are left expired, they are revoked first: the root alone gives no key to who still has one.
+        if left.is_empty() || left.into_iter().any(vouches) {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::NotContinued { statement: statement.clone(), novelty, agency: agency.clone() })
     }
 
     fn sealing_key(
@@ -221,9 +237,14 @@ impl<'p> Verifier<'p> {
         let terms =
             SealingKeyTerms::from_payload(&signed.payload).map_err(|source| statement.terms(source))?;
         let id = key_id(Algorithm::XWing, &terms.public_key);
+        let record = SealingKeyRecord {
+            key: PublicKey { id, bytes: terms.public_key.to_vec() },
+            epoch: terms.epoch,
+            period: terms.period,
+        };
+        // To the last of its terms: a thief would have another epoch or period vouched for.
         let stands = self.stands(|before| {
-            let before = before.agencies.get(agency);
-            before.is_some_and(|before| before.sealing_keys.iter().any(|other| other.key.id == id))
+            before.agencies.get(agency).is_some_and(|before| before.sealing_keys.contains(&record))
         });
         if !self.signers(signed, PayloadType::SealingKey, stands).contains(agency) {
             return Err(Error::NotByAgency { statement, agency: agency.clone() });
@@ -237,11 +258,7 @@ impl<'p> Verifier<'p> {
         SealingPublicKey::from_bytes(&terms.public_key)
             .map_err(|source| Error::SealingKey { statement: statement.clone(), source })?;
         self.hold(id, statement.to_string())?;
-        Ok(SealingKeyRecord {
-            key: PublicKey { id, bytes: terms.public_key.to_vec() },
-            epoch: terms.epoch,
-            period: terms.period,
-        })
+        Ok(record)
     }
 
     /// Whether the version before lists the same. A version that is judged by itself stands as it is.
@@ -289,7 +306,7 @@ impl<'p> Verifier<'p> {
         let mut operations = BTreeMap::new();
         for (index, signed) in listed.iter().enumerate() {
             let position = index + 1;
-            let operation = operation_from_payload(&signed.payload)
+            let operation = operation_from_payload(&signed.payload, sha256(&signed.payload))
                 .map_err(|source| Error::Operation { position, source })?;
             let stands = self.stands(|before| before.operations.get(&operation.id) == Some(&operation));
             if !self.signers(signed, PayloadType::Operation, stands).contains(&operation.lead) {

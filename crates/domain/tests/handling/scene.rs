@@ -77,6 +77,7 @@ pub(crate) fn directory(case: &Case) -> Directory {
     };
     let operation = Operation {
         id: "OP-SAMPLE".parse().unwrap(),
+        digest: Digest::ZERO,
         lead: agency(ME),
         members: Parties::new(members).unwrap(),
         from: NOW.minus(10 * DAY),
@@ -103,6 +104,7 @@ pub(crate) fn directory(case: &Case) -> Directory {
         agreements,
         operations: BTreeMap::from([(operation.id.clone(), operation)]),
         revocations: BTreeMap::new(),
+        withdrawn: [].into(),
     }
 }
 

@@ -142,6 +142,7 @@ mod tests {
             move |directory: &mut Directory| {
                 let operation = Operation {
                     id: "OP-TEST".parse().unwrap(),
+                    digest: Digest::ZERO,
                     lead: agency("HK-CED"),
                     members: Parties::new(members.iter().map(|id| agency(id)).collect()).unwrap(),
                     from: NOW,

@@ -288,6 +288,7 @@ mod tests {
             agreements: Vec::new(),
             operations: BTreeMap::new(),
             revocations: BTreeMap::new(),
+            withdrawn: [].into(),
         };
         Installed::new(directory)
     }

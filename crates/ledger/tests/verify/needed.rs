@@ -68,6 +68,7 @@ fn directory(scene: &Scene) -> Bytes {
         agreements: Vec::new(),
         operations: Vec::new(),
         revocations: Vec::new(),
+        withdrawn: Vec::new(),
     };
     let payload = listing.to_payload();
     let signatures = scene.sign("the hub", PayloadType::Directory, &payload);

@@ -198,8 +198,8 @@ pub struct SealedDetails {
     pub key_commitment: Digest,
 }
 
-/// Parses the signed bytes of an operation; its sealed details are not opened here.
-pub fn operation_from_payload(bytes: &Bytes) -> Result<Operation, Error> {
+/// Parses the signed bytes of an operation; `digest` is theirs, and covers the sealed details, which are not opened here.
+pub fn operation_from_payload(bytes: &Bytes, digest: Digest) -> Result<Operation, Error> {
     let at = In("Operation");
     let pb::Operation {
         id,
@@ -213,6 +213,7 @@ pub fn operation_from_payload(bytes: &Bytes) -> Result<Operation, Error> {
     } = at.decode(bytes, DIRECTORY_BYTES_MAX)?;
     let operation = Operation {
         id: at.parse::<OperationId>("id", &id)?,
+        digest,
         lead: at.agency("lead", &lead)?,
         members: parties(at, "members", &members)?,
         from: instant(from_ms),
@@ -238,7 +239,7 @@ pub fn operation_details_from_payload(bytes: &Bytes) -> Result<Option<SealedDeta
     }))
 }
 
-/// The bytes for the lead to sign, with sealed details or without.
+/// The bytes for the lead to sign, with sealed details or without; the operation's own digest is not among them.
 pub fn operation_to_payload(operation: &Operation, details: Option<&SealedDetails>) -> Bytes {
     let message = pb::Operation {
         id: operation.id.to_string(),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Three of five, and the version that they begin with.
-fn three_of_five() -> (Network, Listing, Directory) {
+pub(super) fn three_of_five() -> (Network, Listing, Directory) {
     let mut network = Network::new();
     network.authority = (0..5).map(|_| SigningKey::generate(&mut network.rng)).collect();
     let listing = Listing { threshold: 3, ..network.listing() };
@@ -11,11 +11,11 @@ fn three_of_five() -> (Network, Listing, Directory) {
     (network, listing, first)
 }
 
-fn after(previous: &Directory, listing: &Listing) -> Listing {
+pub(super) fn after(previous: &Directory, listing: &Listing) -> Listing {
     Listing { version: previous.version.version + 1, previous: previous.version.digest, ..listing.clone() }
 }
 
-fn revoked(key: KeyId, reason: RevocationReason) -> (KeyId, Revocation) {
+pub(super) fn revoked(key: KeyId, reason: RevocationReason) -> (KeyId, Revocation) {
     (key, Revocation { revoked_at: NOW, reason })
 }
 
@@ -53,7 +53,7 @@ fn with_three_of_five_the_directory_lives_on_when_two_keys_are_lost_or_stolen() 
 }
 
 /// Why a draft is refused before anybody signs it.
-fn judge_draft(listing: &Listing, previous: &Directory) -> Error {
+pub(super) fn judge_draft(listing: &Listing, previous: &Directory) -> Error {
     judge(&listing.to_payload(), Some(previous)).unwrap_err()
 }
 
@@ -63,12 +63,7 @@ fn a_thief_of_one_authority_key_adds_no_agency_no_key_and_no_agreement() {
     let thief = SigningKey::generate(&mut network.rng);
     let good = after(&first, &listing);
     let of_thief = |agency: &str| {
-        let terms = SigningKeyTerms {
-            agency: agency.parse().unwrap(),
-            public_key: *thief.verifying_key().as_bytes(),
-            usage: KeyUse::Node,
-            period: PERIOD,
-        };
+        let terms = key_terms(agency, &thief, KeyUse::Node);
         sign(PayloadType::SigningKey, terms.to_payload(), &[&thief, &network.authority[0]])
     };
     let mut agency = good.clone();
@@ -102,12 +97,7 @@ fn a_thief_of_one_authority_key_adds_no_agency_no_key_and_no_agreement() {
 
 /// A statement about another key for Hong Kong's node, with these signatures.
 fn rotation(network: &Network, new: &SigningKey, signers: &[&SigningKey]) -> Signed {
-    let terms = SigningKeyTerms {
-        agency: "HK-CED".parse().unwrap(),
-        public_key: *new.verifying_key().as_bytes(),
-        usage: KeyUse::Node,
-        period: PERIOD,
-    };
+    let terms = key_terms("HK-CED", new, KeyUse::Node);
     let signers: Vec<_> = signers.iter().copied().chain([&network.roots["HK"]]).collect();
     sign(PayloadType::SigningKey, terms.to_payload(), &signers)
 }
@@ -126,7 +116,7 @@ fn a_jurisdiction_adds_no_second_key_to_an_agency_that_does_not_vouch_for_it() {
     let refused = with(&[&new], &[]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "signing key 2 of HK-CED is new and not signed by a key of HK-CED that is in use and not revoked"
+        "signing key 2 of HK-CED is new and is not signed by a key of HK-CED's node that is in use and not revoked"
     );
     assert!(matches!(with(&[&new, &network.nodes["HK-POL"]], &[]), Err(Error::NotContinued { .. })));
     let rotated = with(&[&new, old], &[]).unwrap();
@@ -155,6 +145,26 @@ fn a_revoked_key_vouches_for_nothing_new_and_what_it_vouched_for_stands() {
     let mut operation = next.clone();
     operation.operations.push(network.operation("OP-2024", "HK-CED"));
     assert_eq!(judge_draft(&operation, &first).rule(), "directory.operation");
+    // The same operation with other details, and the same sealing key with another end.
+    let mut retold = next.clone();
+    let listed = operation_from_payload(&retold.operations[0].payload, Digest::ZERO).unwrap();
+    let details =
+        SealedDetails { sealed: vec![7; 64].into(), wraps: Vec::new(), key_commitment: sha256(b"key") };
+    let payload = operation_to_payload(&listed, Some(&details));
+    retold.operations[0] = sign(PayloadType::Operation, payload, &[&network.nodes["HK-CED"]]);
+    retold.withdrawn = vec![sha256(&next.operations[0].payload)];
+    assert_eq!(judge_draft(&retold, &first).rule(), "directory.operation");
+    let mut longer = next.clone();
+    let listed = terms_of(&longer.agencies[1].sealing_keys[0]);
+    let until = listed.period.until.map(|until| until.plus(Duration::from_hours(24)));
+    let terms = SealingKeyTerms { period: Period { until, ..listed.period }, ..listed };
+    longer.agencies[1].sealing_keys[0] = network.sealing_key(&terms, "HK-CED");
+    assert_eq!(judge_draft(&longer, &first).rule(), "directory.sealing_key");
+    // Both are the agency's to change as long as its key is not revoked.
+    let honest =
+        |listing: Listing| judge(&Listing { revocations: Vec::new(), ..listing }.to_payload(), Some(&first));
+    honest(longer).unwrap();
+    honest(retold).unwrap();
     let mut sealing = next;
     let theirs = SealingPrivateKey::generate(&mut network.rng);
     let terms = SealingKeyTerms {

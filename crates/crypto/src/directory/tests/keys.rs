@@ -51,10 +51,26 @@ fn no_key_of_low_order_or_in_a_second_encoding_is_listed_for_anybody() {
 fn a_root_is_the_certificate_of_an_authority() {
     let mut network = Network::new();
     let mut listing = network.listing();
-    listing.jurisdictions[0].1.root = certificate(&network.roots["DE"], IsCa::NoCa);
+    listing.jurisdictions[0].1.root = certificate(&network.roots["DE"], "DE", IsCa::NoCa);
     assert!(matches!(network.refused(&listing), Error::NotARoot { .. }));
     listing.jurisdictions[0].1.root = b"no certificate".to_vec();
     assert_eq!(network.refused(&listing).to_string(), "the root certificate of DE is not usable");
+}
+
+/// A revocation list names its root by the subject: with two roots of one subject, one jurisdiction's list would be taken
+/// for another's and stop everybody who is to have it.
+#[test]
+fn no_two_roots_have_one_subject_and_none_has_the_operators() {
+    let ca = || IsCa::Ca(BasicConstraints::Constrained(0));
+    for (subject, first, second) in [("DE", "DE", "HK"), ("hub", "the hub's operator", "HK")] {
+        let mut network = Network::new();
+        let mut listing = network.listing();
+        listing.jurisdictions[1].1.root = certificate(&network.roots["HK"], subject, ca());
+        let refused = network.refused(&listing);
+        let told = format!("the roots of {first} and of {second} have the same subject");
+        assert!(refused.to_string().starts_with(&told), "{refused}");
+        assert_eq!(refused.rule(), "directory.root");
+    }
 }
 
 proptest! {

@@ -10,6 +10,7 @@ fn an_operation_is_expanded_to_its_members_and_a_list_with_an_outsider_is_refuse
     let [mut hong_kong, mut germany, mut thailand] = network.three_nodes();
     let members = |ids: &[&str]| Operation {
         id: "OP-SAMPLE".parse().unwrap(),
+        digest: Digest::ZERO,
         lead: agency("HK-CED"),
         members: Parties::new(ids.iter().map(|id| agency(id)).collect()).unwrap(),
         from: NOW,
