@@ -36,10 +36,12 @@ use crate::trust::{self, RootHolder, TrustSet};
 mod chain;
 mod error;
 mod file;
+mod subject;
 mod verifier;
 
-pub use error::{Error, Novelty, Statement, Term, Withdrawable};
+pub use error::Error;
 pub use file::{FileError, read};
+pub use subject::{Novelty, Statement, Term, Withdrawable};
 use verifier::Verifier;
 
 /// Verifies a version of the directory: against the version before it, or (`None`) by itself, as a node does with

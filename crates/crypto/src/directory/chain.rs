@@ -7,7 +7,8 @@ use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::{AgencyRecord, Directory, Revocation, RevocationReason, SealingKeyRecord};
 use sealpost_wire::directory::Listing;
 
-use super::error::{Error, Withdrawable};
+use super::Error;
+use super::subject::Withdrawable;
 
 /// What can be told before a version is worked through: number, times, roots, revocations and withdrawals.
 pub(super) fn follows(listing: &Listing, previous: Option<&Directory>) -> Result<(), Error> {

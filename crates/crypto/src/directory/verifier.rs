@@ -18,8 +18,8 @@ use sealpost_wire::directory::{
     ListedAgency, Listing, SealingKeyTerms, SigningKeyTerms, agreement_from_payload, operation_from_payload,
 };
 
-use super::authority_keys;
-use super::error::{Error, Novelty, Statement, Term};
+use super::subject::{Novelty, Statement, Term};
+use super::{Error, authority_keys};
 use crate::digest::{Algorithm, key_id, sha256};
 use crate::dsse::{PayloadType, VerifyingKey, verify_statement};
 use crate::trust::RootHolder;
