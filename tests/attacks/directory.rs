@@ -1,7 +1,7 @@
 //! Directories that a hub shows to one node: each that is not the next honest one is recorded in the node's ledger with its
 //! bytes, and is not installed.
 
-use sealpost_admin::ceremony::statement::Statement;
+use sealpost_admin::ceremony::statement::{Kind, Statement};
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::{PayloadType, SigningKey, sign_statement};
 use sealpost_domain::directory::{KeyUse, Revocation, RevocationReason};
@@ -55,7 +55,7 @@ pub(crate) fn statement_of(agency_id: &str, key: &SigningKey, signers: &[&Signin
     let period = Period { from: NOW, until: Some(NOW.plus(std::time::Duration::from_hours(24))) };
     let public_key = *key.verifying_key().as_bytes();
     let terms = SigningKeyTerms { agency: agency(agency_id), public_key, usage: KeyUse::Node, period };
-    let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload()).unwrap();
+    let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload()).unwrap();
     for signer in signers {
         statement.sign(*signer).unwrap();
     }
@@ -148,7 +148,7 @@ fn an_authority_that_conspires_with_a_root_exchanges_drops_weakens_and_brings_ba
         usage: KeyUse::Officer,
         period: Period { from: NOW, until: Some(NOW.plus(std::time::Duration::from_hours(24))) },
     };
-    let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload()).unwrap();
+    let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload()).unwrap();
     statement.sign(&network.root_key("DE")).unwrap();
     statement.sign(&made).unwrap();
     officer.agencies[germany].signing_keys.push(statement.signed);

@@ -10,13 +10,14 @@ use std::time::Duration;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use rustls::time_provider::DefaultTimeProvider;
-use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisdiction};
+use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisdiction, NewKey};
+use sealpost_admin::ceremony::holder::Holder;
 use sealpost_admin::ceremony::publish::{self, Place};
-use sealpost_admin::ceremony::statement::{self, Statement};
+use sealpost_admin::ceremony::statement::{self, Kind, Statement};
 use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
 use sealpost_admin::key;
 use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{PayloadType, Signer, SigningKey};
+use sealpost_crypto::dsse::{Signer, SigningKey};
 use sealpost_crypto::keyfile::{self, Key, Unlock};
 use sealpost_crypto::signing::Signing;
 use sealpost_crypto::tls::Credentials;
@@ -104,7 +105,7 @@ fn whose(arguments: Whose) -> anyhow::Result<String> {
     let Whose { key, passphrase, directory, output } = arguments;
     let key = opened(&key, &passphrase.known())?;
     let listing = directory.as_deref().map(draft::listing).transpose()?;
-    let holder = listing.map(|listing| statement::Holder::of(key.verifying_key(), &listing).to_string());
+    let holder = listing.map(|listing| Holder::of(key.verifying_key(), &listing).to_string());
     told::key(key.verifying_key(), holder.as_deref(), output)
 }
 
@@ -135,6 +136,7 @@ fn made(file: &Path, purpose: key::Use, making: &Making) -> Result<Unlock, key::
 }
 
 fn propose(proposal: Propose) -> anyhow::Result<String> {
+    let mut listing = None;
     let (statement, out) = match proposal {
         Propose::SigningKey { agency, new, making, usage, valid, out } => {
             let unlock = match &new {
@@ -148,24 +150,29 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
             };
             let public_key = *key.verifying_key().as_bytes();
             let terms = SigningKeyTerms { agency, public_key, usage, period: period(&valid) };
-            let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload())?;
+            let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload())?;
             statement.sign(&key)?;
             (statement, out)
         }
-        Propose::SealingKey { agency, new, making, epoch, key, valid, out } => {
+        Propose::SealingKey { agency, new, making, epoch, key, directory, valid, out } => {
             let key = opened(&key, &making.passphrase.clone().known())?;
             let unlock = made(&new, key::Use::Sealing, &making)?;
             let new = SealingPrivateKey::read_with(&new, &unlock).map_err(Error::from)?;
             let public_key = new.public_key().to_bytes().into();
             let terms = SealingKeyTerms { agency, public_key, epoch, period: period(&valid) };
-            let mut statement = Statement::unsigned(PayloadType::SealingKey, terms.to_payload())?;
+            let mut statement = Statement::unsigned(Kind::SealingKey, terms.to_payload())?;
             statement.sign(&key)?;
+            if let Some(directory) = directory {
+                let proposed = statement.clone();
+                let propose = |listing: &mut Listing| edit::propose_sealing_key(listing, proposed);
+                listing = Some(draft::attempt(&directory, crate::now(), propose)?);
+            }
             (statement, out)
         }
         Propose::Agreement(Terms { file, directory, out }) => {
             let agreement = terms::agreement(&file, &draft::listing(&directory)?)?;
             let payload = agreement_to_payload(&agreement);
-            (Statement::unsigned(PayloadType::Agreement, payload)?, out)
+            (Statement::unsigned(Kind::Agreement, payload)?, out)
         }
         Propose::Operation { terms: Terms { file, directory, out }, details: text } => {
             let signed = draft::read(&directory)?;
@@ -180,11 +187,11 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
                 }
             };
             let payload = operation_to_payload(&operation, sealed.as_ref());
-            (Statement::unsigned(PayloadType::Operation, payload)?, out)
+            (Statement::unsigned(Kind::Operation, payload)?, out)
         }
     };
     statement.create(&out)?;
-    Ok(told::statement_file(&statement, &out))
+    Ok(told::statement_file(&statement, &out, listing.as_ref()))
 }
 
 fn period(valid: &Valid) -> Period {
@@ -195,13 +202,16 @@ fn period(valid: &Valid) -> Period {
 }
 
 fn endorse(arguments: Endorse) -> anyhow::Result<String> {
-    let Endorse { statement: path, key, passphrase, directory } = arguments;
+    let Endorse { statement: path, key, passphrase, directory, digest } = arguments;
     let listing = draft::listing(&directory)?;
     let mut statement = Statement::read(&path)?;
+    if let Some(digest) = digest {
+        statement.expect(digest)?;
+    }
     let key = opened(&key, &passphrase.known())?;
     statement.endorse(&key, &listing)?;
     statement.replace(&path)?;
-    Ok(told::statement_file(&statement, &path))
+    Ok(told::statement_file(&statement, &path, Some(&listing)))
 }
 
 fn change(editing: &Editing, edit: impl FnOnce(&mut Listing) -> Result<(), Error>) -> anyhow::Result<String> {
@@ -227,21 +237,34 @@ fn add_agency(arguments: AddAgency) -> anyhow::Result<String> {
 fn rotate(rotation: RotateKey) -> anyhow::Result<String> {
     match rotation {
         RotateKey::Signing(Listed { statement, editing }) => {
-            let statement = statement::of_kind(&statement, PayloadType::SigningKey)?;
+            let statement = statement::of_kind(&statement, Kind::SigningKey)?;
             change(&editing, |listing| edit::add_agency_key(listing, statement))
         }
         RotateKey::Sealing(Listed { statement, editing }) => {
-            let statement = statement::of_kind(&statement, PayloadType::SealingKey)?;
+            let statement = statement::of_kind(&statement, Kind::SealingKey)?;
             change(&editing, |listing| edit::add_agency_key(listing, statement))
         }
-        RotateKey::Authority { keys: Keys { add, remove }, threshold, editing } => {
-            let wanted = AuthorityChange { add, remove, threshold };
+        RotateKey::Authority { keys, threshold, editing } => {
+            let wanted = AuthorityChange { add: added(&keys)?, remove: keys.remove, threshold };
             change(&editing, |listing| edit::change_authority(listing, &wanted))
         }
-        RotateKey::Hub { keys: Keys { add, remove }, editing } => {
-            change(&editing, |listing| edit::change_hub_keys(listing, &add, &remove))
+        RotateKey::Hub { keys, editing } => {
+            let add = added(&keys)?;
+            change(&editing, |listing| edit::change_hub_keys(listing, &add, &keys.remove))
         }
     }
+}
+
+/// The keys to list, each with the id that was told of it.
+fn added(keys: &Keys) -> Result<Vec<NewKey>, Error> {
+    let (found, expected) = (keys.id.len(), keys.add.len());
+    if found != expected {
+        return Err(Error::Nothing {
+            what: format!("found {found} --id, expected {expected}: one for each --add"),
+            remedy: "`directory whose` tells both of a key where it lies".to_owned(),
+        });
+    }
+    Ok(keys.add.iter().zip(&keys.id).map(|(public, id)| NewKey { public: *public, id: *id }).collect())
 }
 
 fn revoke(arguments: Revoke) -> anyhow::Result<String> {

@@ -2,12 +2,14 @@
 //! compare before they sign.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 use sealpost_crypto::digest::{Algorithm, key_id, sha256};
-use sealpost_domain::directory::{AgencyRecord, ApprovalRule, Directory, KeyUse, RevocationReason};
-use sealpost_domain::instant::Period;
-use serde::Serialize;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::directory::{AgencyRecord, ApprovalRule, Directory};
+use serde::{Serialize, Serializer};
+
+use super::describe::{self, joined};
 
 /// One thing that is other than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,7 +17,7 @@ pub struct Change {
     /// What became of it.
     pub change: Kind,
     /// What kind of thing.
-    pub what: &'static str,
+    pub what: What,
     /// Which one.
     pub name: String,
     /// As it was; absent where it is new.
@@ -36,9 +38,74 @@ pub enum Kind {
     Changed,
 }
 
-/// All that changes from one version to another, in the order of `ORDER`.
+/// What kind of thing changes, in the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Number and digest.
+    Version,
+    /// From when until when.
+    Validity,
+    /// How many of the authority's keys must sign.
+    AuthorityThreshold,
+    /// One of the authority's keys.
+    AuthorityKey,
+    /// The root of the hub's operator.
+    OperatorRoot,
+    /// A key of the hub.
+    HubKey,
+    /// A jurisdiction with its root.
+    Jurisdiction,
+    /// An agency.
+    Agency,
+    /// A key with which its node or an officer signs.
+    SigningKey,
+    /// A key to which is sealed.
+    SealingKey,
+    /// An agreement.
+    Agreement,
+    /// An operation.
+    Operation,
+    /// A key that is no longer believed.
+    Revocation,
+    /// An agreement or operation that ended.
+    Withdrawal,
+    /// A list that goes with a version.
+    RevocationList,
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Version => "version",
+            Self::Validity => "validity",
+            Self::AuthorityThreshold => "authority threshold",
+            Self::AuthorityKey => "authority key",
+            Self::OperatorRoot => "hub operator root",
+            Self::HubKey => "hub key",
+            Self::Jurisdiction => "jurisdiction",
+            Self::Agency => "agency",
+            Self::SigningKey => "signing key",
+            Self::SealingKey => "sealing key",
+            Self::Agreement => "agreement",
+            Self::Operation => "operation",
+            Self::Revocation => "revocation",
+            Self::Withdrawal => "withdrawal",
+            Self::RevocationList => "revocation list",
+        })
+    }
+}
+
+impl Serialize for What {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// All that changes from one version to another, in the order of [`What`].
 pub fn changes(before: &Directory, after: &Directory) -> Vec<Change> {
-    let (mut before, after) = (facts(before), facts(after));
+    let mut holders = describe::holders(before);
+    holders.extend(describe::holders(after));
+    let (mut before, after) = (facts(before, &holders), facts(after, &holders));
     let mut changes: Vec<_> = after
         .into_iter()
         .filter_map(|((what, name), now)| {
@@ -47,14 +114,18 @@ pub fn changes(before: &Directory, after: &Directory) -> Vec<Change> {
                 Some(before) => (Kind::Changed, Some(before)),
                 None => (Kind::Added, None),
             };
-            Some((what, Change { change, what: ORDER[what], name, before, after: Some(now) }))
+            Some(Change { change, what, name, before, after: Some(now) })
         })
         .collect();
-    changes.extend(before.into_iter().map(|((what, name), before)| {
-        (what, Change { change: Kind::Removed, what: ORDER[what], name, before: Some(before), after: None })
+    changes.extend(before.into_iter().map(|((what, name), before)| Change {
+        change: Kind::Removed,
+        what,
+        name,
+        before: Some(before),
+        after: None,
     }));
-    changes.sort_by(|(one, first), (other, second)| (one, &first.name).cmp(&(other, &second.name)));
-    changes.into_iter().map(|(_, change)| change).collect()
+    changes.sort_by(|one, other| (one.what, &one.name).cmp(&(other.what, &other.name)));
+    changes
 }
 
 /// For people.
@@ -79,83 +150,53 @@ pub fn to_text(changes: &[Change]) -> String {
     text
 }
 
-/// What is told of a directory, in this order.
-const ORDER: [&str; 13] = [
-    "version",
-    "validity",
-    "authority threshold",
-    "authority key",
-    "hub operator root",
-    "hub key",
-    "jurisdiction",
-    "agency",
-    "signing key",
-    "sealing key",
-    "agreement",
-    "operation",
-    "revocation",
-];
-
-/// Everything that a directory says, each by its place in [`ORDER`] and its name.
-fn facts(directory: &Directory) -> BTreeMap<(usize, String), String> {
+/// Everything that a directory says, each by its kind and its name; `holders` names the keys of both versions, since one that
+/// is revoked need not be listed any more.
+fn facts(directory: &Directory, holders: &BTreeMap<KeyId, String>) -> BTreeMap<(What, String), String> {
     let mut facts = BTreeMap::new();
-    let mut fact = |what: &str, name: &dyn Display, detail: String| {
-        let place = ORDER.iter().position(|known| *known == what).unwrap_or(ORDER.len() - 1);
-        facts.insert((place, name.to_string()), detail);
+    let mut fact = |what: What, name: &dyn Display, detail: String| {
+        facts.insert((what, name.to_string()), detail);
     };
-    fact("version", &"", format!("{}, digest {}", directory.version.version, directory.version.digest));
-    fact("validity", &"", format!("issued {}, until {}", directory.issued_at, directory.valid_until));
+    fact(What::Version, &"", format!("{}, digest {}", directory.version.version, directory.version.digest));
+    fact(What::Validity, &"", format!("issued {}, until {}", directory.issued_at, directory.valid_until));
     let (threshold, keys) = (directory.threshold, directory.authority_keys.len());
-    fact("authority threshold", &"", format!("{threshold} of {keys}"));
+    fact(What::AuthorityThreshold, &"", format!("{threshold} of {keys}"));
     for key in &directory.authority_keys {
-        fact("authority key", &key_id(Algorithm::Ed25519, key), "may sign versions".to_owned());
+        fact(What::AuthorityKey, &key_id(Algorithm::Ed25519, key), "may sign versions".to_owned());
     }
     let fingerprint = |der: &[u8]| format!("certificate SHA-256 {}", sha256(der));
-    fact("hub operator root", &"", fingerprint(&directory.hub.operator_root));
+    fact(What::OperatorRoot, &"", fingerprint(&directory.hub.operator_root));
     for key in &directory.hub.signing_keys {
-        fact("hub key", &key.id, "signs acceptances".to_owned());
+        fact(What::HubKey, &key.id, "signs acceptances".to_owned());
     }
     for (code, record) in &directory.jurisdictions {
-        fact("jurisdiction", code, format!("{}, {}", record.name, fingerprint(&record.root)));
+        fact(What::Jurisdiction, code, format!("{}, {}", record.name, fingerprint(&record.root)));
     }
     for (agency, record) in &directory.agencies {
-        fact("agency", agency, described(record));
+        fact(What::Agency, agency, described(record));
         for key in &record.signing_keys {
-            let usage = if key.usage == KeyUse::Node { "node" } else { "officer" };
             let name = format!("{} of {agency}", key.key.id);
-            fact("signing key", &name, format!("for {usage}, {}", during(key.period)));
+            fact(What::SigningKey, &name, describe::signing_key(key.usage, key.period));
         }
         for key in &record.sealing_keys {
             let name = format!("{} of {agency}", key.key.id);
-            fact("sealing key", &name, format!("epoch {}, {}", key.epoch, during(key.period)));
+            fact(What::SealingKey, &name, describe::sealing_key(key.epoch, key.period));
         }
     }
     for agreement in &directory.agreements {
-        let parties = joined(agreement.parties.as_slice());
-        let days = agreement.retention_max.as_secs() / 86_400;
-        let detail = format!(
-            "\"{}\" between {parties}; {}; {}; up to {}, {}; kept {days} days; {}; digest {}",
-            agreement.title,
-            joined(&agreement.categories),
-            joined(&agreement.modes),
-            agreement.strictest_tlp,
-            joined(&agreement.handling_codes),
-            during(agreement.period),
-            agreement.digest
-        );
-        fact("agreement", &agreement.id, detail);
+        fact(What::Agreement, &agreement.id, describe::agreement(agreement));
     }
     for operation in directory.operations.values() {
-        let (from, until) = (operation.from, operation.until);
-        let detail = format!(
-            "led by {}, with {}; from {from} until {until}",
-            operation.lead,
-            joined(operation.members.as_slice())
-        );
-        fact("operation", &operation.id, detail);
+        fact(What::Operation, &operation.id, describe::operation(operation));
     }
     for (key, revocation) in &directory.revocations {
-        fact("revocation", key, format!("{}, since {}", reason(revocation.reason), revocation.revoked_at));
+        let holder = holders.get(key).map_or("of nobody who is listed", String::as_str);
+        let detail =
+            format!("{}, since {}; {holder}", describe::reason(revocation.reason), revocation.revoked_at);
+        fact(What::Revocation, key, detail);
+    }
+    for digest in &directory.withdrawn {
+        fact(What::Withdrawal, digest, "never comes back".to_owned());
     }
     facts
 }
@@ -168,25 +209,4 @@ fn described(record: &AgencyRecord) -> String {
     };
     let rules: Vec<_> = record.approval_rules.iter().map(rule).collect();
     if rules.is_empty() { record.name.clone() } else { format!("{}; {}", record.name, rules.join("; ")) }
-}
-
-/// Why a key is no longer believed, in one word.
-pub fn reason(reason: RevocationReason) -> &'static str {
-    match reason {
-        RevocationReason::Superseded => "superseded",
-        RevocationReason::Compromised => "compromised",
-        RevocationReason::Cessation => "cessation",
-    }
-}
-
-fn during(period: Period) -> String {
-    match period.until {
-        Some(until) => format!("from {} until {until}", period.from),
-        None => format!("from {}", period.from),
-    }
-}
-
-fn joined<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
-    items.join(", ")
 }

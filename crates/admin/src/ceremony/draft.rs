@@ -21,8 +21,9 @@ use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::{Listing, SIGNED_DIRECTORY_BYTES_MAX, signed_directory_from_bytes};
 use sealpost_wire::envelope::signed_to_bytes;
 
+use super::holder::Holder;
+use super::vouched::{self, VouchedFor};
 use super::{Error, edit};
-use super::statement::{Holder, holds};
 
 /// By whose keys a version was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct Changed {
     pub directory: Directory,
     /// How many signatures were dropped.
     pub dropped: usize,
+    /// What the keys signed that the draft declares compromised: it stands until it is revoked too.
+    pub doubtful: Vec<VouchedFor>,
 }
 
 /// A draft after a signature.
@@ -122,15 +125,13 @@ fn signatures(
     judged: Judged,
 ) -> Result<Standing, Error> {
     let quorums = directory::quorums(signed, base)?;
-    let before = base.map_or(&[][..], |base| &base.authority_keys);
-    for signature in &signed.signatures {
-        let named = quorums.iter().flat_map(|quorum| &quorum.keys).any(|(key, _)| *key == signature.key_id);
-        let mut keys = directory.authority_keys.iter().chain(before);
-        if named && !keys.any(|key| holds(key, PayloadType::Directory, signed, signature)) {
-            return Err(Error::SignatureBroken { key: signature.key_id });
-        }
+    // Who is named and did not sign signed something else: a changed file is told from a missing signature.
+    let is_named = |key: &KeyId| signed.signatures.iter().any(|signature| signature.key_id == *key);
+    let mut keys = quorums.iter().flat_map(|quorum| &quorum.keys);
+    match keys.find(|(key, has_signed)| !has_signed && is_named(key)) {
+        Some((key, _)) => Err(Error::SignatureBroken { key: *key }),
+        None => Ok(Standing { directory, judged, quorums }),
     }
-    Ok(Standing { directory, judged, quorums })
 }
 
 /// Changes a draft, or begins it; it is written only if nodes would take it once it is signed.
@@ -161,7 +162,23 @@ pub fn change(
     let directory = directory::judge(&signed.payload, Some(&base))?;
     replace_file(draft, &signed_to_bytes(&signed))?;
     let dropped = present.map_or(0, |present| present.signatures.len());
-    Ok(Changed { base, directory, dropped })
+    let compromised = |key: &KeyId| directory.is_compromised(*key) && !base.is_compromised(*key);
+    let doubtful = directory.revocations.keys().filter(|key| compromised(key));
+    let doubtful = doubtful.flat_map(|key| vouched::by(&listing, *key)).collect();
+    Ok(Changed { base, directory, dropped, doubtful })
+}
+
+/// Judges what somebody proposes as the successor of the version in force would be judged, and writes nothing.
+pub fn attempt(
+    base: &Path,
+    now: Instant,
+    change: impl FnOnce(&mut Listing) -> Result<(), Error>,
+) -> Result<Listing, Error> {
+    let (in_force, base) = self::base(base)?;
+    let mut listing = successor(&in_force.payload, &base, now)?;
+    change(&mut listing)?;
+    directory::judge(&listing.to_payload(), Some(&base))?;
+    Ok(listing)
 }
 
 /// A version that changes nothing but its number, its times, and what it follows.
@@ -189,7 +206,7 @@ pub fn sign(
     let before = standing(&signed, Some(&base))?;
     let found = before.directory.version.digest;
     if let Some(expected) = expected.filter(|expected| *expected != found) {
-        return Err(Error::OtherDigest { found, expected });
+        return Err(Error::OtherDigest { what: "draft", found, expected });
     }
     let id = key.key_id();
     let mut of_authority =

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sealpost_crypto::digest::{Algorithm, key_id, sha256};
 use sealpost_domain::agency::{AgencyId, JurisdictionCode};
 use sealpost_domain::agreement::AgreementId;
 use sealpost_domain::digest::{Digest, KeyId};
-use sealpost_domain::directory::{
-    ApprovalRule, Directory, JurisdictionRecord, Revocation, RevocationReason,
-};
+use sealpost_domain::directory::{ApprovalRule, Directory, JurisdictionRecord, Revocation, RevocationReason};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::OperationId;
 use sealpost_domain::statement::Signed;
@@ -18,7 +17,7 @@ use sealpost_wire::directory::{
 };
 
 use super::Error;
-use super::statement::{Content, Statement};
+use super::statement::{Content, Kind, Statement};
 
 fn nothing(what: impl Into<String>, remedy: impl Into<String>) -> Error {
     Error::Nothing { what: what.into(), remedy: remedy.into() }
@@ -117,14 +116,22 @@ fn add_key(listed: &mut ListedAgency, statement: Statement) -> Result<(), Error>
     if *agency != listed.id {
         return Err(nothing(format!("{what} is not {}'s", listed.id), format!("list it at {agency}")));
     }
-    match &statement.content {
-        Content::SigningKey(_) => listed.signing_keys.push(statement.signed),
-        _ => listed.sealing_keys.push(statement.signed),
+    let (kind, key) = (statement.content.kind(), statement.content.key_id());
+    let listed = match kind {
+        Kind::SigningKey => &mut listed.signing_keys,
+        _ => &mut listed.sealing_keys,
+    };
+    let is_same =
+        |signed: &Signed| Content::parse(kind, &signed.payload).is_ok_and(|other| other.key_id() == key);
+    match listed.iter().position(is_same) {
+        // The key with other terms.
+        Some(place) => listed[place] = statement.signed,
+        None => listed.push(statement.signed),
     }
     Ok(())
 }
 
-/// Lists another signing or sealing key of an agency that is listed.
+/// Lists another signing or sealing key of an agency that is listed, or a listed one with other terms in its place.
 pub fn add_agency_key(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
     let agency = match &statement.content {
         Content::SigningKey(terms) => terms.agency.clone(),
@@ -136,6 +143,30 @@ pub fn add_agency_key(listing: &mut Listing, statement: Statement) -> Result<(),
         nothing(format!("{agency} is not listed"), "`directory add-agency` lists it with its first keys")
     })?;
     add_key(listed, statement)
+}
+
+/// Lists another sealing key, as the agency that proposes it would have it listed: under the next epoch.
+pub fn propose_sealing_key(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
+    let Content::SealingKey(terms) = &statement.content else {
+        return Err(nothing(format!("{} is no sealing key", statement.content.describe()), ""));
+    };
+    let listed = listing.agencies.iter().find(|listed| listed.id == terms.agency);
+    let listed = listed.ok_or_else(|| {
+        nothing(
+            format!("{} is not listed", terms.agency),
+            "leave --directory out where the key is to come with a new agency",
+        )
+    })?;
+    let epochs = listed.sealing_keys.iter();
+    let epochs = epochs.filter_map(|signed| SealingKeyTerms::from_payload(&signed.payload).ok());
+    let next = epochs.map(|terms| terms.epoch).max().unwrap_or(0).saturating_add(1);
+    if terms.epoch != next {
+        return Err(nothing(
+            format!("the key has epoch {}, and the next of {} is {next}", terms.epoch, terms.agency),
+            format!("--epoch {next}"),
+        ));
+    }
+    add_agency_key(listing, statement)
 }
 
 /// Lists an agreement.
@@ -164,11 +195,21 @@ pub fn add_operation(listing: &mut Listing, statement: Statement) -> Result<(), 
     Ok(())
 }
 
+/// A key to list, as its holder told it: both are 64 digits, and the one given for the other would be a key that nobody
+/// has.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey {
+    /// Its public half.
+    pub public: [u8; 32],
+    /// Its id.
+    pub id: KeyId,
+}
+
 /// What of the authority is to change.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorityChange {
     /// Keys that it gets.
-    pub add: Vec<[u8; 32]>,
+    pub add: Vec<NewKey>,
     /// Keys that it loses.
     pub remove: Vec<KeyId>,
     /// How many must sign from then on; as before where it is absent.
@@ -183,13 +224,13 @@ pub fn change_authority(listing: &mut Listing, change: &AuthorityChange) -> Resu
 }
 
 /// Changes the hub's signing keys.
-pub fn change_hub_keys(listing: &mut Listing, add: &[[u8; 32]], remove: &[KeyId]) -> Result<(), Error> {
+pub fn change_hub_keys(listing: &mut Listing, add: &[NewKey], remove: &[KeyId]) -> Result<(), Error> {
     replace_keys(&mut listing.hub_keys, add, remove, "the hub")
 }
 
 fn replace_keys(
     keys: &mut Vec<[u8; 32]>,
-    add: &[[u8; 32]],
+    add: &[NewKey],
     remove: &[KeyId],
     whose: &str,
 ) -> Result<(), Error> {
@@ -200,7 +241,16 @@ fn replace_keys(
         })?;
         keys.remove(place);
     }
-    keys.extend(add);
+    for NewKey { public, id } in add {
+        let found = key_id(Algorithm::Ed25519, public);
+        if found != *id {
+            return Err(nothing(
+                format!("the public key {} has the id {found}, expected {id}", HEXLOWER.encode(public)),
+                "give --add and --id as `directory whose` tells them where the key lies, in the same order",
+            ));
+        }
+        keys.push(*public);
+    }
     Ok(())
 }
 
@@ -216,18 +266,23 @@ pub(super) fn withdraw(listing: &mut Listing, base: &Directory) {
     listing.withdrawn = withdrawn.into_iter().collect();
 }
 
-/// Revokes a key for ever, whoever's it is. One of the authority's is taken off its list too.
+/// Revokes a key for ever, whoever's it is. One of the authority's is taken off its list too. Of a key that was superseded or
+/// given up it may turn out later that somebody else has it: its time stays.
 pub fn revoke_key(
     listing: &mut Listing,
     key: KeyId,
     reason: RevocationReason,
     at: Instant,
 ) -> Result<(), Error> {
-    if listing.revocations.iter().any(|(other, _)| *other == key) {
-        return Err(nothing(
-            format!("key {key} is revoked already"),
-            "a revocation is never taken back, nor changed",
-        ));
+    if let Some((_, present)) = listing.revocations.iter_mut().find(|(other, _)| *other == key) {
+        if present.reason == RevocationReason::Compromised || reason != RevocationReason::Compromised {
+            return Err(nothing(
+                format!("key {key} is revoked already"),
+                "a revocation is never taken back; its reason changes only to `--reason compromised`",
+            ));
+        }
+        present.reason = reason;
+        return Ok(());
     }
     if !keys(listing).contains(&key) {
         return Err(nothing(

@@ -112,9 +112,11 @@ pub enum Error {
         key: KeyId,
     },
     /// Not what the others sign.
-    #[error("the draft has the digest {found}, expected {expected}")]
+    #[error("the {what} has the digest {found}, expected {expected}")]
     OtherDigest {
-        /// The draft's.
+        /// What was to be signed.
+        what: &'static str,
+        /// Its own.
         found: Digest,
         /// The one that was told.
         expected: Digest,
@@ -161,12 +163,14 @@ impl Error {
     pub fn remedy(&self) -> String {
         match self {
             Self::Base(_) => {
-                "--base is the directory in force, as the hub has it: fetch it again, and compare its digest".to_owned()
+                "--base is the directory in force, as the hub has it: fetch it again, and compare its digest"
+                    .to_owned()
             }
             Self::Refused(error) => remedy::of(error),
             Self::Nothing { remedy, .. } => remedy.clone(),
             Self::SignatureBroken { .. } | Self::OtherDigest { .. } => {
-                "carry the draft again from the machine that made it, and compare its digest: do not sign another".to_owned()
+                "carry it again from the machine that made it, and compare its digest: do not sign another"
+                    .to_owned()
             }
             Self::NotAuthority { .. } => "`directory show` lists the authority's keys".to_owned(),
             Self::Exists { .. } => "name another file, or move this one away".to_owned(),

@@ -7,7 +7,7 @@ use sealpost_crypto::revocation::{self, RevocationList, Revoked};
 use sealpost_domain::directory::Directory;
 
 use super::Error;
-use super::diff::{Change, Kind};
+use super::diff::{Change, Kind, What};
 
 /// What the later lists change, each judged as hub and nodes will: signed by a root of the version, and going on with
 /// the present one.
@@ -28,7 +28,7 @@ pub fn changes(folder: &Path, later: &[PathBuf], version: &Directory) -> Result<
         }
         let change = if before.is_some() { Kind::Changed } else { Kind::Added };
         let name = holder.to_string();
-        changes.push(Change { change, what: "revocation list", name, before, after: Some(after) });
+        changes.push(Change { change, what: What::RevocationList, name, before, after: Some(after) });
     }
     Ok(changes)
 }

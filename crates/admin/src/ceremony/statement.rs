@@ -22,11 +22,10 @@ use std::path::Path;
 use bytes::Bytes;
 use pem_rfc7468::LineEnding;
 use sealpost_crypto::digest::{Algorithm, key_id, sha256};
-use sealpost_crypto::dsse::{PayloadType, Signer, VerifyingKey, sign_statement, verify_statement};
-use sealpost_crypto::x509;
+use sealpost_crypto::dsse::{PayloadType, Signer, VerifyingKey, sign_statement};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::agreement::{Agreement, Operation};
-use sealpost_domain::digest::KeyId;
+use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::directory::KeyUse;
 use sealpost_domain::envelope::Signature;
 use sealpost_domain::statement::Signed;
@@ -35,7 +34,8 @@ use sealpost_wire::directory::{
 };
 use sealpost_wire::envelope::{signed_from_bytes, signed_to_bytes};
 
-use super::Error;
+use super::holder::Holder;
+use super::{Error, describe};
 
 /// No statement is larger: an operation's details have 2 MiB at most.
 const BYTES_MAX: usize = 3 << 20;
@@ -62,33 +62,88 @@ pub enum Content {
     Operation(Operation),
 }
 
-impl Content {
-    fn parse(kind: PayloadType, payload: &Bytes) -> Result<Self, sealpost_wire::Error> {
-        Ok(match kind {
-            PayloadType::SigningKey => Self::SigningKey(SigningKeyTerms::from_payload(payload)?),
-            PayloadType::SealingKey => Self::SealingKey(SealingKeyTerms::from_payload(payload)?),
-            PayloadType::Agreement => Self::Agreement(agreement_from_payload(payload, sha256(payload))?),
-            _ => Self::Operation(operation_from_payload(payload, sha256(payload))?),
-        })
+/// What kind of statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// About a signing key.
+    SigningKey,
+    /// About a sealing key.
+    SealingKey,
+    /// An agreement.
+    Agreement,
+    /// An operation.
+    Operation,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::SigningKey, Self::SealingKey, Self::Agreement, Self::Operation];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::SigningKey => "SEALPOST SIGNING KEY",
+            Self::SealingKey => "SEALPOST SEALING KEY",
+            Self::Agreement => "SEALPOST AGREEMENT",
+            Self::Operation => "SEALPOST OPERATION",
+        }
     }
 
     /// Under which type it is signed.
-    pub fn kind(&self) -> PayloadType {
+    fn payload_type(self) -> PayloadType {
         match self {
-            Self::SigningKey(_) => PayloadType::SigningKey,
-            Self::SealingKey(_) => PayloadType::SealingKey,
-            Self::Agreement(_) => PayloadType::Agreement,
-            Self::Operation(_) => PayloadType::Operation,
+            Self::SigningKey => PayloadType::SigningKey,
+            Self::SealingKey => PayloadType::SealingKey,
+            Self::Agreement => PayloadType::Agreement,
+            Self::Operation => PayloadType::Operation,
         }
     }
 
     /// For people.
-    pub fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
-            Self::SigningKey(_) => "a signing key",
-            Self::SealingKey(_) => "a sealing key",
-            Self::Agreement(_) => "an agreement",
-            Self::Operation(_) => "an operation",
+            Self::SigningKey => "a signing key",
+            Self::SealingKey => "a sealing key",
+            Self::Agreement => "an agreement",
+            Self::Operation => "an operation",
+        }
+    }
+}
+
+impl Content {
+    pub(super) fn parse(kind: Kind, payload: &Bytes) -> Result<Self, sealpost_wire::Error> {
+        Ok(match kind {
+            Kind::SigningKey => Self::SigningKey(SigningKeyTerms::from_payload(payload)?),
+            Kind::SealingKey => Self::SealingKey(SealingKeyTerms::from_payload(payload)?),
+            Kind::Agreement => Self::Agreement(agreement_from_payload(payload, sha256(payload))?),
+            Kind::Operation => Self::Operation(operation_from_payload(payload, sha256(payload))?),
+        })
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::SigningKey(_) => Kind::SigningKey,
+            Self::SealingKey(_) => Kind::SealingKey,
+            Self::Agreement(_) => Kind::Agreement,
+            Self::Operation(_) => Kind::Operation,
+        }
+    }
+
+    /// What it says, in the words in which the differences of a version tell it.
+    pub fn terms(&self) -> String {
+        match self {
+            Self::SigningKey(terms) => describe::signing_key(terms.usage, terms.period),
+            Self::SealingKey(terms) => describe::sealing_key(terms.epoch, terms.period),
+            Self::Agreement(agreement) => describe::agreement(agreement),
+            Self::Operation(operation) => describe::operation(operation),
+        }
+    }
+
+    /// The id of the key that it is about.
+    pub(super) fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Self::SigningKey(terms) => Some(key_id(Algorithm::Ed25519, &terms.public_key)),
+            Self::SealingKey(terms) => Some(key_id(Algorithm::XWing, &terms.public_key)),
+            Self::Agreement(_) | Self::Operation(_) => None,
         }
     }
 
@@ -129,7 +184,7 @@ impl Content {
     /// Whether a holder has a say in it.
     fn concerns(&self, holder: &Holder, key: KeyId) -> bool {
         match (self, holder) {
-            (Self::SigningKey(terms), Holder::Root(code)) => *code == terms.agency.jurisdiction().as_str(),
+            (Self::SigningKey(terms), Holder::Root(code)) => *code == terms.agency.jurisdiction(),
             (Self::SigningKey(terms), Holder::Node(agency)) => *agency == terms.agency,
             (Self::SigningKey(terms), Holder::Unknown) => {
                 key == key_id(Algorithm::Ed25519, &terms.public_key)
@@ -142,16 +197,9 @@ impl Content {
     }
 }
 
-const LABELS: [(&str, PayloadType); 4] = [
-    ("SEALPOST SIGNING KEY", PayloadType::SigningKey),
-    ("SEALPOST SEALING KEY", PayloadType::SealingKey),
-    ("SEALPOST AGREEMENT", PayloadType::Agreement),
-    ("SEALPOST OPERATION", PayloadType::Operation),
-];
-
 impl Statement {
     /// A statement that nobody signed yet.
-    pub fn unsigned(kind: PayloadType, payload: Bytes) -> Result<Self, sealpost_wire::Error> {
+    pub fn unsigned(kind: Kind, payload: Bytes) -> Result<Self, sealpost_wire::Error> {
         let content = Content::parse(kind, &payload)?;
         Ok(Self { content, signed: Signed { payload, signatures: Vec::new() } })
     }
@@ -162,9 +210,9 @@ impl Statement {
         let bytes = super::draft::read_file(path, 2 * BYTES_MAX)?;
         let (label, der) = pem_rfc7468::decode_vec(&bytes)
             .map_err(|_| fault("it is not PEM, -----BEGIN SEALPOST … -----".to_owned()))?;
-        let kind = LABELS.iter().find(|(known, _)| *known == label).map(|(_, kind)| *kind);
+        let kind = Kind::ALL.into_iter().find(|kind| kind.label() == label);
         let kind = kind.ok_or_else(|| {
-            let known: Vec<_> = LABELS.iter().map(|(label, _)| *label).collect();
+            let known = Kind::ALL.map(Kind::label);
             fault(format!("its label is {label}, expected one of {}", known.join(", ")))
         })?;
         let signed = signed_from_bytes(&der.into(), BYTES_MAX).map_err(|error| fault(error.to_string()))?;
@@ -174,8 +222,7 @@ impl Statement {
 
     /// As it stands in a file.
     pub fn to_text(&self) -> String {
-        let kind = self.content.kind();
-        let label = LABELS.iter().find(|(_, known)| *known == kind).map_or("SEALPOST", |(label, _)| *label);
+        let label = self.content.kind().label();
         pem_rfc7468::encode_string(label, LineEnding::LF, &signed_to_bytes(&self.signed))
             .expect("the label is valid and the buffer is as long as the library says")
     }
@@ -195,6 +242,37 @@ impl Statement {
     /// Writes it over the file from which it was read.
     pub fn replace(&self, path: &Path) -> Result<(), Error> {
         super::draft::replace_file(path, self.to_text().as_bytes())
+    }
+
+    /// SHA-256 of what is signed.
+    pub fn digest(&self) -> Digest {
+        sha256(&self.signed.payload)
+    }
+
+    /// Refuses another statement than the one that was told.
+    pub fn expect(&self, expected: Digest) -> Result<(), Error> {
+        let found = self.digest();
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::OtherDigest { what: "statement", found, expected })
+    }
+
+    /// How many signatures hold, of those who have a say in it by a directory or a draft of one; a new key's own is among
+    /// them.
+    pub fn asked_for(&self, listing: &Listing) -> usize {
+        let kind = self.content.kind().payload_type();
+        let mut keys = Holder::all(listing);
+        if let Content::SigningKey(terms) = &self.content
+            && let Ok(own) = VerifyingKey::from_bytes(&terms.public_key)
+            && !keys.iter().any(|(_, key)| *key == own)
+        {
+            keys.push((Holder::Unknown, own));
+        }
+        let counts = |(holder, key): &&(Holder, VerifyingKey)| {
+            self.content.concerns(holder, key.key_id()) && key.has_signed(&self.signed, kind)
+        };
+        keys.iter().filter(counts).count()
     }
 
     /// Adds a signature of whoever has a say in it, by a directory or a draft of one.
@@ -227,77 +305,11 @@ impl Statement {
         if self.signed.signatures.iter().any(|signature| signature.key_id == id) {
             return Err(Error::SignedAlready { key: id });
         }
-        let signature = sign_statement(key, self.content.kind(), &self.signed.payload)?;
+        let signature = sign_statement(key, self.content.kind().payload_type(), &self.signed.payload)?;
         let bytes = Bytes::copy_from_slice(&signature.bytes);
         self.signed.signatures.push(Signature { key_id: id, bytes });
         Ok(())
     }
-}
-
-/// Whose a key is, as a directory or a draft of one lists it; nothing is verified here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// The authority's, counted from 1.
-    Authority(usize),
-    /// The root of a jurisdiction.
-    Root(String),
-    /// The root of the hub's operator.
-    Operator,
-    /// The hub's.
-    Hub,
-    /// An agency's node's.
-    Node(AgencyId),
-    /// An agency's officer's.
-    Officer(AgencyId),
-    /// Nobody's.
-    Unknown,
-}
-
-impl Holder {
-    /// Whose a key is.
-    pub fn of(key: &VerifyingKey, listing: &Listing) -> Self {
-        let bytes = key.as_bytes();
-        if let Some(index) = listing.authority_keys.iter().position(|other| other == bytes) {
-            return Self::Authority(index + 1);
-        }
-        if listing.hub_keys.contains(bytes) {
-            return Self::Hub;
-        }
-        let is_root = |der: &[u8]| x509::root_key(&der.into()).is_ok_and(|root| root == *key);
-        if is_root(&listing.operator_root) {
-            return Self::Operator;
-        }
-        if let Some((code, _)) = listing.jurisdictions.iter().find(|(_, record)| is_root(&record.root)) {
-            return Self::Root(code.to_string());
-        }
-        let keys = listing.agencies.iter().flat_map(|agency| &agency.signing_keys);
-        let terms = keys.filter_map(|signed| SigningKeyTerms::from_payload(&signed.payload).ok());
-        match terms.into_iter().find(|terms| terms.public_key == *bytes) {
-            Some(terms) if terms.usage == KeyUse::Node => Self::Node(terms.agency),
-            Some(terms) => Self::Officer(terms.agency),
-            None => Self::Unknown,
-        }
-    }
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Authority(position) => write!(f, "the authority's key {position}"),
-            Self::Root(code) => write!(f, "the root of {code}"),
-            Self::Operator => f.write_str("the root of the hub's operator"),
-            Self::Hub => f.write_str("a key of the hub"),
-            Self::Node(agency) => write!(f, "a key of {agency}'s node"),
-            Self::Officer(agency) => write!(f, "a key of an officer of {agency}"),
-            Self::Unknown => f.write_str("nobody's in this directory"),
-        }
-    }
-}
-
-/// Whether a signature holds under a key, of whatever listed holder; used to tell a changed file from a missing signature.
-pub(super) fn holds(key: &[u8; 32], kind: PayloadType, signed: &Signed, signature: &Signature) -> bool {
-    VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| verify_statement(&key, kind, &signed.payload, &signature.bytes).is_ok())
 }
 
 /// Whether a file reads as a statement, and not as a directory or draft.
@@ -307,13 +319,13 @@ pub fn is_statement(path: &Path) -> Result<bool, Error> {
 }
 
 /// Reads a statement of one kind.
-pub fn of_kind(path: &Path, kind: PayloadType) -> Result<Statement, Error> {
+pub fn of_kind(path: &Path, kind: Kind) -> Result<Statement, Error> {
     let statement = Statement::read(path)?;
     if statement.content.kind() == kind {
         return Ok(statement);
     }
-    let expected = if kind == PayloadType::SigningKey { "a signing key" } else { "a sealing key" };
-    Err(Error::OtherStatement { path: path.to_owned(), found: statement.content.name(), expected })
+    let (found, expected) = (statement.content.kind().name(), kind.name());
+    Err(Error::OtherStatement { path: path.to_owned(), found, expected })
 }
 
 /// The text of a file of details.

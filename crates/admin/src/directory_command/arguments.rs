@@ -114,6 +114,9 @@ pub(crate) struct Endorse {
     /// A directory or a draft of one, to tell whose the key is.
     #[arg(long, value_name = "FILE")]
     pub(crate) directory: PathBuf,
+    /// The digest of the statement as you were told it over another channel: nothing else is signed.
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) digest: Option<Digest>,
 }
 
 /// What is changed.
@@ -189,8 +192,11 @@ pub(crate) enum RotateKey {
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
     /// A public key to list, 64 hexadecimal digits as `directory whose` shows them.
-    #[arg(long, value_name = "PUBLIC", value_parser = public_key)]
+    #[arg(long, value_name = "PUBLIC", value_parser = public_key, requires = "id")]
     pub(crate) add: Vec<[u8; 32]>,
+    /// The id of that key, as `directory whose` shows it beside: one for each --add, in the same order.
+    #[arg(long, value_name = "ID", requires = "add")]
+    pub(crate) id: Vec<KeyId>,
     /// The id of a key to take off.
     #[arg(long, value_name = "ID")]
     pub(crate) remove: Vec<KeyId>,

@@ -6,10 +6,12 @@ use std::path::Path;
 use sealpost_admin::ceremony::diff::{self, Change};
 use sealpost_admin::ceremony::draft::{Changed, Judged, SignedDraft, Standing};
 use sealpost_admin::ceremony::statement::Statement;
+use sealpost_admin::ceremony::vouched::VouchedFor;
 use sealpost_admin::listing::Shown;
 use sealpost_crypto::directory::Quorum;
 use sealpost_crypto::dsse::VerifyingKey;
 use sealpost_domain::directory::Directory;
+use sealpost_wire::directory::Listing;
 use serde_json::{Value, json};
 
 use crate::Output;
@@ -119,7 +121,7 @@ pub(super) fn changes(changes: &[Change], standing: &Standing, output: Output) -
 
 /// A draft after a change.
 pub(super) fn changed(changed: &Changed, draft: &Path, output: Output) -> Told {
-    let Changed { base, directory, dropped } = changed;
+    let Changed { base, directory, dropped, doubtful } = changed;
     let changes = diff::changes(base, directory);
     let version = directory.version;
     let text = || {
@@ -133,6 +135,16 @@ pub(super) fn changed(changed: &Changed, draft: &Path, output: Output) -> Told {
         if *dropped > 0 {
             let _ = writeln!(text, "Signatures that were dropped, since it changed: {dropped}");
         }
+        if !doubtful.is_empty() {
+            let _ = writeln!(
+                text,
+                "A compromised key signed these, and they stand: whoever stole it may have made them. To revoke them too, \
+                 in this draft:"
+            );
+        }
+        for VouchedFor { what, revoke } in doubtful {
+            let _ = writeln!(text, "  {what}: `directory revoke {revoke}`");
+        }
         let _ = writeln!(text, "Next: `sealpost-admin directory sign` on the machines of the authority");
         text
     };
@@ -140,6 +152,7 @@ pub(super) fn changed(changed: &Changed, draft: &Path, output: Output) -> Told {
         "version": version.version,
         "digest": version.digest.to_string(),
         "dropped_signatures": dropped,
+        "signed_by_compromised_keys": doubtful,
         "changes": changes,
     });
     either(output, text, &value)
@@ -182,34 +195,48 @@ pub(super) fn published(version: u64, directory: &Directory, hub: &str, output: 
     either(output, text, &json!({ "version": version, "digest": digest.to_string() }))
 }
 
-/// A statement and who signed it.
+/// A statement, what it says and who signed it.
 pub(super) fn statement(statement: &Statement, output: Output) -> Told {
+    let (content, digest) = (&statement.content, statement.digest());
     let signers: Vec<_> =
         statement.signed.signatures.iter().map(|signature| signature.key_id.to_string()).collect();
     let text = || {
-        let mut text = format!("{}\n", capitalised(&statement.content.describe()));
+        let mut text = format!("{}\n{}", capitalised(&content.describe()), says(statement));
         for signer in &signers {
             let _ = writeln!(text, "  signed by key {signer}");
         }
-        let _ = writeln!(text, "Wanted are signatures of {}", statement.content.signers());
+        let _ = writeln!(text, "Wanted are signatures of {}", content.signers());
         text
     };
     let value = json!({
-        "statement": statement.content.describe(),
+        "statement": content.describe(),
+        "terms": content.terms(),
+        "digest": digest.to_string(),
         "signed_by": signers,
-        "wanted": statement.content.signers(),
+        "wanted": content.signers(),
     });
     either(output, text, &value)
 }
 
-/// A statement that was written.
-pub(super) fn statement_file(statement: &Statement, path: &Path) -> String {
+/// What is signed, for who is to sign it or signed it.
+fn says(statement: &Statement) -> String {
+    format!("Digest {}\nSays   {}\n", statement.digest(), statement.content.terms())
+}
+
+/// A statement that was written. Its signatures are counted where a directory tells whose they are.
+pub(super) fn statement_file(statement: &Statement, path: &Path, listing: Option<&Listing>) -> String {
+    let content = &statement.content;
+    let signatures = match listing {
+        Some(listing) => format!("with {} of its signatures", statement.asked_for(listing)),
+        // Whose they are is not known.
+        None => format!("with {} signatures", statement.signed.signatures.len()),
+    };
     format!(
-        "{}: {}, with {} of its signatures; it asks for those of {}\n",
+        "{}: {}, {signatures}; it asks for those of {}\n{}",
         path.display(),
-        statement.content.describe(),
-        statement.signed.signatures.len(),
-        statement.content.signers()
+        content.describe(),
+        content.signers(),
+        says(statement)
     )
 }
 

@@ -69,6 +69,9 @@ pub(crate) enum Propose {
         /// A signing key of the agency's node: a file, or pkcs11:… for one on a token.
         #[arg(long, value_name = "KEY")]
         key: Signing,
+        /// The version in force: with it, the statement is judged as nodes will. Leave it out for an agency that is new.
+        #[arg(long, value_name = "FILE")]
+        directory: Option<PathBuf>,
         #[command(flatten)]
         valid: Valid,
         /// The statement's file, which must be new.
