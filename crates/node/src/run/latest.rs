@@ -75,6 +75,7 @@ mod tests {
             agreements: Vec::new(),
             operations: Vec::new(),
             revocations: Vec::new(),
+            withdrawn: Vec::new(),
         };
         let signed = sign(authority, PayloadType::Directory, listing.to_payload());
         let version = directory::verify(&signed, None).unwrap().version;

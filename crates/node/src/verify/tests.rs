@@ -240,7 +240,7 @@ fn what_a_later_directory_may_allow_is_settled_by_none_before_it() {
     assert_eq!(unlisted, Rule::KeyUnknown);
     germany.directory = listed.clone();
     germany.directory.version.version -= 1;
-    germany.now = "2026-12-31".parse::<sealpost_domain::time::Date>().unwrap().ends_at();
+    germany.now = "2026-12-31".parse::<Date>().unwrap().ends_at();
     let Verified::Arrived(over) = germany.verify(&delivery, LANE) else { panic!("it is settled") };
     assert_eq!(over.settlement, refused("retention.over"), "no directory changes that");
     germany.now = NOW;

@@ -1,6 +1,7 @@
 //! Joint operations.
 
 use sealpost_domain::agreement::{Operation, Parties};
+use sealpost_domain::digest::Digest;
 
 use super::*;
 
