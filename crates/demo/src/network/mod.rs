@@ -86,12 +86,7 @@ impl Running {
     pub fn start(network: Network, programs: Programs, folder: &Path) -> Result<Self, Error> {
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs).map_err(|source| Error::File { path: logs.clone(), source })?;
-        let mut hub = Hub {
-            program: programs.hub.clone(),
-            config: network.hub.config.clone(),
-            log: logs.join("hub.log"),
-            running: None,
-        };
+        let mut hub = Hub::of(&network, &programs, &logs);
         hub.start()?;
         let agencies =
             network.agencies.iter().filter_map(|agency| agency.id.parse().ok()).collect::<Vec<AgencyId>>();
@@ -113,12 +108,25 @@ impl Running {
     }
 
     /// Starts the node of an agency.
-    fn start_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
+    pub fn start_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
         let config = self.agency(agency)?.config.clone();
         let log = self.logs.join(format!("{agency}.log"));
         let program = Program::start(agency.as_str(), &self.programs.node, &config, &log)?;
         self.nodes.insert(agency.clone(), program);
         Ok(())
+    }
+
+    /// Ends the node of an agency in order.
+    pub async fn stop_node(&mut self, agency: &AgencyId) -> Result<(), Error> {
+        match self.nodes.remove(agency) {
+            Some(program) => program.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The process of an agency's node, while it runs.
+    pub fn process(&self, agency: &AgencyId) -> Option<u32> {
+        self.nodes.get(agency).and_then(Program::process)
     }
 
     /// Waits until a node's gateway serves (gRPC health) and gives a connection to it.
@@ -169,7 +177,7 @@ impl Running {
 
     /// An error if a program has ended that should run.
     pub fn alive(&mut self) -> Result<(), Error> {
-        self.hub.running.as_mut().map_or(Ok(()), Program::running)?;
+        self.hub.alive()?;
         self.nodes.values_mut().try_for_each(Program::running)
     }
 
@@ -211,6 +219,21 @@ impl Running {
 }
 
 impl Hub {
+    /// The hub of a network, not started; what it says will go to a folder of logs.
+    pub fn of(network: &Network, programs: &Programs, logs: &Path) -> Self {
+        Self {
+            program: programs.hub.clone(),
+            config: network.hub.config.clone(),
+            log: logs.join("hub.log"),
+            running: None,
+        }
+    }
+
+    /// An error if it has ended that should run.
+    pub fn alive(&mut self) -> Result<(), Error> {
+        self.running.as_mut().map_or(Ok(()), Program::running)
+    }
+
     /// Its process, while it runs.
     pub fn process(&self) -> Option<u32> {
         self.running.as_ref().and_then(Program::process)
