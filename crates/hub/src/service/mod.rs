@@ -38,8 +38,9 @@ use crate::writer::{Refused, Writer};
 use sealpost_server::clock::Clock;
 use seats::Seats;
 
-/// When nodes are asked to come back after a planned stop.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+/// When nodes are asked to come back after a planned stop: a hub that is started again at once is there by then, and from
+/// another one they back off.
+const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 
 /// How long nodes may go on after they were told that the hub stops: they end their streams themselves.
 const FAREWELL: Duration = Duration::from_secs(1);
