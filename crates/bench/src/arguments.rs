@@ -1,13 +1,14 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 
-use crate::workload::{ALL, Workload};
+use crate::workload::{ALL, Asked, Workload};
 
-/// All workloads, one after the other.
+/// All workloads that do not take long, one after the other.
 const EVERY: &str = "all";
 
 /// Measures workloads, each beside its reference in the same run on the same disk.
@@ -18,9 +19,9 @@ const EVERY: &str = "all";
 #[command(name = "sealpost-bench", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Which workload.
-    #[arg(required_unless_present = "child", value_parser = names())]
+    #[arg(required_unless_present_any = ["child", "page"], value_parser = names())]
     pub(crate) workload: Option<String>,
-    /// Less of everything: under a minute for all, once the ledgers are made.
+    /// Less of everything: some minutes for all, once the ledgers are made.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Writes the figures to this file, too.
@@ -30,6 +31,12 @@ pub(crate) struct Arguments {
     /// is in the target directory, or the folder for temporary files.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// How long `soak` lasts; 30 when it is not said, 1 with --quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_080))]
+    pub(crate) minutes: Option<u64>,
+    /// Writes to stdout the page of results that these files of --json give.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "workload")]
+    pub(crate) page: Vec<PathBuf>,
     /// Does a part that needs a process of its own.
     #[arg(long, value_enum, hide = true)]
     pub(crate) child: Option<Child>,
@@ -42,13 +49,25 @@ pub(crate) enum Child {
     Append,
     /// Opens a ledger and tells what that took.
     Open,
+    /// Floods a hub from one agency until it is killed.
+    Flood,
+}
+
+impl Child {
+    /// How this program is called to be the child.
+    pub(crate) fn arguments(self, dir: &Path) -> Vec<OsString> {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        vec!["--child".into(), name.into(), "--dir".into(), dir.into()]
+    }
 }
 
 impl Arguments {
     /// What is to be measured, in its order.
     pub(crate) fn workloads(&self) -> impl Iterator<Item = &'static Workload> {
         let chosen = self.workload.as_deref().unwrap_or(EVERY);
-        ALL.iter().filter(move |workload| chosen == EVERY || chosen == workload.name)
+        let with_all = chosen == EVERY;
+        ALL.iter()
+            .filter(move |workload| chosen == workload.name || with_all && workload.asked == Asked::WithAll)
     }
 }
 
@@ -70,7 +89,8 @@ mod tests {
             arguments.workloads().map(|workload| workload.name).collect::<Vec<_>>()
         };
         assert_eq!(chosen("open"), ["open"]);
-        assert_eq!(chosen("all").len(), ALL.len());
+        assert_eq!(chosen("all").len(), ALL.len() - 1, "all but the soak, which takes half an hour");
+        assert_eq!(chosen("soak"), ["soak"]);
         assert!(Arguments::try_parse_from(["sealpost-bench", "opne"]).is_err());
         assert!(Arguments::try_parse_from(["sealpost-bench"]).is_err());
     }

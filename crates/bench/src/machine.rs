@@ -86,7 +86,8 @@ impl fmt::Display for Machine {
     }
 }
 
-fn fdatasync(place: &Place, count: u64) -> anyhow::Result<Samples> {
+/// How long syncs take, in microseconds, each after 4 KiB were appended to a file.
+pub(crate) fn fdatasync(place: &Place, count: u64) -> anyhow::Result<Samples> {
     let folder = place.folder()?;
     let path = folder.path().join("sync");
     let file = OpenOptions::new().write(true).create_new(true).open(&path);

@@ -6,14 +6,17 @@
 
 mod arguments;
 mod machine;
+mod net;
+mod page;
 mod place;
 mod report;
+mod run;
 mod samples;
 mod screen;
 mod workload;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -22,13 +25,15 @@ use crate::arguments::{Arguments, Child};
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::Report;
+use crate::run::Run;
 use crate::screen::{say, tell};
-use crate::workload::{Context, Workload};
+use crate::workload::{Context, Needs, Workload};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.child {
         Some(child) => run_child(child, &arguments),
+        None if !arguments.page.is_empty() => show_page(&arguments),
         None => measure(&arguments),
     };
     outcome.unwrap_or_else(|error| {
@@ -43,23 +48,36 @@ fn run_child(child: Child, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match child {
         Child::Append => workload::open::child::append_until_killed(dir)?,
         Child::Open => workload::open::child::measure_open(dir)?,
+        Child::Flood => workload::flood::child::flood_until_killed(dir)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn show_page(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    tell(page::of_files(&arguments.page)?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// With which features this program was built: its programs are built with the same, lest it be replaced while it runs.
+const FEATURES: &[&str] = if cfg!(feature = "peer") { &["sealpost-bench/peer"] } else { &[] };
+
 fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let begun = Instant::now();
+    if arguments.workloads().any(|workload| workload.needs == Needs::Programs) {
+        sealpost_demo::network::build(FEATURES)?;
+    }
+    let (begun, run) = (Instant::now(), Run::of(arguments));
     let place = Place::new(arguments.dir.as_deref())?;
     let machine = Machine::measure(&place, arguments.quick)?;
     tell(&machine.to_string());
     if let Some(warning) = machine.warning() {
         say(&warning);
     }
-    let context = Context { place, quick: arguments.quick };
-    let mut report = Report::new(machine);
+    let lasting = arguments.minutes.map(Duration::from_mins);
+    let context = Context { place, quick: arguments.quick, lasting };
+    let mut report = Report::new(machine, run);
     let mut failed = false;
     for workload in arguments.workloads() {
-        let Workload { name, about, run } = workload;
+        let Workload { name, about, run, .. } = workload;
         say(&format!("{name}: {about}"));
         match run(&context) {
             Ok(outcome) => {

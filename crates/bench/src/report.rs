@@ -1,6 +1,6 @@
 //! What was measured, for people and for machines. Ratios and whether a target is met are computed here and nowhere else.
 //!
-//! The JSON is one list: first an object with `machine`, then a row for each figure.
+//! The JSON is one list: first an object with `machine` and `run`, then a row for each figure.
 
 pub(crate) mod table;
 
@@ -10,6 +10,7 @@ use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
 use crate::machine::Machine;
+use crate::run::Run;
 use crate::samples::Samples;
 
 /// A figure beside its reference.
@@ -116,18 +117,33 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The same, where the reference is missing; `reference` says which, and why.
+    #[must_use]
+    pub(crate) fn beside_nothing(self, reference: String, target: Target) -> Self {
+        Self { reference: Some(reference), target: Some(target), ..self }
+    }
+
+    /// The same, beside a bound that is a figure of its own and not measured.
+    #[must_use]
+    pub(crate) fn within(self, bound: f64, target: Target) -> Self {
+        self.against("the bound", &[bound].into_iter().collect(), Some(target))
+    }
+}
+
 /// The highest round of a reference may be so many times the lowest before the machine was too busy for the figures.
 const UNSTEADY: f64 = 3.0;
 
 /// All figures of a run, with the machine on which they were measured.
 pub(crate) struct Report {
     machine: Machine,
+    run: Run,
     pub(crate) rows: Vec<Row>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine) -> Self {
-        Self { machine, rows: Vec::new() }
+    pub(crate) fn new(machine: Machine, run: Run) -> Self {
+        Self { machine, run, rows: Vec::new() }
     }
 
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
@@ -159,9 +175,19 @@ impl Serialize for Report {
         #[derive(Serialize)]
         struct Heading<'a> {
             machine: &'a Machine,
+            run: Dated<'a>,
+        }
+        #[derive(Serialize)]
+        struct Dated<'a> {
+            #[serde(flatten)]
+            run: &'a Run,
+            warning: Option<String>,
         }
         let mut list = serializer.serialize_seq(Some(self.rows.len() + 1))?;
-        list.serialize_element(&Heading { machine: &self.machine })?;
+        list.serialize_element(&Heading {
+            machine: &self.machine,
+            run: Dated { run: &self.run, warning: self.warning() },
+        })?;
         for row in &self.rows {
             list.serialize_element(row)?;
         }
@@ -214,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_reference_that_changes_between_rounds_is_told() {
-        let mut report = Report::new(Machine::invented());
+        let mut report = Report::new(Machine::invented(), Run::invented());
         for (highest, told) in [(2.9, false), (3.1, true)] {
             let reference = [1.0, 1.2, highest].into_iter().collect();
             report
@@ -226,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_json_is_a_list_of_the_machine_and_the_rows() {
-        let mut report = Report::new(Machine::invented());
+        let mut report = Report::new(Machine::invented(), Run::invented());
         report.rows.push(row(90.0, 100.0, Target::AtLeast(0.9)));
         let memory = [12.0].into_iter().collect();
         report.rows.push(Row::new("open", "memory", "KiB", &memory));
@@ -245,6 +271,11 @@ mod tests {
             "sha256_bytes_per_second",
         ];
         assert_eq!(names, expected);
+        let run = json!({
+            "date": "2026-01-15T08:00:00Z", "commit": "0123456789ab", "command": "sealpost-bench all", "load": 0.5,
+            "warning": null,
+        });
+        assert_eq!(list[0]["run"], run);
         let expected = json!({
             "workload": "append", "metric": "256 in flight", "value": 90.0, "unit": "records/s",
             "reference": "raw", "reference_value": 100.0, "ratio": 0.9, "target": ">= 0.9", "met": true,

@@ -58,10 +58,20 @@ pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
+/// As a figure of milliseconds.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
 /// How many in a second.
-#[allow(clippy::cast_precision_loss, reason = "no count of ours needs more than 52 bits")]
 pub(crate) fn rate(count: u64, duration: Duration) -> f64 {
-    count as f64 / duration.as_secs_f64()
+    figure(count) / duration.as_secs_f64()
+}
+
+/// A count, to be divided.
+#[allow(clippy::cast_precision_loss, reason = "no count of ours needs more than 52 bits")]
+pub(crate) fn figure(count: u64) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]

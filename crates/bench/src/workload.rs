@@ -1,22 +1,47 @@
 //! What is measured. A new workload is a file here and a line in [`ALL`].
 
 mod append;
+mod catch_up;
+mod exchange;
+mod fanout;
+pub(crate) mod flood;
+mod footprint;
+mod lanes;
 pub(crate) mod open;
+mod restart;
+mod scale;
+mod soak;
 mod verify;
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use sealpost_testkit::{Made, Plan, cache};
+use tokio::runtime::{self, Runtime};
 
 use crate::place::Place;
 use crate::report::Row;
+use crate::samples::figure;
 use crate::screen::Bar;
 
 /// Every workload, in the order in which `all` runs them.
-pub(crate) const ALL: &[Workload] = &[append::WORKLOAD, open::WORKLOAD, verify::WORKLOAD];
+pub(crate) const ALL: &[Workload] = &[
+    append::WORKLOAD,
+    open::WORKLOAD,
+    verify::WORKLOAD,
+    fanout::WORKLOAD,
+    exchange::WORKLOAD,
+    lanes::WORKLOAD,
+    catch_up::WORKLOAD,
+    footprint::WORKLOAD,
+    flood::WORKLOAD,
+    restart::WORKLOAD,
+    scale::WORKLOAD,
+    soak::WORKLOAD,
+];
 
 /// Something that is measured.
 pub(crate) struct Workload {
@@ -24,8 +49,27 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// In one line, for whoever waits.
     pub(crate) about: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) asked: Asked,
     /// Measures it; fails when anything was lost.
     pub(crate) run: fn(&Context) -> anyhow::Result<Outcome>,
+}
+
+/// What has to be there before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// Hub and node, beside this program.
+    Programs,
+}
+
+/// When it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Also with `all`.
+    WithAll,
+    /// By its name alone, since it takes long.
+    ByName,
 }
 
 /// What workloads are given.
@@ -34,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) place: Place,
     /// Whether little is enough.
     pub(crate) quick: bool,
+    /// How long a soak lasts, where that was said.
+    pub(crate) lasting: Option<Duration>,
 }
 
 /// What a workload found.
@@ -68,6 +114,17 @@ impl Context {
         let plan = Plan { records, seed: 1, body_bytes: 64 };
         cache::ledger(&self.place.cache(), plan, &mut |made| bar.set(made)).context("cannot make a ledger")
     }
+}
+
+/// What the workloads with sockets run on.
+fn runtime() -> anyhow::Result<Runtime> {
+    let made = runtime::Builder::new_multi_thread().enable_all().build();
+    made.context("no threads for the workload")
+}
+
+/// Bytes as a figure of MiB.
+fn mib(bytes: u64) -> f64 {
+    figure(bytes) / f64::from(1 << 20)
 }
 
 /// The segment files of a log, in their order.

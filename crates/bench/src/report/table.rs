@@ -35,7 +35,7 @@ fn with_spread(value: f64, [low, high]: [f64; 2]) -> String {
 }
 
 /// Three or four digits that matter, thousands apart.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     if value.abs() < 100.0 {
         return format!("{value:.2}");
     }

@@ -17,11 +17,16 @@ use sealpost_seglog::Pending;
 use crate::report::{Row, Target};
 use crate::samples::{Samples, micros, rate};
 use crate::screen::Bar;
-use crate::workload::{Checked, Context, Outcome, Workload};
+use crate::workload::{Asked, Checked, Context, Needs, Outcome, Workload};
 use log::{Kind, Log};
 
-pub(crate) const WORKLOAD: Workload =
-    Workload { name: "append", about: "1 KiB records, durable, beside raw write and fdatasync", run };
+pub(crate) const WORKLOAD: Workload = Workload {
+    name: "append",
+    about: "1 KiB records, durable, beside raw write and fdatasync",
+    needs: Needs::Nothing,
+    asked: Asked::WithAll,
+    run,
+};
 
 /// Leaf and body together.
 const RECORD_BYTES: usize = 1024;

@@ -23,12 +23,17 @@ use sealpost_seglog::disk::Real;
 use sealpost_testkit::network::{NOW, own};
 
 use crate::report::{Row, Target};
-use crate::samples::Samples;
+use crate::samples::{Samples, millis};
 use crate::screen::Bar;
-use crate::workload::{Checked, Context, Outcome, Workload, segments};
+use crate::workload::{Asked, Checked, Context, Needs, Outcome, Workload, segments};
 
-pub(crate) const WORKLOAD: Workload =
-    Workload { name: "open", about: "a ledger is opened, clean and after a kill", run };
+pub(crate) const WORKLOAD: Workload = Workload {
+    name: "open",
+    about: "a ledger is opened, clean and after a kill",
+    needs: Needs::Nothing,
+    asked: Asked::WithAll,
+    run,
+};
 
 const TARGET: Target = Target::Below(1.5);
 /// How much is read at once, by the reference.
@@ -146,8 +151,4 @@ fn forget(file: &Path) -> anyhow::Result<()> {
         Ok::<_, std::io::Error>(())
     };
     drop().with_context(|| format!("cannot drop {} from the page cache", file.display()))
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -18,12 +18,14 @@ use sealpost_testkit::Made;
 use crate::report::{Row, Target};
 use crate::samples::{Samples, rate};
 use crate::screen::Bar;
-use crate::workload::{Checked, Context, Outcome, Workload};
+use crate::workload::{Asked, Checked, Context, Needs, Outcome, Workload};
 use limit::Limit;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "verify",
     about: "a whole ledger is verified, beside its digests and signatures alone",
+    needs: Needs::Nothing,
+    asked: Asked::WithAll,
     run,
 };
 

@@ -59,7 +59,7 @@ impl Killed {
 /// Every record below the number that comes back was acknowledged when the child was killed.
 fn append_and_kill(dir: &Path, until: u64) -> anyhow::Result<u64> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(child::arguments(Child::Append, dir)).stdout(Stdio::piped());
+    command.args(Child::Append.arguments(dir)).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start a child")?;
     let mut lines = BufReader::new(child.stdout.take().context("the child has no stdout")?).lines();
     let mut acknowledged = 0;
