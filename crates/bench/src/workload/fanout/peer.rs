@@ -5,7 +5,7 @@
 //! ways: each message synced before it is acknowledged (`sync_interval: always`) or not, and each time one publish after
 //! the other, many publishes at a time, and atomic batches. The faster of the last two is its batch mode.
 
-#[cfg(feature = "peer")]
+#[cfg_attr(not(feature = "peer"), path = "peer/absent.rs")]
 mod drive;
 mod program;
 
@@ -38,7 +38,6 @@ enum Way {
 /// The peer, and what was measured of it.
 pub(super) struct Peer {
     found: Found,
-    #[cfg_attr(not(feature = "peer"), expect(dead_code, reason = "nothing is driven without the client"))]
     plan: Plan,
     /// Deliveries a second, for each sync mode single and batch ways.
     series: Vec<(Sync, Way, Samples)>,
@@ -70,13 +69,11 @@ impl Peer {
 
     /// One run in each way, if the peer is there.
     pub(super) fn round(&mut self, runtime: &Runtime) -> anyhow::Result<()> {
-        #[cfg(feature = "peer")]
         if let Found::Program(program) = &self.found {
             for (sync, way, samples) in &mut self.series {
                 samples.push(runtime.block_on(drive::run(program, &self.plan, *sync, *way))?);
             }
         }
-        let _ = runtime;
         Ok(())
     }
 
