@@ -29,7 +29,7 @@ fn publishes_next<'s>(
     table: &Path,
     scripts: &'s [(&'static str, &'static str)],
 ) -> &'s [(&'static str, &'static str)] {
-    let publishes = |(_, script): &(&str, &str)| script.contains("directory publish");
+    let publishes = |(_, script): &(&str, &str)| script.contains("directory publish draft");
     let count = scripts.iter().position(publishes).unwrap() + 1;
     for (_, script) in &scripts[..count] {
         done(network, table, script);

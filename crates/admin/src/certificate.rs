@@ -1,16 +1,13 @@
 //! Certificates for real: a root that lies on a machine of its own, requests that are carried to it, certificates and
 //! revocation lists that are carried back. No private key is ever anywhere but where it was made.
 //!
-//! Every file that is made is new: nothing is overwritten, so that no certificate and no list is lost by a slip.
+//! Every file that is made is new: nothing is overwritten, so that no certificate and no list is lost by a slip. It is
+//! written whole or not at all, and last: what cannot be told is not made.
 
 pub mod error;
 pub mod list;
 pub mod request;
 pub mod root;
-
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::path::Path;
 
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::x509::Certificate;
@@ -73,16 +70,4 @@ impl Told {
             ("valid", format!("{} to {until}", self.valid_from)),
         ]
     }
-}
-
-/// Writes a file that must not be there yet, and is whole when it is.
-fn create(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
-        _ => Error::Io { action: "write", path: path.to_owned(), source },
-    })
 }

@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 use rustls::time_provider::DefaultTimeProvider;
 use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisdiction, NewKey};
 use sealpost_admin::ceremony::holder::Holder;
-use sealpost_admin::ceremony::publish::{self, Place};
+use sealpost_admin::ceremony::publish::{self, Place, Publication};
 use sealpost_admin::ceremony::statement::{self, Kind, Statement};
 use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
 use sealpost_admin::key;
@@ -292,12 +292,11 @@ fn sign(arguments: Sign) -> anyhow::Result<String> {
 
 fn publish(arguments: Publish) -> anyhow::Result<String> {
     let Publish { draft, base, hub, certificate, key, passphrase, crls, lists, output } = arguments;
-    let (base, signed, directory) = publish::ready(&base, &draft)?;
-    let lists = publish::lists(&lists)?;
+    let publication = Publication::read(&base, draft.as_deref(), &lists)?;
     let credentials = Credentials::open(&certificate, &key, &passphrase.known()).map_err(Error::from)?;
     let place = Place { hub, credentials, crls };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let clock = Arc::new(DefaultTimeProvider);
-    let version = runtime.block_on(publish::publish(&place, &base, Some(&signed), lists, clock))?;
-    told::published(version, &directory, &place.hub, output)
+    let version = runtime.block_on(publish::publish(&place, &publication, clock))?;
+    told::published(version, &publication, &place.hub, output)
 }

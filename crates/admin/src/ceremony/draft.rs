@@ -5,9 +5,6 @@
 //! as their own copy (`base`). Each change is judged as nodes will judge the version, and is not written otherwise; it
 //! drops the signatures that were there, which were over other bytes.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -24,6 +21,7 @@ use sealpost_wire::envelope::signed_to_bytes;
 use super::holder::Holder;
 use super::vouched::{self, VouchedFor};
 use super::{Error, edit};
+use crate::file;
 
 /// By whose keys a version was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +83,7 @@ pub fn base(path: &Path) -> Result<(Signed, Directory), Error> {
 
 /// Reads a version or a draft; nothing is verified.
 pub fn read(path: &Path) -> Result<Signed, Error> {
-    let bytes = read_file(path, SIGNED_DIRECTORY_BYTES_MAX)?;
+    let bytes = file::read(path, SIGNED_DIRECTORY_BYTES_MAX)?;
     signed_directory_from_bytes(&bytes.into())
         .map_err(|source| Error::NoDraft { path: path.to_owned(), source })
 }
@@ -144,7 +142,7 @@ pub fn change(
     let (in_force, base) = self::base(base)?;
     let present = match read(draft) {
         Ok(present) => Some(present),
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(Error::File(error)) if error.is_absent() => None,
         Err(error) => return Err(error),
     };
     let unreadable = |source| Error::NoDraft { path: draft.to_owned(), source };
@@ -160,7 +158,7 @@ pub fn change(
     }
     let signed = Signed { payload: listing.to_payload(), signatures: Vec::new() };
     let directory = directory::judge(&signed.payload, Some(&base))?;
-    replace_file(draft, &signed_to_bytes(&signed))?;
+    file::replace(draft, &signed_to_bytes(&signed))?;
     let dropped = present.map_or(0, |present| present.signatures.len());
     let compromised = |key: &KeyId| directory.is_compromised(*key) && !base.is_compromised(*key);
     let doubtful = directory.revocations.keys().filter(|key| compromised(key));
@@ -224,28 +222,6 @@ pub fn sign(
     let bytes = Bytes::copy_from_slice(&signature.bytes);
     signed.signatures.push(Signature { key_id: id, bytes });
     let standing = standing(&signed, Some(&base))?;
-    replace_file(draft, &signed_to_bytes(&signed))?;
+    file::replace(draft, &signed_to_bytes(&signed))?;
     Ok(SignedDraft { key: id, base, standing })
-}
-
-/// Reads a file up to a limit.
-pub(super) fn read_file(path: &Path, max: usize) -> Result<Vec<u8>, Error> {
-    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(max as u64 + 1).read_to_end(&mut bytes)).map_err(io)?;
-    Ok(bytes)
-}
-
-/// Writes a file in one step: after a crash it is the old or the new one.
-pub(super) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let io = |source| Error::Io { action: "write", path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".sealpost-")
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(io)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }

@@ -1,35 +1,22 @@
 //! Why a step of the ceremony is refused, and what to do about it.
 
-use std::io;
 use std::path::PathBuf;
 
 use sealpost_crypto::{directory, dsse, keyfile, signing, tls, token, trust, wrap, x509};
 use sealpost_domain::digest::{Digest, KeyId};
+use sealpost_domain::identity::Identity;
 
 use tonic::Code;
 
 use super::remedy;
-use crate::roster;
+use crate::{file, roster};
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file that must be new.
-    #[error("{} exists already and is never overwritten", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file that is not read or written.
+    #[error(transparent)]
+    File(#[from] file::Error),
     /// The version in force.
     #[error("the version in force cannot be used")]
     Base(#[source] directory::FileError),
@@ -141,11 +128,25 @@ pub enum Error {
     /// The certificate of whoever publishes.
     #[error("the operator's certificate cannot be used")]
     Credentials(#[from] tls::Error),
-    /// Roots and revocation lists.
-    #[error("the roots or revocation lists cannot be used")]
+    /// A certificate of somebody else.
+    #[error("the certificate is {identity}'s, who does not operate the hub")]
+    NotOperator {
+        /// Whose it is.
+        identity: Identity,
+    },
+    /// The roots of a directory.
+    #[error("the roots cannot be used")]
     Trust(#[from] trust::Error),
+    /// A revocation list.
+    #[error("{} cannot be used as a revocation list", path.display())]
+    List {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        source: trust::Error,
+    },
     /// The hub was not reached, or refused.
-    #[error("the hub did not take the version")]
+    #[error("the hub did not take what was to be published")]
     Hub(#[from] sealpost_client::Error),
 }
 
@@ -163,7 +164,8 @@ impl Error {
     pub fn remedy(&self) -> String {
         match self {
             Self::Base(_) => {
-                "--base is the directory in force, as the hub has it: fetch it again, and compare its digest"
+                "--base is the version in force, your own copy: ask another holder or an operator for what was published \
+                 last, and compare its digest over another channel. A draft is no base before it was published"
                     .to_owned()
             }
             Self::Refused(error) => remedy::of(error),
@@ -173,7 +175,14 @@ impl Error {
                     .to_owned()
             }
             Self::NotAuthority { .. } => "`directory show` lists the authority's keys".to_owned(),
-            Self::Exists { .. } => "name another file, or move this one away".to_owned(),
+            Self::NotOperator { .. } => {
+                "--certificate is to be an operator's, spiffe://NETWORK/operator/NAME, by the root of the hub's operator"
+                    .to_owned()
+            }
+            Self::List { .. } => {
+                "`crl show FILE --root ROOT` tells what a list is: it is DER, as `crl new`, `revoke` and `renew` make it"
+                    .to_owned()
+            }
             Self::Hub(error) => remedy::of_hub(error).to_owned(),
             _ => String::new(),
         }
@@ -183,9 +192,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         use sealpost_client::Error as Hub;
         match self {
-            Self::Io { .. }
+            Self::File(_)
             | Self::Base(directory::FileError::Unreadable { .. })
-            | Self::Exists { .. }
             | Self::NoStatement { .. }
             | Self::OtherStatement { .. }
             | Self::Terms(_)
@@ -194,9 +202,10 @@ impl Error {
             | Self::Certificate(_)
             | Self::Credentials(_)
             | Self::Hub(Hub::Address { .. } | Hub::Setup(_)) => 2,
-            Self::Hub(Hub::Refused { .. } | Hub::WrongPeer { .. }) => 4,
+            Self::NotOperator { .. } | Self::Hub(Hub::Refused { .. } | Hub::WrongPeer { .. }) => 4,
             Self::Hub(Hub::Answer { status, .. }) => match status.code() {
                 Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => 3,
+                Code::PermissionDenied | Code::Unauthenticated => 4,
                 _ => 1,
             },
             Self::Hub(_) => 3,

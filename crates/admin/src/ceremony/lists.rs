@@ -3,24 +3,29 @@
 use std::path::{Path, PathBuf};
 
 use sealpost_crypto::directory;
-use sealpost_crypto::revocation::{self, RevocationList, Revoked};
+use sealpost_crypto::revocation::{RevocationList, Revoked};
+use sealpost_crypto::trust;
 use sealpost_domain::directory::Directory;
 
 use super::Error;
 use super::diff::{Change, Kind, What};
+use crate::file;
 
 /// What the later lists change, each judged as hub and nodes will: signed by a root of the version, and going on with
 /// the present one.
 pub fn changes(folder: &Path, later: &[PathBuf], version: &Directory) -> Result<Vec<Change>, Error> {
     let trusted = directory::trust_set(version)?;
+    let read = |path: &Path| {
+        let der = file::read_list(path)?;
+        trusted.read_crl(&der).map_err(|source| unusable(path, source))
+    };
     let mut changes = Vec::new();
     for path in later {
-        let der = read(path)?;
-        let (holder, now) = trusted.read_crl(&der)?;
+        let (holder, now) = read(path)?;
         let present = folder.join(holder.crl_file_name());
-        let before = if present.exists() { Some(trusted.read_crl(&read(&present)?)?.1) } else { None };
+        let before = if present.exists() { Some(read(&present)?.1) } else { None };
         if let Some(before) = before.as_ref().filter(|before| **before != now) {
-            now.goes_on_with(holder, before)?;
+            now.goes_on_with(holder, before).map_err(|source| unusable(path, source))?;
         }
         let (before, after) = (before.as_ref().map(told), told(&now));
         if before.as_ref() == Some(&after) {
@@ -33,9 +38,8 @@ pub fn changes(folder: &Path, later: &[PathBuf], version: &Directory) -> Result<
     Ok(changes)
 }
 
-/// Reads the file of a list, DER.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    revocation::read_file(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
+fn unusable(path: &Path, source: trust::Error) -> Error {
+    Error::List { path: path.to_owned(), source }
 }
 
 fn told(list: &RevocationList) -> String {

@@ -1,7 +1,8 @@
-//! A version that enough of the authority signed, handed to the hub by one of its operators.
+//! What is handed to the hub by one of its operators: a version that enough of the authority signed, revocation lists, or
+//! both.
 //!
-//! The hub is believed by the roots of the version in force, never by those that the draft brings. It answers after the
-//! version is synced; nodes install it as they hear of it.
+//! The hub is believed by the roots of the version in force, never by those that a draft brings. It answers after all of
+//! it is synced; nodes hear of it from the hub.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_wire::envelope::signed_message;
 
-use super::{Error, draft, lists};
+use super::{Error, draft};
+use crate::file;
 
 /// The largest request: a directory with the revocation lists beside it.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -37,35 +39,66 @@ pub struct Place {
     pub crls: PathBuf,
 }
 
-/// Checks that the version is what nodes will take, before anybody is called.
-pub fn ready(base: &Path, draft: &Path) -> Result<(Directory, Signed, Directory), Error> {
-    let (_, base) = draft::base(base)?;
+/// What is to be published: the next version, revocation lists, or both.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The version in force: by its roots the hub is believed.
+    pub base: Directory,
+    /// The next version, which enough signed; absent where lists go alone.
+    pub version: Option<(Signed, Directory)>,
+    /// Revocation lists, DER, each of a root that is listed then.
+    lists: Vec<Bytes>,
+}
+
+impl Publication {
+    /// Checks that it is what hub and nodes take, before anybody is called.
+    pub fn read(base: &Path, draft: Option<&Path>, lists: &[PathBuf]) -> Result<Self, Error> {
+        let (_, base) = draft::base(base)?;
+        let version = draft.map(|draft| version(draft, &base)).transpose()?;
+        let trusted = directory::trust_set(version.as_ref().map_or(&base, |(_, directory)| directory))?;
+        let read = |path: &PathBuf| {
+            let der = file::read_list(path)?;
+            let unusable = |source| Error::List { path: path.clone(), source };
+            trusted.read_crl(&der).map_err(unusable)?;
+            Ok(Bytes::from(der))
+        };
+        let lists = lists.iter().map(read).collect::<Result<_, Error>>()?;
+        Ok(Self { base, version, lists })
+    }
+
+    /// How many lists there are.
+    pub fn lists(&self) -> usize {
+        self.lists.len()
+    }
+}
+
+fn version(draft: &Path, base: &Directory) -> Result<(Signed, Directory), Error> {
     let signed = draft::read(draft)?;
-    draft::standing(&signed, Some(&base))?;
-    let directory = directory::verify(&signed, Some(&base))?;
-    Ok((base, signed, directory))
+    draft::standing(&signed, Some(base))?;
+    let directory = directory::verify(&signed, Some(base))?;
+    Ok((signed, directory))
 }
 
-/// Reads revocation lists that are to be published, DER.
-pub fn lists(paths: &[PathBuf]) -> Result<Vec<Bytes>, Error> {
-    paths.iter().map(|path| lists::read(path).map(Bytes::from)).collect()
-}
-
-/// Publishes a version, and revocation lists with it; the version that is in force then.
+/// Publishes it; the version that is in force then.
 pub async fn publish(
     place: &Place,
-    base: &Directory,
-    signed: Option<&Signed>,
-    lists: Vec<Bytes>,
+    publication: &Publication,
     clock: Arc<dyn TimeProvider>,
 ) -> Result<u64, Error> {
+    let Publication { base, version, lists } = publication;
+    let identity = place.credentials.identity();
+    if !Admission::new([Admitted::Operator]).admits(identity) {
+        return Err(Error::NotOperator { identity: identity.clone() });
+    }
     let mut trusted = directory::trust_set(base)?;
-    let list = lists::read(&place.crls.join(RootHolder::HubOperator.crl_file_name()))?;
-    trusted.install_crl(RootHolder::HubOperator, &list)?;
+    let path = place.crls.join(RootHolder::HubOperator.crl_file_name());
+    let list = file::read_list(&path)?;
+    trusted.install_crl(RootHolder::HubOperator, &list).map_err(|source| Error::List { path, source })?;
     let credentials = place.credentials.clone();
     let endpoint = Endpoint::new(credentials, Trust::new(trusted), Admission::new([Admitted::Hub]), clock);
     let connection = connect(&place.hub, &endpoint, TIMEOUT).await?;
-    let request = pb::PublishDirectoryRequest { directory: signed.map(signed_message), crls: lists };
+    let directory = version.as_ref().map(|(signed, _)| signed_message(signed));
+    let request = pb::PublishDirectoryRequest { directory, crls: lists.clone() };
     let mut request = tonic::Request::new(request);
     request.set_timeout(TIMEOUT);
     let answer = HubClient::new(connection.channel())

@@ -95,9 +95,12 @@ pub(super) fn of_hub(error: &sealpost_client::Error) -> &'static str {
     match error {
         Hub::Answer { status, .. } => match status.code() {
             Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => {
-                "another version is in force at the hub: fetch it, compare, and begin the draft anew from it"
+                "another version is in force at the hub than --base: ask whoever published it for the file, compare its \
+                 digest, and begin the draft anew from it"
             }
-            Code::PermissionDenied => "the hub's answer names the rule: docs/rules.md says what to do",
+            Code::PermissionDenied => {
+                "where the hub's answer names a rule, docs/rules.md says what to do; else it does not let this operator publish"
+            }
             Code::Unavailable | Code::ResourceExhausted => {
                 "repeat: a version is published once, however often it is sent"
             }

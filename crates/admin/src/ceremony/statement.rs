@@ -15,8 +15,6 @@
 //!
 //! Signatures are added one after the other, each where its key lies, over bytes that never change.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -36,6 +34,7 @@ use sealpost_wire::envelope::{signed_from_bytes, signed_to_bytes};
 
 use super::holder::Holder;
 use super::{Error, describe};
+use crate::file;
 
 /// No statement is larger: an operation's details have 2 MiB at most.
 const BYTES_MAX: usize = 3 << 20;
@@ -207,7 +206,7 @@ impl Statement {
     /// Reads a statement's file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let fault = |fault: String| Error::NoStatement { path: path.to_owned(), fault };
-        let bytes = super::draft::read_file(path, 2 * BYTES_MAX)?;
+        let bytes = file::read(path, 2 * BYTES_MAX)?;
         let (label, der) = pem_rfc7468::decode_vec(&bytes)
             .map_err(|_| fault("it is not PEM, -----BEGIN SEALPOST … -----".to_owned()))?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.label() == label);
@@ -229,19 +228,12 @@ impl Statement {
 
     /// Writes a new file.
     pub fn create(&self, path: &Path) -> Result<(), Error> {
-        let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
-            file.write_all(self.to_text().as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
-            _ => Error::Io { action: "write", path: path.to_owned(), source },
-        })
+        Ok(file::create(path, self.to_text().as_bytes())?)
     }
 
     /// Writes it over the file from which it was read.
     pub fn replace(&self, path: &Path) -> Result<(), Error> {
-        super::draft::replace_file(path, self.to_text().as_bytes())
+        Ok(file::replace(path, self.to_text().as_bytes())?)
     }
 
     /// SHA-256 of what is signed.
@@ -314,7 +306,7 @@ impl Statement {
 
 /// Whether a file reads as a statement, and not as a directory or draft.
 pub fn is_statement(path: &Path) -> Result<bool, Error> {
-    let bytes = super::draft::read_file(path, 2 * BYTES_MAX)?;
+    let bytes = file::read(path, 2 * BYTES_MAX)?;
     Ok(bytes.starts_with(b"-----BEGIN SEALPOST"))
 }
 
@@ -330,5 +322,5 @@ pub fn of_kind(path: &Path, kind: Kind) -> Result<Statement, Error> {
 
 /// The text of a file of details.
 pub fn read_details(path: &Path) -> Result<Vec<u8>, Error> {
-    super::draft::read_file(path, BYTES_MAX)
+    Ok(file::read(path, BYTES_MAX)?)
 }

@@ -1,6 +1,5 @@
 //! Why no certificate, request or list is made.
 
-use std::io;
 use std::path::PathBuf;
 
 use sealpost_crypto::trust::RootHolder;
@@ -9,27 +8,14 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::identity::{Identity, NetworkName};
 use sealpost_domain::instant::{Instant, Period};
 
-use crate::issuer;
+use crate::{file, issuer};
 
-/// Why nothing is made. No file is left behind.
+/// Why nothing is made. No part of a file is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing is overwritten.
-    #[error("{} exists already and is never overwritten: give another name", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    /// A file that is not read or written.
+    #[error(transparent)]
+    File(#[from] file::Error),
     /// A key file.
     #[error(transparent)]
     Key(#[from] keyfile::Error),
@@ -174,8 +160,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Exists { .. }
-                | Self::Io { .. }
+            Self::File(_)
                 | Self::Key(_)
                 | Self::Token(_)
                 | Self::Certificate(_)

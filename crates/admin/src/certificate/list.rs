@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use sealpost_crypto::revocation::{self, RevocationList, Revoked, shown};
+use sealpost_crypto::revocation::{RevocationList, Revoked, shown};
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509::{self, Certificate};
 use sealpost_domain::instant::Period;
 use serde::Serialize;
 
-use super::{Error, OfflineRoot, create, root};
+use super::{Error, OfflineRoot, root};
+use crate::file;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How far the list before may be ahead of the clock.
@@ -86,7 +87,7 @@ pub fn next(
     out: &Path,
 ) -> Result<Listed, Error> {
     let base = previous;
-    let previous = parse(root, &read(base)?)?;
+    let previous = parse(root, &file::read_list(base)?)?;
     if previous.issued > current.from.plus(AHEAD_MAX) {
         return Err(Error::Clock { previous: previous.issued, now: current.from });
     }
@@ -113,7 +114,7 @@ fn newer(root: &OfflineRoot, number: u64, beside: [&Path; 2]) -> Option<String> 
     let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     let lists = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "crl"));
     let numbered = lists.filter_map(|path| {
-        let list = parse(root, &revocation::read_file(&path).ok()?).ok()?;
+        let list = parse(root, &file::read_list(&path).ok()?).ok()?;
         (list.number > number).then_some((list.number, path))
     });
     let (newest, path) = numbered.max()?;
@@ -127,11 +128,7 @@ fn newer(root: &OfflineRoot, number: u64, beside: [&Path; 2]) -> Option<String> 
 /// What a list says, when this root signed it.
 pub fn show(root: &Path, path: &Path) -> Result<Listed, Error> {
     let (holder, network, certificate) = root::read(root)?;
-    Ok(Listed::of(holder, &RevocationList::parse(&network, holder, &certificate, &read(path)?)?))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    revocation::read_file(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })
+    Ok(Listed::of(holder, &RevocationList::parse(&network, holder, &certificate, &file::read_list(path)?)?))
 }
 
 fn write(
@@ -143,7 +140,7 @@ fn write(
 ) -> Result<Listed, Error> {
     let der = root.root.crl(number, current, revoked)?;
     let listed = Listed::of(root.holder(), &parse(root, &der)?);
-    create(out, &der)?;
+    file::create(out, &der)?;
     Ok(listed)
 }
 
@@ -196,37 +193,37 @@ mod tests {
     #[test]
     fn the_next_list_is_later_than_the_one_before_and_a_clock_that_went_back_makes_none() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| folder.path().join(name);
+        let at = |name: &str| folder.path().join(name);
         let root = offline_root(folder.path());
-        new(&root, days(NOW), &file("1")).unwrap();
-        let second = next(&root, &file("1"), &[], days(NOW), &file("2")).unwrap();
+        new(&root, days(NOW), &at("1")).unwrap();
+        let second = next(&root, &at("1"), &[], days(NOW), &at("2")).unwrap();
         assert_eq!((second.number, second.issued), (2, NOW.plus(SECOND).to_string()));
-        let early = next(&root, &file("2"), &[], days(NOW.minus(DAY)), &file("3"));
+        let early = next(&root, &at("2"), &[], days(NOW.minus(DAY)), &at("3"));
         assert!(matches!(early, Err(Error::Clock { .. })), "{early:?}");
-        assert!(!file("3").exists());
+        assert!(!at("3").exists());
     }
 
     #[test]
     fn a_list_that_does_not_go_on_with_the_newest_one_at_hand_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| folder.path().join(name);
+        let at = |name: &str| folder.path().join(name);
         let root = offline_root(folder.path());
-        let first = new(&root, days(NOW), &file("1.crl")).unwrap();
+        let first = new(&root, days(NOW), &at("1.crl")).unwrap();
         assert!(first.note.unwrap().contains("`crl renew`"), "who has a list already is told");
-        assert_eq!(next(&root, &file("1.crl"), &[], days(NOW), &file("2.crl")).unwrap().note, None);
-        fs::write(file("3.crl"), "no list").unwrap();
-        let stale = next(&root, &file("1.crl"), &[], days(NOW), &file("other.crl")).unwrap();
+        assert_eq!(next(&root, &at("1.crl"), &[], days(NOW), &at("2.crl")).unwrap().note, None);
+        fs::write(at("3.crl"), "no list").unwrap();
+        let stale = next(&root, &at("1.crl"), &[], days(NOW), &at("other.crl")).unwrap();
         assert!(stale.note.unwrap().contains("2.crl is list 2, newer than list 1"));
     }
 
     fn offline_root(folder: &Path) -> OfflineRoot {
-        let file = |name: &str| folder.join(name);
+        let at = |name: &str| folder.join(name);
         let rng = &mut ChaCha20Rng::seed_from_u64(7);
-        SigningKey::generate(rng).create(&file("key")).unwrap();
+        SigningKey::generate(rng).create(&at("key")).unwrap();
         let (holder, network) = (RootHolder::HubOperator, NetworkName::parse("test.sealpost").unwrap());
         let unlock = Unlock::nothing();
-        let key = Signing::File(file("key"));
-        root::new(holder, &network, days(NOW), key.open(&unlock).unwrap(), &file("root"), rng).unwrap();
-        OfflineRoot::open(&file("root"), &key, &unlock, NOW).unwrap()
+        let key = Signing::File(at("key"));
+        root::new(holder, &network, days(NOW), key.open(&unlock).unwrap(), &at("root"), rng).unwrap();
+        OfflineRoot::open(&at("root"), &key, &unlock, NOW).unwrap()
     }
 }

@@ -12,7 +12,8 @@ use sealpost_domain::identity::Identity;
 use sealpost_domain::instant::Period;
 use serde::Serialize;
 
-use super::{Error, OfflineRoot, Told, create};
+use super::{Error, OfflineRoot, Told};
+use crate::file;
 use crate::issuer::{self, Purpose};
 
 /// What is told of a request. Nothing of it is secret.
@@ -55,7 +56,7 @@ pub fn new(identity: &Identity, key: &dyn Signer, out: &Path) -> Result<Asked, E
     let made = Request::parse(&der).map_err(|source| Error::Request { path: out.to_owned(), source })?;
     let text = pem_rfc7468::encode_string("CERTIFICATE REQUEST", LineEnding::LF, &der)
         .expect("the label is valid and the buffer is as long as the library says");
-    create(out, text.as_bytes())?;
+    file::create(out, text.as_bytes())?;
     Ok(Asked::of(&made))
 }
 
@@ -80,8 +81,9 @@ pub fn sign(
     judge(&request, root, validity)?;
     let Request { identity, public_key, .. } = &request;
     let (certificate, _) = root.root.certify(identity, public_key, Purpose::of(identity), validity, rng)?;
-    create(out, issuer::pem(&[&certificate, root.root.certificate()]).as_bytes())?;
-    Ok(Told::of_certificate(&certificate)?)
+    let told = Told::of_certificate(&certificate)?;
+    file::create(out, issuer::pem(&[&certificate, root.root.certificate()]).as_bytes())?;
+    Ok(told)
 }
 
 fn read(path: &Path) -> Result<Request, Error> {

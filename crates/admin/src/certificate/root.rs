@@ -17,7 +17,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::{Error, Told, create};
+use super::{Error, Told};
+use crate::file;
 use crate::issuer::{self, Root};
 
 /// A root with its key, and what its certificate says about it.
@@ -37,8 +38,9 @@ pub fn new(
     rng: &mut dyn CryptoRng,
 ) -> Result<Told, Error> {
     let root = Root::with_key(holder, network, validity, key, rng)?;
-    create(out, issuer::pem(&[root.certificate()]).as_bytes())?;
-    told(root.certificate(), out)
+    let told = told(root.certificate(), out)?;
+    file::create(out, issuer::pem(&[root.certificate()]).as_bytes())?;
+    Ok(told)
 }
 
 /// The certificate of a root, and whose it is.

@@ -51,7 +51,8 @@ pub(crate) enum DirectoryCommand {
     Renew(Renew),
     /// Signs a draft with one of the authority's keys, and shows what it changes. Repeat it on the machines of the others.
     Sign(Sign),
-    /// Hands a version that enough of the authority signed to the hub, and waits until it is in force there.
+    /// Hands a version that enough of the authority signed, or revocation lists, to the hub, and waits until they are in force
+    /// there.
     Publish(Publish),
     /// Opens what an operation is about, with a member's sealing key.
     Details(Details),
@@ -275,8 +276,9 @@ pub(crate) struct Sign {
 
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// The signed version.
-    pub(crate) draft: PathBuf,
+    /// The signed version; left out where revocation lists go alone.
+    #[arg(required_unless_present = "lists")]
+    pub(crate) draft: Option<PathBuf>,
     /// The version in force, your own copy: the hub is believed by its roots.
     #[arg(long, value_name = "FILE")]
     pub(crate) base: PathBuf,
@@ -294,7 +296,7 @@ pub(crate) struct Publish {
     /// The folder of the revocation lists; operator.crl is needed.
     #[arg(long, value_name = "DIR")]
     pub(crate) crls: PathBuf,
-    /// A revocation list to publish with it, DER.
+    /// A revocation list to publish, DER, with the version or alone.
     #[arg(long = "list", value_name = "FILE")]
     pub(crate) lists: Vec<PathBuf>,
     /// How the result is told.

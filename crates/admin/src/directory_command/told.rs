@@ -5,12 +5,12 @@ use std::path::Path;
 
 use sealpost_admin::ceremony::diff::{self, Change};
 use sealpost_admin::ceremony::draft::{Changed, Judged, SignedDraft, Standing};
+use sealpost_admin::ceremony::publish::Publication;
 use sealpost_admin::ceremony::statement::Statement;
 use sealpost_admin::ceremony::vouched::VouchedFor;
 use sealpost_admin::listing::Shown;
 use sealpost_crypto::directory::Quorum;
 use sealpost_crypto::dsse::VerifyingKey;
-use sealpost_domain::directory::Directory;
 use sealpost_wire::directory::Listing;
 use serde_json::{Value, json};
 
@@ -188,11 +188,21 @@ pub(super) fn signed(draft: &SignedDraft, output: Output) -> Told {
     either(output, text, &value)
 }
 
-/// A version that the hub took.
-pub(super) fn published(version: u64, directory: &Directory, hub: &str, output: Output) -> Told {
-    let digest = directory.version.digest;
-    let text = || format!("Version {version} is in force at {hub}, with the digest {digest}\n");
-    either(output, text, &json!({ "version": version, "digest": digest.to_string() }))
+/// What the hub took; `version` is in force there then.
+pub(super) fn published(version: u64, publication: &Publication, hub: &str, output: Output) -> Told {
+    let digest = publication.version.as_ref().map(|(_, directory)| directory.version.digest.to_string());
+    let lists = publication.lists();
+    let text = || {
+        let mut text = match &digest {
+            Some(digest) => format!("Version {version} is in force at {hub}, with the digest {digest}\n"),
+            None => format!("Version {version} stays in force at {hub}\n"),
+        };
+        if lists > 0 {
+            let _ = writeln!(text, "Revocation lists that {hub} took: {lists}");
+        }
+        text
+    };
+    either(output, text, &json!({ "version": version, "digest": digest, "lists": lists }))
 }
 
 /// A statement, what it says and who signed it.
