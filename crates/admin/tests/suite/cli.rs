@@ -1,13 +1,12 @@
 //! The program as people and scripts meet it: arguments, what it prints, exit codes.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_sealpost-admin");
+use crate::desk::PROGRAM;
+
 const ROSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs/roster.toml");
 
 fn run(arguments: &[&str]) -> Output {
