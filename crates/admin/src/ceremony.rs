@@ -3,6 +3,8 @@
 //! | module | promises |
 //! |---|---|
 //! | [`statement`] | keys, agreements and operations as text files, signed by whoever vouches for them |
+//! | [`propose`] | statements made, where the key lies that vouches for them first |
+//! | [`signer`] | a key that signs, in a file or on a token |
 //! | [`terms`] | the terms of an agreement or operation, from a TOML file |
 //! | [`edit`] | what a draft changes, each change by itself |
 //! | [`draft`] | the next version as a file: begun, changed, signed; never one that nodes would refuse |
@@ -12,7 +14,7 @@
 //! | [`holder`] | whose a key is |
 //! | [`vouched`] | what a key signed that is listed |
 //! | [`lists`] | revocation lists that go with a version, compared with those in force |
-//! | [`publish`] | a version that enough of the authority signed, handed to the hub |
+//! | [`publish`] | a version that enough of the authority signed, or revocation lists, handed to the hub |
 //!
 //! Private keys are read where they lie and leave nothing but signatures. Every refusal names what is missing and the
 //! command that supplies it. Time and randomness are arguments.
@@ -25,8 +27,10 @@ pub mod edit;
 mod error;
 pub mod holder;
 pub mod lists;
+pub mod propose;
 pub mod publish;
 mod remedy;
+pub mod signer;
 pub mod statement;
 pub mod terms;
 pub mod vouched;

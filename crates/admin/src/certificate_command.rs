@@ -106,7 +106,9 @@ pub(crate) enum CsrCommand {
 /// Revocation lists, where the root's key lies. Without a current list nobody of a root is let in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CrlCommand {
-    /// Makes the first list of a root that has none yet, which revokes nothing; else `renew` makes the next one.
+    /// Makes the first list of a root that has none yet; where there is one, `crl renew` goes on with it.
+    ///
+    /// It revokes nothing. Beside a list of the same root (*.crl in the folder of --out) it is not made.
     New {
         #[command(flatten)]
         list: Making,

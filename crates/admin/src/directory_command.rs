@@ -14,10 +14,9 @@ use sealpost_admin::ceremony::edit::{self, AuthorityChange, NewAgency, NewJurisd
 use sealpost_admin::ceremony::holder::Holder;
 use sealpost_admin::ceremony::publish::{self, Place, Publication};
 use sealpost_admin::ceremony::statement::{self, Kind, Statement};
-use sealpost_admin::ceremony::{Error, details, diff, draft, lists, terms};
+use sealpost_admin::ceremony::{Error, details, diff, draft, lists, propose, signer, terms};
 use sealpost_admin::key;
-use sealpost_crypto::directory;
-use sealpost_crypto::dsse::{Signer, SigningKey};
+use sealpost_crypto::dsse::SigningKey;
 use sealpost_crypto::keyfile::{self, Key, Unlock};
 use sealpost_crypto::signing::Signing;
 use sealpost_crypto::tls::Credentials;
@@ -25,9 +24,7 @@ use sealpost_crypto::wrap::SealingPrivateKey;
 use sealpost_crypto::x509;
 use sealpost_domain::directory::KeyUse;
 use sealpost_domain::instant::{Instant, Period};
-use sealpost_wire::directory::{
-    Listing, SealingKeyTerms, SigningKeyTerms, agreement_to_payload, operation_to_payload,
-};
+use sealpost_wire::directory::Listing;
 
 use crate::Output;
 use crate::key_command::Protection;
@@ -77,17 +74,13 @@ pub(crate) fn run(command: DirectoryCommand) -> anyhow::Result<String> {
 
 fn show(arguments: &Show) -> anyhow::Result<String> {
     let Show { file, base, output } = arguments;
-    if is_statement(file)? {
+    if statement::is_statement(file)? {
         return told::statement(&Statement::read(file)?, *output);
     }
     let signed = draft::read(file)?;
     let base = base.as_deref().map(draft::base).transpose()?.map(|(_, base)| base);
     let standing = draft::standing(&signed, base.as_ref())?;
     told::standing(&standing, *output)
-}
-
-fn is_statement(path: &Path) -> Result<bool, Error> {
-    statement::is_statement(path)
 }
 
 fn compare(arguments: &Diff) -> anyhow::Result<String> {
@@ -103,15 +96,10 @@ fn compare(arguments: &Diff) -> anyhow::Result<String> {
 
 fn whose(arguments: Whose) -> anyhow::Result<String> {
     let Whose { key, passphrase, directory, output } = arguments;
-    let key = opened(&key, &passphrase.known())?;
+    let key = signer::open(&key, &passphrase.known())?;
     let listing = directory.as_deref().map(draft::listing).transpose()?;
     let holder = listing.map(|listing| Holder::of(key.verifying_key(), &listing).to_string());
     told::key(key.verifying_key(), holder.as_deref(), output)
-}
-
-/// A key that signs, wherever it is.
-fn opened(key: &Signing, unlock: &Unlock) -> Result<Arc<dyn Signer>, Error> {
-    key.open(unlock).map_err(Error::from)
 }
 
 fn new_key(file: &Path, protection: Protection) -> anyhow::Result<String> {
@@ -136,6 +124,7 @@ fn made(file: &Path, purpose: key::Use, making: &Making) -> Result<Unlock, key::
 }
 
 fn propose(proposal: Propose) -> anyhow::Result<String> {
+    let rng = &mut UnwrapErr(SysRng);
     let mut listing = None;
     let (statement, out) = match proposal {
         Propose::SigningKey { agency, new, making, usage, valid, out } => {
@@ -143,51 +132,25 @@ fn propose(proposal: Propose) -> anyhow::Result<String> {
                 Signing::File(file) => made(file, key::Use::Signing, &making)?,
                 Signing::Token(_) => Unlock::nothing(),
             };
-            let key = opened(&new, &unlock)?;
+            let key = signer::open(&new, &unlock)?;
             let usage = match usage {
                 Use::Node => KeyUse::Node,
                 Use::Officer => KeyUse::Officer,
             };
-            let public_key = *key.verifying_key().as_bytes();
-            let terms = SigningKeyTerms { agency, public_key, usage, period: period(&valid) };
-            let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload())?;
-            statement.sign(&key)?;
-            (statement, out)
+            (propose::signing_key(agency, usage, period(&valid), &key)?, out)
         }
         Propose::SealingKey { agency, new, making, epoch, key, directory, valid, out } => {
-            let key = opened(&key, &making.passphrase.clone().known())?;
+            let key = signer::open(&key, &making.passphrase.clone().known())?;
             let unlock = made(&new, key::Use::Sealing, &making)?;
             let new = SealingPrivateKey::read_with(&new, &unlock).map_err(Error::from)?;
-            let public_key = new.public_key().to_bytes().into();
-            let terms = SealingKeyTerms { agency, public_key, epoch, period: period(&valid) };
-            let mut statement = Statement::unsigned(Kind::SealingKey, terms.to_payload())?;
-            statement.sign(&key)?;
-            if let Some(directory) = directory {
-                let proposed = statement.clone();
-                let propose = |listing: &mut Listing| edit::propose_sealing_key(listing, proposed);
-                listing = Some(draft::attempt(&directory, crate::now(), propose)?);
-            }
+            let statement = propose::sealing_key(agency, epoch, period(&valid), new.public_key(), &key)?;
+            let judge = |base| propose::judge_sealing_key(&statement, base, crate::now());
+            listing = directory.as_deref().map(judge).transpose()?;
             (statement, out)
         }
-        Propose::Agreement(Terms { file, directory, out }) => {
-            let agreement = terms::agreement(&file, &draft::listing(&directory)?)?;
-            let payload = agreement_to_payload(&agreement);
-            (Statement::unsigned(Kind::Agreement, payload)?, out)
-        }
-        Propose::Operation { terms: Terms { file, directory, out }, details: text } => {
-            let signed = draft::read(&directory)?;
-            let operation = terms::operation(&file, &draft::listing(&directory)?)?;
-            let sealed = match text {
-                None => None,
-                Some(text) => {
-                    let text = statement::read_details(&text)?;
-                    let directory = directory::judge(&signed.payload, None).map_err(Error::from)?;
-                    let mut rng = UnwrapErr(SysRng);
-                    Some(details::seal(&operation, &text, &directory, crate::now(), &mut rng)?)
-                }
-            };
-            let payload = operation_to_payload(&operation, sealed.as_ref());
-            (Statement::unsigned(Kind::Operation, payload)?, out)
+        Propose::Agreement(Terms { file, directory, out }) => (propose::agreement(&file, &directory)?, out),
+        Propose::Operation { terms: Terms { file, directory, out }, details } => {
+            (propose::operation(&file, details.as_deref(), &directory, crate::now(), rng)?, out)
         }
     };
     statement.create(&out)?;
@@ -208,7 +171,7 @@ fn endorse(arguments: Endorse) -> anyhow::Result<String> {
     if let Some(digest) = digest {
         statement.expect(digest)?;
     }
-    let key = opened(&key, &passphrase.known())?;
+    let key = signer::open(&key, &passphrase.known())?;
     statement.endorse(&key, &listing)?;
     statement.replace(&path)?;
     Ok(told::statement_file(&statement, &path, Some(&listing)))
@@ -285,7 +248,7 @@ fn revoke(arguments: Revoke) -> anyhow::Result<String> {
 
 fn sign(arguments: Sign) -> anyhow::Result<String> {
     let Sign { draft, base, key, passphrase, digest, output } = arguments;
-    let key = opened(&key, &passphrase.known())?;
+    let key = signer::open(&key, &passphrase.known())?;
     let signed = draft::sign(&base, &draft, &key, digest)?;
     told::signed(&signed, output)
 }

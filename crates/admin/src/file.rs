@@ -59,7 +59,8 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
     File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(unwritable(path))
 }
 
-fn folder(path: &Path) -> &Path {
+/// Where a file lies.
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -10,14 +10,15 @@ use sealpost_crypto::dsse::SigningKey;
 use sealpost_crypto::keyfile::{self, Key, Outside, Protection, Unlock};
 use sealpost_crypto::secret::{self, Purpose, Secret, Source};
 use sealpost_crypto::wrap::SealingPrivateKey;
+use sealpost_domain::digest::KeyId;
 use serde::Serialize;
 
 /// What a new key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Use {
-    /// Ed25519: signatures and certificates.
+    /// Signatures and certificates: Ed25519.
     Signing,
-    /// X-Wing: others seal to it.
+    /// What others seal to: X-Wing.
     Sealing,
 }
 
@@ -57,7 +58,7 @@ pub fn encrypt(path: &Path, passphrase: &Source, rng: &mut dyn CryptoRng) -> Res
         return Err(Error::Encrypted { path: path.to_owned() });
     }
     let key = Key::read(path, &Unlock::nothing())?;
-    let passphrase = passphrase.get(&format!("key file {}", path.display()))?;
+    let passphrase = chosen(passphrase, path)?;
     key.replace(path, Protection::Passphrase(&passphrase), rng)?;
     Told::of(path, &key)
 }
@@ -65,7 +66,7 @@ pub fn encrypt(path: &Path, passphrase: &Source, rng: &mut dyn CryptoRng) -> Res
 /// Gives an encrypted key file another passphrase, in its place.
 pub fn change(path: &Path, unlock: &Unlock, new: &Source, rng: &mut dyn CryptoRng) -> Result<Told, Error> {
     let key = open(path, unlock)?;
-    let passphrase = new.get(&format!("key file {}", path.display()))?;
+    let passphrase = chosen(new, path)?;
     key.replace(path, Protection::Passphrase(&passphrase), rng)?;
     Told::of(path, &key)
 }
@@ -82,7 +83,10 @@ pub fn show(path: &Path, unlock: Option<&Unlock>) -> Result<Told, Error> {
     let outside = Outside::read(path)?;
     match (outside.encryption, unlock) {
         (None, _) => Told::of(path, &Key::read(path, &Unlock::nothing())?),
-        (Some(_), Some(unlock)) => Told::of(path, &Key::read(path, unlock)?),
+        (Some(_), Some(unlock)) => match Key::read(path, unlock) {
+            Err(keyfile::Error::Closed { path }) => Err(Error::Closed { path, noted: outside.noted }),
+            key => Told::of(path, &key?),
+        },
         (encryption, None) => Ok(Told {
             file: path.to_owned(),
             encryption,
@@ -98,6 +102,12 @@ pub fn given(passphrase_file: Option<PathBuf>) -> Option<Unlock> {
     let is_set = || std::env::var_os(Purpose::Passphrase.variable()).is_some_and(|value| !value.is_empty());
     (passphrase_file.is_some() || is_set())
         .then(|| Unlock::from(Source::new(Purpose::Passphrase, passphrase_file)))
+}
+
+/// The passphrase under which a key file is to be written.
+pub fn chosen(source: &Source, path: &Path) -> Result<Secret, Error> {
+    let unknown = |source| Error::Passphrase { path: path.to_owned(), source };
+    source.get(&format!("key file {}", path.display())).map_err(unknown)
 }
 
 fn open(path: &Path, unlock: &Unlock) -> Result<Key, Error> {
@@ -128,9 +138,8 @@ impl Told {
         let mut text = format!("file        {}\n", self.file.display());
         let _ = writeln!(text, "encryption  {}", self.encryption.as_deref().unwrap_or(plain));
         let _ = writeln!(text, "key id      {}", self.key_id.as_deref().unwrap_or("the file does not say"));
-        if let Some(algorithm) = self.algorithm {
-            let _ = writeln!(text, "algorithm   {algorithm}");
-        }
+        let unknown = "told when the file is opened: --passphrase-file";
+        let _ = writeln!(text, "algorithm   {}", self.algorithm.unwrap_or(unknown));
         if let Some(public) = self.public_key.as_ref().filter(|public| public.len() <= 64) {
             let _ = writeln!(text, "public key  {public}");
         }
@@ -144,9 +153,25 @@ pub enum Error {
     /// The file.
     #[error(transparent)]
     File(#[from] keyfile::Error),
-    /// The passphrase.
-    #[error(transparent)]
-    Passphrase(#[from] secret::Error),
+    /// The passphrase under which it is to be written.
+    #[error("key file {} is to be encrypted, and its passphrase cannot be had", path.display())]
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: secret::Error,
+    },
+    /// It does not open, and was to be shown.
+    #[error(
+        "key file {} does not open: the passphrase is another one's, or the file was changed. It says to hold {}",
+        path.display(), noted.map_or_else(|| "no key by name".to_owned(), |id| format!("key {id}"))
+    )]
+    Closed {
+        /// The file.
+        path: PathBuf,
+        /// Which key it says that it holds.
+        noted: Option<KeyId>,
+    },
     /// Nothing to encrypt.
     #[error(
         "key file {} is encrypted already: `sealpost-admin key change` gives it another passphrase", path.display()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sealpost_admin::key::{self, Told, Use};
@@ -19,8 +19,8 @@ pub(crate) enum KeyCommand {
         /// The file to make. It must not exist.
         file: PathBuf,
         /// What the key is for.
-        #[arg(long, value_enum, default_value_t = For::Signing)]
-        r#for: For,
+        #[arg(long, value_enum, default_value_t = Use::Signing)]
+        r#for: Use,
         #[command(flatten)]
         protection: Protection,
         /// How the result is told.
@@ -76,14 +76,6 @@ pub(crate) enum KeyCommand {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum For {
-    /// Signatures and certificates: Ed25519.
-    Signing,
-    /// What others seal to: X-Wing.
-    Sealing,
-}
-
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Passphrase {
     /// The file of mode 0600 with the passphrase; else the variable `SEALPOST_PASSPHRASE`, else a prompt.
@@ -103,7 +95,7 @@ impl Passphrase {
 
     /// Gets the passphrase under which a new key is written.
     pub(crate) fn choose(self, file: &Path) -> Result<Secret, key::Error> {
-        Ok(self.chosen().get(&format!("key file {}", file.display()))?)
+        key::chosen(&self.chosen(), file)
     }
 }
 
@@ -129,12 +121,8 @@ pub(crate) fn run(command: KeyCommand) -> anyhow::Result<String> {
     let rng = &mut UnwrapErr(SysRng);
     match command {
         KeyCommand::New { file, r#for, protection, output } => {
-            let purpose = match r#for {
-                For::Signing => Use::Signing,
-                For::Sealing => Use::Sealing,
-            };
             let secret = protection.choose(&file)?;
-            told(&key::new(&file, purpose, secret.as_ref(), rng)?, output)
+            told(&key::new(&file, r#for, secret.as_ref(), rng)?, output)
         }
         KeyCommand::Encrypt { file, passphrase, output } => {
             told(&key::encrypt(&file, &passphrase.chosen(), rng)?, output)

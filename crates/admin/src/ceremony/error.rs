@@ -55,6 +55,17 @@ pub enum Error {
     /// A key on a token.
     #[error(transparent)]
     Token(#[from] token::Error),
+    /// A file that holds something else than a key that signs.
+    #[error("{} holds {found}, expected an Ed25519 private key, which signs", path.display())]
+    NotASigner {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: &'static str,
+    },
+    /// A statement that readers would not take, whoever signs it.
+    #[error("nobody could read the statement")]
+    Unlistable(#[source] sealpost_wire::Error),
     /// A certificate file.
     #[error(transparent)]
     Certificate(#[from] x509::Error),
@@ -174,6 +185,15 @@ impl Error {
                 "carry it again from the machine that made it, and compare its digest: do not sign another"
                     .to_owned()
             }
+            Self::WrongSigner { .. } => {
+                "sign where one of those keys lies; `directory whose --key KEY --directory FILE` tells whose a key is".to_owned()
+            }
+            Self::NotASigner { .. } => {
+                "name the key's own file; `key show FILE` tells what a key file holds".to_owned()
+            }
+            Self::NoChange => {
+                "what was asked for stands in the draft already: nothing is left to do".to_owned()
+            }
             Self::NotAuthority { .. } => "`directory show` lists the authority's keys".to_owned(),
             Self::NotOperator { .. } => {
                 "--certificate is to be an operator's, spiffe://NETWORK/operator/NAME, by the root of the hub's operator"
@@ -196,6 +216,7 @@ impl Error {
             | Self::Base(directory::FileError::Unreadable { .. })
             | Self::NoStatement { .. }
             | Self::OtherStatement { .. }
+            | Self::NotASigner { .. }
             | Self::Terms(_)
             | Self::Key(_)
             | Self::Token(_)

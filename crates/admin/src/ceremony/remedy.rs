@@ -45,6 +45,11 @@ pub(super) fn of(error: &Error) -> String {
         ),
         Error::UnknownMember { member, .. } => format!("list {member} first, by `directory add-agency`"),
         Error::OtherAgency { found, .. } => format!("the statement was made for {found}: list it there"),
+        Error::Version { found, expected } if found < expected => format!(
+            "this is version {found}, and --base is version {} already: to look at it, give the version before it as --base; \
+             a draft of version {expected} that was begun from an earlier one, begin it anew from the one in force",
+            expected.saturating_sub(1)
+        ),
         Error::Version { .. } | Error::Previous { .. } | Error::Network { .. } | Error::Issued { .. } => {
             "the draft was begun from another version: begin it anew from the one in force (--base)"
                 .to_owned()
@@ -72,10 +77,16 @@ pub(super) fn of(error: &Error) -> String {
             "whoever signed {statement} signs it anew, by `directory propose` with terms that differ, such as a later `from`"
         ),
         Error::AgreementTwice { agreement } => {
-            format!("`directory revoke --agreement {agreement}` first, in the same draft, or another id")
+            format!(
+                "if the draft lists it already, nothing is left to do; other terms take another id, or `directory revoke \
+                 --agreement {agreement}` first, in the same draft"
+            )
         }
         Error::OperationTwice { operation } => {
-            format!("`directory revoke --operation {operation}` first, in the same draft, or another id")
+            format!(
+                "if the draft lists it already, nothing is left to do; other terms take another id, or `directory revoke \
+                 --operation {operation}` first, in the same draft"
+            )
         }
         Error::Epoch { last, .. } | Error::EpochUsed { last, .. } => {
             format!("propose the key again with --epoch {}", last.saturating_add(1))
@@ -83,7 +94,11 @@ pub(super) fn of(error: &Error) -> String {
         Error::EpochChanged { listed, .. } => {
             format!("leave the key at epoch {listed}, or propose another key")
         }
-        Error::KeyTwice { .. } => "every holder makes keys of its own: make another".to_owned(),
+        Error::KeyTwice { .. } => {
+            "if the draft lists this key of this holder already, nothing is left to do; else make another, since every holder \
+             makes keys of its own"
+                .to_owned()
+        }
         Error::Validity { .. } => "`directory renew --valid-for DAYS`".to_owned(),
         _ => "docs/rules.md explains the rule".to_owned(),
     }

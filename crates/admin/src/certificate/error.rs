@@ -137,6 +137,19 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// Not the first list.
+    #[error(
+        "{} is list {number} of {holder} already: `sealpost-admin crl renew` goes on with the latest, so that what was revoked \
+         stays so", path.display()
+    )]
+    Begun {
+        /// The list that is there.
+        path: PathBuf,
+        /// Its number.
+        number: u64,
+        /// Whose list.
+        holder: RootHolder,
+    },
     /// A clock that went back.
     #[error("the list before was issued at {previous}, and the clock here says {now}: set it first")]
     Clock {

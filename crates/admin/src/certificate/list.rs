@@ -71,8 +71,11 @@ pub enum Target {
     Serial(String),
 }
 
-/// The first list of a root, which revokes nothing.
+/// The first list of a root, which revokes nothing. It is not made beside a later one, which it would undo.
 pub fn new(root: &OfflineRoot, current: Period, out: &Path) -> Result<Listed, Error> {
+    if let Some((number, path)) = newest(root, &[file::folder(out)]) {
+        return Err(Error::Begun { path, number, holder: root.holder() });
+    }
     let note = "this is for a root that has no list yet: where there is one, hub and nodes refuse this; go on with that one by \
                 `crl renew`";
     Ok(Listed { note: Some(note.to_owned()), ..write(root, 1, current, &[], out)? })
@@ -107,22 +110,23 @@ pub fn next(
 
 /// Tells of a list of this root beside the ones at hand that is newer than what is gone on with.
 fn newer(root: &OfflineRoot, number: u64, beside: [&Path; 2]) -> Option<String> {
-    let folders = beside.map(|path| match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    });
-    let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-    let lists = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "crl"));
-    let numbered = lists.filter_map(|path| {
-        let list = parse(root, &file::read_list(&path).ok()?).ok()?;
-        (list.number > number).then_some((list.number, path))
-    });
-    let (newest, path) = numbered.max()?;
+    let (newest, path) = newest(root, &beside.map(file::folder)).filter(|(newest, _)| *newest > number)?;
     let path = path.display();
     Some(format!(
         "{path} is list {newest}, newer than list {number}, with which this one goes on: where that is in force, hub and \
          nodes refuse this one"
     ))
+}
+
+/// The list of this root with the highest number among the files `*.crl` of folders, and that number.
+fn newest(root: &OfflineRoot, folders: &[&Path]) -> Option<(u64, PathBuf)> {
+    let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let lists = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "crl"));
+    let numbered = lists.filter_map(|path| {
+        let list = parse(root, &file::read_list(&path).ok()?).ok()?;
+        Some((list.number, path))
+    });
+    numbered.max()
 }
 
 /// What a list says, when this root signed it.

@@ -1,15 +1,15 @@
-//! Why there is no roster: everything that is wrong with it, at once.
+//! Why there is no roster, and no terms in its form: everything that is wrong with it, at once.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::Fault;
 
-/// Why a file is not a roster.
+/// Why a file is not a roster, or not the part of one that it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused, or it is not text.
-    #[error("cannot read the roster {path}")]
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Certainly not a roster.
-    #[error("{path} is larger than {max} bytes, which no roster is")]
+    #[error("{} is larger than {max} bytes, which no roster and no file of terms is", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum Error {
         message: String,
     },
     /// TOML, but not a roster.
-    #[error("the roster {path} has {}:{}", count(.faults), list(.faults))]
+    #[error("{} has {}:{}", path.display(), count(.faults), list(.faults))]
     Faults {
         /// The file.
         path: PathBuf,

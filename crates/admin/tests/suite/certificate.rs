@@ -103,3 +103,20 @@ fn what_was_revoked_stays_so_in_every_later_list() {
     let told = desk.refused("crl show 4.crl --root other.pem");
     assert!(told.contains("not signed by its root"), "{told}");
 }
+
+#[test]
+fn a_first_list_is_not_made_beside_a_later_one_of_the_same_root() {
+    let desk = desk();
+    desk.done("key new DE.key.pem --plain");
+    desk.done("root new DE.pem --key DE.key.pem --network customs.example --jurisdiction DE");
+    let told = desk.done(&format!("crl new {ROOT} --days 31 --out HK-1.crl"));
+    assert!(told.contains("for a root that has no list yet"), "{told}");
+    // Another root begins beside it, and what is no list does not matter.
+    std::fs::write(desk.path().join("notes.crl"), b"no list").unwrap();
+    desk.done("crl new --root DE.pem --root-key DE.key.pem --days 31 --out DE-1.crl");
+    desk.done(&format!("crl renew HK-1.crl {ROOT} --days 31 --out HK-2.crl"));
+    std::fs::remove_file(desk.path().join("HK-1.crl")).unwrap();
+    let told = desk.refused(&format!("crl new {ROOT} --days 31 --out HK-3.crl"));
+    assert!(told.contains("HK-2.crl is list 2 of HK already") && told.contains("crl renew"), "{told}");
+    assert!(!desk.path().join("HK-3.crl").exists());
+}

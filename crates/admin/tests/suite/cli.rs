@@ -121,7 +121,7 @@ fn a_faulty_roster_is_answered_with_all_its_faults() {
     let arguments = ["--roster", roster.to_str().unwrap(), "--out", out.to_str().unwrap()];
     let text = refused(&run(&[&["network", "init"][..], &arguments].concat()), 2);
     insta::assert_snapshot!(text.replace(folder.path().to_str().unwrap(), "DIR"), @r#"
-    error: the roster DIR/roster.toml has 4 faults:
+    error: DIR/roster.toml has 4 faults:
       line 10: network is "Sample", expected 1 to 63 of a-z, 0-9, hyphen and dot, such as sample.sealpost
       line 11: colour is unknown, expected one of network, hub, authority, jurisdictions, agencies, agreements, operations
       line 51: operations[0].lead is HK-CED, who is not a member
@@ -209,6 +209,10 @@ fn a_key_is_made_encrypted_shown_changed_and_decrypted_and_nothing_is_overwritte
 
     let wrong = refused(&run(&["key", "show", &key, "--passphrase-file", &other]), 2);
     assert!(wrong.contains("does not open: the passphrase is another one's"), "{wrong}");
+    let id = made["key_id"].as_str().unwrap();
+    assert!(wrong.contains(&format!("says to hold key {id}")) && !wrong.contains("key show`"), "{wrong}");
+    let closed = stdout(&run(&["key", "show", &key]));
+    assert!(closed.contains("algorithm   told when the file is opened: --passphrase-file"), "{closed}");
     assert!(!wrong.contains("battery"), "{wrong}");
     let wrong = refused(&run(&["key", "change", &key, "--passphrase-file", &other]), 2);
     assert!(wrong.contains("does not open"), "{wrong}");
@@ -235,6 +239,11 @@ fn a_key_is_made_encrypted_shown_changed_and_decrypted_and_nothing_is_overwritte
         let absent = refused(&run(&[&["key"], command].concat()), 2);
         assert!(absent.contains("cannot open key file /nowhere/key.pem"), "{absent}");
     }
+    let none = refused(&run(&["key", "new", &path("other.pem")]), 2);
+    assert!(
+        none.contains("other.pem is to be encrypted") && none.contains("no passphrase is given"),
+        "{none}"
+    );
     let none = refused(&run(&["key", "new", &path("other.pem"), "--passphrase-file", "/nowhere/phrase"]), 2);
     assert!(none.contains("cannot read the passphrase file /nowhere/phrase"), "{none}");
 }

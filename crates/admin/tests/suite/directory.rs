@@ -98,6 +98,7 @@ fn an_agreement_is_signed_by_its_parties_alone_and_by_all_of_them() {
     for stranger in ["net/authority/key-1.pem", "net/roots/HK.key.pem", "net/hub/signing.pem"] {
         let told = desk.refused(&format!("directory endorse agreement.pem --key {stranger} --directory v1"));
         assert!(told.contains("signed by the nodes of DE-ZKA, HK-CED"), "{told}");
+        assert!(told.contains("what to do: sign where one of those keys lies"), "{told}");
     }
     desk.done("directory endorse agreement.pem --key net/nodes/DE-ZKA/signing.pem --directory v1");
     let told = desk.refused("directory add-agreement agreement.pem --base v1 --draft next");
@@ -223,4 +224,29 @@ fn it_is_told_by_whose_keys_a_version_was_judged() {
     desk.done("network init --roster other.toml --out other");
     let told = desk.refused("directory diff other/directory.bin --base v1");
     assert!(told.contains("other.sealpost"), "{told}");
+}
+
+#[test]
+fn whoever_repeats_a_step_is_told_that_nothing_is_left_to_do() {
+    let desk = Desk::with_network();
+    desk.done(
+        "directory propose sealing-key --agency HK-CED --new seal.pem --plain --epoch 2 --days 30 \
+         --key net/nodes/HK-CED/signing.pem --out seal-2",
+    );
+    desk.done("directory new-key key-6.pem --plain");
+    let (id, public) = desk.key("key-6.pem");
+    for (step, fault) in [
+        ("sealing seal-2".to_owned(), "would change nothing"),
+        (format!("authority --add {public} --id {id}"), "rule directory.key"),
+    ] {
+        let rotate = format!("directory rotate-key {step} --base v1 --draft v2");
+        desk.done(&rotate);
+        let told = desk.refused(&rotate);
+        assert!(told.contains(fault) && told.contains("nothing is left to do"), "{told}");
+    }
+    let told = desk.refused("directory show v1 --base v1");
+    assert!(told.contains("--base is version 1 already") && told.contains("the version before"), "{told}");
+    fs::write(desk.path().join("bad.toml"), "id = \"HK-DE-2027\"").unwrap();
+    let told = desk.ended(2, "directory propose agreement bad.toml --directory v1 --out agreement.pem");
+    assert!(told.contains("error: bad.toml has ") && !told.contains("roster"), "{told}");
 }

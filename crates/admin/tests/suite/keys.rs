@@ -1,6 +1,7 @@
 //! Keys in the ceremony: who vouches for a new one, how the authority changes its own, passphrases and tokens.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::desk::{Desk, nobody};
 
@@ -141,4 +142,23 @@ fn a_key_on_a_token_that_cannot_be_had_is_a_wrong_argument() {
     }
     let told = desk.ended(2, "directory sign v2 --base v1 --key pkcs11:object=key-1;pin-value=271828");
     assert!(told.contains("expected pkcs11:token=LABEL"), "{told}");
+}
+
+#[test]
+fn what_is_no_key_that_signs_is_told_by_what_it_holds() {
+    let desk = Desk::with_network();
+    let told = desk.ended(2, "directory whose --key net/operators/ops/certificate.pem");
+    assert!(told.contains("holds a certificate, which is public, expected an Ed25519"), "{told}");
+    assert!(!told.contains("chmod"), "a certificate may be read by all: {told}");
+    desk.done("directory propose agreement terms.toml --directory v1 --out agreement.pem");
+    let told =
+        desk.ended(2, "directory endorse agreement.pem --key net/nodes/HK-CED/sealing-1.pem --directory v1");
+    assert!(told.contains("holds a sealing key (X-Wing)"), "{told}");
+    let told = desk.ended(2, "directory whose --key terms.toml");
+    assert!(told.contains("terms.toml"), "{told}");
+    // A key whose mode is wrong is still told as one.
+    let key = desk.path().join("net/nodes/HK-CED/signing.pem");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = desk.ended(2, "directory whose --key net/nodes/HK-CED/signing.pem");
+    assert!(told.contains("mode 0644") && told.contains("chmod 600"), "{told}");
 }
