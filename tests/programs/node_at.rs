@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use sealpost_crypto::memory::Wiping;
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{Error, Node};
 use sealpost_server::clock::Clock;
-use sealpost_server::memory::Wiping;
 use sealpost_server::program::{self, Program};
 use sealpost_server::shutdown::Shutdown;
 

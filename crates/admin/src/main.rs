@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use anyhow::Context as _;
 use certificate_command::{CrlCommand, CsrCommand, RootCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
@@ -22,6 +23,7 @@ use sealpost_admin::network::{self, BASE_PORT, Network, Options, Ports, Selectio
 use sealpost_admin::roster::{self, Roster};
 use sealpost_admin::template;
 use sealpost_admin::{ceremony, certificate, key};
+use sealpost_crypto::memory::{Wiping, forbid_dumps};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 
@@ -118,9 +120,16 @@ enum Program {
     Profile,
 }
 
+/// Nothing of a key stays behind in memory that was given back.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping::new();
+
 fn main() -> ExitCode {
-    let result =
-        run(Arguments::parse().command).and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?));
+    let arguments = Arguments::parse();
+    let result = forbid_dumps()
+        .context("core dumps cannot be forbidden, which would hold keys")
+        .and_then(|()| run(arguments.command))
+        .and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads from a pipe may stop when they have seen enough.

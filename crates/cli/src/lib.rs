@@ -21,11 +21,18 @@ mod text;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use failure::{Exit, Failure};
+use sealpost_crypto::memory::forbid_dumps;
 
 /// Runs the program with the arguments of this process.
 pub fn run() -> ExitCode {
     let arguments = arguments::Arguments::parse();
-    match command::run(arguments) {
+    let forbidden = forbid_dumps().map_err(|error| {
+        let remedy =
+            "the system does not let a program forbid its own core dumps, which would hold keys and messages";
+        Failure::new(Exit::Failed, error, remedy)
+    });
+    match forbidden.and_then(|()| command::run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(&mut std::io::stderr().lock()),
     }

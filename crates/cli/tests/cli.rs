@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn sealpost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sealpost"));
@@ -169,4 +171,28 @@ fn the_schema_is_json() {
         let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(schema["title"].as_str().unwrap().starts_with("Sealpost"), "{document}");
     }
+}
+
+#[test]
+fn no_core_dump_of_the_program_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("sealpost.toml");
+    assert!(Command::new("mkfifo").arg(&profile).status().unwrap().success());
+    // Held open, so that the program waits for what never comes.
+    let _held = File::options().read(true).write(true).open(&profile).unwrap();
+    let mut child = sealpost(&["status", "--profile", profile.to_str().unwrap()]).spawn().unwrap();
+    let limits = format!("/proc/{}/limits", child.id());
+    let is_forbidden = || {
+        let limits = std::fs::read_to_string(&limits).unwrap_or_default();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        core.is_some_and(|core| core.split_whitespace().skip(4).take(2).eq(["0", "0"]))
+    };
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !is_forbidden() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        assert!(Instant::now() < deadline, "{:?}", std::fs::read_to_string(&limits));
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -9,6 +9,7 @@
 //! | [`wrap`] | that key for one recipient, by HPKE with X-Wing |
 //! | [`bucket`] | that key at home, under a bucket key whose destruction erases the body |
 //! | [`keyfile`] | private keys on disk: PKCS#8, plain or encrypted, mode 0600, never overwritten |
+//! | [`memory`] | freed memory is wiped, and no core dump is written |
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`token`] | signing keys on PKCS#11 tokens |
 //! | [`signing`] | a signing key by the place where it lies, as configurations and command lines name it |
@@ -35,6 +36,7 @@ pub mod directory;
 pub mod dsse;
 pub mod file;
 pub mod keyfile;
+pub mod memory;
 pub mod peer;
 pub mod request;
 pub mod revocation;

@@ -8,11 +8,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 /// Bytes of the longest secret: OpenSSL takes no longer passphrase.
@@ -173,11 +174,41 @@ impl Source {
     }
 }
 
-/// What is typed is not shown.
+/// What is typed is not shown, nor is it taken when it was typed before the prompt stood there: that was meant for
+/// something else, and was shown.
 fn ask(purpose: Purpose, prompt: &str) -> Result<Secret, Error> {
-    let typed = rpassword::prompt_password(prompt).map_err(|source| Error::Prompt { purpose, source })?;
+    let typed = Quiet::begin()
+        .and_then(|mut quiet| {
+            quiet.terminal.write_all(prompt.as_bytes())?;
+            rpassword::read_password()
+        })
+        .map_err(|source| Error::Prompt { purpose, source })?;
     Secret::new(Zeroizing::new(typed.into_bytes()))
         .ok_or_else(|| Error::Form { purpose, origin: "the terminal".to_owned() })
+}
+
+/// The terminal while it shows nothing of what is typed; as it was before when dropped.
+struct Quiet {
+    terminal: File,
+    before: Termios,
+}
+
+impl Quiet {
+    /// From the moment on at which a prompt may stand there.
+    fn begin() -> io::Result<Self> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes -= LocalModes::ECHO | LocalModes::ECHONL;
+        tcsetattr(&terminal, OptionalActions::Flush, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 /// Why there is no secret. None of them shows one.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sealpost_crypto::memory::{Wiping, forbid_dumps};
 use sealpost_hub::config::HubConfig;
 use sealpost_hub::run::{self, Error};
-use sealpost_server::memory::{Wiping, forbid_dumps};
 use sealpost_server::program::{self, Program};
 
 /// The hub of a Sealpost network: it routes what it cannot read.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sealpost_crypto::memory::{Wiping, forbid_dumps};
 use sealpost_node::config::NodeConfig;
 use sealpost_node::run::{self, Error};
-use sealpost_server::memory::{Wiping, forbid_dumps};
 use sealpost_server::program::{self, Program, say};
 
 use ledger_command::LedgerCommand;

@@ -7,7 +7,6 @@
 //! | [`acceptor`] | TLS handshakes, bounded; only peers that prove who they are come in |
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
-//! | [`memory`] | freed memory is wiped, and no core dump is written |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
 //! | [`program`] | from the command line to the exit code |
 //! | [`renewal`] | certificate, key and revocation lists, looked at again while the program runs |
@@ -22,7 +21,6 @@ pub mod acceptor;
 pub mod clock;
 pub mod config;
 pub mod connection;
-pub mod memory;
 pub mod pool;
 pub mod program;
 pub mod renewal;

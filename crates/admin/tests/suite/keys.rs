@@ -1,9 +1,13 @@
 //! Keys in the ceremony: who vouches for a new one, how the authority changes its own, passphrases and tokens.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
-use crate::desk::{Desk, nobody};
+use rustix::pty::{self, OpenptFlags};
+
+use crate::desk::{Desk, PROGRAM, nobody};
 
 #[test]
 fn a_jurisdiction_signs_for_its_own_agencies_and_for_none_behind_their_back() {
@@ -161,4 +165,48 @@ fn what_is_no_key_that_signs_is_told_by_what_it_holds() {
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
     let told = desk.ended(2, "directory whose --key net/nodes/HK-CED/signing.pem");
     assert!(told.contains("mode 0644") && told.contains("chmod 600"), "{told}");
+}
+
+/// Reads what a terminal shows until a text comes.
+fn shows(terminal: &mut File, text: &str) -> String {
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains(text) {
+        let mut bytes = [0; 256];
+        let count = terminal.read(&mut bytes).unwrap_or_default();
+        assert!(count > 0, "the program ended: {}", String::from_utf8_lossy(&shown));
+        shown.extend(&bytes[..count]);
+    }
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn what_was_typed_before_the_prompt_is_no_passphrase_and_what_is_typed_stays_in_the_memory() {
+    let desk = Desk::empty();
+    let terminal = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&terminal).unwrap();
+    pty::unlockpt(&terminal).unwrap();
+    let end = File::from(pty::ioctl_tiocgptpeer(&terminal, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    let mut terminal = File::from(terminal);
+    terminal.write_all(b"meant for the shell\n").unwrap();
+    let mut child = Command::new("setsid")
+        .args(["--ctty", "--wait", PROGRAM, "key", "new", "key.pem"])
+        .current_dir(desk.path())
+        .env_remove("SEALPOST_PASSPHRASE")
+        .stdin(end.try_clone().unwrap())
+        .stdout(Stdio::null())
+        .stderr(end)
+        .spawn()
+        .unwrap();
+    shows(&mut terminal, "passphrase for key file key.pem: ");
+    // While it waits, keys may be in its memory, of which no core dump is written.
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert!(core.split_whitespace().skip(4).take(2).eq(["0", "0"]), "{core}");
+    terminal.write_all(b"correct horse\n").unwrap();
+    let shown = shows(&mut terminal, "the same again: ");
+    assert!(!shown.contains("correct"), "{shown}");
+    terminal.write_all(b"correct horse\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    desk.passphrase("phrase", "correct horse");
+    assert_eq!(desk.json("key show key.pem --passphrase-file phrase")["algorithm"], "Ed25519");
 }
