@@ -17,6 +17,7 @@
 //! | [`x509`] | a certificate's identity |
 //! | [`request`] | a request for a certificate, proven to come from the holder of its key |
 //! | [`revocation`] | what a revocation list says, and whether it goes on with the one before |
+//! | [`root`] | what a root's certificate says about it |
 //! | [`trust`] | which roots are believed, for whom, and what they have revoked |
 //! | [`peer`] | who may be on the other end of a connection, and why not |
 //! | [`tls`] | the TLS settings that both ends share |
@@ -40,6 +41,7 @@ pub mod memory;
 pub mod peer;
 pub mod request;
 pub mod revocation;
+pub mod root;
 pub mod seal;
 pub mod secret;
 pub mod signed_by;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use sealpost_crypto::revocation::{RevocationList, Revoked, shown};
+use sealpost_crypto::root::RootCertificate;
 use sealpost_crypto::trust::RootHolder;
 use sealpost_crypto::x509::{self, Certificate};
 use sealpost_domain::instant::Period;
@@ -131,7 +132,7 @@ fn newest(root: &OfflineRoot, folders: &[&Path]) -> Option<(u64, PathBuf)> {
 
 /// What a list says, when this root signed it.
 pub fn show(root: &Path, path: &Path) -> Result<Listed, Error> {
-    let (holder, network, certificate) = root::read(root)?;
+    let (RootCertificate { holder, network, .. }, certificate) = root::read(root)?;
     Ok(Listed::of(holder, &RevocationList::parse(&network, holder, &certificate, &file::read_list(path)?)?))
 }
 
