@@ -263,15 +263,13 @@ pub(crate) fn crl(command: CrlCommand) -> anyhow::Result<String> {
 }
 
 fn tell(value: &impl Serialize, rows: Vec<(&'static str, String)>, output: Output) -> anyhow::Result<String> {
-    match output {
-        Output::Json => Ok(serde_json::to_string_pretty(value)? + "\n"),
-        Output::Table => {
-            let mut table = Table::new();
-            table.load_preset(presets::NOTHING);
-            for (name, value) in rows {
-                table.add_row([name.to_owned(), value]);
-            }
-            Ok(format!("{}\n", table.trim_fmt()))
+    let text = || {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        for (name, value) in rows {
+            table.add_row([name.to_owned(), value]);
         }
-    }
+        format!("{}\n", table.trim_fmt())
+    };
+    output.tell(text, value)
 }

@@ -141,8 +141,5 @@ pub(crate) fn run(command: KeyCommand) -> anyhow::Result<String> {
 }
 
 fn told(told: &Told, output: Output) -> anyhow::Result<String> {
-    match output {
-        Output::Table => Ok(told.to_text()),
-        Output::Json => Ok(serde_json::to_string_pretty(told)? + "\n"),
-    }
+    output.tell(|| told.to_text(), told)
 }

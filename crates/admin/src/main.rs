@@ -110,6 +110,20 @@ pub(crate) enum Output {
     Json,
 }
 
+impl Output {
+    /// What is told, in this way.
+    pub(crate) fn tell(
+        self,
+        text: impl FnOnce() -> String,
+        value: &impl serde::Serialize,
+    ) -> anyhow::Result<String> {
+        match self {
+            Self::Table => Ok(text()),
+            Self::Json => Ok(serde_json::to_string_pretty(value)? + "\n"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Program {
     /// sealpost-hub.
@@ -172,14 +186,12 @@ fn init(arguments: Init) -> anyhow::Result<String> {
     let agencies: BTreeSet<_> = agencies.into_iter().collect();
     let agencies = if agencies.is_empty() { Selection::All } else { Selection::Only(agencies) };
     let options = Options { out, agencies, host, ports: Ports::From(base_port) };
-    let network = network::init(&roster, &options, now(), &mut UnwrapErr(SysRng))?;
-    match output {
-        Output::Table => Ok(text(&network, &options)),
-        Output::Json => Ok(serde_json::to_string_pretty(&network)? + "\n"),
-    }
+    let now = now();
+    let network = network::init(&roster, &options, now, &mut UnwrapErr(SysRng))?;
+    output.tell(|| text(&network, &options, &network::ends(now)), &network)
 }
 
-fn text(network: &Network, options: &Options) -> String {
+fn text(network: &Network, options: &Options, ends: &[(&str, Instant)]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["", "Listens on", "Configuration"]);
     let row = |name: &str, address: String, config: &PathBuf| {
@@ -197,6 +209,10 @@ fn text(network: &Network, options: &Options) -> String {
     );
     for left_out in &network.left_out {
         let _ = writeln!(text, "Left out: {left_out}");
+    }
+    let _ = writeln!(text, "Ends, for a calendar that somebody reads:");
+    for (what, end) in ends {
+        let _ = writeln!(text, "  {end}  {what}");
     }
     text
 }

@@ -119,6 +119,24 @@ impl Validity {
     }
 }
 
+/// When what is made for a network at that moment ends, the soonest first.
+pub fn ends(now: Instant) -> Vec<(&'static str, Instant)> {
+    let Validity { root, certificate, signing_key, sealing_key, crl, directory } = Validity::from(now);
+    let mut ends: Vec<_> = [
+        ("revocation lists: `crl renew`", crl),
+        ("directory: `directory renew`", directory),
+        ("certificates: `csr new`", certificate),
+        ("sealing keys: `directory propose sealing-key`", sealing_key),
+        ("signing keys: `directory propose signing-key`", signing_key),
+        ("root certificates", root),
+    ]
+    .into_iter()
+    .filter_map(|(what, period)| Some((what, period.until?)))
+    .collect();
+    ends.sort_by_key(|(_, end)| *end);
+    ends
+}
+
 /// An agency that takes part, and where its gateway listens.
 struct Place<'r> {
     agency: &'r roster::Agency,

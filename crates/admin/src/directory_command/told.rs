@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use sealpost_admin::ceremony::diff::{self, Change};
 use sealpost_admin::ceremony::draft::{Changed, Judged, SignedDraft, Standing};
 use sealpost_admin::ceremony::publish::Publication;
@@ -19,10 +20,7 @@ use crate::Output;
 type Told = anyhow::Result<String>;
 
 fn either(output: Output, text: impl FnOnce() -> String, value: &Value) -> Told {
-    match output {
-        Output::Table => Ok(text()),
-        Output::Json => Ok(serde_json::to_string_pretty(value)? + "\n"),
-    }
+    output.tell(text, value)
 }
 
 /// A directory or a draft, and who signed it.
@@ -96,9 +94,10 @@ fn signatures(standing: &Standing) -> String {
             "Signed by {signed} of the authority of version {}, which asks for {threshold}: {state}",
             quorum.version
         );
-        for (position, (key, signed)) in quorum.keys.iter().enumerate() {
-            let state = if *signed { "signed " } else { "missing" };
-            let _ = writeln!(text, "  {state}  key {}  {key}", position + 1);
+        let unsigned = if quorum.is_reached() { "not needed" } else { "missing" };
+        for (key, signed) in &quorum.keys {
+            let state = if *signed { "signed" } else { unsigned };
+            let _ = writeln!(text, "  {state:10}  key {key}");
         }
     }
     text
@@ -257,7 +256,7 @@ fn capitalised(text: &str) -> String {
 
 /// A key, for its holder to tell others.
 pub(super) fn key(key: &VerifyingKey, holder: Option<&str>, output: Output) -> Told {
-    let (id, public) = (key.key_id(), hexadecimal(key.as_bytes()));
+    let (id, public) = (key.key_id(), HEXLOWER.encode(key.as_bytes()));
     let text = || {
         let mut text = format!("id      {id}\npublic  {public}\n");
         if let Some(holder) = holder {
@@ -266,11 +265,4 @@ pub(super) fn key(key: &VerifyingKey, holder: Option<&str>, output: Output) -> T
         text
     };
     either(output, text, &json!({ "id": id.to_string(), "public": public, "whose": holder }))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

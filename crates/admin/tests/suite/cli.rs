@@ -85,6 +85,10 @@ fn a_network_of_three_is_made_shown_and_never_overwritten() {
     let three = ["--agencies", "HK-CED,DE-ZKA,KR-KCS", "--base-port", "9000"];
 
     let text = stdout(&init(&out, &three)).replace(out.to_str().unwrap(), "DIR");
+    let (text, ends) = text.split_once("Ends, for a calendar that somebody reads:\n").unwrap();
+    let ends: Vec<_> = ends.lines().map(|line| line.trim().split_once("  ").unwrap()).collect();
+    assert!(ends[0].1.starts_with("revocation lists") && ends.is_sorted_by_key(|end| end.0), "{ends:?}");
+    assert_eq!(ends.len(), 6, "{ends:?}");
     insta::assert_snapshot!(text, @r"
     Network sample.sealpost is in DIR, with all its keys.
              Listens on      Configuration

@@ -48,7 +48,7 @@ fn a_draft_tells_how_many_signed_and_who_is_missing() {
     assert_eq!(missing, expected);
     let text = desk.done("directory show next --base v1");
     assert!(text.contains("Signed by 2 of the authority of version 1, which asks for 3: too few"), "{text}");
-    assert!(text.contains(&format!("missing  key 5  {}", expected[2])), "{text}");
+    assert!(text.contains(&format!("  missing     key {}\n", expected[2])), "{text}");
 
     let told = desk.refused("directory sign next --base v1 --key net/authority/key-2.pem");
     assert!(told.contains("has signed already"), "{told}");
@@ -61,6 +61,11 @@ fn a_draft_tells_how_many_signed_and_who_is_missing() {
     let digest = told.split_whitespace().nth(6).unwrap().trim_end_matches(',').to_owned();
     desk.done(&format!("directory sign next --base v1 --key net/authority/key-1.pem --digest {digest}"));
     assert_eq!(desk.json("directory show next --base v1")["complete"], true);
+    let text = desk.done("directory show next --base v1");
+    assert!(
+        text.contains(&format!("  not needed  key {}\n", expected[1])) && !text.contains("missing"),
+        "{text}"
+    );
 
     let changed = desk.json("directory renew --valid-for 31 --base v1 --draft next");
     assert_eq!(changed["dropped_signatures"], 3, "a change is over other bytes");
