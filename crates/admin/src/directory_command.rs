@@ -30,8 +30,8 @@ use crate::Output;
 use crate::key_command::Protection;
 pub(crate) use arguments::DirectoryCommand;
 use arguments::{
-    AddAgency, Details, Diff, Editing, Endorse, Keys, Listed, Making, Propose, Publish, Renew, Revoke,
-    RotateKey, Show, Sign, Terms, Use, Valid, Whose,
+    AddAgency, Details, Diff, Editing, Endorse, Listed, Making, Propose, Publish, Renew, Revoke, RotateKey,
+    Show, Sign, Terms, Use, Valid, Whose,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -177,7 +177,10 @@ fn endorse(arguments: Endorse) -> anyhow::Result<String> {
     Ok(told::statement_file(&statement, &path, Some(&listing)))
 }
 
-fn change(editing: &Editing, edit: impl FnOnce(&mut Listing) -> Result<(), Error>) -> anyhow::Result<String> {
+fn change(
+    editing: &Editing,
+    edit: impl FnOnce(&mut Listing) -> Result<(), edit::Error>,
+) -> anyhow::Result<String> {
     let changed = draft::change(&editing.base, &editing.draft, crate::now(), edit)?;
     told::changed(&changed, &editing.draft, editing.output)
 }
@@ -208,26 +211,15 @@ fn rotate(rotation: RotateKey) -> anyhow::Result<String> {
             change(&editing, |listing| edit::add_agency_key(listing, statement))
         }
         RotateKey::Authority { keys, threshold, editing } => {
-            let wanted = AuthorityChange { add: added(&keys)?, remove: keys.remove, threshold };
+            let pairs = NewKey::pair(&keys.add, &keys.id).map_err(Error::from)?;
+            let wanted = AuthorityChange { add: pairs, remove: keys.remove, threshold };
             change(&editing, |listing| edit::change_authority(listing, &wanted))
         }
         RotateKey::Hub { keys, editing } => {
-            let add = added(&keys)?;
+            let add = NewKey::pair(&keys.add, &keys.id).map_err(Error::from)?;
             change(&editing, |listing| edit::change_hub_keys(listing, &add, &keys.remove))
         }
     }
-}
-
-/// The keys to list, each with the id that was told of it.
-fn added(keys: &Keys) -> Result<Vec<NewKey>, Error> {
-    let (found, expected) = (keys.id.len(), keys.add.len());
-    if found != expected {
-        return Err(Error::Nothing {
-            what: format!("found {found} --id, expected {expected}: one for each --add"),
-            remedy: "`directory whose` tells both of a key where it lies".to_owned(),
-        });
-    }
-    Ok(keys.add.iter().zip(&keys.id).map(|(public, id)| NewKey { public: *public, id: *id }).collect())
 }
 
 fn revoke(arguments: Revoke) -> anyhow::Result<String> {
@@ -241,7 +233,7 @@ fn revoke(arguments: Revoke) -> anyhow::Result<String> {
             (_, _, Some(agreement), _, _) => edit::remove_agreement(listing, &agreement),
             (_, _, _, Some(operation), _) => edit::remove_operation(listing, &operation),
             // The arguments do not allow it.
-            _ => Err(Error::NoChange),
+            _ => Err(edit::Error::NothingNamed),
         }
     })
 }

@@ -26,10 +26,8 @@ pub fn seal(
 ) -> Result<SealedDetails, Error> {
     let mut members = Vec::new();
     for member in operation.members.as_slice() {
-        let key = directory.sealing_key(member, now).ok_or_else(|| Error::Nothing {
-            what: format!("{member} has no sealing key that is valid now"),
-            remedy: "`directory rotate-key sealing` lists another, once the agency proposed it".to_owned(),
-        })?;
+        let key = directory.sealing_key(member, now);
+        let key = key.ok_or_else(|| Error::NoSealingKey(member.clone()))?;
         members.push((member.clone(), SealingPublicKey::from_bytes(&key.key.bytes)?));
     }
     Ok(details::seal(rng, operation, text, &members)?)
@@ -48,15 +46,8 @@ pub fn open(
             continue;
         }
         let found = operation_details_from_payload(&signed.payload);
-        let nothing = || Error::Nothing {
-            what: format!("nothing is said of operation {id} but its terms"),
-            remedy: String::new(),
-        };
-        let found = found.ok().flatten().ok_or_else(nothing)?;
+        let found = found.ok().flatten().ok_or_else(|| Error::NoDetails(id.clone()))?;
         return Ok(details::open(&operation, &found, member, key)?);
     }
-    Err(Error::Nothing {
-        what: format!("operation {id} is not listed"),
-        remedy: "`directory show` tells what is listed".to_owned(),
-    })
+    Err(Error::NoOperation(id.clone()))
 }

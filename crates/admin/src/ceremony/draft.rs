@@ -137,7 +137,7 @@ pub fn change(
     base: &Path,
     draft: &Path,
     now: Instant,
-    change: impl FnOnce(&mut Listing) -> Result<(), Error>,
+    change: impl FnOnce(&mut Listing) -> Result<(), edit::Error>,
 ) -> Result<Changed, Error> {
     let (in_force, base) = self::base(base)?;
     let present = match read(draft) {
@@ -170,7 +170,7 @@ pub fn change(
 pub fn attempt(
     base: &Path,
     now: Instant,
-    change: impl FnOnce(&mut Listing) -> Result<(), Error>,
+    change: impl FnOnce(&mut Listing) -> Result<(), edit::Error>,
 ) -> Result<Listing, Error> {
     let (in_force, base) = self::base(base)?;
     let mut listing = successor(&in_force.payload, &base, now)?;

@@ -1,5 +1,7 @@
 //! What a draft changes. Pure: from what a draft lists to what it is to list; [`draft`](super::draft) judges the result.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,12 +18,8 @@ use sealpost_wire::directory::{
     ListedAgency, Listing, SealingKeyTerms, SigningKeyTerms, agreement_from_payload, operation_from_payload,
 };
 
-use super::Error;
 use super::statement::{Content, Kind, Statement};
-
-fn nothing(what: impl Into<String>, remedy: impl Into<String>) -> Error {
-    Error::Nothing { what: what.into(), remedy: remedy.into() }
-}
+pub use error::Error;
 
 /// A jurisdiction that comes with its first agency.
 #[derive(Clone, Debug)]
@@ -51,10 +49,7 @@ pub struct NewAgency {
 pub fn add_agency(listing: &mut Listing, agency: NewAgency) -> Result<(), Error> {
     let NewAgency { id, name, keys, approvals, jurisdiction } = agency;
     let Err(place) = listing.agencies.binary_search_by(|other| other.id.cmp(&id)) else {
-        return Err(nothing(
-            format!("{id} is listed already"),
-            "`directory rotate-key` gives it another key",
-        ));
+        return Err(Error::AgencyListed(id));
     };
     if let Some(new) = jurisdiction {
         add_jurisdiction(listing, id.jurisdiction(), new)?;
@@ -70,15 +65,8 @@ pub fn add_agency(listing: &mut Listing, agency: NewAgency) -> Result<(), Error>
         add_key(&mut listed, statement)?;
     }
     if listed.signing_keys.is_empty() || listed.sealing_keys.is_empty() {
-        return Err(nothing(
-            format!(
-                "{id} would have {} signing and {} sealing keys, expected one of each at least",
-                listed.signing_keys.len(),
-                listed.sealing_keys.len()
-            ),
-            "`directory propose signing-key` and `directory propose sealing-key` at the agency, then `directory endorse` \
-             of the first where the jurisdiction's root is kept",
-        ));
+        let (signing, sealing) = (listed.signing_keys.len(), listed.sealing_keys.len());
+        return Err(Error::KeysMissing { agency: id, signing, sealing });
     }
     listing.agencies.insert(place, listed);
     Ok(())
@@ -90,10 +78,7 @@ fn add_jurisdiction(
     new: NewJurisdiction,
 ) -> Result<(), Error> {
     match listing.jurisdictions.binary_search_by(|(other, _)| other.cmp(&code)) {
-        Ok(_) => Err(nothing(
-            format!("jurisdiction {code} is listed already"),
-            "leave --root and --jurisdiction out",
-        )),
+        Ok(_) => Err(Error::JurisdictionListed(code)),
         Err(place) => {
             let record = JurisdictionRecord { name: new.name, root: new.root };
             listing.jurisdictions.insert(place, (code, record));
@@ -103,18 +88,15 @@ fn add_jurisdiction(
 }
 
 fn add_key(listed: &mut ListedAgency, statement: Statement) -> Result<(), Error> {
-    let (agency, what) = match &statement.content {
+    let (agency, key) = match &statement.content {
         Content::SigningKey(terms) => (&terms.agency, statement.content.describe()),
         Content::SealingKey(terms) => (&terms.agency, statement.content.describe()),
         Content::Agreement(_) | Content::Operation(_) => {
-            return Err(nothing(
-                format!("{} is no key", statement.content.describe()),
-                "`directory add-agreement` and `directory add-operation` list those",
-            ));
+            return Err(Error::NoKey(statement.content.describe()));
         }
     };
     if *agency != listed.id {
-        return Err(nothing(format!("{what} is not {}'s", listed.id), format!("list it at {agency}")));
+        return Err(Error::OtherAgency { key, found: agency.clone(), expected: listed.id.clone() });
     }
     let (kind, key) = (statement.content.kind(), statement.content.key_id());
     let listed = match kind {
@@ -136,35 +118,24 @@ pub fn add_agency_key(listing: &mut Listing, statement: Statement) -> Result<(),
     let agency = match &statement.content {
         Content::SigningKey(terms) => terms.agency.clone(),
         Content::SealingKey(terms) => terms.agency.clone(),
-        other => return Err(nothing(format!("{} is no key", other.describe()), "")),
+        other => return Err(Error::NoKey(other.describe())),
     };
     let listed = listing.agencies.iter_mut().find(|listed| listed.id == agency);
-    let listed = listed.ok_or_else(|| {
-        nothing(format!("{agency} is not listed"), "`directory add-agency` lists it with its first keys")
-    })?;
-    add_key(listed, statement)
+    add_key(listed.ok_or(Error::KeyOfUnlisted(agency))?, statement)
 }
 
 /// Lists another sealing key, as the agency that proposes it would have it listed: under the next epoch.
 pub fn propose_sealing_key(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
     let Content::SealingKey(terms) = &statement.content else {
-        return Err(nothing(format!("{} is no sealing key", statement.content.describe()), ""));
+        return Err(Error::NoSealingKey(statement.content.describe()));
     };
     let listed = listing.agencies.iter().find(|listed| listed.id == terms.agency);
-    let listed = listed.ok_or_else(|| {
-        nothing(
-            format!("{} is not listed", terms.agency),
-            "leave --directory out where the key is to come with a new agency",
-        )
-    })?;
+    let listed = listed.ok_or_else(|| Error::ProposedByUnlisted(terms.agency.clone()))?;
     let epochs = listed.sealing_keys.iter();
     let epochs = epochs.filter_map(|signed| SealingKeyTerms::from_payload(&signed.payload).ok());
     let next = epochs.map(|terms| terms.epoch).max().unwrap_or(0).saturating_add(1);
     if terms.epoch != next {
-        return Err(nothing(
-            format!("the key has epoch {}, and the next of {} is {next}", terms.epoch, terms.agency),
-            format!("--epoch {next}"),
-        ));
+        return Err(Error::NotNextEpoch { agency: terms.agency.clone(), found: terms.epoch, next });
     }
     add_agency_key(listing, statement)
 }
@@ -172,14 +143,11 @@ pub fn propose_sealing_key(listing: &mut Listing, statement: Statement) -> Resul
 /// Lists an agreement.
 pub fn add_agreement(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
     let Content::Agreement(agreement) = &statement.content else {
-        return Err(nothing(format!("{} is no agreement", statement.content.describe()), ""));
+        return Err(Error::NotAnAgreement(statement.content.describe()));
     };
     for party in agreement.parties.as_slice() {
         if !listing.agencies.iter().any(|listed| listed.id == *party) {
-            return Err(nothing(
-                format!("{party} is a party of agreement {} and not listed", agreement.id),
-                format!("list {party} first, by `directory add-agency`"),
-            ));
+            return Err(Error::PartyUnlisted { agreement: agreement.id.clone(), party: party.clone() });
         }
     }
     listing.agreements.push(statement.signed);
@@ -189,7 +157,7 @@ pub fn add_agreement(listing: &mut Listing, statement: Statement) -> Result<(), 
 /// Lists an operation.
 pub fn add_operation(listing: &mut Listing, statement: Statement) -> Result<(), Error> {
     let Content::Operation(_) = &statement.content else {
-        return Err(nothing(format!("{} is no operation", statement.content.describe()), ""));
+        return Err(Error::NotAnOperation(statement.content.describe()));
     };
     listing.operations.push(statement.signed);
     Ok(())
@@ -203,6 +171,17 @@ pub struct NewKey {
     pub public: [u8; 32],
     /// Its id.
     pub id: KeyId,
+}
+
+impl NewKey {
+    /// Keys, each with the id that stands at its place.
+    pub fn pair(keys: &[[u8; 32]], ids: &[KeyId]) -> Result<Vec<Self>, Error> {
+        let (found, expected) = (ids.len(), keys.len());
+        if found != expected {
+            return Err(Error::Unpaired { found, expected });
+        }
+        Ok(keys.iter().zip(ids).map(|(public, id)| Self { public: *public, id: *id }).collect())
+    }
 }
 
 /// What of the authority is to change.
@@ -232,22 +211,16 @@ fn replace_keys(
     keys: &mut Vec<[u8; 32]>,
     add: &[NewKey],
     remove: &[KeyId],
-    whose: &str,
+    whose: &'static str,
 ) -> Result<(), Error> {
     for id in remove {
         let place = keys.iter().position(|key| key_id(Algorithm::Ed25519, key) == *id);
-        let place = place.ok_or_else(|| {
-            nothing(format!("{whose} has no key {id}"), "`directory show` lists the keys with their ids")
-        })?;
-        keys.remove(place);
+        keys.remove(place.ok_or(Error::NotTheirs { whose, key: *id })?);
     }
     for NewKey { public, id } in add {
         let found = key_id(Algorithm::Ed25519, public);
         if found != *id {
-            return Err(nothing(
-                format!("the public key {} has the id {found}, expected {id}", HEXLOWER.encode(public)),
-                "give --add and --id as `directory whose` tells them where the key lies, in the same order",
-            ));
+            return Err(Error::OtherId { public: HEXLOWER.encode(public), found, expected: *id });
         }
         keys.push(*public);
     }
@@ -276,19 +249,13 @@ pub fn revoke_key(
 ) -> Result<(), Error> {
     if let Some((_, present)) = listing.revocations.iter_mut().find(|(other, _)| *other == key) {
         if present.reason == RevocationReason::Compromised || reason != RevocationReason::Compromised {
-            return Err(nothing(
-                format!("key {key} is revoked already"),
-                "a revocation is never taken back; its reason changes only to `--reason compromised`",
-            ));
+            return Err(Error::RevokedAlready(key));
         }
         present.reason = reason;
         return Ok(());
     }
     if !keys(listing).contains(&key) {
-        return Err(nothing(
-            format!("no key of this directory has the id {key}"),
-            "`directory show --output json` lists all keys with their ids",
-        ));
+        return Err(Error::UnknownKey(key));
     }
     listing.authority_keys.retain(|other| key_id(Algorithm::Ed25519, other) != key);
     listing.revocations.push((key, Revocation { revoked_at: at, reason }));
@@ -303,12 +270,11 @@ pub fn revoke_agency(
     at: Instant,
 ) -> Result<(), Error> {
     let listed = listing.agencies.iter().find(|listed| listed.id == *agency);
-    let listed = listed
-        .ok_or_else(|| nothing(format!("{agency} is not listed"), "`directory show` lists the agencies"))?;
+    let listed = listed.ok_or_else(|| Error::NoAgency(agency.clone()))?;
     let is_new = |key: &KeyId| !listing.revocations.iter().any(|(other, _)| other == key);
     let keys: Vec<_> = keys_of(listed).into_iter().filter(is_new).collect();
     if keys.is_empty() {
-        return Err(nothing(format!("all keys of {agency} are revoked already"), ""));
+        return Err(Error::StoppedAlready(agency.clone()));
     }
     listing.revocations.extend(keys.into_iter().map(|key| (key, Revocation { revoked_at: at, reason })));
     Ok(())
@@ -319,7 +285,7 @@ pub fn remove_agreement(listing: &mut Listing, id: &AgreementId) -> Result<(), E
     let named = |signed: &Signed| {
         agreement_from_payload(&signed.payload, Digest::ZERO).is_ok_and(|agreement| agreement.id == *id)
     };
-    remove(&mut listing.agreements, named, &format!("agreement {id}"))
+    remove(&mut listing.agreements, named).ok_or_else(|| Error::NoAgreement(id.clone()))
 }
 
 /// Takes an operation off the list.
@@ -327,15 +293,14 @@ pub fn remove_operation(listing: &mut Listing, id: &OperationId) -> Result<(), E
     let named = |signed: &Signed| {
         operation_from_payload(&signed.payload, Digest::ZERO).is_ok_and(|operation| operation.id == *id)
     };
-    remove(&mut listing.operations, named, &format!("operation {id}"))
+    remove(&mut listing.operations, named).ok_or_else(|| Error::NoOperation(id.clone()))
 }
 
-fn remove(listed: &mut Vec<Signed>, named: impl Fn(&Signed) -> bool, what: &str) -> Result<(), Error> {
-    let place = listed.iter().position(named);
-    let place = place
-        .ok_or_else(|| nothing(format!("{what} is not listed"), "`directory show` tells what is listed"))?;
+/// Takes the first one that is named off a list.
+fn remove(listed: &mut Vec<Signed>, named: impl Fn(&Signed) -> bool) -> Option<()> {
+    let place = listed.iter().position(named)?;
     listed.remove(place);
-    Ok(())
+    Some(())
 }
 
 /// Lets the version be valid for longer, counted from when it was issued.

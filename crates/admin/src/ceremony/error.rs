@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use sealpost_crypto::{directory, dsse, keyfile, signing, tls, token, trust, wrap, x509};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::agreement;
 use sealpost_domain::digest::{Digest, KeyId};
 use sealpost_domain::identity::Identity;
+use sealpost_domain::message::OperationId;
 
 use tonic::Code;
 
-use super::remedy;
+use super::{edit, remedy};
 use crate::{file, roster};
 
 /// Why nothing was done.
@@ -119,14 +122,12 @@ pub enum Error {
         /// The one that was told.
         expected: Digest,
     },
-    /// Nothing that can be changed like that.
-    #[error("{what}")]
-    Nothing {
-        /// What is not there, or there already.
-        what: String,
-        /// What to do.
-        remedy: String,
-    },
+    /// What is to change is not there, or there already.
+    #[error(transparent)]
+    Edit(#[from] edit::Error),
+    /// Agencies that make no agreement or operation.
+    #[error(transparent)]
+    Parties(#[from] agreement::Error),
     /// Nothing would change.
     #[error("the draft would change nothing")]
     NoChange,
@@ -136,6 +137,15 @@ pub enum Error {
     /// Details that cannot be sealed or opened.
     #[error("the details of the operation cannot be sealed or opened")]
     Details(#[from] sealpost_crypto::details::Error),
+    /// Somebody to whom nothing can be sealed.
+    #[error("{0} has no sealing key that is valid now")]
+    NoSealingKey(AgencyId),
+    /// An operation of which nobody has details.
+    #[error("operation {0} is not listed")]
+    NoOperation(OperationId),
+    /// An operation that says nothing but its terms.
+    #[error("nothing is said of operation {0} but its terms")]
+    NoDetails(OperationId),
     /// The certificate of whoever publishes.
     #[error("the operator's certificate cannot be used")]
     Credentials(#[from] tls::Error),
@@ -180,7 +190,12 @@ impl Error {
                     .to_owned()
             }
             Self::Refused(error) => remedy::of(error),
-            Self::Nothing { remedy, .. } => remedy.clone(),
+            Self::Edit(error) => remedy::of_edit(error),
+            Self::Parties(_) => "name two or more agencies that are listed".to_owned(),
+            Self::NoSealingKey(_) => {
+                "`directory rotate-key sealing` lists another, once the agency proposed it".to_owned()
+            }
+            Self::NoOperation(_) => "`directory show` tells what is listed".to_owned(),
             Self::SignatureBroken { .. } | Self::OtherDigest { .. } => {
                 "carry it again from the machine that made it, and compare its digest: do not sign another"
                     .to_owned()

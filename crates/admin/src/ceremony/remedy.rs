@@ -1,7 +1,9 @@
-//! What to do about a version that nodes would refuse: what is missing, and the command that supplies it.
+//! What to do about a step that is refused: what is missing, and the command that supplies it.
 
 use sealpost_crypto::directory::Error;
 use tonic::Code;
+
+use super::edit;
 
 const ENDORSE: &str = "`sealpost-admin directory endorse FILE --key";
 
@@ -102,6 +104,44 @@ pub(super) fn of(error: &Error) -> String {
         Error::Validity { .. } => "`directory renew --valid-for DAYS`".to_owned(),
         _ => "docs/rules.md explains the rule".to_owned(),
     }
+}
+
+/// The remedy when a draft is not changed as asked; empty where the error says it all.
+pub(super) fn of_edit(error: &edit::Error) -> String {
+    use edit::Error;
+    let text = match error {
+        Error::AgencyListed(_) => "`directory rotate-key` gives it another key",
+        Error::JurisdictionListed(_) => "leave --root and --jurisdiction out",
+        Error::KeysMissing { .. } => {
+            "`directory propose signing-key` and `directory propose sealing-key` at the agency, then `directory endorse` \
+             of the first where the jurisdiction's root is kept"
+        }
+        Error::NoKey(_) => "`directory add-agreement` and `directory add-operation` list those",
+        Error::OtherAgency { found, .. } => return format!("list it at {found}"),
+        Error::KeyOfUnlisted(_) => "`directory add-agency` lists it with its first keys",
+        Error::ProposedByUnlisted(_) => "leave --directory out where the key is to come with a new agency",
+        Error::NoAgency(_) => "`directory show` lists the agencies",
+        Error::NotNextEpoch { next, .. } => return format!("--epoch {next}"),
+        Error::PartyUnlisted { party, .. } => {
+            return format!("list {party} first, by `directory add-agency`");
+        }
+        Error::Unpaired { .. } => "`directory whose` tells both of a key where it lies",
+        Error::OtherId { .. } => {
+            "give --add and --id as `directory whose` tells them where the key lies, in the same order"
+        }
+        Error::NotTheirs { .. } => "`directory show` lists the keys with their ids",
+        Error::RevokedAlready(_) => {
+            "a revocation is never taken back; its reason changes only to `--reason compromised`"
+        }
+        Error::UnknownKey(_) => "`directory show --output json` lists all keys with their ids",
+        Error::NoAgreement(_) | Error::NoOperation(_) => "`directory show` tells what is listed",
+        Error::NothingNamed => "give one of --key, --agency, --agreement and --operation",
+        Error::NoSealingKey(_)
+        | Error::NotAnAgreement(_)
+        | Error::NotAnOperation(_)
+        | Error::StoppedAlready(_) => "",
+    };
+    text.to_owned()
 }
 
 /// The remedy when the hub did not take it.

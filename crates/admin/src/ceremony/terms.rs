@@ -14,14 +14,14 @@ use crate::roster::{self, Arrangement, Campaign};
 /// Reads an agreement among the agencies that a directory or a draft of one lists.
 pub fn agreement(path: &Path, listing: &Listing) -> Result<Agreement, Error> {
     let arrangement = Arrangement::read(path, &known(listing))?;
-    let parties = parties(arrangement.parties.among(&known(listing)))?;
+    let parties = Parties::new(arrangement.parties.among(&known(listing)))?;
     Ok(arrangement.between(parties))
 }
 
 /// Reads an operation among the agencies that a directory or a draft of one lists.
 pub fn operation(path: &Path, listing: &Listing) -> Result<Operation, Error> {
     let campaign = Campaign::read(path, &known(listing))?;
-    let members = parties(campaign.members.among(&known(listing)))?;
+    let members = Parties::new(campaign.members.among(&known(listing)))?;
     Ok(campaign.with(members))
 }
 
@@ -32,11 +32,4 @@ pub fn approvals(path: &Path) -> Result<Vec<ApprovalRule>, Error> {
 
 fn known(listing: &Listing) -> std::collections::BTreeSet<AgencyId> {
     listing.agencies.iter().map(|agency| agency.id.clone()).collect()
-}
-
-fn parties(agencies: Vec<AgencyId>) -> Result<Parties, Error> {
-    Parties::new(agencies).map_err(|error| Error::Nothing {
-        what: error.to_string(),
-        remedy: "name two or more agencies that are listed".to_owned(),
-    })
 }
