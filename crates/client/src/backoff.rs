@@ -26,9 +26,11 @@ impl Backoff {
         ceiling.mul_f64(rng.random_range(0.5..=1.0))
     }
 
-    /// The next delay, but at least what the peer asked for; a peer cannot ask for more than the bound.
+    /// The next delay, but at least what the peer asked for, and up to half as much more: all who were told the same are not
+    /// to come back in the same instant. A peer cannot ask for more than the bound.
     pub fn next_after(&mut self, hint: Duration, rng: &mut dyn Rng) -> Duration {
-        self.next(rng).max(hint.min(self.max))
+        let spread = hint.min(self.max).mul_f64(rng.random_range(1.0..=1.5));
+        self.next(rng).max(spread)
     }
 
     /// Starts again: the attempt succeeded.
@@ -39,6 +41,8 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha20Rng;
 
@@ -60,10 +64,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_is_obeyed_within_the_bound() {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1));
-        assert_eq!(backoff.next_after(Duration::from_millis(500), &mut rng), Duration::from_millis(500));
-        assert_eq!(backoff.next_after(Duration::MAX, &mut rng), Duration::from_secs(1));
+    fn a_hint_is_obeyed_within_the_bound_and_not_by_all_in_the_same_instant() {
+        let (first, max) = (Duration::from_millis(1), Duration::from_secs(1));
+        let after = |hint: Duration, seed| {
+            let mut rng = ChaCha20Rng::seed_from_u64(seed);
+            Backoff::new(first, max).next_after(hint, &mut rng).as_millis()
+        };
+        let (mut delays, mut bounded) = (BTreeSet::new(), BTreeSet::new());
+        for seed in 0..100 {
+            delays.insert(after(Duration::from_millis(500), seed));
+            bounded.insert(after(Duration::MAX, seed));
+        }
+        assert!(delays.iter().all(|delay| (500..=750).contains(delay)), "{delays:?}");
+        assert!(bounded.iter().all(|delay| (1000..=1500).contains(delay)), "{bounded:?}");
+        assert!(delays.len() > 50 && bounded.len() > 50, "{delays:?} {bounded:?}");
     }
 }

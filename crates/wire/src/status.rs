@@ -1,8 +1,32 @@
 //! The one mapping from errors to gRPC status codes.
 
+use std::time::Duration;
+
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use crate::Error;
+
+/// The trailer that says when to try again, in milliseconds, as gRPC's retries read it (gRFC A6).
+const RETRY_AFTER: &str = "grpc-retry-pushback-ms";
+
+/// Full: nothing was taken, and after this time there may be room.
+pub fn full(detail: impl Into<String>, retry_after: Duration) -> Status {
+    let mut status = Failure::Full.status(detail);
+    let millis = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+    status.metadata_mut().insert(RETRY_AFTER, MetadataValue::from(millis));
+    status
+}
+
+/// After what time a caller who was told [`full`] is to try again; `None` for any other answer. Without a readable hint
+/// that is at once, as far as the caller's own bounds allow it.
+pub fn retry_after(status: &Status) -> Option<Duration> {
+    if status.code() != Code::ResourceExhausted {
+        return None;
+    }
+    let hint = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Some(Duration::from_millis(hint.unwrap_or(0)))
+}
 
 /// What went wrong, in the terms that a caller can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,5 +89,21 @@ impl From<Error> for Status {
             None => error.to_string(),
         };
         Failure::Malformed.status(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_answer_says_when_to_try_again_and_no_other_does() {
+        let hint = Duration::from_millis(1500);
+        assert_eq!(retry_after(&full("no room", hint)), Some(hint));
+        assert_eq!(retry_after(&Failure::Full.status("without a hint")), Some(Duration::ZERO));
+        assert_eq!(retry_after(&Failure::Unavailable.status("stopping")), None);
+        let mut odd = Failure::Full.status("soon");
+        odd.metadata_mut().insert(RETRY_AFTER, MetadataValue::from_static("-1"));
+        assert_eq!(retry_after(&odd), Some(Duration::ZERO));
     }
 }

@@ -13,11 +13,10 @@ use sealpost_domain::digest::KeyId;
 use sealpost_domain::view::{Published, Refusal};
 use sealpost_proto::v1 as pb;
 use sealpost_wire::gateway as wire;
-use sealpost_wire::status::Failure;
+use sealpost_wire::status::{self, Failure};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tonic::metadata::MetadataValue;
 
 use crate::handle::{Handle, Publication, PublishError};
 
@@ -26,8 +25,8 @@ pub(super) const WINDOW: usize = 256;
 /// How often a message is offered again to a node that is full, each time after twice the pause.
 const OFFERS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// When a caller should try again, in milliseconds.
-const RETRY_HINT_MS: u64 = 1000;
+/// When a caller should try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 type Answer = Result<Published, PublishError>;
 type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -154,9 +153,7 @@ fn full(sequence: u64) -> Status {
     let detail = format!(
         "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; from sequence {sequence} on nothing was taken, repeat later"
     );
-    let mut status = Failure::Full.status(detail);
-    status.metadata_mut().insert("grpc-retry-pushback-ms", MetadataValue::from(RETRY_HINT_MS));
-    status
+    status::full(detail, RETRY_AFTER)
 }
 
 #[cfg(test)]

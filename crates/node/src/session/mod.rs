@@ -106,6 +106,14 @@ enum Ended {
     /// The hub is about to stop.
     #[error("the hub is stopping")]
     Drain(Duration),
+    /// The hub takes no more now, and says for how long.
+    #[error("the hub takes no mail now: {detail}")]
+    Full {
+        /// When it may.
+        retry_after: Duration,
+        /// Why, in the hub's words.
+        detail: String,
+    },
     /// The hub said something that it must not say.
     #[error("the hub breaks the protocol: {0}")]
     Protocol(String),

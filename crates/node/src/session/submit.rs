@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use rand::CryptoRng;
+use sealpost_client::Backoff;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
@@ -16,8 +17,10 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::submit_response::Event;
 use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{envelope_message, signed_by_one};
+use sealpost_wire::status::retry_after;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
 use tracing::{error, warn};
 
 use super::connection::Wire;
@@ -45,15 +48,35 @@ struct Ready {
     headers: Vec<Digest>,
 }
 
-/// Submits what is in these lanes until the stream ends.
+/// Submits what is in these lanes until the connection ends. A hub that is full, or for which this node is too fast, is
+/// given the time that it asks for: what it did not answer stays in the ledger, goes back into its lane, and goes out
+/// again by itself. Nothing else on the connection waits for that.
 pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Result<(), Ended> {
+    let mut backoff = Backoff::new(session.settings.retry_first, session.settings.retry_max);
+    loop {
+        let ended = submit(session, wire, lanes, &mut backoff).await;
+        let Err(Ended::Full { retry_after, detail }) = ended else { return ended };
+        let pause = backoff.next_after(retry_after, session.pool.random().as_mut());
+        warn!(?lanes, detail, ?pause, "the hub takes no mail now");
+        session.shared.core_mut().outbox.requeue_lanes(lanes.priorities());
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Submits until the stream ends.
+async fn submit(
+    session: &Arc<Session>,
+    wire: &Wire,
+    lanes: Lanes,
+    backoff: &mut Backoff,
+) -> Result<(), Ended> {
     let (requests, outgoing) = mpsc::channel(1);
     let (sent, mut answered) = mpsc::channel::<Sent>(session.settings.batches_in_flight);
     let mut client = wire.client();
     let mut answers = client
         .submit(ReceiverStream::new(outgoing))
         .await
-        .map_err(|status| wire.failed(status))?
+        .map_err(|status| refused(wire, status))?
         .into_inner();
 
     let sending = async {
@@ -84,13 +107,14 @@ pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Re
     };
     let hearing = async {
         loop {
-            let answer = answers.message().await.map_err(|status| wire.failed(status))?;
+            let answer = answers.message().await.map_err(|status| refused(wire, status))?;
             match answer.and_then(|answer| answer.event) {
                 Some(Event::Accepted(accepted)) => {
                     let batch = answered.try_recv().map_err(|_| {
                         Ended::Protocol("it accepts a batch that was not submitted".to_owned())
                     })?;
                     hear(session, lanes, accepted, batch).await?;
+                    backoff.reset();
                 }
                 Some(Event::Drain(pb::Drain { reconnect_after_ms })) => {
                     break Err::<(), Ended>(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));
@@ -100,6 +124,14 @@ pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Re
         }
     };
     tokio::try_join!(sending, hearing).map(drop)
+}
+
+/// What a refused call means.
+fn refused(wire: &Wire, status: Status) -> Ended {
+    match retry_after(&status) {
+        Some(retry_after) => Ended::Full { retry_after, detail: status.message().to_owned() },
+        None => wire.failed(status),
+    }
 }
 
 /// The next batch of these lanes, as soon as there is one.
