@@ -2,9 +2,10 @@
 //! repeats it.
 //!
 //! Every agency has a mailbox. While its node is connected, frames queue there in order; while it is away, or when
-//! the mailbox is full, the latest frame of a sender and type takes the place of the one before.
+//! the mailbox is full, the latest frame of a sender and type takes the place of the one before. Where that is not enough,
+//! the oldest frame of the sender goes who takes most of the room: nobody can push the others' frames out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sealpost_domain::agency::AgencyId;
@@ -64,12 +65,24 @@ impl Mailbox {
             self.drop_older(&frame);
         }
         while self.frames.len() >= FRAMES_MAX || self.bytes + size(&frame) > BYTES_MAX {
-            let Some(oldest) = self.frames.pop_front() else { break };
+            let heaviest = self.heaviest();
+            let oldest = self.frames.iter().position(|other| Some(&other.from) == heaviest.as_ref());
+            let Some(oldest) = oldest.and_then(|at| self.frames.remove(at)) else { break };
             self.bytes -= size(&oldest);
         }
         self.bytes += size(&frame);
         self.frames.push_back(frame);
         self.bell.notify_one();
+    }
+
+    /// Whose frames take most of the room, each with what it costs to keep.
+    fn heaviest(&self) -> Option<AgencyId> {
+        let mut weights = BTreeMap::<&AgencyId, usize>::new();
+        for frame in &self.frames {
+            *weights.entry(&frame.from).or_default() += size(frame) + BYTES_MAX / FRAMES_MAX;
+        }
+        let heaviest = weights.into_iter().max_by_key(|(_, weight)| *weight);
+        heaviest.map(|(sender, _)| sender.clone())
     }
 
     fn drop_older(&mut self, frame: &Control) {
@@ -183,6 +196,20 @@ mod tests {
         let waiting = relay.lock()[&agency("DE-ZKA")].frames.len();
         assert!(waiting <= FRAMES_MAX, "{waiting} frames wait");
         assert_eq!(payloads(&seat, waiting).await.last().unwrap(), "new");
+    }
+
+    #[tokio::test]
+    async fn who_says_most_pushes_out_nobody_elses_frames() {
+        let relay = Arc::new(Relay::default());
+        let seat = relay.sit(&agency("DE-ZKA"));
+        relay.post(frame("TH-TCD", ControlType::Heads, b"theirs"));
+        let kinds = [ControlType::Heads, ControlType::Void, ControlType::Receipt];
+        for kind in kinds.into_iter().cycle().take(FRAMES_MAX - 2) {
+            relay.post(frame("HK-CED", kind, b"flood"));
+        }
+        // Full by bytes as well, in one frame.
+        relay.post(frame("HK-CED", ControlType::Resend, &[0; BYTES_MAX - 100]));
+        assert_eq!(seat.next().await.unwrap().statement.payload, "theirs");
     }
 
     #[tokio::test]
