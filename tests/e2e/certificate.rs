@@ -159,7 +159,13 @@ async fn who_is_not_the_hub_gets_no_mail_and_is_on_the_record_of_the_node_that_d
     let trust = network.trust();
     let admission = Admission::new([Admitted::AnyAgency(Role::Node)]);
     let endpoint = Endpoint::new(impostor, trust, admission, Arc::new(DefaultTimeProvider));
-    let limits = Limits { connections_max: 8, handshakes_max: 8, handshake_timeout: Duration::from_secs(5) };
+    let limits = Limits {
+        connections_max: 8,
+        per_peer_max: 8,
+        handshakes_max: 8,
+        per_address_max: 8,
+        handshake_timeout: Duration::from_secs(5),
+    };
     let address = network.hub_address().parse().unwrap();
     let acceptor = Acceptor::bind(address, endpoint, limits, Protocols::Http2).await.unwrap();
     let shutdown = Shutdown::new(Duration::from_millis(100));

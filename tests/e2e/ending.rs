@@ -39,6 +39,52 @@ async fn programs_end_with_code_zero_in_bounded_time_and_lose_nothing() {
     network.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_restarted_under_load_loses_and_doubles_nothing() {
+    let mut network = Network::start("restart").await;
+    let (hk, de, th) = (network.desk(HK).await, network.desk(DE).await, network.desk(TH).await);
+    let publishing = async {
+        let rounds = (0..6).map(|round| round * 12..(round + 1) * 12);
+        let (mut from_hk, mut from_de, mut from_th) = (Vec::new(), Vec::new(), Vec::new());
+        for numbers in rounds {
+            let (one, other, third) = tokio::join!(
+                hk.send_all("hk", shipments(&[DE, TH], numbers.clone())),
+                de.send_all("de", shipments(&[TH], numbers.clone())),
+                th.send_all("th", shipments(&[DE], numbers)),
+            );
+            from_hk.extend(ids(&one));
+            from_de.extend(ids(&other));
+            from_th.extend(ids(&third));
+        }
+        (from_hk, from_de, from_th)
+    };
+    let restarting = async {
+        for received in [10, 40] {
+            de.has_received_at_least(received).await;
+            th.has_received_at_least(received).await;
+            end(&mut network, HUB).await;
+            network.run(HUB).await;
+        }
+    };
+    let ((from_hk, from_de, from_th), ()) = tokio::join!(publishing, restarting);
+
+    for (desk, others) in [(&de, &from_th), (&th, &from_de)] {
+        desk.receives_exactly(&[from_hk.clone(), others.clone()].concat()).await;
+    }
+    hk.are_delivered(&from_hk).await;
+    de.are_delivered(&from_de).await;
+    th.are_delivered(&from_th).await;
+    for agency in [HK, DE, TH] {
+        let log = network.log(agency);
+        for lanes in ["Flash", "Bulk"] {
+            let told = |line: &str| line.contains("the hub is stopping") && line.contains(lanes);
+            assert!(log.lines().any(told), "{agency} was not told on {lanes}:\n{log}");
+        }
+    }
+    network.assert_ledgers_sound().await;
+    network.end().await;
+}
+
 async fn end(network: &mut Network, program: &str) {
     let begun = Instant::now();
     let ended = network.terminate(program).await;

@@ -16,10 +16,11 @@
 //! | [`flipped`] | a changed byte in any part of an envelope |
 //! | [`later`] | a header of a later version, with a field that nobody here knows |
 //! | [`ledger`] | a changed byte in a ledger |
+//! | [`limits`] | a hub with small budgets: senders wait as told, FLASH and others go on |
 //! | [`audit`] | checkpoints, proofs and exports, from the command and for auditors over gRPC |
 //! | [`witness`] | nodes keep, prove and cosign one another's checkpoints; one that is set back is caught |
 //! | [`directory`] | drafts from machine to machine as docs/directory.md has it, published and installed; thieves of keys |
-//! | [`ending`] | SIGTERM |
+//! | [`ending`] | SIGTERM, of every program and of a hub under load |
 //! | [`erased`] | a month that is over, a legal hold, one body before its time: what is gone, and what is still proven |
 //! | [`handling`] | amendments and recalls with their answers, onward sharing, approvals, operations |
 //! | [`officer`] | the officer's command, from sending to READ, and how it fails |
@@ -45,6 +46,7 @@ mod hub_away;
 mod hub_killed;
 mod later;
 mod ledger;
+mod limits;
 mod node_killed;
 mod officer;
 mod refused;

@@ -33,7 +33,13 @@ use tonic_health::pb::health_client::HealthClient;
 const NODE: &str = "spiffe://test.sealpost/HK/CED/node/main";
 const HUB: &str = "spiffe://test.sealpost/hub/main";
 const LONG: Duration = Duration::from_secs(30);
-const LIMITS: Limits = Limits { connections_max: 8, handshakes_max: 8, handshake_timeout: LONG };
+const LIMITS: Limits = Limits {
+    connections_max: 8,
+    per_peer_max: 8,
+    handshakes_max: 8,
+    per_address_max: 8,
+    handshake_timeout: LONG,
+};
 
 /// A running hub's door, and everything that is needed to knock at it.
 struct Network {

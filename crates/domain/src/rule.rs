@@ -225,6 +225,9 @@ named! {
         WrapMissing = "wrap.missing",
         /// So much waits for a recipient that the hub takes no more now, which decides nothing.
         RecipientFull = "recipient.full",
+        /// So much of the sender's own mail waits at the hub that it takes no more for this recipient now, which decides
+        /// nothing.
+        SenderFull = "sender.full",
         /// The hub has no directory.
         DirectoryNone = "directory.none",
     }
@@ -235,7 +238,12 @@ impl Rule {
     /// recipient again. A key that is not believed is of the moment too: under the next one the same header is signed
     /// again. A name that is not known decides.
     pub fn decides_nothing(name: &str) -> bool {
-        [Self::WrapMissing, Self::RecipientFull, Self::KeyUnknown].iter().any(|rule| rule == name)
+        Self::is_full(name) || [Self::WrapMissing, Self::KeyUnknown].iter().any(|rule| rule == name)
+    }
+
+    /// Whether a hub that names this rule has no room now, and soon may have.
+    pub fn is_full(name: &str) -> bool {
+        [Self::RecipientFull, Self::SenderFull].iter().any(|rule| rule == name)
     }
 }
 

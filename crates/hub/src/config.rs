@@ -1,13 +1,16 @@
 //! `hub.toml`. Every key is documented where it is read; deploy/hub.toml lists them all.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use sealpost_crypto::signing::Signing;
 use sealpost_server::acceptor;
-use sealpost_server::config::{ByteSize, Config, Field, Reader};
+use sealpost_server::config::{Config, Field, Reader};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
+
+use crate::rates::Rate;
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
@@ -45,6 +48,12 @@ pub struct Limits {
     pub batch_bytes: usize,
     /// Envelopes that may wait for one recipient.
     pub backlog_envelopes: usize,
+    /// Bytes of bodies that may wait of one sender, each once for every recipient.
+    pub sender_bytes: u64,
+    /// What one agency may submit, but FLASH.
+    pub mail: Rate,
+    /// What it may submit of FLASH.
+    pub flash: Rate,
 }
 
 impl Config for HubConfig {
@@ -83,51 +92,6 @@ impl Config for HubConfig {
                 limits: limits.take()?,
                 log: log.take()?,
                 ending: ending.take()?,
-            })
-        })
-    }
-}
-
-impl Limits {
-    fn read(reader: &mut Reader<'_>) -> Field<Self> {
-        let mut section = reader.section("limits", "How much the hub takes.");
-        let connections = section.within(
-            "connections",
-            "Connections at one time; more are refused.",
-            1024_usize,
-            1..=65_536,
-        );
-        let handshakes =
-            section.within("handshakes", "TLS handshakes at one time; more wait.", 64_usize, 1..=4096);
-        let second = Duration::from_secs(1);
-        let handshake_timeout = section.within(
-            "handshake_timeout",
-            "How long a TLS handshake may take.",
-            5 * second,
-            second..=60 * second,
-        );
-        let batch_bytes = section.within(
-            "batch_bytes",
-            "The most that is delivered in one batch, unless a single envelope is larger.",
-            ByteSize::new(64 << 10),
-            ByteSize::new(1 << 10)..=ByteSize::new(64 << 10),
-        );
-        let backlog_envelopes = section.within(
-            "backlog_envelopes",
-            "Envelopes that wait for one recipient; further ones are refused for it alone, until there is room: senders keep them.",
-            1_000_000_usize,
-            1000..=100_000_000,
-        );
-        Field::build(|| {
-            let door = acceptor::Limits {
-                connections_max: connections.take()?,
-                handshakes_max: handshakes.take()?,
-                handshake_timeout: handshake_timeout.take()?,
-            };
-            Some(Self {
-                door,
-                batch_bytes: usize::try_from(batch_bytes.take()?.bytes()).ok()?,
-                backlog_envelopes: backlog_envelopes.take()?,
             })
         })
     }

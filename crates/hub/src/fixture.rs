@@ -182,7 +182,19 @@ impl Network {
 
     /// An envelope from one agency, told apart from others by `seed`. Its wraps open for nobody: the hub cannot tell.
     pub(crate) fn envelope(&self, sender: &str, to: &[&str], priority: Priority, seed: u8) -> Envelope {
-        let sealed = Bytes::from(vec![seed; 1040]);
+        self.envelope_of(1040, sender, to, priority, seed)
+    }
+
+    /// One with a body of so many bytes.
+    pub(crate) fn envelope_of(
+        &self,
+        bytes: usize,
+        sender: &str,
+        to: &[&str],
+        priority: Priority,
+        seed: u8,
+    ) -> Envelope {
+        let sealed = Bytes::from(vec![seed; bytes]);
         let agreement = sha256(&self.agreement().payload);
         let recipients = to.iter().map(|id| Recipient {
             agency: agency(id),

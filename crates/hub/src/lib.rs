@@ -10,6 +10,7 @@
 //! | [`lane`] | which mail waits for which |
 //! | [`dispatch`] | what waits for a recipient, with its body and its own wrap |
 //! | [`relay`] | control frames between nodes, bounded, the latest for those who are away |
+//! | [`rates`] | how fast each agency may go on, FLASH by a budget of its own |
 //! | [`service`] | the gRPC services in front of all that |
 //! | `stale` | that the directory is no longer valid, told |
 //! | [`config`], [`run`] | the program |
@@ -24,6 +25,7 @@ mod fixture;
 pub mod hot;
 pub mod journal;
 pub mod lane;
+pub mod rates;
 pub mod relay;
 pub mod run;
 pub mod service;

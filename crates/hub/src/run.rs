@@ -37,7 +37,7 @@ use crate::dispatch::Dispatch;
 use crate::hot::Hot;
 use crate::journal::{self, Fresh, Journal};
 use crate::relay::Relay;
-use crate::service::{Limits, Parts, Service};
+use crate::service::{Limits, Pace, Parts, Service};
 use crate::stale;
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Writer};
@@ -51,6 +51,10 @@ use sealpost_server::roots::{self, Roots};
 const NEEDED_ROOTS: [RootHolder; 1] = [RootHolder::HubOperator];
 /// Memory for the latest envelopes.
 const HOT_BYTES: usize = 8 << 20;
+/// Streams on one connection: a node has four on each of its two, and asks for health.
+const STREAMS_MAX: u32 = 16;
+/// The largest message: a batch of one large envelope, or a directory.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -235,7 +239,11 @@ impl Hub {
             incarnation,
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
-            limits: Limits { backlog: config.limits.backlog_envelopes },
+            limits: Limits {
+                backlog: config.limits.backlog_envelopes,
+                sender_bytes: config.limits.sender_bytes,
+            },
+            pace: Pace::new(config.limits.rates()),
         });
         let renewal = Renewal::new(
             config.tls.clone(),
@@ -244,8 +252,11 @@ impl Hub {
             vec![(endpoint.clone(), Usage::Server)],
             Arc::clone(&roots),
         );
-        let server =
-            Server::new(acceptor).add_service(HubServer::new(service)).reflect(sealpost_wire::DESCRIPTORS)?;
+        let service = HubServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let server = Server::new(acceptor)
+            .streams(STREAMS_MAX)
+            .add_service(service)
+            .reflect(sealpost_wire::DESCRIPTORS)?;
         Ok(Self {
             server,
             shutdown,

@@ -190,22 +190,5 @@ fn witness(reader: &mut Reader<'_>) -> Field<witness::Policy> {
 /// `[limits]`: how much the gateway takes.
 fn limits(reader: &mut Reader<'_>) -> Field<acceptor::Limits> {
     let mut section = reader.section("limits", "How much the gateway takes.");
-    let connections =
-        section.within("connections", "Connections at one time; more are refused.", 256_usize, 1..=65_536);
-    let handshakes =
-        section.within("handshakes", "TLS handshakes at one time; more wait.", 64_usize, 1..=4096);
-    let second = Duration::from_secs(1);
-    let handshake_timeout = section.within(
-        "handshake_timeout",
-        "How long a TLS handshake may take.",
-        5 * second,
-        second..=60 * second,
-    );
-    Field::build(|| {
-        Some(acceptor::Limits {
-            connections_max: connections.take()?,
-            handshakes_max: handshakes.take()?,
-            handshake_timeout: handshake_timeout.take()?,
-        })
-    })
+    acceptor::Limits::read(&mut section, 256, 32)
 }

@@ -1,8 +1,12 @@
 //! The door: TCP in, connections with a proven identity out.
 //!
 //! Handshakes run beside one another, bounded in number and time, so that a slow peer delays nobody; a refused peer
-//! is logged with the reason and told the kind of it. When the door is full, it stays shut for newcomers until
-//! somebody leaves: they are not queued here.
+//! is logged with the reason and told the kind of it. Handshakes that come to no end give way to newcomers, and no source
+//! address holds all of them; of one identity the latest connections live. When the door is full, newcomers are refused
+//! until somebody leaves.
+
+mod limits;
+mod unfinished;
 
 use std::fmt;
 use std::io;
@@ -16,7 +20,7 @@ use sealpost_domain::identity::Identity;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Connections};
+use unfinished::{Unfinished, Verdict};
 
 /// A pause after the system had no file or no memory for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -31,14 +36,21 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// How often and how long a peer is read from that is refused already.
 const HEARD_MAX: usize = 16;
 const HEARD_TIMEOUT: Duration = Duration::from_secs(1);
+/// When the system asks a peer that says nothing whether it is there, how often, and when it gives up.
+const SILENT_AFTER: Duration = Duration::from_secs(15);
+const SILENT_ASKED: u32 = 3;
 
 /// What the door takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at one time, handshakes among them.
     pub connections_max: usize,
+    /// Connections of one identity at one time.
+    pub per_peer_max: usize,
     /// Handshakes at one time; more wait in the system's backlog.
     pub handshakes_max: usize,
+    /// Handshakes of one source address at one time.
+    pub per_address_max: usize,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
 }
@@ -106,6 +118,7 @@ impl fmt::Display for Reason {
 struct Door {
     endpoint: Endpoint,
     connections: Connections,
+    per_peer_max: usize,
 }
 
 impl Acceptor {
@@ -117,7 +130,8 @@ impl Acceptor {
         protocols: Protocols,
     ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
-        let door = Door { endpoint, connections: Connections::default() };
+        let per_peer_max = limits.per_peer_max;
+        let door = Door { endpoint, connections: Connections::default(), per_peer_max };
         Ok(Self { listener, door, limits, protocols, refused: None })
     }
 
@@ -160,31 +174,55 @@ impl Acceptor {
     async fn run(self, ready: &mpsc::Sender<io::Result<Connection>>) {
         let room = Arc::new(Semaphore::new(self.limits.connections_max));
         let mut handshakes = JoinSet::new();
+        let mut unfinished = Unfinished::new(self.limits.handshakes_max, self.limits.per_address_max);
         loop {
+            let full_until = unfinished.full_until().filter(|until| *until > time::Instant::now());
             tokio::select! {
-                Some(ended) = handshakes.join_next() => {
-                    let Ok(Some(connection)) = ended else { continue };
+                Some(ended) = handshakes.join_next_with_id() => {
+                    let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
+                    unfinished.end(|handle: &AbortHandle| handle.id() == id);
+                    let Ok((_, Some(connection))) = ended else { continue };
                     if ready.send(Ok(connection)).await.is_err() {
                         return;
                     }
                 }
-                accepted = self.listener.accept(), if handshakes.len() < self.limits.handshakes_max => match accepted {
+                accepted = self.listener.accept(), if full_until.is_none() => match accepted {
                     Ok((stream, address)) => {
-                        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-                            warn!(%address, max = self.limits.connections_max, "connection refused: no room");
-                            continue;
-                        };
-                        let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
-                        let (timeout, refused) = (self.limits.handshake_timeout, self.refused.clone());
-                        handshakes.spawn(with_timeout(timeout, address, refused, handshake));
+                        match unfinished.judge(address.ip(), time::Instant::now()) {
+                            Verdict::Begins => {}
+                            Verdict::InPlaceOf(oldest) => oldest.abort(),
+                            Verdict::Refused => {
+                                debug!(%address, "connection refused: too many handshakes from there");
+                                continue;
+                            }
+                        }
+                        let Some(handshake) = self.handshake(stream, address, &room) else { continue };
+                        let handle = handshakes.spawn(handshake);
+                        unfinished.begin(address.ip(), handle, time::Instant::now());
                     }
                     Err(error) => {
                         warn!(%error, "no connection could be accepted");
                         time::sleep(EXHAUSTED_PAUSE).await;
                     }
                 },
+                () = time::sleep_until(full_until.unwrap_or_else(time::Instant::now)), if full_until.is_some() => {}
             }
         }
+    }
+
+    /// The work of a newcomer, if there is room.
+    fn handshake(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        room: &Arc<Semaphore>,
+    ) -> Option<impl Future<Output = Option<Connection>> + use<>> {
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+            warn!(%address, max = self.limits.connections_max, "connection refused: no room");
+            return None;
+        };
+        let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
+        Some(with_timeout(self.limits.handshake_timeout, address, self.refused.clone(), handshake))
     }
 }
 
@@ -229,6 +267,7 @@ impl Door {
         protocols: Protocols,
     ) -> Result<Connection, HandshakeError> {
         stream.set_nodelay(true).map_err(HandshakeError::Io)?;
+        notice_silence(&stream).map_err(HandshakeError::Io)?;
         let (config, verdict) = self.endpoint.server(protocols.names())?;
         let accepted = match TlsAcceptor::from(config).accept(stream).into_fallible().await {
             Ok(stream) => Ok(stream),
@@ -243,6 +282,10 @@ impl Door {
             }
             (Ok(stream), Some(Ok(certificate))) => {
                 let identity: &Identity = &certificate.identity;
+                let closed = self.connections.make_room(identity, self.per_peer_max);
+                if closed > 0 {
+                    warn!(%address, %identity, max = self.per_peer_max, "too many connections of one peer: the oldest is closed");
+                }
                 debug!(%address, %identity, "peer connected");
                 let admitted =
                     self.connections.admit(stream, certificate.clone(), address, permit, &self.endpoint);
@@ -255,6 +298,18 @@ impl Door {
             (Err(error), _) => Err(HandshakeError::Io(error)),
         }
     }
+}
+
+/// Lets the system find out that a peer is gone without a word, also before it has said anything in HTTP.
+fn notice_silence(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, SILENT_AFTER)?;
+    sockopt::set_tcp_keepintvl(stream, SILENT_AFTER / SILENT_ASKED)?;
+    sockopt::set_tcp_keepcnt(stream, SILENT_ASKED)?;
+    let given_up = (SILENT_AFTER * 2).as_millis();
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(given_up).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// Reads what a refused peer still sends. A socket that is closed over unread bytes

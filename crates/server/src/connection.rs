@@ -86,6 +86,20 @@ impl Connections {
         closing.map(|entry| entry.closing.cancel()).count()
     }
 
+    /// Closes the oldest connections of one peer until there is room for one more among so many, and says how many.
+    pub(crate) fn make_room(&self, identity: &Identity, max: usize) -> usize {
+        let live = self.lock();
+        let of_peer = live
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.peer.identity() == identity && !entry.closing.is_cancelled());
+        let mut numbers: Vec<u64> = of_peer.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        let surplus = (numbers.len() + 1).saturating_sub(max);
+        let closing = numbers.iter().take(surplus).filter_map(|number| live.entries.get(number));
+        closing.map(|entry| entry.closing.cancel()).count()
+    }
+
     /// Closes all whose peer would be refused now, and says whom and why: after a new revocation list or directory.
     pub fn close_refused(&self, endpoint: &Endpoint) -> Vec<(Peer, Refusal)> {
         let live = self.lock();

@@ -23,9 +23,17 @@ use crate::shutdown::Shutdown;
 const STREAM_WINDOW: u32 = 1 << 20;
 /// The same for all streams of a connection together.
 const CONNECTION_WINDOW: u32 = 4 << 20;
-/// Streams of one connection: a node needs a dozen.
+/// Streams of one connection, where a server does not say otherwise.
 const STREAMS_MAX: u32 = 256;
 const HEADER_LIST_MAX: u32 = 16 << 10;
+/// The largest frame, as HTTP/2 has it by default: what a connection buffers of one frame before it is a stream's.
+const FRAME_MAX: u32 = 16 << 10;
+/// Streams that a peer opened and reset before they were looked at (CVE-2023-44487), and streams that were reset here for what
+/// the peer did (CVE-2025-8671): one more ends the connection.
+const RESETS_PENDING_MAX: usize = 20;
+const RESETS_PROVOKED_MAX: usize = 256;
+/// What is asked of health and reflection is short.
+const QUESTION_BYTES_MAX: usize = 4 << 10;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the grace connections are cut; then this is enough for their tasks to notice.
@@ -37,6 +45,7 @@ pub struct Server {
     acceptor: Acceptor,
     routes: RoutesBuilder,
     health: Health,
+    streams_max: u32,
 }
 
 /// Whether the program as a whole is able to serve, as `grpc.health.v1.Health` tells for the empty service name.
@@ -65,8 +74,14 @@ impl Server {
     pub fn with_rest(acceptor: Acceptor, rest: axum::Router) -> Self {
         let (reporter, service) = tonic_health::server::health_reporter();
         let mut routes = RoutesBuilder::from(rest);
-        routes.add_service(service);
-        Self { acceptor, routes, health: Health(reporter) }
+        routes.add_service(service.max_decoding_message_size(QUESTION_BYTES_MAX));
+        Self { acceptor, routes, health: Health(reporter), streams_max: STREAMS_MAX }
+    }
+
+    /// Takes so many streams on one connection at one time; more wait at the client.
+    #[must_use]
+    pub fn streams(self, streams_max: u32) -> Self {
+        Self { streams_max, ..self }
     }
 
     /// Adds a gRPC service.
@@ -88,8 +103,8 @@ impl Server {
                 .register_encoded_file_descriptor_set(descriptors)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        self.routes.add_service(builder().build_v1()?);
-        self.routes.add_service(builder().build_v1alpha()?);
+        self.routes.add_service(builder().build_v1()?.max_decoding_message_size(QUESTION_BYTES_MAX));
+        self.routes.add_service(builder().build_v1alpha()?.max_decoding_message_size(QUESTION_BYTES_MAX));
         Ok(self)
     }
 
@@ -101,13 +116,13 @@ impl Server {
     /// Serves until the shutdown begins; then stops accepting, lets streams end for the grace, and cuts the rest.
     /// When this returns, no request is being handled any more.
     pub async fn serve(self, shutdown: &Shutdown) -> Result<(), Error> {
-        let Self { acceptor, routes, health } = self;
+        let Self { acceptor, routes, health, streams_max } = self;
         let connections = acceptor.connections();
         let protocols = acceptor.protocols();
         let mut tasks = JoinSet::new();
         let incoming = acceptor.start(shutdown.token(), &mut tasks);
-        let serving =
-            builder(protocols).add_routes(Routes::from(routes.routes().prepare().into_axum_router()));
+        let serving = builder(protocols, streams_max)
+            .add_routes(Routes::from(routes.routes().prepare().into_axum_router()));
         let serving = serving.serve_with_incoming_shutdown(incoming, shutdown.token().cancelled_owned());
 
         health.serving().await;
@@ -129,12 +144,15 @@ impl Server {
     }
 }
 
-fn builder(protocols: Protocols) -> transport::Server {
+fn builder(protocols: Protocols, streams_max: u32) -> transport::Server {
     transport::Server::builder()
         .accept_http1(protocols == Protocols::Http2AndHttp1)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(STREAMS_MAX)
+        .max_concurrent_streams(streams_max)
+        .max_frame_size(FRAME_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_PROVOKED_MAX))
         .http2_max_header_list_size(HEADER_LIST_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -8,6 +8,7 @@
 
 mod admit;
 mod bodies;
+mod held;
 mod place;
 mod queue;
 
@@ -27,6 +28,7 @@ use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
 use admit::Admission;
 use bodies::Bodies;
+use held::Held;
 pub use place::{ENVELOPES_MAX, Place};
 use queue::Queue;
 pub use queue::Waiting;
@@ -41,6 +43,7 @@ pub struct State {
     versions: BTreeMap<u64, u64>,
     queues: BTreeMap<(AgencyId, Priority), Queue>,
     bodies: Bodies,
+    held: Held,
     backlog: usize,
 }
 
@@ -137,6 +140,16 @@ impl State {
         Priority::ALL.iter().filter_map(queue).map(Queue::len).sum()
     }
 
+    /// Bytes of bodies of one sender that wait, each once for every recipient that has not settled it.
+    pub fn held_of(&self, sender: &AgencyId) -> u64 {
+        self.held.of(sender)
+    }
+
+    /// The part of them that waits for one recipient.
+    pub fn held_between(&self, sender: &AgencyId, recipient: &AgencyId) -> u64 {
+        self.held.between(sender, recipient)
+    }
+
     /// What waits for a recipient in one lane after a place (from the beginning: `None`), at most `count`.
     pub fn waiting(
         &self,
@@ -185,7 +198,7 @@ impl State {
         for ((recipient, priority), queue) in &self.queues {
             bytes.extend_from_slice(recipient.as_str().as_bytes());
             bytes.extend_from_slice(priority.as_str().as_bytes());
-            for (place, Waiting { header, payload }) in queue.after(None) {
+            for (place, Waiting { header, payload, sender: _ }) in queue.after(None) {
                 bytes.extend_from_slice(&place.index().to_be_bytes());
                 bytes.extend_from_slice(header.as_bytes());
                 bytes.extend_from_slice(&payload.segment.to_be_bytes());
@@ -234,7 +247,9 @@ impl State {
                         refuse(Some(agency), rule);
                     }
                     let place = Place::new(index, position);
-                    let waiting = Waiting { header: sha256(&envelope.header), payload: envelope.payload };
+                    let sender = self.held.number(sender);
+                    let header = sha256(&envelope.header);
+                    let waiting = Waiting { header, payload: envelope.payload, sender };
                     for recipient in recipients {
                         self.enqueue(&recipient, priority, place, waiting);
                         effects.push(Effect::Deliver { recipient, priority, place });
@@ -250,8 +265,10 @@ impl State {
         let queue = self.queues.entry((recipient.clone(), priority)).or_default();
         let replaced = queue.push(place, waiting);
         self.bodies.hold(&waiting.payload);
+        let number = self.held.number(recipient);
+        self.held.hold(waiting.sender, number, waiting.payload.length);
         self.backlog += 1;
-        self.release(replaced);
+        self.release(recipient, replaced);
     }
 
     fn settle(&mut self, recipient: &AgencyId, priority: Priority, up_to: Place) {
@@ -263,12 +280,14 @@ impl State {
         if queue.len() == 0 {
             self.queues.remove(&key);
         }
-        self.release(settled);
+        self.release(recipient, settled);
     }
 
-    fn release(&mut self, settled: impl IntoIterator<Item = Waiting>) {
+    fn release(&mut self, recipient: &AgencyId, settled: impl IntoIterator<Item = Waiting>) {
+        let recipient = self.held.number(recipient);
         for waiting in settled {
             self.bodies.release(&waiting.payload);
+            self.held.release(waiting.sender, recipient, waiting.payload.length);
             self.backlog -= 1;
         }
     }

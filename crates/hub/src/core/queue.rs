@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sealpost_domain::digest::Digest;
 use sealpost_wire::hub::BodyLocation;
 
+use super::held::Agency;
 use super::place::Place;
 
 /// One envelope that waits. Its header stays in the journal, its body in the body segments: a backlog costs about a
@@ -15,6 +16,8 @@ pub struct Waiting {
     pub header: Digest,
     /// Where the sealed content and the wraps lie.
     pub payload: BodyLocation,
+    /// Whose it is.
+    pub sender: Agency,
 }
 
 /// What waits, in the order of the journal, each header once.
@@ -77,11 +80,13 @@ fn prefix(digest: &Digest) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::held::Held;
     use super::*;
 
     fn waiting(header: [u8; 32], segment: u64) -> Waiting {
         let payload = BodyLocation { segment, offset: 0, length: 0, checksum: 0, index: 0 };
-        Waiting { header: Digest::new(header), payload }
+        let sender = Held::default().number(&"HK-CED".parse().unwrap());
+        Waiting { header: Digest::new(header), payload, sender }
     }
 
     fn places(queue: &Queue) -> Vec<u64> {

@@ -244,3 +244,36 @@ fn a_replay_gives_the_identical_state_at_every_step() {
         assert_eq!(replica.digest(), digest, "entry {index}");
     }
 }
+
+#[test]
+fn what_waits_of_a_sender_is_counted_for_every_recipient_until_it_is_settled() {
+    let network = Network::of_friends();
+    let mut hub = Hub::new(&network);
+    let held = |hub: &Hub| {
+        let (sender, of) = (agency("HK-CED"), |id| hub.state.held_between(&agency("HK-CED"), &agency(id)));
+        (hub.state.held_of(&sender), of("DE-ZKA"), of("TH-TCD"))
+    };
+    let both = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);
+    hub.submit("HK-CED", std::slice::from_ref(&both));
+    let one = network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 2);
+    hub.submit("HK-CED", &[one]);
+    hub.submit("TH-TCD", &[network.envelope("TH-TCD", &["DE-ZKA"], Priority::Routine, 3)]);
+    assert_eq!(held(&hub), (300, 200, 100));
+    hub.submit("HK-CED", &[both]);
+    assert_eq!(held(&hub), (300, 200, 100), "a repeat takes the place of what was there");
+
+    let replayed = |hub: &Hub| {
+        let mut state = State::new(0);
+        for (index, entry) in (0..).zip(&hub.entries) {
+            state.step(index, entry).unwrap();
+        }
+        let hub = Hub { state, entries: Vec::new() };
+        held(&hub)
+    };
+    assert_eq!(replayed(&hub), held(&hub));
+    hub.settle("DE-ZKA", Place::new(2, 9));
+    assert_eq!((held(&hub), replayed(&hub)), ((200, 100, 100), (200, 100, 100)));
+    hub.settle("DE-ZKA", Place::from_index(u64::MAX));
+    hub.settle("TH-TCD", Place::from_index(u64::MAX));
+    assert_eq!((held(&hub), hub.state.held_of(&agency("TH-TCD"))), ((0, 0, 0), 0));
+}

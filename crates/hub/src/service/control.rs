@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt as _};
+use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
@@ -12,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{Parts, farewell};
+use crate::rates::Flow;
 use crate::relay::Seat;
 
 /// Frames between a mailbox and the transport.
@@ -52,6 +54,7 @@ async fn hear(
     mut incoming: Streaming<pb::ControlFrame>,
 ) -> Result<(), Status> {
     while let Some(frame) = incoming.message().await? {
+        parts.pace.keep(agency, Flow::Control, 1, frame.encoded_len(), &parts.shutdown).await?;
         let frame = Control {
             from: agency.clone(),
             ..control(pb::ControlFrame { from: agency.to_string(), ..frame })?

@@ -3,8 +3,10 @@
 //! The agency is always the one that the caller's certificate names, never one from a message. Every stream has its
 //! own bounds, and none waits for another.
 
+mod calls;
 mod control;
 mod directory;
+mod pace;
 mod receive;
 mod room;
 mod seats;
@@ -27,7 +29,7 @@ use sealpost_server::connection::Peer;
 use sealpost_server::pool::{GivenUp, Lane, Pool};
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
-use sealpost_wire::status::Failure;
+use sealpost_wire::status::{self, Failure};
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -35,12 +37,17 @@ use crate::dispatch::Dispatch;
 use crate::relay::Relay;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
+use calls::{Calls, Method};
+pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
 
 /// When nodes are asked to come back after a planned stop: a hub that is started again at once is there by then, and from
 /// another one they back off.
 const RECONNECT_AFTER: Duration = Duration::from_millis(250);
+
+/// When nodes are asked to try again while the hub's disk is full.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How long nodes may go on after they were told that the hub stops: they end their streams themselves.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -71,6 +78,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// How much is taken.
     pub limits: Limits,
+    /// How fast it is taken.
+    pub pace: Pace,
 }
 
 /// How much the services take.
@@ -78,6 +87,8 @@ pub struct Parts {
 pub struct Limits {
     /// Deliveries that may wait for one recipient.
     pub backlog: usize,
+    /// Bytes of bodies that may wait of one sender, each once for every recipient.
+    pub sender_bytes: u64,
 }
 
 impl Limits {
@@ -89,6 +100,19 @@ impl Limits {
             Lane::Ordinary => self.backlog,
         }
     }
+
+    /// How many bytes may wait of one sender before its mail of a lane is refused.
+    fn sender_bytes(self, lane: Lane) -> u64 {
+        match lane {
+            Lane::Express => self.sender_bytes.saturating_add(self.sender_bytes / 8),
+            Lane::Ordinary => self.sender_bytes,
+        }
+    }
+
+    /// What may wait of a sender for one recipient in any case, so that one who fetches nothing bars nobody else's mail.
+    fn share(self) -> u64 {
+        (self.sender_bytes / 64).max(1)
+    }
 }
 
 /// The services.
@@ -96,12 +120,13 @@ impl Limits {
 pub struct Service {
     parts: Arc<Parts>,
     seats: Seats,
+    calls: Calls,
 }
 
 impl Service {
     /// Puts the services in front of a hub.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), seats: Seats::default() }
+        Self { parts: Arc::new(parts), seats: Seats::default(), calls: Calls::default() }
     }
 
     /// The agency whose node calls, if it takes part.
@@ -114,12 +139,14 @@ impl Service {
         Ok(agency.clone())
     }
 
-    /// Answers with a stream that ends when the agency takes part no more.
+    /// Answers with a stream that ends when the agency takes part no more, or for newer ones of its kind.
     fn answer<T: Send + 'static>(
         &self,
         agency: AgencyId,
+        method: Method,
         stream: BoxStream<'static, Result<T, Status>>,
     ) -> Response<BoxStream<'static, Result<T, Status>>> {
+        let stream = self.calls.bound(&agency, method, stream);
         Response::new(taking_part::as_long_as_it_does(&self.parts.view, agency, stream))
     }
 }
@@ -144,11 +171,10 @@ fn drain() -> pb::Drain {
 }
 
 fn refused(refused: &Refused) -> Status {
-    let failure = match refused {
-        Refused::DiskFull => Failure::Full,
-        Refused::Stopping => Failure::Unavailable,
-    };
-    failure.status(refused.to_string())
+    match refused {
+        Refused::DiskFull => status::full(refused.to_string(), FULL_RETRY_AFTER),
+        Refused::Stopping => Failure::Unavailable.status(refused.to_string()),
+    }
 }
 
 fn given_up(_: GivenUp) -> Status {
@@ -168,7 +194,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let sender = self.node(&request)?;
         let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), request.into_inner());
-        Ok(self.answer(sender, stream))
+        Ok(self.answer(sender, Method::Submit, stream))
     }
 
     async fn receive(
@@ -178,7 +204,7 @@ impl Hub for Service {
         let recipient = self.node(&request)?;
         let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
         let stream = receive::stream(parts, seats, recipient.clone(), request.into_inner());
-        Ok(self.answer(recipient, stream))
+        Ok(self.answer(recipient, Method::Receive, stream))
     }
 
     async fn control(
@@ -187,7 +213,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::ControlStream>, Status> {
         let agency = self.node(&request)?;
         let stream = control::stream(Arc::clone(&self.parts), agency.clone(), request.into_inner());
-        Ok(self.answer(agency, stream))
+        Ok(self.answer(agency, Method::Control, stream))
     }
 
     async fn watch_directory(
@@ -196,7 +222,7 @@ impl Hub for Service {
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
         let agency = self.node(&request)?;
         let after = request.into_inner().after_version;
-        Ok(self.answer(agency, directory::watch(Arc::clone(&self.parts), after)))
+        Ok(self.answer(agency, Method::WatchDirectory, directory::watch(Arc::clone(&self.parts), after)))
     }
 
     async fn publish_directory(

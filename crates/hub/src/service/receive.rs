@@ -55,7 +55,11 @@ async fn serve(
     mut incoming: Streaming<pb::ReceiveRequest>,
     told: &mpsc::Sender<Response>,
 ) -> Result<(), Status> {
-    let Some(pb::ReceiveRequest { event: Some(Asked::Open(open)) }) = incoming.message().await? else {
+    let first = tokio::select! {
+        first = incoming.message() => first?,
+        () = told.closed() => return Ok(()),
+    };
+    let Some(pb::ReceiveRequest { event: Some(Asked::Open(open)) }) = first else {
         return Err(Failure::Malformed.status("ReceiveRequest.event: expected `open` first"));
     };
     let priority = wire::priority(open.priority)?;

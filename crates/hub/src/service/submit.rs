@@ -1,7 +1,7 @@
 //! Submit: batches in, signed acceptances out, in the same order.
 //!
 //! A few batches of a stream are verified at the same time, and a few more may wait for the disk; a client that goes on
-//! faster is slowed down by the transport. What a refused batch leaves behind is nothing, and a recipient for whom too
+//! faster, or faster than its agency's budget, is slowed down by the transport. What a refused batch leaves behind is nothing, and a recipient for whom too
 //! much waits is refused alone.
 
 use std::future::ready;
@@ -27,6 +27,7 @@ use tonic::{Status, Streaming};
 use super::{Parts, drain, given_up, refused, room};
 use crate::core::Acceptance;
 use crate::lane::lane;
+use crate::rates::Flow;
 use crate::verify::{Sound, verify};
 use crate::writer::Pending;
 
@@ -38,6 +39,13 @@ const COMMITTING: usize = 32;
 const ENVELOPES_MAX: usize = 4096;
 /// Bytes of a batch of more than one envelope: twice what the contract allows, since nobody counts like another.
 const BATCH_BYTES_MAX: usize = 128 << 10;
+
+/// A batch as it came, within its sender's budget.
+struct Read {
+    batch: u64,
+    lane: Lane,
+    envelopes: Vec<Envelope>,
+}
 
 /// A batch after verification.
 struct Checked {
@@ -65,12 +73,14 @@ pub(super) fn stream(
     sender: AgencyId,
     incoming: Streaming<pb::SubmitRequest>,
 ) -> BoxStream<'static, Result<pb::SubmitResponse, Status>> {
-    let (checking, queueing, answering) = (Arc::clone(&parts), Arc::clone(&parts), Arc::clone(&parts));
-    let (checked_sender, queued_sender) = (sender.clone(), sender.clone());
+    let (slowing, checking) = (Arc::clone(&parts), Arc::clone(&parts));
+    let (queueing, answering) = (Arc::clone(&parts), Arc::clone(&parts));
+    let (slowed_sender, checked_sender, queued_sender) = (sender.clone(), sender.clone(), sender.clone());
     let stopping = parts.shutdown.token();
     let answers = incoming
         .take_until(stopping.cancelled_owned())
-        .map(move |request| check(Arc::clone(&checking), checked_sender.clone(), request))
+        .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), request))
+        .map(move |read| check(Arc::clone(&checking), checked_sender.clone(), read))
         .buffered(VERIFYING)
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
         .map(move |queued| answer(Arc::clone(&answering), sender.clone(), queued))
@@ -83,15 +93,35 @@ fn farewell() -> pb::SubmitResponse {
     pb::SubmitResponse { event: Some(pb::submit_response::Event::Drain(drain())) }
 }
 
-async fn check(
+/// Reads a batch, and then nothing more of its stream until its sender may go on.
+async fn read(
     parts: Arc<Parts>,
     sender: AgencyId,
     request: Result<pb::SubmitRequest, Status>,
-) -> Result<Checked, Status> {
-    let Submission { batch, envelopes } = read(request?)?;
+) -> Result<Read, Status> {
+    let request = request?;
+    let (count, bytes) = (request.envelopes.len(), request.encoded_len());
+    if count > ENVELOPES_MAX || (count > 1 && bytes > BATCH_BYTES_MAX) {
+        let detail = format!(
+            "SubmitRequest has {count} envelopes in {bytes} bytes, allowed are 64 KiB together, or one envelope"
+        );
+        return Err(Failure::Malformed.status(detail));
+    }
+    let Submission { batch, envelopes } = submission(request)?;
+    let lane = lane_of(&envelopes);
+    let flow = match lane {
+        Lane::Express => Flow::Flash,
+        Lane::Ordinary => Flow::Mail,
+    };
+    parts.pace.keep(&sender, flow, count, bytes, &parts.shutdown).await?;
+    Ok(Read { batch, lane, envelopes })
+}
+
+async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) -> Result<Checked, Status> {
+    let Read { batch, lane, envelopes } = read?;
     let directory = parts.view.directory();
     let directory = directory.ok_or_else(|| Failure::Unavailable.status("the hub has no directory yet"))?;
-    let (now, lane) = (parts.clock.now(), lane_of(&envelopes));
+    let now = parts.clock.now();
     let work = move || {
         let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
         let (mut sound, mut refusals) = (Vec::new(), Vec::new());
@@ -109,19 +139,8 @@ async fn check(
     parts.pool.run(lane, work).await.map_err(given_up)
 }
 
-fn read(request: pb::SubmitRequest) -> Result<Submission, Status> {
-    let (count, bytes) = (request.envelopes.len(), request.encoded_len());
-    if count > ENVELOPES_MAX || (count > 1 && bytes > BATCH_BYTES_MAX) {
-        let detail = format!(
-            "SubmitRequest has {count} envelopes in {bytes} bytes, allowed are 64 KiB together, or one envelope"
-        );
-        return Err(Failure::Malformed.status(detail));
-    }
-    Ok(submission(request)?)
-}
-
 /// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
-/// envelope decides over nobody's waiting but its own.
+/// envelope decides over nobody's waiting and budget but its own.
 fn lane_of(envelopes: &[Envelope]) -> Lane {
     let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
     first.map_or(Lane::Ordinary, |header| lane(header.priority))
@@ -136,6 +155,7 @@ async fn queue(
     refusals.extend(room::leave_out_the_full(
         &parts.view.state(),
         parts.limits,
+        &sender,
         &mut sound,
         parts.clock.now(),
     ));

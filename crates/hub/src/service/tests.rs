@@ -34,6 +34,8 @@ use crate::config::HubConfig;
 use crate::fixture::{Network, agency};
 use crate::run;
 
+mod hostile;
+mod limits;
 mod revoked;
 mod stopped;
 
@@ -361,11 +363,16 @@ async fn one_full_recipient_stops_nobody_elses_mail_and_gets_its_own_when_there_
 async fn a_newer_call_replaces_the_older_one_and_what_was_not_sent_cannot_be_acknowledged() {
     let stage = Stage::new();
     let hub = stage.start().await;
-    let mut de = stage.node(&hub, "DE-ZKA").await;
+    let (mut hk, mut de) = (stage.node(&hub, "HK-CED").await, stage.node(&hub, "DE-ZKA").await);
     let mut older = Inbox::open(&mut de, Priority::Urgent, None, 1).await;
+    // Once it has mail it has its seat.
+    let urgent = stage.network.envelope("HK-CED", &["DE-ZKA"], Priority::Urgent, 1);
+    stage.submit(&mut hk, &[urgent]).await;
+    older.deliveries(1).await;
     let mut newer = Inbox::open(&mut de, Priority::Urgent, None, 1).await;
     assert_eq!(within(older.told.message()).await.unwrap_err().code(), Code::Aborted);
-    newer.acknowledge(1).await;
+    newer.deliveries(1).await;
+    newer.acknowledge(u64::MAX).await;
     assert_eq!(within(newer.told.message()).await.unwrap_err().code(), Code::InvalidArgument);
     hub.stop().await;
 }

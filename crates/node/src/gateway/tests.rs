@@ -24,7 +24,13 @@ use super::Gateway;
 use super::fake::{FakeNode, LEDGER, draft};
 
 const LONG: Duration = Duration::from_secs(30);
-const LIMITS: Limits = Limits { connections_max: 8, handshakes_max: 8, handshake_timeout: LONG };
+const LIMITS: Limits = Limits {
+    connections_max: 8,
+    per_peer_max: 8,
+    handshakes_max: 8,
+    per_address_max: 8,
+    handshake_timeout: LONG,
+};
 
 /// The gateway of HK-CED over a fake node.
 struct Door {

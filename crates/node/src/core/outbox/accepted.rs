@@ -17,7 +17,7 @@ use crate::core::{Alarm, Core, Env, Error, Past, Round, sign};
 
 /// How often the distance between two sendings is doubled at most.
 const DOUBLINGS_MAX: u32 = 16;
-/// The same while a recipient is full at the hub: when it is back, the message is not to wait for long.
+/// The same while the hub has no room: when it has, the message is not to wait for long.
 const DOUBLINGS_FULL_MAX: u32 = 3;
 
 impl Core {
@@ -124,7 +124,7 @@ impl Outbox {
             let Some(open) = self.open.get_mut(&message) else { continue };
             open.accepted += 1;
             open.promise = Some(index);
-            let full = accepted.refusals_of(position).any(|refusal| Rule::RecipientFull == *refusal.rule);
+            let full = accepted.refusals_of(position).any(|refusal| Rule::is_full(&refusal.rule));
             let doublings = (open.accepted - 1).min(if full { DOUBLINGS_FULL_MAX } else { DOUBLINGS_MAX });
             let distance = self.policy.resend_after * 2_u32.pow(doublings);
             let again_at = at.plus(distance.min(self.policy.resend_after_max));

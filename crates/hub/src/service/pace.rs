@@ -1,0 +1,51 @@
+//! Slowing down whoever goes on faster than its budget: nothing more of its stream is read for a while, and the transport
+//! holds it up. Who is too far ahead, by many streams at once, is answered `RESOURCE_EXHAUSTED` with the time to wait.
+
+use std::time::Duration;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_server::shutdown::Shutdown;
+use sealpost_wire::status;
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::rates::{Budgets, Flow, Rates, Turn};
+
+/// The budgets, and the clock by which they are judged: one that never goes back.
+pub struct Pace {
+    budgets: Budgets,
+    began: Instant,
+}
+
+impl Pace {
+    /// Full budgets for everybody from now on.
+    pub fn new(rates: Rates) -> Self {
+        Self { budgets: Budgets::new(rates), began: Instant::now() }
+    }
+
+    /// Charges a flow of an agency, and waits until it may go on; at the end of the hub nobody waits.
+    pub(super) async fn keep(
+        &self,
+        agency: &AgencyId,
+        flow: Flow,
+        items: usize,
+        bytes: usize,
+        shutdown: &Shutdown,
+    ) -> Result<(), Status> {
+        match self.budgets.take(agency, flow, items as u64, bytes as u64, self.began.elapsed()) {
+            Turn::After(Duration::ZERO) => Ok(()),
+            Turn::After(wait) => {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = shutdown.begun() => {}
+                }
+                Ok(())
+            }
+            Turn::Refused(after) => {
+                tracing::warn!(%agency, ?flow, ?after, "too fast, refused");
+                let detail = format!("{agency} goes on faster than the hub takes; nothing was taken of this");
+                Err(status::full(detail, after))
+            }
+        }
+    }
+}
