@@ -208,7 +208,9 @@ mod tests {
             relay.post(frame("HK-CED", kind, b"flood"));
         }
         // Full by bytes as well, in one frame.
-        relay.post(frame("HK-CED", ControlType::Resend, &[0; BYTES_MAX - 100]));
+        let mut large = frame("HK-CED", ControlType::Resend, b"");
+        large.statement.payload = Bytes::from(vec![0; BYTES_MAX - 100]);
+        relay.post(large);
         assert_eq!(seat.next().await.unwrap().statement.payload, "theirs");
     }
 
