@@ -124,13 +124,16 @@ fn a_list_goes_on_with_the_present_one_or_is_refused_whatever_its_time() {
 }
 
 #[test]
-fn a_list_of_the_future_is_refused_on_arrival() {
+fn a_first_list_of_the_future_is_refused_on_arrival_and_a_later_one_taken() {
     let hk = Root::new("HK");
-    let mut set = chains::trust(&[&hk]);
+    let mut set = chains::trust(&[]);
+    set.add_root(hk.holder, &hk.certificate).unwrap();
     let list = hk.crl_between(&[], NOW.plus(CLOCK_TOLERANCE), NOW.plus(DAY));
     let early = set.take_crl(&list, NOW.minus(Duration::from_secs(1))).unwrap_err();
     assert!(matches!(early, Error::EarlyCrl { .. }), "{early}");
     set.take_crl(&list, NOW).unwrap();
+    let later = hk.crl_between(&[], NOW.plus(DAY), NOW.plus(DAY).plus(DAY));
+    set.take_crl(&later, NOW.minus(DAY)).unwrap();
 }
 
 /// Names of roots are the jurisdictions' own choice, and one may choose another's.

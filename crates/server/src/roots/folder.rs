@@ -42,11 +42,13 @@ impl Found {
         Ok(())
     }
 
-    /// Takes what the operator provisioned, where it goes on with what was found before.
+    /// Takes what the operator provisioned, where it goes on with what was found before. A root's first list must not be of
+    /// the future.
     pub(super) fn read_provisioned(&mut self, folder: &Path, now: Instant) -> Result<(), Error> {
         for candidate in self.candidates(folder)? {
             let Candidate { path, number, holder, issued, .. } = &candidate;
-            if *issued > now.plus(sealpost_domain::instant::CLOCK_TOLERANCE) {
+            let is_early = *issued > now.plus(sealpost_domain::instant::CLOCK_TOLERANCE);
+            if is_early && !self.set.has_crl(*holder) {
                 let (number, holder, issued) = (*number, *holder, *issued);
                 let error = trust::Error::EarlyCrl { holder, number, issued, now };
                 tracing::warn!(file = %path.display(), %error, "revocation list passed over");

@@ -107,16 +107,18 @@ fn what_a_later_list_leaves_out_is_seen_whatever_the_files_are_called() {
 }
 
 #[test]
-fn a_list_of_the_future_is_not_taken_on_any_way() {
-    let (hk, folder) = (Root::new("HK"), tempfile::tempdir().unwrap());
-    provision(&[&hk], &["HK"], folder.path());
+fn a_first_list_of_the_future_is_not_taken_on_any_way_and_a_later_one_is() {
+    let (hk, th, folder) = (Root::new("HK"), Root::new("TH"), tempfile::tempdir().unwrap());
     let tomorrow = NOW.plus(Duration::from_hours(24));
-    let early = Bytes::from(hk.crl_between(&[], tomorrow, tomorrow.plus(Duration::from_hours(1))));
-    fs::write(folder.path().join("early.crl"), &early).unwrap();
-    let roots = open(&[&hk], folder.path()).unwrap();
+    let early = |root: &Root| root.crl_between(&[], tomorrow, tomorrow.plus(Duration::from_hours(1)));
+    provision(&[&hk], &["HK"], folder.path());
+    fs::write(folder.path().join("early.crl"), early(&th)).unwrap();
+    let roots = open(&[&hk, &th], folder.path()).unwrap();
     assert_eq!(roots.lists(), [&hk.crl(&[])[..]]);
-    let refused = roots.take(&[early], Older::Refused).unwrap_err();
+    let refused = roots.take(&[early(&th).into()], Older::Refused).unwrap_err();
     assert!(matches!(refused, Error::List(trust::Error::EarlyCrl { .. })), "{refused}");
+    roots.take(&[early(&hk).into()], Older::Refused).unwrap();
+    assert_eq!(roots.lists(), [&early(&hk)[..]], "whom it revokes is out, though the clock here is slow");
 }
 
 #[test]
