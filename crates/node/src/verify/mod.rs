@@ -14,6 +14,7 @@ pub mod statements;
 
 use sealpost_domain::rule::Rule;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::CryptoRng;
@@ -25,7 +26,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Header, OpenedCommitment, Signature};
-use sealpost_domain::instant::Instant;
+use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant};
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{Cursor, Settlement, StoredBody};
@@ -43,6 +44,9 @@ pub(crate) use approvals::{digest as approval_digest, verify as verify_approval}
 pub(crate) use content::open;
 use content::{Bench, Breach, Opened};
 pub(crate) use enclosed::open as open_enclosed;
+
+/// How long after it was sent a message may wait for the directory that it names.
+const EARLY_MAX: Duration = Duration::from_hours(24);
 
 /// What verifying needs to know of its own node.
 pub struct Verifier {
@@ -173,26 +177,24 @@ impl Verifier {
                 Ok(opened) => opened,
                 Err(error) => return Verified::Failed(error.into()),
             };
-        let (named, in_force) = (header.directory.version, directory.version.version);
-        if let Some(Breach { rule, detail }) = by_directory
-            && named > in_force
-        {
-            let detail = format!(
-                "{detail}; it was sent under version {named} of the directory, and version {in_force} is in force here"
-            );
-            return Verified::Early(Box::new(alarm(
-                delivery,
-                digest,
-                &Unproven { rule, detail, wrap_of: None },
-            )));
-        }
-        let alarm = breach.map(|Breach { rule, detail }| Alarm {
+        let alarm = |Breach { rule, detail }| Alarm {
             rule,
             peer: Some(header.sender.clone()),
             header: Some(digest),
             detail,
             exhibits: vec![delivery.header.clone(), signature.bytes.clone()],
-        });
+        };
+        let (named, in_force) = (header.directory.version, directory.version.version);
+        if let Some(Breach { rule, detail }) = by_directory
+            && named > in_force
+            && may_be_early(&header, now)
+        {
+            let detail = format!(
+                "{detail}; it was sent under version {named} of the directory, and version {in_force} is in force here"
+            );
+            return Verified::Early(Box::new(alarm(Breach { rule, detail })));
+        }
+        let alarm = breach.map(alarm);
         let mut keep = |bucket: Bucket| {
             self.buckets.keep(rng, &bucket, &key, &digest, delivery.sealed.clone()).map(Some)
         };
@@ -284,6 +286,12 @@ impl Verifier {
             .map_err(|error| refuse(error.to_string()))?;
         WrapContent::from_bytes(&plain).map_err(|error| refuse(error.to_string()))
     }
+}
+
+/// Whether a message is new enough for its directory to be on its way. Nobody vouches for the version that a sender names:
+/// whoever names one that never comes is settled, and blamed, after that time.
+fn may_be_early(header: &Header, now: Instant) -> bool {
+    header.sent_at <= now.plus(CLOCK_TOLERANCE) && now <= header.sent_at.plus(EARLY_MAX)
 }
 
 /// Whether an unproven envelope may be proven under a directory later than this one: it says so itself, which is not to be

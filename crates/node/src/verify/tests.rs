@@ -202,7 +202,7 @@ fn what_is_not_allowed_here_is_refused_by_its_rule() {
     let ended = Period { from: Instant::from_millis(0), until: Some(Instant::from_millis(1)) };
     assert_eq!(settled(&|directory| directory.agreements.clear()), refused("agreement.unknown"));
     assert_eq!(settled(&|directory| directory.agreements[0].period = ended), refused("agreement.none"));
-    let short = std::time::Duration::from_secs(1);
+    let short = Duration::from_secs(1);
     let kept_too_long = settled(&|directory| directory.agreements[0].retention_max = short);
     assert_eq!(kept_too_long, refused("agreement.retention"));
     let needs_approval = settled(&|directory| {
@@ -228,7 +228,7 @@ fn what_a_later_directory_may_allow_is_settled_by_none_before_it() {
     };
     let hong_kong = agency("HK-CED");
     assert_eq!(before(&|directory| directory.agreements.clear()), Rule::AgreementUnknown);
-    let short = std::time::Duration::from_secs(1);
+    let short = Duration::from_secs(1);
     let kept_too_long = before(&|directory| directory.agreements[0].retention_max = short);
     assert_eq!(kept_too_long, Rule::AgreementRetention);
     let needs_approval = before(&|directory| {
@@ -240,6 +240,17 @@ fn what_a_later_directory_may_allow_is_settled_by_none_before_it() {
     assert_eq!(unlisted, Rule::KeyUnknown);
     germany.directory = listed.clone();
     germany.directory.version.version -= 1;
+    germany.directory.agreements.clear();
+    for elsewhen in [NOW.plus(EARLY_MAX).plus(Duration::from_secs(1)), NOW.minus(Duration::from_hours(1))] {
+        germany.now = elsewhen;
+        let Verified::Arrived(never) = germany.verify(&delivery, LANE) else { panic!("it is settled") };
+        assert_eq!(
+            never.settlement,
+            refused("agreement.unknown"),
+            "a version that does not come excuses nothing"
+        );
+    }
+    germany.directory.agreements = listed.agreements.clone();
     germany.now = "2026-12-31".parse::<Date>().unwrap().ends_at();
     let Verified::Arrived(over) = germany.verify(&delivery, LANE) else { panic!("it is settled") };
     assert_eq!(over.settlement, refused("retention.over"), "no directory changes that");
