@@ -26,6 +26,7 @@ use bytes::Bytes;
 use rustls_pki_types::CertificateDer;
 use sealpost_domain::digest::KeyId;
 use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant};
 use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::Listing;
 
@@ -55,6 +56,16 @@ pub fn verify(signed: &Signed, previous: Option<&Directory>) -> Result<Directory
     let keys = own_authority(&listing)?;
     authority(signed, &keys, listing.threshold, listing.version)?;
     listed(listing, &signed.payload, previous)
+}
+
+/// Verifies a version that is about to come into force. Times only go forward, and keys are judged by them: one that is of the
+/// future could be followed by no version of the present.
+pub fn verify_now(signed: &Signed, previous: Option<&Directory>, now: Instant) -> Result<Directory, Error> {
+    let directory = verify(signed, previous)?;
+    if directory.issued_at > now.plus(CLOCK_TOLERANCE) {
+        return Err(Error::Early { issued_at: directory.issued_at, now });
+    }
+    Ok(directory)
 }
 
 /// Judges what the authority is to sign as its readers will judge it then: everything but the authority's signatures.

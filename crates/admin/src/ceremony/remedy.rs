@@ -56,6 +56,9 @@ pub(super) fn of(error: &Error) -> String {
             "the draft was begun from another version: begin it anew from the one in force (--base)"
                 .to_owned()
         }
+        Error::Early { .. } => {
+            "look at the clocks of this machine and of the one where the draft was begun; with right ones, begin it anew".to_owned()
+        }
         Error::RevocationDropped { .. }
         | Error::RevocationWeakened { .. }
         | Error::WithdrawalDropped { .. }

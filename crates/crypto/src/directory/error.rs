@@ -102,6 +102,14 @@ pub enum Error {
         /// When the one before was.
         previous: Instant,
     },
+    /// From the future.
+    #[error("the directory is issued at {issued_at}, and here it is {now}: one of the two clocks is wrong")]
+    Early {
+        /// When it says to be issued.
+        issued_at: Instant,
+        /// The time here.
+        now: Instant,
+    },
     /// The authority cannot exchange a root.
     #[error("the root of {jurisdiction} is another than in the version before")]
     RootChanged {
@@ -410,6 +418,7 @@ impl Error {
             | Self::Previous { .. }
             | Self::Network { .. }
             | Self::Issued { .. }
+            | Self::Early { .. }
             | Self::RootChanged { .. }
             | Self::OperatorRootChanged
             | Self::JurisdictionDropped { .. } => Rule::DirectoryChain,

@@ -148,7 +148,8 @@ fn refusal(error: &PublishError) -> Status {
                 Error::Version { .. }
                 | Error::Previous { .. }
                 | Error::Network { .. }
-                | Error::Issued { .. } => Failure::Conflict,
+                | Error::Issued { .. }
+                | Error::Early { .. } => Failure::Conflict,
                 Error::Unreadable(_) => Failure::Malformed,
                 _ => Failure::Forbidden,
             };

@@ -167,11 +167,12 @@ impl Committer {
     /// A directory is an entry by itself: it must verify against the one in force when it is applied.
     fn publish(&mut self, signed: Signed) -> Result<Result<Arc<Directory>, PublishError>, Failure> {
         let previous = self.view.directory();
-        let directory = match directory::verify(&signed, previous.as_deref()) {
+        let at = self.clock.now();
+        let directory = match directory::verify_now(&signed, previous.as_deref(), at) {
             Ok(directory) => Arc::new(directory),
             Err(error) => return Ok(Err(PublishError::Directory(Box::new(error)))),
         };
-        let entries = [Entry { at: self.clock.now(), event: Event::Directory(signed) }];
+        let entries = [Entry { at, event: Event::Directory(signed) }];
         match self.journal.write_entries(&entries) {
             Ok(first) => {
                 self.journal.sync().map_err(Failure::Disk)?;

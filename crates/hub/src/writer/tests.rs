@@ -1,7 +1,9 @@
 use std::path::Path;
+use std::time::Duration;
 
 use sealpost_crypto::chains::NOW;
 use sealpost_domain::envelope::Envelope;
+use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant};
 use sealpost_domain::link::Incarnation;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::{Failure as Fails, Sim};
@@ -20,11 +22,15 @@ struct Hub {
 }
 
 fn open(disk: &Sim) -> Hub {
+    open_at(disk, NOW)
+}
+
+fn open_at(disk: &Sim, now: Instant) -> Hub {
     let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let (journal, state) = Journal::open(&disk, Path::new("hub"), fresh).unwrap();
     let (view, reader) = (Arc::new(View::new(state, Hot::new(1 << 20))), journal.reader());
-    let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), Clock::new(|| NOW)).unwrap();
+    let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), Clock::new(move || now)).unwrap();
     Hub { view, reader, writer, ending }
 }
 
@@ -45,6 +51,21 @@ impl Hub {
 
 fn routine(network: &Network, seed: u8) -> Envelope {
     network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, seed)
+}
+
+/// No later one could go back from it, and keys are judged by its time.
+#[tokio::test]
+async fn a_directory_of_the_future_does_not_come_into_force() {
+    let network = Network::new();
+    let before = NOW.minus(CLOCK_TOLERANCE);
+    let early =
+        open_at(&Sim::new(), before.minus(Duration::from_secs(1))).writer.publish(network.genesis()).await;
+    let refused = early.unwrap_err();
+    assert!(
+        matches!(&refused, PublishError::Directory(error) if matches!(**error, directory::Error::Early { .. })),
+        "{refused}"
+    );
+    open_at(&Sim::new(), before).writer.publish(network.genesis()).await.unwrap();
 }
 
 #[tokio::test]
