@@ -13,7 +13,7 @@
 //! | [`secret`] | passphrases and PINs: from a file, the environment or a prompt, wiped when dropped |
 //! | [`token`] | signing keys on PKCS#11 tokens |
 //! | [`signing`] | a signing key by the place where it lies, as configurations and command lines name it |
-//! | [`file`] | files read whole, up to a limit |
+//! | [`mod@file`] | files read whole, up to a limit |
 //! | [`x509`] | a certificate's identity |
 //! | [`request`] | a request for a certificate, proven to come from the holder of its key |
 //! | [`revocation`] | what a revocation list says, and whether it goes on with the one before |
