@@ -34,6 +34,11 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Whoever showed this certificate, once it was believed: that is decided before.
+    pub fn new(certificate: Certificate, address: SocketAddr) -> Self {
+        Self { certificate: Arc::new(certificate), address }
+    }
+
     /// The peer of a gRPC request.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self, Status> {
         let missing = || Status::unauthenticated("this request came over no connection of the acceptor");
@@ -134,7 +139,7 @@ impl Connections {
     ) -> Result<Connection, Box<Refusal>> {
         let der = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let der = der.cloned().unwrap_or_else(|| CertificateDer::from(Vec::new()));
-        let peer = Peer { certificate: Arc::new(certificate), address };
+        let peer = Peer::new(certificate, address);
         let closing = CancellationToken::new();
         let closed = Box::pin(closing.clone().cancelled_owned());
         let listed = self.list(Entry { peer: peer.clone(), der: der.clone(), closing });

@@ -19,11 +19,34 @@ pub enum Lane {
     Ordinary,
 }
 
+/// Where work is done that blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    /// On threads that the runtime keeps for that.
+    Apart,
+    /// Within the call: for deterministic simulations, in which there must be no thread.
+    Within,
+}
+
+impl Blocking {
+    /// Waits for the work.
+    pub async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GivenUp> {
+        match self {
+            Self::Apart => tokio::task::spawn_blocking(work).await.map_err(|_| GivenUp),
+            Self::Within => Ok(work()),
+        }
+    }
+}
+
 /// A bounded pool of worker threads; those of the runtime, of which it takes so many at most.
 #[derive(Clone, Debug)]
 pub struct Pool {
     express: Arc<Semaphore>,
     ordinary: Arc<Semaphore>,
+    blocking: Blocking,
 }
 
 /// The work did not end: the program is stopping, or the work panicked.
@@ -37,7 +60,14 @@ impl Pool {
         Self {
             express: Arc::new(Semaphore::new(EXPRESS_WORKERS)),
             ordinary: Arc::new(Semaphore::new(workers.max(1))),
+            blocking: Blocking::Apart,
         }
+    }
+
+    /// The same pool, with its work done elsewhere.
+    #[must_use]
+    pub fn working(self, blocking: Blocking) -> Self {
+        Self { blocking, ..self }
     }
 
     /// A pool of as many workers for ordinary work as the machine has cores.
@@ -56,11 +86,11 @@ impl Pool {
             Lane::Ordinary => &self.ordinary,
         };
         let permit = Arc::clone(room).acquire_owned().await.map_err(|_| GivenUp)?;
-        let work = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let _permit = permit;
             work()
-        });
-        work.await.map_err(|_| GivenUp)
+        };
+        self.blocking.run(work).await
     }
 }
 
