@@ -39,6 +39,16 @@ pub struct Journal {
     active: u64,
     /// The first body segment that was not deleted.
     kept: u64,
+    syncs: Syncs,
+}
+
+/// How both logs are synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncs {
+    /// At the same time.
+    Together,
+    /// The bodies first, then the entries, by the caller: for deterministic simulations, in which there must be no thread.
+    InTurn,
 }
 
 /// Why the journal cannot be opened.
@@ -97,7 +107,7 @@ impl Journal {
         }
         let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
         let kept = bodies.reader().first();
-        let journal = Self { entries, bodies, incarnation, active: kept, kept };
+        let journal = Self { entries, bodies, incarnation, active: kept, kept, syncs: Syncs::Together };
         let state = journal.replay(folder, found.first)?;
         Ok((journal, state))
     }
@@ -111,6 +121,12 @@ impl Journal {
             state.step(found.index, &entry)?;
         }
         Ok(state)
+    }
+
+    /// The same journal, with its logs synced in another way.
+    #[must_use]
+    pub fn syncing(self, syncs: Syncs) -> Self {
+        Self { syncs, ..self }
     }
 
     /// Which life of the hub this is.
@@ -154,6 +170,9 @@ impl Journal {
         let Self { entries, bodies, .. } = self;
         if bodies.durable() == bodies.next() {
             return entries.sync().map(drop);
+        }
+        if self.syncs == Syncs::InTurn {
+            return bodies.sync().and_then(|_| entries.sync()).map(drop);
         }
         let (bodies, entries) = std::thread::scope(|scope| {
             let bodies = scope.spawn(|| bodies.sync());

@@ -124,6 +124,7 @@ impl Seat {
                 return Some(frame);
             }
             tokio::select! {
+                biased;
                 () = self.replaced.cancelled() => {}
                 () = self.bell.notified() => {}
             }

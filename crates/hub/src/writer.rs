@@ -12,6 +12,7 @@
 
 mod group;
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -130,21 +131,23 @@ impl Pending {
 impl Writer {
     /// Gives the journal to a thread of its own.
     pub fn spawn(journal: Journal, view: Arc<View>, clock: Clock) -> std::io::Result<(Self, Ending)> {
+        let (writer, turns) = Self::by_turns(journal, view, clock);
+        let thread = thread::Builder::new().name("hub-writer".to_owned()).spawn(move || turns.run())?;
+        let ending = Ending { commands: writer.commands.clone(), thread };
+        Ok((writer, ending))
+    }
+
+    /// Leaves it to the caller when a group is committed: for deterministic simulations, in which there must be no thread.
+    pub fn by_turns(journal: Journal, view: Arc<View>, clock: Clock) -> (Self, Turns) {
         let (commands, queue) = mpsc::channel();
         let (failed, failure) = watch::channel(None);
-        let committer = Committer::new(journal, view, clock);
-        let thread = thread::Builder::new().name("hub-writer".to_owned()).spawn(move || {
-            if let Err(failure) = committer.run(&queue) {
-                failed.send_replace(Some(Arc::new(failure)));
-            }
-        })?;
         let room = Room {
             ordinary: Arc::new(Semaphore::new(ORDINARY_BYTES)),
             flash: Arc::new(Semaphore::new(FLASH_BYTES)),
             settlements: Arc::new(Semaphore::new(SETTLEMENTS)),
         };
-        let ending = Ending { commands: commands.clone(), thread };
-        Ok((Self { commands, room, failure }, ending))
+        let turns = Turns { committer: Some(Committer::new(journal, view, clock)), queue, failed };
+        (Self { commands, room, failure }, turns)
     }
 
     /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns.
@@ -190,6 +193,55 @@ impl Writer {
 
     fn command(&self, command: Command) -> Result<(), Refused> {
         self.commands.send(command).map_err(|_| Refused::Stopping)
+    }
+}
+
+/// Commits what is queued, one group after the other.
+pub struct Turns {
+    /// `None` once it was told to close, or failed.
+    committer: Option<Committer>,
+    queue: mpsc::Receiver<Command>,
+    failed: watch::Sender<Option<Arc<Failure>>>,
+}
+
+impl Turns {
+    /// Commits until it is told to close, or fails. Blocks.
+    fn run(mut self) {
+        while self.committer.is_some() {
+            match self.queue.recv() {
+                Ok(first) => self.commit(first),
+                Err(_) => break,
+            }
+        }
+        self.end();
+    }
+
+    /// Commits what is queued now, as one group. Blocks on the disk alone.
+    pub fn take(&mut self) {
+        if let Ok(first) = self.queue.try_recv() {
+            self.commit(first);
+        }
+    }
+
+    fn commit(&mut self, first: Command) {
+        let Some(committer) = &mut self.committer else { return };
+        match committer.turn(first, &self.queue) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => self.end(),
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(Err(failure)) = self.committer.take().map(Committer::end) {
+            self.fail(failure);
+        }
+    }
+
+    /// What waits in the queue is dropped with it: nobody is told anything but that the hub stops.
+    fn fail(&mut self, failure: Failure) {
+        self.committer = None;
+        self.failed.send_replace(Some(Arc::new(failure)));
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn stream(
     tasks.spawn(async move {
         let seat = parts.relay.sit(&agency);
         let ended = tokio::select! {
+            biased;
             ended = hear(&parts, &agency, incoming) => ended,
             ended = tell(&seat, &told) => ended,
             () = told.closed() => Ok(()),

@@ -49,6 +49,7 @@ async fn next(mut watch: Watch) -> Option<(Response, Watch)> {
         }
         let shutdown = watch.parts.shutdown.clone();
         tokio::select! {
+            biased;
             () = farewell(&shutdown) => return None,
             changed = watch.changes.changed() => changed.ok()?,
         }

@@ -1,6 +1,7 @@
 //! One group of the writer: what was queued is written together, synced once, applied in order and answered.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 
 use sealpost_crypto::directory;
@@ -20,7 +21,7 @@ use sealpost_server::clock::Clock;
 /// After so many bytes a group takes no further batch.
 const GROUP_BYTES: usize = 4 << 20;
 
-/// The writer's thread: the only owner of the journal.
+/// Whoever commits: the only owner of the journal.
 pub(super) struct Committer {
     journal: Journal,
     view: Arc<View>,
@@ -57,28 +58,35 @@ impl Committer {
         Self { journal, view, clock }
     }
 
-    /// Commits until it is told to close, or fails.
-    pub(super) fn run(mut self, queue: &mpsc::Receiver<Command>) -> Result<(), Failure> {
-        while let Ok(first) = queue.recv() {
-            let mut group = Group::default();
-            let mut alone = group.add(first);
-            while alone.is_none() && group.bytes < GROUP_BYTES {
-                match queue.try_recv() {
-                    Ok(next) => alone = group.add(next),
-                    Err(_) => break,
-                }
-            }
-            self.commit(group)?;
-            match alone {
-                Some(Command::Publish { signed, done }) => {
-                    let published = self.publish(signed)?;
-                    // The caller may have stopped waiting; the version is in force.
-                    let _ = done.send(published);
-                }
-                Some(Command::Close) => break,
-                _ => {}
+    /// Commits one group: what came first and what is queued behind it.
+    pub(super) fn turn(
+        &mut self,
+        first: Command,
+        queue: &mpsc::Receiver<Command>,
+    ) -> Result<ControlFlow<()>, Failure> {
+        let mut group = Group::default();
+        let mut alone = group.add(first);
+        while alone.is_none() && group.bytes < GROUP_BYTES {
+            match queue.try_recv() {
+                Ok(next) => alone = group.add(next),
+                Err(_) => break,
             }
         }
+        self.commit(group)?;
+        match alone {
+            Some(Command::Publish { signed, done }) => {
+                let published = self.publish(signed)?;
+                // The caller may have stopped waiting; the version is in force.
+                let _ = done.send(published);
+            }
+            Some(Command::Close) => return Ok(ControlFlow::Break(())),
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Nothing more is coming.
+    pub(super) fn end(mut self) -> Result<(), Failure> {
         self.journal.sync().map_err(Failure::Disk)
     }
 
@@ -123,7 +131,7 @@ impl Committer {
 
     /// Applies entries that are written, of which those of `batches` come last, and tells everybody concerned.
     fn apply(&mut self, first: u64, entries: &[Entry], batches: Vec<Batch>) -> Result<(), Failure> {
-        let (mut answers, mut deliveries) = (Vec::new(), HashSet::new());
+        let (mut answers, mut deliveries) = (Vec::new(), BTreeSet::new());
         {
             let mut state = self.view.change();
             for (index, entry) in (first..).zip(entries) {
