@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sealpost_ledger::History;
 use sealpost_ledger::tree::{Files, ProofError, Prover, Signed};
+use sealpost_server::pool::Blocking;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::spawn_blocking;
 
 /// How many proofs are made at a time; others wait for their turn.
 const AT_A_TIME: usize = 2;
@@ -20,6 +20,7 @@ pub struct Proofs {
     /// Told when a tile is missing or wrong.
     broken: Arc<Notify>,
     turns: Arc<Semaphore>,
+    blocking: Blocking,
 }
 
 /// Why there is no proof.
@@ -44,7 +45,19 @@ impl Proofs {
         checkpoint: watch::Receiver<Option<Signed>>,
         broken: Arc<Notify>,
     ) -> Self {
-        Self { history, files, checkpoint, broken, turns: Arc::new(Semaphore::new(AT_A_TIME)) }
+        let turns = Arc::new(Semaphore::new(AT_A_TIME));
+        Self { history, files, checkpoint, broken, turns, blocking: Blocking::Apart }
+    }
+
+    /// The same proofs, made elsewhere.
+    #[must_use]
+    pub fn working(self, blocking: Blocking) -> Self {
+        Self { blocking, ..self }
+    }
+
+    /// Where they are made.
+    pub(crate) fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
     /// The same proofs, with turns of their own: whoever takes those does not hold up the others.
@@ -68,7 +81,7 @@ impl Proofs {
         let (history, files) = (self.history.clone(), self.files.clone());
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Unproved::Interrupted)?;
         let broken = Arc::clone(&self.broken);
-        let proved = spawn_blocking(move || {
+        let proved = self.blocking.run(move || {
             let _turn = turn;
             let prover = Prover::new(&history, &files, signed.clone());
             let proved = prove(&prover);

@@ -5,13 +5,13 @@
 //! checkpoint over it, close the index. Everything that
 //! was answered is on the disk at any moment, so that no end loses anything.
 
-mod checkpoints;
-mod continuity;
+pub mod checkpoints;
+pub mod continuity;
 mod error;
 mod files;
 mod latest;
 mod new_life;
-mod rebuild;
+pub mod rebuild;
 mod settings;
 
 use std::fmt;
@@ -25,13 +25,13 @@ use sealpost_crypto::tls::Endpoint;
 use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols, Refused};
 use sealpost_server::connection::Connections;
-use sealpost_server::pool::Pool as Workers;
+use sealpost_server::pool::{Blocking, Pool as Workers};
 use sealpost_server::program::with_causes;
 use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::Roots;
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
-use sealpost_store::Store;
+use sealpost_store::{Projections, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -152,9 +152,9 @@ pub async fn run(config: &NodeConfig) -> Result<(), Error> {
 }
 
 /// The keys of the bodies, before anything is read: keys that were put back from a backup bring nothing back.
-fn bucket_keys(
+pub fn bucket_keys<S: Projections>(
     places: &Places,
-    opened: &rebuild::Opened,
+    opened: &rebuild::Opened<S>,
     rng: &mut dyn rand::CryptoRng,
 ) -> Result<Buckets, Error> {
     let buckets = Buckets::open(&places.buckets)?;
@@ -198,12 +198,14 @@ impl Node {
         let roots = Arc::new(Roots::open(set, &needed, &config.crls, &places.crls, clock.clone())?);
         let buckets = Arc::new(bucket_keys(&places, &opened, random().as_mut())?);
         let signer = files.signing;
-        let keeper = checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer)).await?;
+        let keeper =
+            checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer), Blocking::Apart)
+                .await?;
         let shared = Arc::new(Shared::new(
             opened.core,
             directory.network.clone(),
             opened.ledger.history().clone(),
-            Arc::clone(&opened.store) as Arc<dyn sealpost_store::Projections>,
+            Arc::clone(&opened.store) as Arc<dyn Projections>,
             Arc::clone(&buckets),
             clock.clone(),
             keeper.watch(),
@@ -250,7 +252,7 @@ impl Node {
             ),
             prover,
             pool,
-            to_hub,
+            Arc::new(session::dial::Tls::new(to_hub, Arc::clone(&roots))),
             Arc::clone(&roots),
             said,
             settings::session(config, own_keys),
@@ -279,7 +281,13 @@ impl Node {
             stop_session,
             publisher: tokio::spawn(publisher.run(asked)),
             engine: written_by(engine, &config.signing)?,
-            keeper: tokio::spawn(checkpoints::keep(keeper, durable, broken, stop_keeper.clone())),
+            keeper: tokio::spawn(checkpoints::keep(
+                keeper,
+                durable,
+                broken,
+                stop_keeper.clone(),
+                Blocking::Apart,
+            )),
             stop_keeper,
             places,
         };

@@ -10,9 +10,9 @@ use sealpost_crypto::dsse::Signer;
 use sealpost_domain::directory::Directory;
 use sealpost_ledger::Ledger;
 use sealpost_ledger::tree::{self, Files, Keeper, listed};
+use sealpost_server::pool::Blocking;
 use sealpost_server::program::with_causes;
 use tokio::sync::{Notify, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -32,11 +32,12 @@ pub(super) fn known_durable(dir: &Path) -> Result<u64, Error> {
 
 /// Takes up the tree of an open ledger. Reads the whole ledger only when the stored tree is missing or wrong. A stored
 /// checkpoint must be signed by a key that the directory lists for a node of the agency.
-pub(super) async fn open(
+pub async fn open(
     dir: &Path,
     ledger: &Ledger,
     directory: &Directory,
     signer: Arc<dyn Signer>,
+    blocking: Blocking,
 ) -> Result<Keeper, Error> {
     let (files, network) = (Files::at(dir), directory.network.clone());
     let (history, agency) = (ledger.history().clone(), ledger.agency().clone());
@@ -50,7 +51,7 @@ pub(super) async fn open(
         ),
         _ => {}
     }
-    let opened = spawn_blocking(move || Keeper::open(files, history, signer, &network, &agency)).await;
+    let opened = blocking.run(move || Keeper::open(files, history, signer, &network, &agency)).await;
     let (keeper, remade) = opened.map_err(|_| Error::Interrupted)??;
     if let Some(reason) = remade {
         warn!(dir = %dir.display(), reason, "the tree was made anew from the ledger");
@@ -60,17 +61,18 @@ pub(super) async fn open(
 
 /// Works until `stop`, and then takes one more step, which for all but a tree far behind ends in a checkpoint over all of a
 /// closed ledger. Whoever finds a tile missing or wrong says so by `broken`.
-pub(super) async fn keep(
+pub async fn keep(
     mut keeper: Keeper,
     mut durable: watch::Receiver<u64>,
     broken: Arc<Notify>,
     stop: CancellationToken,
+    blocking: Blocking,
 ) -> Result<(), Error> {
     loop {
         // Read before it works, so that nothing that comes meanwhile is missed.
         durable.borrow_and_update();
         let (stopping, remaking) = (stop.is_cancelled(), keeper.is_remaking());
-        let advanced = spawn_blocking(move || {
+        let advanced = blocking.run(move || {
             let advanced = keeper.advance();
             (keeper, advanced)
         });
@@ -97,6 +99,7 @@ pub(super) async fn keep(
             continue;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => continue,
             () = sleep(PAUSE) => {}
         }
@@ -104,6 +107,7 @@ pub(super) async fn keep(
             continue;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             // Its sender goes when the ledger is closed; what then is left to do is told by `stop`.
             Ok(()) = durable.changed() => {}
@@ -163,7 +167,8 @@ mod tests {
         keeper.distrust();
         let (broken, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         broken.notify_one();
-        let keeping = tokio::spawn(keep(keeper, ledger.watch(), Arc::clone(&broken), stop.clone()));
+        let keeping =
+            tokio::spawn(keep(keeper, ledger.watch(), Arc::clone(&broken), stop.clone(), Blocking::Apart));
         sleep(PAUSE / 2).await;
         assert_eq!(fs::read(&tile).unwrap(), genuine, "it is made anew");
         // Whether it is made anew once more shows by this.

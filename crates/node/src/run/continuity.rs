@@ -26,7 +26,7 @@ const ANEW: &str = "anew";
 
 /// How the ledger relates to what the node left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Continuity {
+pub enum Continuity {
     /// There is none yet.
     New,
     /// It is the same, untouched.
@@ -43,17 +43,18 @@ pub(super) enum Continuity {
 
 /// What was found at a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) continuity: Continuity,
+pub struct Found {
+    /// How it relates to that.
+    pub continuity: Continuity,
     /// The record from which on nothing was proven, where that began at an earlier start.
-    pub(super) unproven_from: Option<u64>,
+    pub unproven_from: Option<u64>,
 }
 
 /// What is noted of a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing<'a> {
+pub enum Standing {
     /// It is the latest, as of this boot of the machine.
-    Proven(&'a str),
+    Proven,
     /// Nobody knows whether it is, from this record on.
     Unproven(u64),
 }
@@ -110,13 +111,13 @@ pub(super) fn examine(places: &Places, boot_id: &str) -> io::Result<Found> {
 
 /// Notes that the ledger is the latest, as of this boot.
 pub(super) fn note_proven(places: &Places) -> io::Result<()> {
-    note(places, Standing::Proven(&boot_id()?))
+    note(places, Standing::Proven, &boot_id()?)
 }
 
 /// Notes the ledger as it is, durably.
-pub(super) fn note(places: &Places, standing: Standing<'_>) -> io::Result<()> {
+pub(super) fn note(places: &Places, standing: Standing, boot_id: &str) -> io::Result<()> {
     let mut text = match standing {
-        Standing::Proven(boot_id) => format!("proven {boot_id}\n"),
+        Standing::Proven => format!("proven {boot_id}\n"),
         Standing::Unproven(index) => format!("unproven {index}\n"),
     };
     for segment in segments(&places.ledger)? {
@@ -192,25 +193,13 @@ mod tests {
 
     use super::*;
 
-    fn places(data: &Path) -> Places {
-        let place = |name: &str| data.join(name);
-        Places {
-            ledger: place("ledger"),
-            buckets: place("buckets"),
-            tree: place("tree"),
-            index: place("index"),
-            crls: place("crls"),
-            life: place("life"),
-        }
-    }
-
     fn found(places: &Places, boot_id: &str) -> Continuity {
         examine(places, boot_id).unwrap().continuity
     }
 
     /// A ledger of two segments, noted in a first boot.
     fn noted(data: &Path) -> (Places, [PathBuf; 2]) {
-        let places = places(data);
+        let places = Places::under(data);
         assert_eq!(found(&places, "1"), Continuity::New);
         fs::create_dir(&places.ledger).unwrap();
         let segments =
@@ -219,7 +208,7 @@ mod tests {
             fs::write(segment, "records").unwrap();
         }
         assert_eq!(found(&places, "1"), Continuity::Unproven, "nothing was noted");
-        note(&places, Standing::Proven("1")).unwrap();
+        note(&places, Standing::Proven, "1").unwrap();
         (places, segments)
     }
 
@@ -261,14 +250,14 @@ mod tests {
     fn what_is_not_proven_stays_so_over_restarts_and_when_a_new_life_is_asked_for() {
         let data = tempfile::tempdir().unwrap();
         let (places, _) = noted(data.path());
-        note(&places, Standing::Unproven(7)).unwrap();
+        note(&places, Standing::Unproven(7), "1").unwrap();
         let unproven = |continuity| Found { continuity, unproven_from: Some(7) };
         assert_eq!(examine(&places, "1").unwrap(), unproven(Continuity::Unproven));
         for _ in 0..2 {
             ask_anew(&places).unwrap();
             assert_eq!(examine(&places, "1").unwrap(), unproven(Continuity::Asked));
         }
-        note(&places, Standing::Proven("1")).unwrap();
+        note(&places, Standing::Proven, "1").unwrap();
         assert_eq!(
             examine(&places, "1").unwrap(),
             Found { continuity: Continuity::Same, unproven_from: None }

@@ -1,6 +1,6 @@
 //! The files that a configuration names, and those in the data folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealpost_crypto::directory;
@@ -40,7 +40,12 @@ pub struct Places {
 impl Places {
     /// The places in the data folder of a configuration.
     pub fn of(config: &NodeConfig) -> Self {
-        let place = |name: &str| config.data.join(name);
+        Self::under(&config.data)
+    }
+
+    /// The places in a data folder.
+    pub fn under(data: &Path) -> Self {
+        let place = |name: &str| data.join(name);
         Self {
             ledger: place("ledger"),
             buckets: place("buckets"),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use sealpost_client::{Backoff, Connection, connect};
+use sealpost_client::Backoff;
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1::hub_client::HubClient;
 use tonic::Status;
-use tonic::transport::Channel;
 
+use super::dial::{Calls, Line};
 use super::{Ended, Lanes, Session, control, directory, receive, submit};
 
 /// The largest answer: a delivered batch of one large envelope.
@@ -15,19 +15,19 @@ const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// A connection with the generated client on it.
 pub(super) struct Wire {
-    connection: Connection,
+    line: Arc<dyn Line>,
 }
 
 impl Wire {
-    pub(super) fn client(&self) -> HubClient<Channel> {
-        HubClient::new(self.connection.channel())
+    pub(super) fn client(&self) -> HubClient<Calls> {
+        HubClient::new(self.line.calls())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// What a failed call means.
     pub(super) fn failed(&self, status: Status) -> Ended {
-        Ended::Connection(self.connection.explain(status))
+        Ended::Connection(self.line.explain(status))
     }
 }
 
@@ -39,17 +39,17 @@ impl Session {
         address: &str,
         backoff: &mut Backoff,
     ) -> Ended {
-        let connection = match connect(address, &self.endpoint, self.settings.connect_timeout).await {
-            Ok(connection) => connection,
+        let line = match self.dial.dial(address, self.settings.connect_timeout).await {
+            Ok(line) => line,
             Err(error) => return error.into(),
         };
-        let hub = connection.peer().map_or_else(|| address.to_owned(), |peer| format!("{peer} at {address}"));
-        self.state.connected(lanes, &hub);
+        self.state.connected(lanes, &line.hub());
         backoff.reset();
-        let wire = Wire { connection };
+        let wire = Wire { line };
         let ended = tokio::select! {
+            biased;
             ended = self.serve(lanes, &wire) => ended,
-            ended = self.refused_later(&wire.connection) => Err(ended),
+            refused = wire.line.refused() => Err(refused.map_or(Ended::Stopping, Ended::from)),
         };
         match ended {
             Ok(()) => Ended::Protocol("a stream ended without a reason".to_owned()),
@@ -76,13 +76,6 @@ impl Session {
             )
             .map(drop),
         }
-    }
-
-    /// Waits until roots, revocation lists or the time say that this hub would be refused now.
-    async fn refused_later(&self, connection: &Connection) -> Ended {
-        // The first time is at once: there may have been a change during the handshake.
-        let refused = self.roots.judging().until_refused(|| connection.judge_again(&self.endpoint));
-        refused.await.map_or(Ended::Stopping, Ended::from)
     }
 
     /// Everything that may not have arrived is said again.

@@ -29,6 +29,7 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
     let gone = |_| Ended::Protocol("Control takes no more frames".to_owned());
     loop {
         tokio::select! {
+            biased;
             said = outgoing.recv() => {
                 let said = said.ok_or(Ended::Stopping)?;
                 let frame =

@@ -6,6 +6,7 @@
 
 mod connection;
 mod control;
+pub mod dial;
 mod directory;
 mod prove;
 mod receive;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_client::Backoff;
-use sealpost_crypto::tls::Endpoint;
 use sealpost_domain::message::Priority;
 use sealpost_server::pool::GivenUp;
 use sealpost_server::roots::Roots;
@@ -30,6 +30,7 @@ use crate::own_keys::OwnKeys;
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::verify::Verifier;
+use dial::Dial;
 pub use prove::Prover;
 use receive::Patience;
 use state::State;
@@ -62,7 +63,7 @@ pub struct Session {
     verifier: Arc<Verifier>,
     prover: Prover,
     pool: Pool,
-    endpoint: Endpoint,
+    dial: Arc<dyn Dial>,
     roots: Arc<Roots>,
     settings: Settings,
     state: State,
@@ -138,7 +139,7 @@ impl From<GivenUp> for Ended {
 }
 
 impl Session {
-    /// A session that dials from `endpoint` and hands what it verified to `engine`.
+    /// A session that reaches the hub by `dial` and hands what it verified to `engine`.
     #[expect(clippy::too_many_arguments, reason = "the one place where the parts of a session meet")]
     pub fn new(
         shared: Arc<Shared>,
@@ -146,7 +147,7 @@ impl Session {
         verifier: Verifier,
         prover: Prover,
         pool: Pool,
-        endpoint: Endpoint,
+        dial: Arc<dyn Dial>,
         roots: Arc<Roots>,
         outgoing: mpsc::Receiver<Outgoing>,
         settings: Settings,
@@ -159,7 +160,7 @@ impl Session {
             verifier: Arc::new(verifier),
             prover,
             pool,
-            endpoint,
+            dial,
             roots,
             settings,
             outgoing: Mutex::new(outgoing),
@@ -201,6 +202,7 @@ impl Session {
             };
             drop(random);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }

@@ -13,7 +13,7 @@ use sealpost_domain::statement::{ControlType, Proof, ProofRequest};
 use sealpost_server::clock::Clock;
 use sealpost_server::program::with_causes;
 use sealpost_wire::hub::Control;
-use tokio::task::{Id, JoinSet, spawn_blocking};
+use tokio::task::{Id, JoinSet};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -86,7 +86,8 @@ impl Prover {
             made_at: self.clock.now(),
         };
         // A token may take long to sign.
-        let signed = spawn_blocking(move || sign_with(self.signer.as_ref(), &proof)).await.ok()?;
+        let blocking = self.proofs.blocking();
+        let signed = blocking.run(move || sign_with(self.signer.as_ref(), &proof)).await.ok()?;
         match signed {
             Ok(statement) => Some(Control { from: me, to: asked_by, kind: ControlType::Proof, statement }),
             Err(error) => {

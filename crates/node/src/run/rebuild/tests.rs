@@ -58,6 +58,6 @@ async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
     assert_eq!(listed(opened.store.as_ref()), listed(&whole));
 }
 
-fn listed(projections: &dyn sealpost_store::Projections) -> Vec<projection::Listed> {
+fn listed(projections: &dyn Projections) -> Vec<projection::Listed> {
     projection::from(projections, 0, 100).unwrap()
 }
