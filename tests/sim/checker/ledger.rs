@@ -1,0 +1,151 @@
+//! What lies in the ledgers, read as anybody could read them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::directory;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::{Header, OpenedCommitment};
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::record::{Record, Settlement};
+use sealpost_ledger::History;
+use sealpost_ledger::tree::Files;
+use sealpost_ledger::verify::{ByDirectory, verify};
+use sealpost_seglog::disk::Disk;
+use sealpost_wire::envelope::{header_from_bytes, signed_from_bytes};
+
+use super::{Evidence, Violation};
+use crate::hub;
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::world::World;
+
+/// The largest directory.
+const DIRECTORY_BYTES: usize = 4 << 20;
+
+/// One ledger.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) received: Vec<Received>,
+    /// Rules of security records.
+    pub(crate) alarms: Vec<String>,
+    pub(crate) lives: Vec<Incarnation>,
+}
+
+/// A message of the ledger's own.
+pub(crate) struct Sent {
+    pub(crate) digest: Digest,
+    pub(crate) header: Header,
+    /// For each recipient, in the order of the header.
+    pub(crate) places: Vec<OpenedCommitment>,
+}
+
+/// A message of a peer.
+pub(crate) struct Received {
+    pub(crate) index: u64,
+    pub(crate) digest: Digest,
+    pub(crate) header: Header,
+    pub(crate) place: Option<OpenedCommitment>,
+    pub(crate) delivered: bool,
+    pub(crate) rule: Option<String>,
+    pub(crate) recorded_at: Instant,
+    /// The directory in force there.
+    pub(crate) directory: Arc<Directory>,
+}
+
+/// Stops everything, and reads what is left.
+pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, Violation> {
+    let mut books = BTreeMap::new();
+    let ids: Vec<AgencyId> = world.nodes.keys().cloned().collect();
+    for id in ids {
+        world.close(&id);
+        let node = world.nodes.get_mut(&id).expect("an agency of the network");
+        node.stop(&world.wire).await;
+        let disk: Arc<dyn Disk> = Arc::new(node.disk.clone());
+        let opened = History::open(&disk, Path::new("ledger"), 0);
+        let (history, _) = opened.map_err(|error| {
+            Violation::of("Durable", format!("the ledger of {id} can be read"), format!("{error:?}"))
+        })?;
+        verified(&id, &history, &Files::at(&node.tree()))?;
+        books.insert(id.clone(), read(&history, world)?);
+    }
+    world.hub.kill(&world.wire);
+    let mut hub_files = Vec::new();
+    for log in ["journal", "bodies"] {
+        let folder = Path::new(hub::FOLDER).join(log);
+        let mut names = world.hub.disk.list(&folder).unwrap_or_default();
+        names.sort();
+        hub_files.extend(names.iter().filter_map(|name| world.hub.disk.contents(&folder.join(name))));
+    }
+    for file in &hub_files {
+        world.history.bytes(file);
+    }
+    let letters = plan.letters.iter().map(|letter| (letter.marker.clone(), letter.clone())).collect();
+    Ok(Evidence { seen: world.history.seen(), letters, books, hub_files })
+}
+
+/// As an auditor verifies it.
+fn verified(id: &AgencyId, history: &History, tree: &Files) -> Result<(), Violation> {
+    let mut directories = ByDirectory::anchored(Network::get().directory.version.digest);
+    let report = verify(history, &mut directories, &[], tree, &mut |_| {});
+    match report.fault {
+        None => Ok(()),
+        Some(fault) => {
+            Err(Violation::of("Tamper-evident", format!("the ledger of {id} verifies"), format!("{fault:?}")))
+        }
+    }
+}
+
+fn read(history: &History, world: &World) -> Result<Book, Violation> {
+    let unreadable = |error: &dyn std::fmt::Debug| {
+        Violation::of("Durable", "every record of a ledger can be read", format!("{error:?}"))
+    };
+    let mut book = Book::default();
+    let mut installed: Option<Arc<Directory>> = None;
+    for entry in history.scan(0) {
+        let entry = entry.map_err(|error| unreadable(&error))?;
+        world.history.bytes(&entry.leaf_bytes);
+        world.history.bytes(&entry.body);
+        match entry.leaf.record {
+            Record::Incarnation { incarnation, .. } => book.lives.push(incarnation),
+            Record::Directory(_) => {
+                let signed =
+                    signed_from_bytes(&entry.body, DIRECTORY_BYTES).map_err(|error| unreadable(&error))?;
+                let verified = directory::verify(&signed, installed.as_deref());
+                installed = Some(Arc::new(verified.map_err(|error| unreadable(&error))?));
+            }
+            Record::Sent(sent) => book.sent.push(Sent {
+                digest: sha256(&sent.header),
+                header: header_from_bytes(&sent.header).map_err(|error| unreadable(&error))?,
+                places: sent.commitments,
+            }),
+            Record::Received(received) => {
+                let rule = match received.settlement {
+                    Settlement::Delivered => None,
+                    Settlement::Excepted(_, rule) => Some(rule),
+                };
+                let directory =
+                    installed.clone().ok_or_else(|| unreadable(&"no directory before a message"))?;
+                book.received.push(Received {
+                    index: entry.index,
+                    digest: sha256(&received.header),
+                    header: header_from_bytes(&received.header).map_err(|error| unreadable(&error))?,
+                    place: received.commitment,
+                    delivered: rule.is_none(),
+                    rule,
+                    recorded_at: entry.leaf.recorded_at,
+                    directory,
+                });
+            }
+            Record::Security { rule, .. } => book.alarms.push(rule),
+            _ => {}
+        }
+    }
+    Ok(book)
+}

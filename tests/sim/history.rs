@@ -1,0 +1,150 @@
+//! What was seen from outside: all that the checker knows, and a digest of everything that happened.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::{MessageId, Priority};
+use sealpost_domain::view::DeliveryState;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+/// How many of the last events a failure prints.
+const LAST: usize = 40;
+
+/// Something that somebody outside of the programs did or was told.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A publisher was answered PUBLISHED.
+    Published {
+        by: AgencyId,
+        life: Incarnation,
+        /// What tells this message from all others.
+        marker: String,
+        id: MessageId,
+        priority: Priority,
+        recipients: Vec<AgencyId>,
+        /// Its key had been used before.
+        repeated: bool,
+    },
+    /// A publisher was refused.
+    Refused { by: AgencyId, marker: String, recipients: Vec<AgencyId>, rules: Vec<String> },
+    /// A subscriber was shown a message of a peer.
+    Told {
+        at: AgencyId,
+        life: Incarnation,
+        index: u64,
+        sender: AgencyId,
+        id: MessageId,
+        priority: Priority,
+        header: Digest,
+        /// What the text says.
+        marker: String,
+    },
+    /// A publisher asked where its message stands.
+    Tracked { by: AgencyId, id: MessageId, recipient: AgencyId, state: DeliveryState },
+    /// A ledger was lost or set back.
+    LedgerLost { of: AgencyId },
+    /// The journal of the hub was lost or set back.
+    JournalLost,
+    /// A fault, or its end.
+    Fault(String),
+    /// A program ended by itself.
+    Ended(String),
+}
+
+/// An event and its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) at: Duration,
+    pub(crate) event: Event,
+}
+
+/// All that was seen.
+pub(crate) struct History {
+    began: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    seen: Vec<Seen>,
+    trace: Sha256,
+    steps: u64,
+    last: VecDeque<String>,
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now(), state: Mutex::default() }
+    }
+
+    /// Notes an event.
+    pub(crate) fn note(&self, event: Event) {
+        let at = self.began.elapsed();
+        let line = format!("{:>8} ms  {event:?}", at.as_millis());
+        let mut state = self.state();
+        state.step(line.as_bytes());
+        state.last(line);
+        state.seen.push(Seen { at, event });
+    }
+
+    /// Notes a frame on its way.
+    pub(crate) fn frame(&self, agency: &AgencyId, way: &str, path: &str, data: &[u8]) {
+        let at = self.began.elapsed().as_millis();
+        let method = path.rsplit('/').next().unwrap_or_default();
+        let line = format!("{at:>8} ms  {agency} {way} {method}, {} bytes", data.len());
+        let mut state = self.state();
+        state.step(line.as_bytes());
+        state.trace.update(data);
+        state.last(line);
+    }
+
+    /// Adds bytes to the digest: what lies on a disk in the end.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        self.state().step(bytes);
+    }
+
+    /// What was seen, in order.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state().seen.clone()
+    }
+
+    /// The last events, for people.
+    pub(crate) fn last(&self) -> String {
+        self.state().last.iter().fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "  {line}");
+            text
+        })
+    }
+
+    /// How many steps there were, and the digest of all of them.
+    pub(crate) fn digest(&self) -> (u64, Digest) {
+        let state = self.state();
+        let digest: [u8; 32] = state.trace.clone().finalize().into();
+        (state.steps, sha256(&digest))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn step(&mut self, bytes: &[u8]) {
+        self.steps += 1;
+        self.trace.update(bytes);
+    }
+
+    fn last(&mut self, line: String) {
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+}

@@ -1,0 +1,255 @@
+//! One run: machines, network, those who use them, and what goes wrong, all from one seed and in one thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::view::Sending;
+use sealpost_node::handle::Views as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::checker::{self, Violation};
+use crate::desk::{self, Open};
+use crate::dice::Dice;
+use crate::history::{Event, History};
+use crate::hub::Hub;
+use crate::network::{AGENCIES, agency};
+use crate::node::Node;
+use crate::plan::Plan;
+use crate::wire::Wire;
+
+/// After everything is mended: how long until nothing may be on its way any more.
+const QUIET_WITHIN: Duration = Duration::from_mins(60);
+/// How long a program that ended by itself stays down.
+const RESTART: Duration = Duration::from_millis(800);
+
+/// A program ended by itself.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Node { id: AgencyId, start: u64, reason: String },
+    Hub { start: u64, reason: String },
+}
+
+/// Everything of one run.
+pub(crate) struct World {
+    pub(crate) history: Arc<History>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) hub: Hub,
+    pub(crate) nodes: BTreeMap<AgencyId, Node>,
+    doors: BTreeMap<AgencyId, watch::Sender<Option<Open>>>,
+    began: Instant,
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+    /// How many messages were not answered yet.
+    unanswered: Arc<AtomicUsize>,
+    desks: JoinSet<()>,
+}
+
+/// What a run was.
+pub(crate) struct Outcome {
+    pub(crate) history: Arc<History>,
+    pub(crate) result: Result<(), Violation>,
+    /// How much time passed in it.
+    pub(crate) lasted: Duration,
+}
+
+/// Runs a seed.
+pub(crate) fn run(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let plan = Plan::of(seed);
+        let mut world = World::new(seed, &plan).await;
+        let history = Arc::clone(&world.history);
+        let result = world.go(&plan).await;
+        let result = match result {
+            Ok(()) => checker::check(&mut world, &plan).await,
+            Err(violation) => Err(violation),
+        };
+        Outcome { history, result, lasted: world.began.elapsed() }
+    })
+}
+
+impl World {
+    async fn new(seed: u64, plan: &Plan) -> Self {
+        let history = Arc::new(History::new());
+        let wire = Wire::new(Arc::clone(&history), Dice::of(seed, "wire"), plan.weather);
+        let node = |id: &str| (agency(id), Node::new(agency(id), Dice::of(seed, id)));
+        let mut world = Self {
+            history,
+            wire,
+            hub: Hub::new(Dice::of(seed, "hub")),
+            nodes: AGENCIES.iter().map(|id| node(id)).collect(),
+            doors: AGENCIES.iter().map(|id| (agency(id), watch::Sender::new(None))).collect(),
+            began: Instant::now(),
+            ended: mpsc::unbounded_channel(),
+            unanswered: Arc::new(AtomicUsize::new(plan.letters.len())),
+            desks: JoinSet::new(),
+        };
+        world.start_hub().await;
+        for id in AGENCIES {
+            world.start_node(&agency(id)).await;
+        }
+        world
+    }
+
+    pub(crate) async fn start_hub(&mut self) {
+        let clock = self.nodes[&agency(AGENCIES[0])].clock();
+        if !self.hub.start(&self.wire, clock, self.ended.0.clone()).await {
+            self.hub.kill(&self.wire);
+            let reason = "it does not start".to_owned();
+            let _ = self.ended.0.send(Ended::Hub { start: 0, reason });
+        }
+    }
+
+    pub(crate) async fn start_node(&mut self, id: &AgencyId) {
+        let node = self.nodes.get_mut(id).expect("an agency of the network");
+        match node.start(&self.wire, self.ended.0.clone()).await {
+            Ok(()) => {
+                let program = node.program.as_ref().expect("just started");
+                let open = Open { handle: program.handle.clone(), views: Arc::clone(&program.views) };
+                self.doors[id].send_replace(Some(open));
+            }
+            Err(reason) => {
+                node.kill(&self.wire);
+                let _ = self.ended.0.send(Ended::Node { id: id.clone(), start: 0, reason });
+            }
+        }
+    }
+
+    /// Nobody gets in any more.
+    pub(crate) fn close(&self, id: &AgencyId) {
+        self.doors[id].send_replace(None);
+    }
+
+    async fn go(&mut self, plan: &Plan) -> Result<(), Violation> {
+        for (id, door) in &self.doors {
+            self.desks.spawn(desk::subscribe(door.subscribe(), Arc::clone(&self.history)));
+            for letter in plan.letters.iter().filter(|letter| letter.from == *id) {
+                let (history, unanswered) = (Arc::clone(&self.history), Arc::clone(&self.unanswered));
+                self.desks.spawn(desk::publish(door.subscribe(), history, letter.clone(), unanswered));
+            }
+        }
+        let mut steps = plan.steps.iter();
+        let mut next = steps.next();
+        loop {
+            let at = self.began + next.map_or(plan.lasts, |(at, _)| *at);
+            tokio::select! {
+                biased;
+                Some(ended) = self.ended.1.recv() => self.again(ended).await?,
+                () = sleep_until(at) => match next {
+                    Some((_, step)) => {
+                        step.take(self).await?;
+                        next = steps.next();
+                    }
+                    None => break,
+                },
+            }
+        }
+        self.heal(plan).await?;
+        self.come_to_rest().await
+    }
+
+    /// A program that ended by itself is started again.
+    async fn again(&mut self, ended: Ended) -> Result<(), Violation> {
+        match ended {
+            Ended::Node { id, start, reason } => {
+                let node = self.nodes.get_mut(&id).expect("an agency of the network");
+                if start != 0 && node.program.as_ref().is_none_or(|program| program.start != start) {
+                    return Ok(());
+                }
+                self.history.note(Event::Ended(format!("node {id}: {reason}")));
+                node.kill(&self.wire);
+                self.close(&id);
+                sleep(RESTART).await;
+                self.start_node(&id).await;
+            }
+            Ended::Hub { start, reason } => {
+                if start != 0 && self.hub.program.as_ref().is_none_or(|program| program.start != start) {
+                    return Ok(());
+                }
+                self.history.note(Event::Ended(format!("hub: {reason}")));
+                self.hub.kill(&self.wire);
+                sleep(RESTART).await;
+                self.start_hub().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything is mended, and whoever is down is started.
+    async fn heal(&mut self, plan: &Plan) -> Result<(), Violation> {
+        self.history.note(Event::Fault("everything is mended".to_owned()));
+        self.wire.becomes(plan.weather.calm());
+        let ids: Vec<AgencyId> = self.nodes.keys().cloned().collect();
+        self.hub.disk.set_capacity(None);
+        if self.hub.program.is_none() {
+            self.start_hub().await;
+        }
+        for id in ids {
+            self.wire.rejoin(&id);
+            let node = self.nodes.get_mut(&id).expect("an agency of the network");
+            node.disk.set_capacity(None);
+            node.skew.store(0, Ordering::Relaxed);
+            if node.program.is_none() {
+                self.start_node(&id).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is on its way.
+    async fn come_to_rest(&mut self) -> Result<(), Violation> {
+        let until = Instant::now() + QUIET_WITHIN;
+        let mut quiet = 0;
+        while quiet < 3 {
+            if Instant::now() > until {
+                return Err(self.restless());
+            }
+            tokio::select! {
+                biased;
+                Some(ended) = self.ended.1.recv() => self.again(ended).await?,
+                () = sleep(Duration::from_secs(1)) => {}
+            }
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    fn is_quiet(&self) -> bool {
+        let node_is_quiet = |node: &Node| {
+            node.program.as_ref().is_some_and(|program| {
+                let core = program.shared.core();
+                core.outbox.outstanding() == 0 && core.inbox.missing().is_empty()
+            })
+        };
+        let hub = self.hub.program.as_ref();
+        self.unanswered.load(Ordering::Relaxed) == 0
+            && hub.is_some_and(|program| program.view.state().backlog() == 0)
+            && self.nodes.values().all(node_is_quiet)
+    }
+
+    fn restless(&self) -> Violation {
+        let mut found = format!("{} messages are not answered", self.unanswered.load(Ordering::Relaxed));
+        for (id, node) in &self.nodes {
+            let Some(program) = &node.program else {
+                found.push_str(&format!("; {id} does not run"));
+                continue;
+            };
+            let status = program.views.status();
+            for peer in status.peers.iter().filter(|peer| peer.outstanding > 0 || peer.missing > 0) {
+                let closed = if peer.sending == Sending::Open { "" } else { ", which it awaits" };
+                found.push_str(&format!(
+                    "; {id} has {} outstanding to {}{closed}, and misses {}",
+                    peer.outstanding, peer.agency, peer.missing
+                ));
+            }
+        }
+        let backlog = self.hub.program.as_ref().map(|program| program.view.state().backlog());
+        found.push_str(&format!("; the hub holds {backlog:?}"));
+        let expected = format!("nothing on its way {QUIET_WITHIN:?} after everything was mended");
+        Violation::of("Complete", expected, found)
+    }
+}
