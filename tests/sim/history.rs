@@ -46,8 +46,8 @@ pub(crate) enum Event {
         /// What the text says.
         marker: String,
     },
-    /// A publisher asked where its message stands.
-    Tracked { by: AgencyId, id: MessageId, recipient: AgencyId, state: DeliveryState },
+    /// A publisher asked where its message stands, and it is further than PUBLISHED.
+    Tracked { by: AgencyId, id: MessageId, recipient: AgencyId, state: DeliveryState, rule: Option<String> },
     /// A ledger was lost or set back.
     LedgerLost { of: AgencyId },
     /// The journal of the hub was lost or set back.

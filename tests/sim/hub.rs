@@ -120,6 +120,13 @@ impl Hub {
         self.disk.kill();
     }
 
+    /// Another disk takes the place of this one: a copy, or an empty one.
+    pub(crate) fn replace(&mut self, copy: Option<Sim>) {
+        self.disk = copy.map_or_else(Sim::new, |copy| copy.fork());
+        // Whoever held it then is gone.
+        self.disk.kill();
+    }
+
     /// Ends the program, and of what was not synced some is lost.
     pub(crate) fn lose_power(&mut self, wire: &Wire) {
         self.kill(wire);

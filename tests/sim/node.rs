@@ -57,6 +57,8 @@ pub(crate) struct Node {
     pub(crate) program: Option<Program>,
     /// Under which it signs.
     pub(crate) signing: Arc<SigningKey>,
+    /// The one after that, when the directory lists it already.
+    pub(crate) next_key: Option<Arc<SigningKey>>,
     /// By how many milliseconds its clock is wrong.
     pub(crate) skew: Arc<AtomicI64>,
     folder: TempDir,
@@ -105,6 +107,7 @@ impl Node {
     pub(crate) fn new(id: AgencyId, dice: Dice) -> Self {
         Self {
             signing: Arc::new(Network::get().signing(&id)),
+            next_key: None,
             id,
             disk: Sim::new(),
             program: None,

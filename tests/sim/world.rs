@@ -6,20 +6,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::instant as domain;
+use sealpost_domain::statement::Signed;
 use sealpost_domain::view::Sending;
 use sealpost_node::handle::Views as _;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::hub_client::HubClient;
+use sealpost_seglog::disk::sim::Sim;
+use sealpost_wire::envelope::signed_message;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
+use tonic::Code;
 
 use crate::checker::{self, Violation};
 use crate::desk::{self, Open};
 use crate::dice::Dice;
 use crate::history::{Event, History};
 use crate::hub::Hub;
-use crate::network::{AGENCIES, agency};
-use crate::node::Node;
+use crate::network::{AGENCIES, BEGIN, Network, agency};
+use crate::node::{Backup, Node};
 use crate::plan::Plan;
+use crate::steps::{PUBLISH_AGAIN, Step, track};
 use crate::wire::Wire;
 
 /// After everything is mended: how long until nothing may be on its way any more.
@@ -46,6 +54,10 @@ pub(crate) struct World {
     /// How many messages were not answered yet.
     unanswered: Arc<AtomicUsize>,
     desks: JoinSet<()>,
+    /// Every version of the directory that the authority signed.
+    pub(crate) versions: Vec<Signed>,
+    pub(crate) backups: BTreeMap<AgencyId, Backup>,
+    pub(crate) hub_backup: Option<Sim>,
 }
 
 /// What a run was.
@@ -87,6 +99,9 @@ impl World {
             ended: mpsc::unbounded_channel(),
             unanswered: Arc::new(AtomicUsize::new(plan.letters.len())),
             desks: JoinSet::new(),
+            versions: vec![Network::get().genesis.clone()],
+            backups: BTreeMap::new(),
+            hub_backup: None,
         };
         world.start_hub().await;
         for id in AGENCIES {
@@ -102,6 +117,39 @@ impl World {
             let reason = "it does not start".to_owned();
             let _ = self.ended.0.send(Ended::Hub { start: 0, reason });
         }
+        self.publish_versions();
+    }
+
+    /// The operator publishes what the hub does not have, until it has all.
+    pub(crate) fn publish_versions(&mut self) {
+        let (wire, versions) = (Arc::clone(&self.wire), self.versions.clone());
+        self.desks.spawn(async move {
+            for version in versions.into_iter().skip(1) {
+                let request = || pb::PublishDirectoryRequest {
+                    directory: Some(signed_message(&version)),
+                    crls: Vec::new(),
+                };
+                // Another hub, or another operator at the same time, has it published: then it is a conflict.
+                while let Some(calls) = wire.operator(Network::get().operator()) {
+                    match HubClient::new(calls).publish_directory(request()).await {
+                        Ok(_) => break,
+                        Err(status) if status.code() == Code::FailedPrecondition => break,
+                        Err(_) => sleep(PUBLISH_AGAIN).await,
+                    }
+                }
+            }
+        });
+    }
+
+    /// The right time.
+    pub(crate) fn now(&self) -> domain::Instant {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        domain::Instant::from_millis(BEGIN.as_millis() + passed)
+    }
+
+    /// An agency's machine.
+    pub(crate) fn node(&mut self, id: &AgencyId) -> &mut Node {
+        self.nodes.get_mut(id).expect("an agency of the network")
     }
 
     pub(crate) async fn start_node(&mut self, id: &AgencyId) {
@@ -138,27 +186,27 @@ impl World {
             let at = self.began + next.map_or(plan.lasts, |(at, _)| *at);
             tokio::select! {
                 biased;
-                Some(ended) = self.ended.1.recv() => self.again(ended).await?,
+                Some(ended) = self.ended.1.recv() => self.again(ended).await,
                 () = sleep_until(at) => match next {
                     Some((_, step)) => {
-                        step.take(self).await?;
+                        step.take(self).await;
                         next = steps.next();
                     }
                     None => break,
                 },
             }
         }
-        self.heal(plan).await?;
+        self.heal(plan).await;
         self.come_to_rest().await
     }
 
     /// A program that ended by itself is started again.
-    async fn again(&mut self, ended: Ended) -> Result<(), Violation> {
+    async fn again(&mut self, ended: Ended) {
         match ended {
             Ended::Node { id, start, reason } => {
                 let node = self.nodes.get_mut(&id).expect("an agency of the network");
                 if start != 0 && node.program.as_ref().is_none_or(|program| program.start != start) {
-                    return Ok(());
+                    return;
                 }
                 self.history.note(Event::Ended(format!("node {id}: {reason}")));
                 node.kill(&self.wire);
@@ -168,7 +216,7 @@ impl World {
             }
             Ended::Hub { start, reason } => {
                 if start != 0 && self.hub.program.as_ref().is_none_or(|program| program.start != start) {
-                    return Ok(());
+                    return;
                 }
                 self.history.note(Event::Ended(format!("hub: {reason}")));
                 self.hub.kill(&self.wire);
@@ -176,11 +224,10 @@ impl World {
                 self.start_hub().await;
             }
         }
-        Ok(())
     }
 
     /// Everything is mended, and whoever is down is started.
-    async fn heal(&mut self, plan: &Plan) -> Result<(), Violation> {
+    async fn heal(&mut self, plan: &Plan) {
         self.history.note(Event::Fault("everything is mended".to_owned()));
         self.wire.becomes(plan.weather.calm());
         let ids: Vec<AgencyId> = self.nodes.keys().cloned().collect();
@@ -196,8 +243,9 @@ impl World {
             if node.program.is_none() {
                 self.start_node(&id).await;
             }
+            Step::NextKey(id).take(self).await;
         }
-        Ok(())
+        self.publish_versions();
     }
 
     /// Waits until nothing is on its way.
@@ -210,11 +258,12 @@ impl World {
             }
             tokio::select! {
                 biased;
-                Some(ended) = self.ended.1.recv() => self.again(ended).await?,
+                Some(ended) = self.ended.1.recv() => self.again(ended).await,
                 () = sleep(Duration::from_secs(1)) => {}
             }
             quiet = if self.is_quiet() { quiet + 1 } else { 0 };
         }
+        track(self);
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Header, OpenedCommitment};
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_ledger::History;
 use sealpost_ledger::tree::Files;
@@ -34,8 +33,9 @@ pub(crate) struct Book {
     pub(crate) sent: Vec<Sent>,
     pub(crate) received: Vec<Received>,
     /// Rules of security records.
-    pub(crate) alarms: Vec<String>,
-    pub(crate) lives: Vec<Incarnation>,
+    /// How many versions of the directory are in it.
+    pub(crate) versions: u64,
+    pub(crate) alarms: Vec<(String, Option<AgencyId>)>,
 }
 
 /// A message of the ledger's own.
@@ -44,6 +44,10 @@ pub(crate) struct Sent {
     pub(crate) header: Header,
     /// For each recipient, in the order of the header.
     pub(crate) places: Vec<OpenedCommitment>,
+    pub(crate) index: u64,
+    pub(crate) recorded_at: Instant,
+    /// The directory in force there.
+    pub(crate) directory: Arc<Directory>,
 }
 
 /// A message of a peer.
@@ -87,7 +91,7 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
         world.history.bytes(file);
     }
     let letters = plan.letters.iter().map(|letter| (letter.marker.clone(), letter.clone())).collect();
-    Ok(Evidence { seen: world.history.seen(), letters, books, hub_files })
+    Ok(Evidence { seen: world.history.seen(), letters, books, hub_files, overtakes: plan.overtakes.clone() })
 }
 
 /// As an auditor verifies it.
@@ -113,14 +117,17 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
         world.history.bytes(&entry.leaf_bytes);
         world.history.bytes(&entry.body);
         match entry.leaf.record {
-            Record::Incarnation { incarnation, .. } => book.lives.push(incarnation),
             Record::Directory(_) => {
+                book.versions += 1;
                 let signed =
                     signed_from_bytes(&entry.body, DIRECTORY_BYTES).map_err(|error| unreadable(&error))?;
                 let verified = directory::verify(&signed, installed.as_deref());
                 installed = Some(Arc::new(verified.map_err(|error| unreadable(&error))?));
             }
             Record::Sent(sent) => book.sent.push(Sent {
+                index: entry.index,
+                recorded_at: entry.leaf.recorded_at,
+                directory: installed.clone().ok_or_else(|| unreadable(&"no directory before a message"))?,
                 digest: sha256(&sent.header),
                 header: header_from_bytes(&sent.header).map_err(|error| unreadable(&error))?,
                 places: sent.commitments,
@@ -143,7 +150,7 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
                     directory,
                 });
             }
-            Record::Security { rule, .. } => book.alarms.push(rule),
+            Record::Security { rule, peer, .. } => book.alarms.push((rule, peer)),
             _ => {}
         }
     }

@@ -2,14 +2,16 @@
 //!
 //! Nothing here asks the programs what they believe: not their states, not their indices. A promise is one function.
 
+mod complete;
 mod ledger;
 mod promises;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
 
-use crate::history::Seen;
+use crate::history::{Event, Seen};
 use crate::letters::Letter;
 use crate::plan::Plan;
 use crate::world::World;
@@ -36,6 +38,22 @@ pub(crate) struct Evidence {
     pub(crate) books: BTreeMap<AgencyId, Book>,
     /// What lies on the hub's disk.
     pub(crate) hub_files: Vec<Vec<u8>>,
+    /// The marker of a FLASH that has to overtake a burst.
+    pub(crate) overtakes: Option<String>,
+}
+
+impl Evidence {
+    /// Whether an agency's ledger was lost or set back after a moment.
+    fn lost_after(&self, id: &AgencyId, at: Duration) -> bool {
+        self.seen
+            .iter()
+            .any(|seen| seen.at >= at && matches!(&seen.event, Event::LedgerLost { of } if of == id))
+    }
+
+    /// Whether it ever was.
+    fn lost(&self, id: &AgencyId) -> bool {
+        self.lost_after(id, Duration::ZERO)
+    }
 }
 
 /// Checks everything.

@@ -1,21 +1,33 @@
-//! One function for each promise.
+//! Authentic, sealed, once, tamper-evident, lawful, prompt: one function for each. Durable and complete are in
+//! [`complete`](super::complete).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Evidence, Violation};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Position;
+use sealpost_domain::message::Priority;
+
+use super::{Evidence, Violation, complete};
 use crate::history::Event;
 use crate::letters::MARKER;
+use crate::plan::BURST;
 
-/// All of them.
+/// All of them. That every ledger verifies was checked when it was read.
 pub(super) fn all(evidence: &Evidence) -> Result<(), Violation> {
     authentic(evidence)?;
     sealed(evidence)?;
     once(evidence)?;
-    durable(evidence)?;
-    lawful(evidence)
+    complete::durable(evidence)?;
+    complete::complete(evidence)?;
+    tamper_evident(evidence)?;
+    lawful(evidence)?;
+    prompt(evidence)
 }
 
-/// What is shown was written by whom it names, to whom it is shown.
+/// What is shown was written by whom it names, to whom it is shown; and is the header that its sender has.
 fn authentic(evidence: &Evidence) -> Result<(), Violation> {
     for seen in &evidence.seen {
         let Event::Told { at, sender, marker, .. } = &seen.event else { continue };
@@ -28,12 +40,22 @@ fn authentic(evidence: &Evidence) -> Result<(), Violation> {
             return Err(Violation::of("Authentic", expected, format!("{:?}", seen.event)));
         }
     }
+    for (id, book) in &evidence.books {
+        for received in &book.received {
+            let sender = &received.header.sender;
+            let known = evidence.books[sender].sent.iter().any(|sent| sent.digest == received.digest);
+            if !known && !evidence.lost(sender) {
+                let expected = format!("record {} of {id} holds a header of {sender}", received.index);
+                return Err(Violation::of("Authentic", expected, "its sender never signed it"));
+            }
+        }
+    }
     Ok(())
 }
 
 /// No text lies at the hub.
 fn sealed(evidence: &Evidence) -> Result<(), Violation> {
-    let holds = |file: &&Vec<u8>| String::from_utf8_lossy(file).contains(MARKER);
+    let holds = |file: &&Vec<u8>| file.windows(MARKER.len()).any(|window| window == MARKER.as_bytes());
     match evidence.hub_files.iter().find(holds) {
         None => Ok(()),
         Some(file) => {
@@ -53,15 +75,7 @@ fn once(evidence: &Evidence) -> Result<(), Violation> {
             return Err(Violation::of("Once", expected, "it is shown again"));
         }
     }
-    let mut numbers = BTreeMap::new();
-    let mut named = |key: (String, String, String, String, u64), digest| {
-        let first = *numbers.entry(key.clone()).or_insert(digest);
-        if first == digest {
-            return Ok(());
-        }
-        let expected = format!("number {} of {} → {} {} names one message", key.4, key.0, key.1, key.2);
-        Err(Violation::of("Once", expected, format!("it names {first} and {digest}")))
-    };
+    let mut numbers = Numbers::default();
     for (id, book) in &evidence.books {
         let mut delivered = BTreeSet::new();
         for received in &book.received {
@@ -71,68 +85,151 @@ fn once(evidence: &Evidence) -> Result<(), Violation> {
             }
             if let Some(place) = &received.place {
                 let header = &received.header;
-                let (sender, lane) = (header.sender.to_string(), header.priority.to_string());
-                let position = place.position;
-                named(
-                    (sender, id.to_string(), lane, position.incarnation.to_string(), position.number),
-                    received.digest,
-                )?;
+                numbers.named(&header.sender, id, header.priority, place.position, received.digest)?;
             }
         }
         for sent in &book.sent {
             for (recipient, place) in sent.header.recipients.agencies().zip(&sent.places) {
-                let lane = sent.header.priority.to_string();
-                let position = place.position;
-                named(
-                    (
-                        id.to_string(),
-                        recipient.to_string(),
-                        lane,
-                        position.incarnation.to_string(),
-                        position.number,
-                    ),
-                    sent.digest,
-                )?;
+                numbers.named(id, recipient, sent.header.priority, place.position, sent.digest)?;
+            }
+        }
+    }
+    in_order(evidence)
+}
+
+/// The numbers of all links.
+#[derive(Default)]
+struct Numbers<'e>(BTreeMap<(&'e AgencyId, &'e AgencyId, Priority, Position), Digest>);
+
+impl<'e> Numbers<'e> {
+    fn named(
+        &mut self,
+        sender: &'e AgencyId,
+        recipient: &'e AgencyId,
+        priority: Priority,
+        position: Position,
+        digest: Digest,
+    ) -> Result<(), Violation> {
+        let first = *self.0.entry((sender, recipient, priority, position)).or_insert(digest);
+        if first == digest {
+            return Ok(());
+        }
+        let Position { incarnation, number } = position;
+        let expected = format!(
+            "number {number} of {sender} → {recipient} {priority} in life {incarnation} names one message"
+        );
+        Err(Violation::of("Once", expected, format!("it names {first} and {digest}")))
+    }
+}
+
+/// On every link of a life numbers go up by one with each message, and each names the one before.
+fn in_order(evidence: &Evidence) -> Result<(), Violation> {
+    for (id, book) in &evidence.books {
+        let mut heads = BTreeMap::new();
+        for sent in &book.sent {
+            for (recipient, place) in sent.header.recipients.agencies().zip(&sent.places) {
+                let Position { incarnation, number } = place.position;
+                let link = (recipient, sent.header.priority, incarnation);
+                let (last, digest) = heads.insert(link, (number, sent.digest)).unwrap_or((0, Digest::ZERO));
+                if number != last + 1 || place.previous != digest {
+                    let expected = format!("number {} of {id} → {recipient} after {digest}", last + 1);
+                    let found = format!("{number} after {} in record {}", place.previous, sent.index);
+                    return Err(Violation::of("Once", expected, found));
+                }
             }
         }
     }
     Ok(())
 }
 
-/// PUBLISHED is in the sender's ledger, and in that of every recipient.
-fn durable(evidence: &Evidence) -> Result<(), Violation> {
-    for seen in &evidence.seen {
-        let Event::Published { by, id, recipients, .. } = &seen.event else { continue };
-        let book = &evidence.books[by];
-        let Some(sent) = book.sent.iter().find(|sent| sent.header.id == *id) else {
-            let expected = format!("message {id}, published by {by}, is in its ledger");
-            return Err(Violation::of("Durable", expected, "it is not"));
-        };
-        for recipient in recipients {
-            let received = &evidence.books[recipient].received;
-            if !received.iter().any(|received| received.digest == sent.digest && received.delivered) {
-                let expected = format!("message {id}, published by {by}, is delivered to {recipient}");
-                return Err(Violation::of("Complete", expected, "it is not"));
+/// Nobody here rewrites or contradicts himself: an alarm that says so is false, but for what a ledger that was set back
+/// shows of itself.
+fn tamper_evident(evidence: &Evidence) -> Result<(), Violation> {
+    const NEVER: [&str; 18] = [
+        "link.equivocation",
+        "link.broken_chain",
+        "link.commitment",
+        "signature.invalid",
+        "sealed.digest",
+        "sealed.unopened",
+        "sender.forged",
+        "wrap.recipient",
+        "wrap.unopened",
+        "lane.wrong",
+        "receipt.other_chain",
+        "accepted.other_batch",
+        "key.commitment",
+        "plaintext.digest",
+        "checkpoint.cosignature",
+        "checkpoint.invalid",
+        "directory.fork",
+        "delivery.malformed",
+    ];
+    const OF_A_LOSS: [&str; 5] = [
+        "checkpoint.fork",
+        "checkpoint.rollback",
+        "checkpoint.inconsistent",
+        "peer.lost_records",
+        "resume.other_chain",
+    ];
+    for (id, book) in &evidence.books {
+        for (rule, peer) in &book.alarms {
+            let never = NEVER.contains(&rule.as_str());
+            let lost = peer.as_ref().is_some_and(|peer| evidence.lost(peer)) || evidence.lost(id);
+            if never || (OF_A_LOSS.contains(&rule.as_str()) && !lost) {
+                let expected = format!("{id} has nothing to hold against {peer:?}: nobody did wrong");
+                return Err(Violation::of("Tamper-evident", expected, format!("an alarm by {rule}")));
             }
         }
     }
     Ok(())
 }
 
-/// Whatever is shown has a live agreement, by the directory that is installed there.
+/// Whatever is sent and whatever is shown has a live agreement, by the directory that is installed there.
 fn lawful(evidence: &Evidence) -> Result<(), Violation> {
+    let covered = |one: &AgencyId, other: &AgencyId, at: Instant, directory: &Directory| {
+        directory.agreements.iter().any(|agreement| {
+            let parties = agreement.parties.as_slice();
+            parties.contains(one) && parties.contains(other) && agreement.period.holds_at(at)
+        })
+    };
+    let none = |one: &AgencyId, other: &AgencyId, index: u64| {
+        let expected = format!("an agreement of {one} and {other} covers record {index}");
+        Err(Violation::of("Lawful", expected, "there is none"))
+    };
     for (id, book) in &evidence.books {
         for received in book.received.iter().filter(|received| received.delivered) {
-            let (sender, at) = (&received.header.sender, received.recorded_at);
-            let covered = received.directory.agreements.iter().any(|agreement| {
-                let parties = agreement.parties.as_slice();
-                parties.contains(sender) && parties.contains(id) && agreement.period.holds_at(at)
-            });
-            if !covered {
-                let expected = format!("an agreement of {sender} and {id} covers record {}", received.index);
-                return Err(Violation::of("Lawful", expected, "there is none"));
+            let sender = &received.header.sender;
+            if !covered(sender, id, received.recorded_at, &received.directory) {
+                return none(sender, id, received.index);
             }
         }
+        for sent in &book.sent {
+            for recipient in sent.header.recipients.agencies() {
+                if !covered(id, recipient, sent.recorded_at, &sent.directory) {
+                    return none(id, recipient, sent.index);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A FLASH that is published while a burst waits is shown before most of the burst.
+fn prompt(evidence: &Evidence) -> Result<(), Violation> {
+    let Some(flash) = &evidence.overtakes else { return Ok(()) };
+    let told: Vec<&String> = evidence
+        .seen
+        .iter()
+        .filter_map(|seen| match &seen.event {
+            Event::Told { marker, .. } => Some(marker),
+            _ => None,
+        })
+        .collect();
+    let before = told.iter().position(|marker| *marker == flash).unwrap_or(usize::MAX);
+    if before > BURST / 2 {
+        let expected = format!("a FLASH behind {BURST} others is shown before most of them");
+        return Err(Violation::of("Prompt", expected, format!("{before} of them come before it")));
     }
     Ok(())
 }

@@ -1,0 +1,61 @@
+//! Later versions of the directory, as the ceremony makes them.
+
+use sealpost_admin::ceremony::edit;
+use sealpost_admin::ceremony::statement::Statement;
+use sealpost_crypto::digest::sha256;
+use sealpost_crypto::dsse::{PayloadType, Signer as _, SigningKey, sign_statement};
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::{KeyUse, RevocationReason};
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::instant::{Instant, Period};
+use sealpost_domain::statement::Signed;
+use sealpost_wire::directory::{Listing, SigningKeyTerms};
+
+use crate::network::{BEGIN, Network};
+
+/// Without the agreement of Germany and Thailand; `None` when it ended before.
+pub(crate) fn without_agreement(before: &Signed) -> Option<Signed> {
+    let mut listing = after(before);
+    edit::remove_agreement(&mut listing, &"SIM-DE-TH".parse().unwrap()).ok()?;
+    Some(signed(&listing))
+}
+
+/// With a next key of a node; the one before is believed no more if it is replaced.
+pub(crate) fn with_key(
+    before: &Signed,
+    id: &AgencyId,
+    present: &SigningKey,
+    next: &SigningKey,
+    is_replaced: bool,
+    now: Instant,
+) -> Option<Signed> {
+    let mut listing = after(before);
+    let terms = SigningKeyTerms {
+        agency: id.clone(),
+        public_key: *next.verifying_key().as_bytes(),
+        usage: KeyUse::Node,
+        period: Period { from: BEGIN, until: None },
+    };
+    let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload()).unwrap();
+    let root = Network::get().root(&id.as_str()[..2]);
+    for signer in [&root, next, present] {
+        statement.sign(signer).unwrap();
+    }
+    edit::add_agency_key(&mut listing, statement).unwrap();
+    if is_replaced {
+        edit::revoke_key(&mut listing, present.key_id(), RevocationReason::Superseded, now).ok()?;
+    }
+    Some(signed(&listing))
+}
+
+fn after(version: &Signed) -> Listing {
+    let listing = Listing::from_payload(&version.payload).unwrap();
+    Listing { version: listing.version + 1, previous: sha256(&version.payload), ..listing }
+}
+
+fn signed(listing: &Listing) -> Signed {
+    let payload = listing.to_payload();
+    let made = sign_statement(&Network::get().authority(), PayloadType::Directory, &payload).unwrap();
+    let signature = Signature { key_id: made.key_id, bytes: made.bytes.to_vec().into() };
+    Signed { payload, signatures: vec![signature] }
+}
