@@ -1,7 +1,7 @@
 //! Those who use a node: publishers that repeat until they are answered, and a system that takes over what is shown.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sealpost_domain::alert::Alert;
@@ -10,8 +10,8 @@ use sealpost_domain::link::Incarnation;
 use sealpost_domain::view::{Direction, Filter, Shown};
 use sealpost_node::handle::{Handle, PublishError, Views as _};
 use sealpost_node::views::LedgerViews;
+use sealpost_server::changes::Changes;
 use sealpost_wire::alert::alert_to_bytes;
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::history::{Event, History};
@@ -28,34 +28,42 @@ pub(crate) struct Open {
 }
 
 /// A node's door: open while it runs.
-pub(crate) type Door = watch::Receiver<Option<Open>>;
+#[derive(Clone, Default)]
+pub(crate) struct Door {
+    open: Arc<Mutex<Option<Open>>>,
+    changes: Changes,
+}
+
+impl Door {
+    /// Opens or closes it.
+    pub(crate) fn becomes(&self, open: Option<Open>) {
+        *self.open.lock().unwrap() = open;
+        self.changes.tell();
+    }
+
+    /// What is to be seen of the node, as soon as it runs.
+    async fn opened(&self) -> Open {
+        let mut changes = self.changes.listen();
+        loop {
+            if let Some(open) = self.open.lock().unwrap().clone() {
+                return open;
+            }
+            changes.changed().await;
+        }
+    }
+}
 
 /// Hands a message in until it is answered.
-pub(crate) async fn publish(
-    mut door: Door,
-    history: Arc<History>,
-    letter: Letter,
-    waiting: Arc<AtomicUsize>,
-) {
+pub(crate) async fn publish(door: Door, history: Arc<History>, letter: Letter, waiting: Arc<AtomicUsize>) {
     sleep(letter.at).await;
     loop {
-        let Ok(open) = door.wait_for(Option::is_some).await.map(|open| open.clone()) else { return };
-        let Some(open) = open else { continue };
-        let life = open.views.ledger();
+        let open = door.opened().await;
         let (by, marker) = (letter.from.clone(), letter.marker.clone());
         match open.handle.publish(letter.publication()).await {
-            Ok(published) => history.note(Event::Published {
-                by,
-                life,
-                marker,
-                id: published.id,
-                priority: letter.priority,
-                recipients: published.recipients,
-                repeated: published.repeated_key,
-            }),
+            Ok(published) => history.note(Event::Published { by, marker, id: published.id }),
             Err(PublishError::Refused(refusals)) => {
                 let rules = refusals.into_iter().map(|refusal| refusal.rule).collect();
-                history.note(Event::Refused { by, marker, recipients: letter.to.clone(), rules });
+                history.note(Event::Refused { by, marker, rules });
             }
             Err(PublishError::Full | PublishError::Stopping | PublishError::Fatal) => {
                 drop(open);
@@ -69,11 +77,11 @@ pub(crate) async fn publish(
 }
 
 /// Takes over every message of peers, from the beginning of each life of the ledger; reads each third one.
-pub(crate) async fn subscribe(mut door: Door, history: Arc<History>) {
+pub(crate) async fn subscribe(door: Door, history: Arc<History>) {
     let mut stands: Option<(Incarnation, u64)> = None;
     loop {
-        let Ok(open) = door.wait_for(Option::is_some).await.map(|open| open.clone()) else { return };
-        let Some(open) = open else { continue };
+        let open = door.opened().await;
+        let mut changes = door.changes.listen();
         let life = open.views.ledger();
         let mut next = stands.filter(|(of, _)| *of == life).map_or(0, |(_, next)| next);
         let mut readable = open.handle.next_index();
@@ -99,12 +107,7 @@ pub(crate) async fn subscribe(mut door: Door, history: Arc<History>) {
             }
             tokio::select! {
                 biased;
-                changed = door.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    break;
-                }
+                () = changes.changed() => break,
                 changed = readable.changed() => {
                     if changed.is_err() {
                         break;
@@ -113,9 +116,8 @@ pub(crate) async fn subscribe(mut door: Door, history: Arc<History>) {
             }
         }
         drop((handle, views));
-        if door.has_changed().is_err() {
-            return;
-        }
+        // Until it is closed, and opened again.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -123,10 +125,8 @@ fn told(at: &sealpost_domain::agency::AgencyId, life: Incarnation, shown: &Shown
     Event::Told {
         at: at.clone(),
         life,
-        index: shown.index,
         sender: shown.sender.clone(),
         id: shown.id,
-        priority: shown.priority,
         header: shown.verification.header,
         marker: shown.alert.as_ref().map(marker_in).unwrap_or_default(),
     }

@@ -1,7 +1,9 @@
 //! What was seen from outside: all that the checker knows, and a digest of everything that happened.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::link::Incarnation;
-use sealpost_domain::message::{MessageId, Priority};
+use sealpost_domain::message::MessageId;
 use sealpost_domain::view::DeliveryState;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -23,25 +25,18 @@ pub(crate) enum Event {
     /// A publisher was answered PUBLISHED.
     Published {
         by: AgencyId,
-        life: Incarnation,
         /// What tells this message from all others.
         marker: String,
         id: MessageId,
-        priority: Priority,
-        recipients: Vec<AgencyId>,
-        /// Its key had been used before.
-        repeated: bool,
     },
     /// A publisher was refused.
-    Refused { by: AgencyId, marker: String, recipients: Vec<AgencyId>, rules: Vec<String> },
+    Refused { by: AgencyId, marker: String, rules: Vec<String> },
     /// A subscriber was shown a message of a peer.
     Told {
         at: AgencyId,
         life: Incarnation,
-        index: u64,
         sender: AgencyId,
         id: MessageId,
-        priority: Priority,
         header: Digest,
         /// What the text says.
         marker: String,
@@ -77,11 +72,16 @@ struct State {
     trace: Sha256,
     steps: u64,
     last: VecDeque<String>,
+    /// Every step, for whoever compares two runs.
+    file: Option<BufWriter<File>>,
 }
 
 impl History {
+    /// Nothing yet. Every step is also written to the file that `SEALPOST_SIM_TRACE` names.
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), state: Mutex::default() }
+        let path = std::env::var_os("SEALPOST_SIM_TRACE");
+        let file = path.map(|path| BufWriter::new(File::create(path).unwrap()));
+        Self { began: Instant::now(), state: Mutex::new(State { file, ..State::default() }) }
     }
 
     /// Notes an event.
@@ -90,6 +90,7 @@ impl History {
         let line = format!("{:>8} ms  {event:?}", at.as_millis());
         let mut state = self.state();
         state.step(line.as_bytes());
+        state.write(&line);
         state.last(line);
         state.seen.push(Seen { at, event });
     }
@@ -102,12 +103,17 @@ impl History {
         let mut state = self.state();
         state.step(line.as_bytes());
         state.trace.update(data);
+        if state.file.is_some() {
+            state.write(&format!("{line}, {}", sha256(data)));
+        }
         state.last(line);
     }
 
     /// Adds bytes to the digest: what lies on a disk in the end.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
-        self.state().step(bytes);
+        let mut state = self.state();
+        state.step(bytes);
+        state.write(&sha256(bytes).to_string());
     }
 
     /// What was seen, in order.
@@ -121,6 +127,27 @@ impl History {
             let _ = writeln!(text, "  {line}");
             text
         })
+    }
+
+    /// Whose ledgers were lost or set back.
+    pub(crate) fn lost(&self) -> BTreeSet<AgencyId> {
+        let lost = |seen: &Seen| match &seen.event {
+            Event::LedgerLost { of } => Some(of.clone()),
+            _ => None,
+        };
+        self.state().seen.iter().filter_map(lost).collect()
+    }
+
+    /// What went wrong, for people.
+    pub(crate) fn faults(&self) -> String {
+        let state = self.state();
+        let mut text = String::new();
+        for Seen { at, event } in &state.seen {
+            if let Event::Fault(what) | Event::Ended(what) = event {
+                let _ = writeln!(text, "  {:>8} ms  {what}", at.as_millis());
+            }
+        }
+        text
     }
 
     /// How many steps there were, and the digest of all of them.
@@ -139,6 +166,12 @@ impl State {
     fn step(&mut self, bytes: &[u8]) {
         self.steps += 1;
         self.trace.update(bytes);
+    }
+
+    fn write(&mut self, line: &str) {
+        if let Some(file) = &mut self.file {
+            writeln!(file, "{line}").unwrap();
+        }
     }
 
     fn last(&mut self, line: String) {

@@ -78,9 +78,9 @@ fn every_promise_is_kept_whatever_goes_wrong() {
 /// What somebody has to know of a promise that was broken.
 fn told(seed: u64, violation: &checker::Violation, history: &history::History) -> String {
     let checker::Violation { promise, expected, found } = violation;
-    let last = history.last();
+    let (faults, last) = (history.faults(), history.last());
     format!(
-        "seed {seed} breaks the promise `{promise}`\n  expected: {expected}\n  found:    {found}\nthe last events:\n{last}repeat \
+        "seed {seed} breaks the promise `{promise}`\n  expected: {expected}\n  found:    {found}\nwhat went wrong in it:\n{faults}the last events:\n{last}repeat \
          it with\n  SEALPOST_SIM_SEED={seed} cargo test -p sealpost-tests --test sim -- every_promise"
     )
 }

@@ -96,8 +96,8 @@ impl Plan {
     }
 
     fn troubled(dice: &mut Dice) -> Self {
-        let lasts = Duration::from_secs(dice.within(8, 30));
-        let count = usize::try_from(dice.within(6, 22)).unwrap_or(6);
+        let lasts = Duration::from_secs(dice.within(6, 18));
+        let count = usize::try_from(dice.within(5, 14)).unwrap_or(5);
         let moment = |dice: &mut Dice| dice.millis(0, u64::try_from(lasts.as_millis()).unwrap_or(1));
         let letter = |number| {
             let at = moment(dice);

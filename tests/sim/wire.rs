@@ -287,10 +287,10 @@ impl Line for Open {
         }
     }
 
-    async fn refused(&self) -> Option<Error> {
+    async fn refused(&self) -> Error {
         self.cut.cancelled().await;
         sleep(NOTICED).await;
-        Some(Error::Lost { address: "hub".to_owned(), source: Box::new(reset()) })
+        Error::Lost { address: "hub".to_owned(), source: Box::new(reset()) }
     }
 }
 

@@ -15,6 +15,7 @@ use sealpost_store::Projections;
 use tokio::sync::{Notify, watch};
 
 use crate::core::Core;
+use sealpost_server::changes::Changes;
 use sealpost_server::clock::Clock;
 
 /// Everything of a node that more than one task uses.
@@ -38,6 +39,8 @@ pub struct Shared {
     pub hub: watch::Sender<HubStatus>,
     /// The directory in force.
     pub directory: watch::Sender<Option<Arc<Directory>>>,
+    /// Told when there is another one.
+    pub directories: Changes,
     /// Everything below is durable, applied and indexed.
     pub next_index: watch::Sender<u64>,
     /// The latest checkpoint over it; `None` before the first.
@@ -58,6 +61,7 @@ impl Shared {
         let hub = HubStatus { connected: false, detail: "not connected yet".to_owned(), since: clock.now() };
         Self {
             directory: watch::Sender::new(core.directory().cloned()),
+            directories: Changes::default(),
             next_index: watch::Sender::new(core.next_index()),
             core: RwLock::new(core),
             network,

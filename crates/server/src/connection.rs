@@ -120,7 +120,8 @@ impl Connections {
     /// dropped.
     pub async fn keep_closing_refused(&self, roots: &Roots, endpoint: &Endpoint) {
         let mut judging = roots.judging();
-        while judging.due().await {
+        loop {
+            judging.due().await;
             for (peer, refusal) in self.close_refused(endpoint) {
                 tracing::warn!(address = %peer.address(), %refusal, "connection closed");
             }

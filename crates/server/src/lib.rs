@@ -5,6 +5,7 @@
 //! | [`config`] | TOML into types; every fault at once, nothing repaired |
 //! | [`settings`] | the sections that both configurations have |
 //! | [`acceptor`] | TLS handshakes, bounded; only peers that prove who they are come in |
+//! | [`changes`] | that something changed, told in an order that chance does not decide |
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
@@ -18,6 +19,7 @@
 //! Nothing here knows about agencies' affairs: what a peer may do is decided by the services.
 
 pub mod acceptor;
+pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod connection;

@@ -19,8 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use sealpost_crypto::trust::{self, RootHolder, Trust, TrustSet};
-use tokio::sync::watch;
 
+use crate::changes::{Changes, Listener};
 use crate::clock::Clock;
 use folder::Found;
 
@@ -34,8 +34,7 @@ pub struct Roots {
     kept: PathBuf,
     clock: Clock,
     lists: Mutex<Lists>,
-    /// Counts the changes.
-    changes: watch::Sender<u64>,
+    changes: Changes,
 }
 
 /// The revocation lists that are in force, DER.
@@ -77,7 +76,7 @@ impl Roots {
         if let Err(error) = lists.keep(kept) {
             tracing::warn!(%error, "a revocation list in force is not kept: tried again with the next one");
         }
-        let (trust, changes) = (Trust::new(set), watch::Sender::new(0));
+        let (trust, changes) = (Trust::new(set), Changes::default());
         Ok(Self { trust, kept: kept.to_owned(), clock, lists: Mutex::new(lists), changes })
     }
 
@@ -99,8 +98,8 @@ impl Roots {
     }
 
     /// Tells when roots or lists change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub fn changes(&self) -> Listener {
+        self.changes.listen()
     }
 
     /// Tells when live connections are to be judged again.
@@ -125,7 +124,7 @@ impl Roots {
         unkept.retain(|holder| of.contains_key(holder));
         missing.retain(|missing| set.holders().any(|holder| holder == *missing));
         self.trust.replace(set);
-        self.changes.send_modify(|changes| *changes += 1);
+        self.changes.tell();
     }
 
     /// Whether a root that is listed signed this list.
@@ -163,7 +162,7 @@ impl Roots {
                 lists.of.insert(holder, der);
             }
             self.trust.replace(set);
-            self.changes.send_modify(|changes| *changes += 1);
+            self.changes.tell();
         }
         lists.keep(&self.kept)
     }

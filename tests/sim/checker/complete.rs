@@ -1,6 +1,7 @@
 //! Durable and complete: nothing that was told is gone, and nothing that was published vanishes silently.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
@@ -20,6 +21,11 @@ fn holds(evidence: &Evidence, at: &AgencyId, digest: Digest) -> bool {
     evidence.books[at].received.iter().any(|received| received.delivered && received.digest == digest)
 }
 
+/// What a recipient lost with its disk does not come again under an agreement that ended since.
+fn may_not_come_again(evidence: &Evidence, at: &AgencyId, since: Duration) -> bool {
+    evidence.lost_after(at, since) && evidence.books[at].versions > 1
+}
+
 /// PUBLISHED is in the sender's ledger, unless its disk was lost since; DELIVERED is in the recipient's, and so is what was
 /// shown there, unless the disks of both were.
 pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
@@ -34,14 +40,15 @@ pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
             Event::Tracked { by, id, recipient, state, .. } => {
                 let told = matches!(state, DeliveryState::Delivered | DeliveryState::Read);
                 let Some(digest) = header_of(evidence, by, *id).filter(|_| told) else { continue };
-                if !holds(evidence, recipient, digest) {
+                if !holds(evidence, recipient, digest) && !may_not_come_again(evidence, recipient, seen.at) {
                     let expected = format!("message {id}, {state} to {recipient} as {by} was told, is there");
                     return Err(Violation::of("Durable", expected, "it is not"));
                 }
             }
             Event::Told { at, sender, id, header, .. } => {
                 let kept_by_sender = header_of(evidence, sender, *id).is_some();
-                let excused = evidence.lost_after(at, seen.at) && !kept_by_sender;
+                let excused = evidence.lost_after(at, seen.at)
+                    && (!kept_by_sender || may_not_come_again(evidence, at, seen.at));
                 if !holds(evidence, at, *header) && !excused {
                     let expected = format!("message {id} of {sender}, shown at {at}, is in its ledger");
                     return Err(Violation::of("Durable", expected, "it is not"));
@@ -71,7 +78,9 @@ pub(super) fn complete(evidence: &Evidence) -> Result<(), Violation> {
                 let fits = match told {
                     // Nobody was answered that it is published, so nobody asked.
                     None => arrived || evidence.lost(sender),
-                    Some((DeliveryState::Delivered | DeliveryState::Read, _)) => arrived,
+                    Some((DeliveryState::Delivered | DeliveryState::Read, _)) => {
+                        arrived || may_not_come_again(evidence, recipient, Duration::ZERO)
+                    }
                     Some((DeliveryState::Refused, Some(_))) => changed && !arrived,
                     Some((DeliveryState::Withdrawn, _)) => evidence.lost(sender) && !arrived,
                     Some(_) => false,

@@ -22,6 +22,7 @@ use super::{Evidence, Violation};
 use crate::hub;
 use crate::network::Network;
 use crate::plan::Plan;
+use crate::steps::Step;
 use crate::world::World;
 
 /// The largest directory.
@@ -57,7 +58,6 @@ pub(crate) struct Received {
     pub(crate) header: Header,
     pub(crate) place: Option<OpenedCommitment>,
     pub(crate) delivered: bool,
-    pub(crate) rule: Option<String>,
     pub(crate) recorded_at: Instant,
     /// The directory in force there.
     pub(crate) directory: Arc<Directory>,
@@ -90,8 +90,16 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
     for file in &hub_files {
         world.history.bytes(file);
     }
+    let clocks_wrong = plan.steps.iter().any(|(_, step)| matches!(step, Step::Clock(..)));
     let letters = plan.letters.iter().map(|letter| (letter.marker.clone(), letter.clone())).collect();
-    Ok(Evidence { seen: world.history.seen(), letters, books, hub_files, overtakes: plan.overtakes.clone() })
+    Ok(Evidence {
+        seen: world.history.seen(),
+        letters,
+        books,
+        hub_files,
+        overtakes: plan.overtakes.clone(),
+        clocks_wrong,
+    })
 }
 
 /// As an auditor verifies it.
@@ -133,10 +141,6 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
                 places: sent.commitments,
             }),
             Record::Received(received) => {
-                let rule = match received.settlement {
-                    Settlement::Delivered => None,
-                    Settlement::Excepted(_, rule) => Some(rule),
-                };
                 let directory =
                     installed.clone().ok_or_else(|| unreadable(&"no directory before a message"))?;
                 book.received.push(Received {
@@ -144,8 +148,7 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
                     digest: sha256(&received.header),
                     header: header_from_bytes(&received.header).map_err(|error| unreadable(&error))?,
                     place: received.commitment,
-                    delivered: rule.is_none(),
-                    rule,
+                    delivered: received.settlement == Settlement::Delivered,
                     recorded_at: entry.leaf.recorded_at,
                     directory,
                 });

@@ -40,6 +40,8 @@ pub(crate) struct Evidence {
     pub(crate) hub_files: Vec<Vec<u8>>,
     /// The marker of a FLASH that has to overtake a burst.
     pub(crate) overtakes: Option<String>,
+    /// Whether a clock was set in the run.
+    pub(crate) clocks_wrong: bool,
 }
 
 impl Evidence {

@@ -13,6 +13,7 @@ use sealpost_domain::message::Priority;
 use super::{Evidence, Violation, complete};
 use crate::history::Event;
 use crate::letters::MARKER;
+use crate::network::{BEGIN, Network};
 use crate::plan::BURST;
 
 /// All of them. That every ledger verifies was checked when it was read.
@@ -75,6 +76,7 @@ fn once(evidence: &Evidence) -> Result<(), Violation> {
             return Err(Violation::of("Once", expected, "it is shown again"));
         }
     }
+    published_once(evidence)?;
     let mut numbers = Numbers::default();
     for (id, book) in &evidence.books {
         let mut delivered = BTreeSet::new();
@@ -95,6 +97,24 @@ fn once(evidence: &Evidence) -> Result<(), Violation> {
         }
     }
     in_order(evidence)
+}
+
+/// Whoever hands a message in again, since he got no answer, has it sent once.
+fn published_once(evidence: &Evidence) -> Result<(), Violation> {
+    let mut ids = BTreeMap::new();
+    for seen in &evidence.seen {
+        let (by, marker, id) = match &seen.event {
+            Event::Published { by, marker, id } => (by, marker, id),
+            Event::Told { sender, marker, id, .. } => (sender, marker, id),
+            _ => continue,
+        };
+        let first = *ids.entry(marker).or_insert(*id);
+        if first != *id && !evidence.lost(by) {
+            let expected = format!("{by} sent {marker} once, as {first}");
+            return Err(Violation::of("Once", expected, format!("also as {id}")));
+        }
+    }
+    Ok(())
 }
 
 /// The numbers of all links.
@@ -165,18 +185,15 @@ fn tamper_evident(evidence: &Evidence) -> Result<(), Violation> {
         "directory.fork",
         "delivery.malformed",
     ];
-    const OF_A_LOSS: [&str; 5] = [
-        "checkpoint.fork",
-        "checkpoint.rollback",
-        "checkpoint.inconsistent",
-        "peer.lost_records",
-        "resume.other_chain",
-    ];
+    const OF_A_LOSS: [&str; 3] = ["checkpoint.fork", "checkpoint.inconsistent", "resume.other_chain"];
+    // Statements are dated by their signers: one that is late and one that was made after a clock was set back look alike.
+    const OF_A_CLOCK: &str = "checkpoint.rollback";
     for (id, book) in &evidence.books {
         for (rule, peer) in &book.alarms {
             let never = NEVER.contains(&rule.as_str());
             let lost = peer.as_ref().is_some_and(|peer| evidence.lost(peer)) || evidence.lost(id);
-            if never || (OF_A_LOSS.contains(&rule.as_str()) && !lost) {
+            let false_by_clock = rule == OF_A_CLOCK && !lost && !evidence.clocks_wrong;
+            if never || false_by_clock || (OF_A_LOSS.contains(&rule.as_str()) && !lost) {
                 let expected = format!("{id} has nothing to hold against {peer:?}: nobody did wrong");
                 return Err(Violation::of("Tamper-evident", expected, format!("an alarm by {rule}")));
             }
@@ -197,6 +214,21 @@ fn lawful(evidence: &Evidence) -> Result<(), Violation> {
         let expected = format!("an agreement of {one} and {other} covers record {index}");
         Err(Violation::of("Lawful", expected, "there is none"))
     };
+    let changed = evidence.books.values().any(|book| book.versions > 1);
+    for seen in &evidence.seen {
+        let Event::Refused { by, marker, rules } = &seen.event else { continue };
+        let letter = &evidence.letters[marker];
+        let first = &Network::get().directory;
+        let allowed = letter.to.iter().all(|to| covered(by, to, BEGIN, first));
+        if allowed && !changed {
+            let found = format!("it is refused by {rules:?}");
+            return Err(Violation::of(
+                "Lawful",
+                format!("what {by} may write to {:?} is taken", letter.to),
+                found,
+            ));
+        }
+    }
     for (id, book) in &evidence.books {
         for received in book.received.iter().filter(|received| received.delivered) {
             let sender = &received.header.sender;

@@ -9,6 +9,7 @@ use sealpost_crypto::directory::{self, Error};
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
+use sealpost_server::changes::Listener;
 use sealpost_server::pool::Lane;
 use sealpost_server::roots::{self, Older};
 use sealpost_wire::envelope::{directory_version_message, signed, signed_message};
@@ -24,7 +25,7 @@ type Response = Result<pb::DirectoryUpdate, Status>;
 /// Where one watcher stands.
 struct Watch {
     parts: Arc<Parts>,
-    changes: tokio::sync::watch::Receiver<u64>,
+    changes: Listener,
     /// The versions that are still to be told, each with its journal entry, the last one first.
     versions: Vec<(u64, u64)>,
     /// The last version that was told.
@@ -51,14 +52,14 @@ async fn next(mut watch: Watch) -> Option<(Response, Watch)> {
         tokio::select! {
             biased;
             () = farewell(&shutdown) => return None,
-            changed = watch.changes.changed() => changed.ok()?,
+            () = watch.changes.changed() => {}
         }
     }
 }
 
 impl Watch {
     async fn pending(&mut self) -> Option<Response> {
-        self.changes.mark_unchanged();
+        self.changes.mark_seen();
         if self.versions.is_empty() {
             self.versions = self.parts.view.state().versions_after(self.told);
             self.versions.reverse();

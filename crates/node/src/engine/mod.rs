@@ -309,6 +309,7 @@ impl Engine {
         changes.apply()?;
         if new_directory {
             self.shared.directory.send_replace(directory);
+            self.shared.directories.tell();
         }
         self.shared.next_index.send_replace(index);
         self.shared.notify_lanes();

@@ -49,7 +49,7 @@ impl Session {
         let ended = tokio::select! {
             biased;
             ended = self.serve(lanes, &wire) => ended,
-            refused = wire.line.refused() => Err(refused.map_or(Ended::Stopping, Ended::from)),
+            refused = wire.line.refused() => Err(refused.into()),
         };
         match ended {
             Ok(()) => Ended::Protocol("a stream ended without a reason".to_owned()),

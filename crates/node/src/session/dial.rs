@@ -37,8 +37,8 @@ pub trait Line: Send + Sync {
     fn calls(&self) -> Calls;
     /// What a failed call means.
     fn explain(&self, status: Status) -> Error;
-    /// Waits until the hub would not be believed any more: why. `None` when the program ends.
-    async fn refused(&self) -> Option<Error>;
+    /// Waits until the hub would not be believed any more: why.
+    async fn refused(&self) -> Error;
 }
 
 /// Mutual TLS under gRPC.
@@ -84,7 +84,7 @@ impl Line for Secured {
         self.connection.explain(status)
     }
 
-    async fn refused(&self) -> Option<Error> {
+    async fn refused(&self) -> Error {
         // The first time is at once: there may have been a change during the handshake.
         self.roots.judging().until_refused(|| self.connection.judge_again(&self.endpoint)).await
     }

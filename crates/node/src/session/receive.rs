@@ -184,7 +184,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
             return Ok((index, Verified::Unproven(Box::new(alarm))));
         }
     };
-    let mut directories = session.shared.directory.subscribe();
+    let mut directories = session.shared.directories.listen();
     let mut verified = judge(session, &delivery, origin).await?;
     if matches!(verified, Verified::Early(_)) && session.directory_patience.is_left() {
         // It is judged by what is installed then, newer or not. What is settled by neither comes again from its sender.
