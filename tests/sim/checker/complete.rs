@@ -60,6 +60,26 @@ pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
     Ok(())
 }
 
+/// ACCEPTED is in the hub's journal, unless that was lost.
+pub(super) fn accepted(evidence: &Evidence) -> Result<(), Violation> {
+    for (id, book) in evidence.books.iter().filter(|_| !evidence.journal_lost) {
+        for (accepted, headers) in &book.promises {
+            let none = Vec::new();
+            let entry = evidence.journal.get(&accepted.index).unwrap_or(&none);
+            for (position, header) in headers.iter().enumerate() {
+                // What is refused need not be there.
+                if accepted.refusals_of(position).next().is_none() && !entry.contains(header) {
+                    let index = accepted.index;
+                    let expected =
+                        format!("header {header}, accepted for {id}, is in entry {index} of the journal");
+                    return Err(Violation::of("Durable", expected, "it is not"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Everything that was published is delivered in the end, or did not come for a reason that its sender was told.
 pub(super) fn complete(evidence: &Evidence) -> Result<(), Violation> {
     let mut last = BTreeMap::new();

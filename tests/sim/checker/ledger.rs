@@ -11,14 +11,20 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::envelope::{Header, OpenedCommitment};
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::statement::Accepted;
+use sealpost_hub::journal::{Fresh, Journal};
 use sealpost_ledger::History;
 use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{ByDirectory, verify};
 use sealpost_seglog::disk::Disk;
 use sealpost_wire::envelope::{header_from_bytes, signed_from_bytes};
+use sealpost_wire::hub as hub_wire;
+use sealpost_wire::statement::Payload as _;
 
 use super::{Evidence, Violation};
+use crate::history::Event;
 use crate::hub;
 use crate::network::Network;
 use crate::plan::Plan;
@@ -34,6 +40,8 @@ pub(crate) struct Book {
     pub(crate) sent: Vec<Sent>,
     pub(crate) received: Vec<Received>,
     /// Rules of security records.
+    /// What the hub promised.
+    pub(crate) promises: Vec<(Accepted, Vec<Digest>)>,
     /// How many versions of the directory are in it.
     pub(crate) versions: u64,
     pub(crate) alarms: Vec<(String, Option<AgencyId>)>,
@@ -80,6 +88,7 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
         books.insert(id.clone(), read(&history, world)?);
     }
     world.hub.kill(&world.wire);
+    let journal = journal(world)?;
     let mut hub_files = Vec::new();
     for log in ["journal", "bodies"] {
         let folder = Path::new(hub::FOLDER).join(log);
@@ -90,6 +99,7 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
     for file in &hub_files {
         world.history.bytes(file);
     }
+    let journal_lost = seen_loss(world);
     let clocks_wrong = plan.steps.iter().any(|(_, step)| matches!(step, Step::Clock(..)));
     let letters = plan.letters.iter().map(|letter| (letter.marker.clone(), letter.clone())).collect();
     Ok(Evidence {
@@ -99,7 +109,33 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
         hub_files,
         overtakes: plan.overtakes.clone(),
         clocks_wrong,
+        journal,
+        journal_lost,
     })
+}
+
+fn seen_loss(world: &World) -> bool {
+    world.history.seen().iter().any(|seen| matches!(seen.event, Event::JournalLost))
+}
+
+/// Which headers each entry of the hub's journal has.
+fn journal(world: &World) -> Result<BTreeMap<u64, Vec<Digest>>, Violation> {
+    let unreadable = |error: &dyn std::fmt::Debug| {
+        Violation::of("Durable", "the hub's journal can be read", format!("{error:?}"))
+    };
+    let disk: Arc<dyn Disk> = Arc::new(world.hub.disk.clone());
+    let fresh = Fresh { incarnation: Incarnation([0; 16]), entries_salt: [0; 8], bodies_salt: [0; 8] };
+    let (journal, state) =
+        Journal::open(&disk, Path::new(hub::FOLDER), fresh).map_err(|error| unreadable(&error))?;
+    let mut entries = BTreeMap::new();
+    for index in 0..state.next() {
+        let entry = journal.reader().entry(index).map_err(|error| unreadable(&error))?;
+        if let hub_wire::Event::Batch { envelopes, .. } = entry.event {
+            let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
+            entries.insert(index, headers);
+        }
+    }
+    Ok(entries)
 }
 
 /// As an auditor verifies it.
@@ -152,6 +188,11 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
                     recorded_at: entry.leaf.recorded_at,
                     directory,
                 });
+            }
+            Record::Accepted { statement, headers } => {
+                let accepted =
+                    Accepted::from_payload(&statement.payload).map_err(|error| unreadable(&error))?;
+                book.promises.push((accepted, headers));
             }
             Record::Security { rule, peer, .. } => book.alarms.push((rule, peer)),
             _ => {}

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
 
 use crate::history::{Event, Seen};
 use crate::letters::Letter;
@@ -42,6 +43,10 @@ pub(crate) struct Evidence {
     pub(crate) overtakes: Option<String>,
     /// Whether a clock was set in the run.
     pub(crate) clocks_wrong: bool,
+    /// Which headers each entry of the hub's journal has.
+    pub(crate) journal: BTreeMap<u64, Vec<Digest>>,
+    /// Whether that was lost or set back.
+    pub(crate) journal_lost: bool,
 }
 
 impl Evidence {

@@ -22,6 +22,7 @@ pub(super) fn all(evidence: &Evidence) -> Result<(), Violation> {
     sealed(evidence)?;
     once(evidence)?;
     complete::durable(evidence)?;
+    complete::accepted(evidence)?;
     complete::complete(evidence)?;
     tamper_evident(evidence)?;
     lawful(evidence)?;
@@ -68,10 +69,15 @@ fn sealed(evidence: &Evidence) -> Result<(), Violation> {
 
 /// A message is delivered once in each ledger and told once in each life of it; a number names one message.
 fn once(evidence: &Evidence) -> Result<(), Violation> {
-    let mut told = BTreeSet::new();
+    let (mut told, mut losses) = (BTreeSet::new(), BTreeMap::new());
     for seen in &evidence.seen {
+        if let Event::LedgerLost { of } = &seen.event {
+            *losses.entry(of).or_insert(0) += 1;
+        }
         let Event::Told { at, life, sender, id, .. } = &seen.event else { continue };
-        if !told.insert((at, life, sender, id.to_string())) {
+        // A machine that was set back does not know what it showed.
+        let losses = losses.get(at).copied().unwrap_or(0);
+        if !told.insert((at, life, losses, sender, id.to_string())) {
             let expected = format!("{at} is shown message {id} of {sender} once");
             return Err(Violation::of("Once", expected, "it is shown again"));
         }
