@@ -20,9 +20,10 @@ use bytes::Bytes;
 use sealpost_crypto::revocation;
 use sealpost_crypto::tls::{self, Endpoint};
 use sealpost_crypto::trust::{self, Usage};
-use tokio::sync::watch;
+
 use tokio::time::{Instant, interval};
 
+use crate::changes::Listener;
 use crate::program::with_causes;
 use crate::roots::{self, Older, Roots, crl_files};
 use crate::settings::{Passphrase, Tls};
@@ -41,7 +42,7 @@ pub struct Renewal {
     roots: Arc<Roots>,
     pair: Settled<[Stamp; 2]>,
     refused_at: Option<Instant>,
-    roots_changes: watch::Receiver<u64>,
+    roots_changes: Listener,
     lists: BTreeMap<PathBuf, List>,
     looks: Looks,
     folder_failed: bool,
@@ -159,8 +160,8 @@ impl Renewal {
         };
         self.folder_failed = false;
         self.lists.retain(|path, _| paths.contains(path));
-        let have_roots_changed = self.roots_changes.has_changed().unwrap_or(false);
-        self.roots_changes.mark_unchanged();
+        let have_roots_changed = self.roots_changes.has_changed();
+        self.roots_changes.mark_seen();
         for path in paths {
             let new = || List { is_of_the_start: looks == Looks::First, ..List::default() };
             let list = self.lists.entry(path.clone()).or_insert_with(new);
