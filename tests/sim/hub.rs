@@ -91,7 +91,13 @@ impl Hub {
             return false;
         }
         let Some(directory) = view.directory() else { return false };
-        let roots = Roots::open(trust_set(&directory).unwrap(), &[], network.crls(), self.folder.path(), clock.clone());
+        let roots = Roots::open(
+            trust_set(&directory).unwrap(),
+            &[],
+            network.crls(),
+            self.folder.path(),
+            clock.clone(),
+        );
         let roots = roots.unwrap();
         let pool = Pool::new(2).working(Blocking::Within);
         wire.hub(Some(Service::new(Parts {

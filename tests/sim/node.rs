@@ -211,7 +211,8 @@ impl Node {
             clock.clone(),
             keeper.watch(),
         ));
-        let roots = Roots::open(trust_set(&directory).unwrap(), &[], network.crls(), &places.crls, clock.clone());
+        let roots =
+            Roots::open(trust_set(&directory).unwrap(), &[], network.crls(), &places.crls, clock.clone());
         let roots = roots.unwrap();
         self.starts += 1;
         let start = self.starts;

@@ -57,6 +57,8 @@ pub(crate) struct Sent {
     pub(crate) recorded_at: Instant,
     /// The directory in force there.
     pub(crate) directory: Arc<Directory>,
+    /// Published while nothing proved that the ledger was the latest, which it was not: no peer was told of its numbers.
+    pub(crate) given_up: bool,
 }
 
 /// A message of a peer.
@@ -168,7 +170,13 @@ fn read(history: &History, world: &World) -> Result<Book, Violation> {
                 let verified = directory::verify(&signed, installed.as_deref());
                 installed = Some(Arc::new(verified.map_err(|error| unreadable(&error))?));
             }
+            Record::Incarnation { unsent_from: Some(from), .. } => {
+                for sent in book.sent.iter_mut().filter(|sent| sent.index >= from) {
+                    sent.given_up = true;
+                }
+            }
             Record::Sent(sent) => book.sent.push(Sent {
+                given_up: false,
                 index: entry.index,
                 recorded_at: entry.leaf.recorded_at,
                 directory: installed.clone().ok_or_else(|| unreadable(&"no directory before a message"))?,

@@ -96,7 +96,7 @@ fn once(evidence: &Evidence) -> Result<(), Violation> {
                 numbers.named(&header.sender, id, header.priority, place.position, received.digest)?;
             }
         }
-        for sent in &book.sent {
+        for sent in book.sent.iter().filter(|sent| !sent.given_up) {
             for (recipient, place) in sent.header.recipients.agencies().zip(&sent.places) {
                 numbers.named(id, recipient, sent.header.priority, place.position, sent.digest)?;
             }
