@@ -65,7 +65,9 @@ pub(crate) async fn publish(door: Door, history: Arc<History>, letter: Letter, w
                 let rules = refusals.into_iter().map(|refusal| refusal.rule).collect();
                 history.note(Event::Refused { by, marker, rules });
             }
-            Err(PublishError::Full | PublishError::Stopping | PublishError::Fatal) => {
+            Err(
+                PublishError::Full | PublishError::Silenced(_) | PublishError::Stopping | PublishError::Fatal,
+            ) => {
                 drop(open);
                 sleep(AGAIN).await;
                 continue;
