@@ -186,10 +186,10 @@ impl World {
         let mut steps = plan.steps.iter();
         let mut next = steps.next();
         loop {
+            // A program that cannot start, and ends again and again, holds up nothing.
             let at = self.began + next.map_or(plan.lasts, |(at, _)| *at);
             tokio::select! {
                 biased;
-                Some(ended) = self.ended.1.recv() => self.again(ended).await,
                 () = sleep_until(at) => match next {
                     Some((_, step)) => {
                         step.take(self).await;
@@ -197,6 +197,7 @@ impl World {
                     }
                     None => break,
                 },
+                Some(ended) = self.ended.1.recv() => self.again(ended).await,
             }
         }
         self.heal(plan).await;
