@@ -20,8 +20,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::signing::Signing;
 use sealpost_crypto::tls::Endpoint;
+use sealpost_domain::directory::Directory;
 use sealpost_ledger::{Buckets, Ledger, tree};
 use sealpost_server::acceptor::{Acceptor, Protocols, Refused};
 use sealpost_server::connection::Connections;
@@ -167,6 +169,16 @@ pub fn bucket_keys<S: Projections>(
     Ok(buckets)
 }
 
+/// The tree over the ledger, and whoever keeps it.
+async fn tree(
+    places: &Places,
+    ledger: &Ledger,
+    directory: &Directory,
+    signer: &Arc<dyn Signer>,
+) -> Result<tree::Keeper, Error> {
+    checkpoints::open(&places.tree, ledger, directory, Arc::clone(signer), Blocking::Apart).await
+}
+
 /// The writer at work. A token may take its time to sign: its writer keeps nobody else waiting.
 fn written_by(engine: Engine, signing: &Signing) -> Result<JoinHandle<Result<(), engine::Error>>, Error> {
     match signing {
@@ -196,11 +208,8 @@ impl Node {
         own_keys.judge(&directory, clock.now())?;
         let (set, needed) = (files::trust_set(&directory)?, files.needed_roots());
         let roots = Arc::new(Roots::open(set, &needed, &config.crls, &places.crls, clock.clone())?);
-        let buckets = Arc::new(bucket_keys(&places, &opened, random().as_mut())?);
-        let signer = files.signing;
-        let keeper =
-            checkpoints::open(&places.tree, &opened.ledger, &directory, Arc::clone(&signer), Blocking::Apart)
-                .await?;
+        let (buckets, signer) = (Arc::new(bucket_keys(&places, &opened, random().as_mut())?), files.signing);
+        let keeper = tree(&places, &opened.ledger, &directory, &signer).await?;
         let shared = Arc::new(Shared::new(
             opened.core,
             directory.network.clone(),
