@@ -1,7 +1,7 @@
 //! Later versions of the directory, as the ceremony makes them.
 
 use sealpost_admin::ceremony::edit;
-use sealpost_admin::ceremony::statement::Statement;
+use sealpost_admin::ceremony::statement::{Kind, Statement};
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::{PayloadType, Signer as _, SigningKey, sign_statement};
 use sealpost_domain::agency::AgencyId;
@@ -36,7 +36,7 @@ pub(crate) fn with_key(
         usage: KeyUse::Node,
         period: Period { from: BEGIN, until: None },
     };
-    let mut statement = Statement::unsigned(PayloadType::SigningKey, terms.to_payload()).unwrap();
+    let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload()).unwrap();
     let root = Network::get().root(&id.as_str()[..2]);
     for signer in [&root, next, present] {
         statement.sign(signer).unwrap();

@@ -15,11 +15,12 @@ use sealpost_crypto::dsse::{Signer, SigningKey};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
-use sealpost_ledger::{Commits, Ledger, tree};
+use sealpost_ledger::{Buckets, Commits, Ledger, tree};
 use sealpost_node::core::{Policies, outbox, witness};
 use sealpost_node::engine::Engine;
 use sealpost_node::handle::{Handle, Views};
 use sealpost_node::known::Known;
+use sealpost_node::own_keys::OwnKeys;
 use sealpost_node::pool::Pool;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::proofs::Proofs;
@@ -95,6 +96,16 @@ pub(crate) struct Program {
     stop_session: CancellationToken,
 }
 
+/// What a program works on.
+struct Opened {
+    ledger: Ledger,
+    shared: Arc<Shared>,
+    buckets: Arc<Buckets>,
+    signer: Arc<dyn Signer>,
+    keeper: tree::Keeper,
+    roots: Arc<Roots>,
+}
+
 /// A copy of all that lies on a machine.
 pub(crate) struct Backup {
     disk: Sim,
@@ -143,12 +154,12 @@ impl Node {
             Standing::Proven => None,
         });
         let listed = self.disk.list(Path::new("ledger")).unwrap_or_default();
+        let is_segment = |name: &String| Path::new(name).extension().is_some_and(|end| end == "seg");
         let continuity = match self.noted {
-            _ if !listed.iter().any(|name| name.ends_with(".seg")) => Continuity::New,
-            None => Continuity::Unproven,
+            _ if !listed.iter().any(is_segment) => Continuity::New,
             Some(noted) if noted.files != self.files => Continuity::Copied,
             Some(noted) if noted.boot == self.boot && unproven_from.is_none() => Continuity::Same,
-            Some(_) => Continuity::Unproven,
+            _ => Continuity::Unproven,
         };
         Found { continuity, unproven_from }
     }
@@ -159,6 +170,13 @@ impl Node {
         wire: &Arc<Wire>,
         ended: mpsc::UnboundedSender<Ended>,
     ) -> Result<(), String> {
+        let opened = self.open().await?;
+        self.run(opened, wire, ended);
+        Ok(())
+    }
+
+    /// Opens the ledger and all that lies beside it.
+    async fn open(&mut self) -> Result<Opened, String> {
         let (places, clock, network) = (self.places(), self.clock(), Network::get());
         fs::create_dir_all(&places.buckets).unwrap();
         let (boot, files) = (self.boot, self.files);
@@ -213,7 +231,14 @@ impl Node {
         ));
         let roots =
             Roots::open(trust_set(&directory).unwrap(), &[], network.crls(), &places.crls, clock.clone());
-        let roots = roots.unwrap();
+        let roots = Arc::new(roots.unwrap());
+        Ok(Opened { ledger: opened.ledger, shared, buckets, signer, keeper, roots })
+    }
+
+    /// Lets everything work.
+    fn run(&mut self, opened: Opened, wire: &Arc<Wire>, ended: mpsc::UnboundedSender<Ended>) {
+        let (places, clock, network) = (self.places(), self.clock(), Network::get());
+        let Opened { ledger, shared, buckets, signer, keeper, roots } = opened;
         self.starts += 1;
         let start = self.starts;
         let (inputs, taken) = mpsc::channel(QUEUE);
@@ -222,7 +247,7 @@ impl Node {
         let pool = Pool::new(Workers::new(2).working(Blocking::Within), self.dice.source());
         let engine = Engine::new(
             Arc::clone(&shared),
-            opened.ledger.clone(),
+            ledger.clone(),
             taken,
             outgoing,
             Arc::clone(&signer),
@@ -242,7 +267,13 @@ impl Node {
         );
         let proofs = proofs.working(Blocking::Within);
         let prover = session::Prover::new(proofs, Arc::clone(&signer), clock);
-        let verifier = Verifier::new(self.id.clone(), vec![network.sealing(&self.id)], buckets, known());
+        let sealing = network.sealing(&self.id);
+        let own_keys = OwnKeys {
+            agency: self.id.clone(),
+            signing: self.signing.key_id(),
+            sealing: vec![sealing.public_key().key_id()],
+        };
+        let verifier = Verifier::new(self.id.clone(), vec![sealing], buckets, known());
         let dial = Dialler {
             wire: Arc::clone(wire),
             agency: self.id.clone(),
@@ -255,9 +286,9 @@ impl Node {
             prover,
             pool,
             Arc::new(dial),
-            Arc::new(roots),
+            roots,
             said,
-            settings(),
+            settings(own_keys),
         );
         let handle =
             Handle::new(commands, Arc::clone(&views) as Arc<dyn Views>, shared.next_index.subscribe());
@@ -274,7 +305,7 @@ impl Node {
             // Nobody listens at the end of a run.
             let _ = ended.send(Ended::Node { id, start, reason });
         });
-        let (id, durable) = (self.id.clone(), opened.ledger.watch());
+        let (id, durable) = (self.id.clone(), ledger.watch());
         tasks.spawn(async move {
             if let Err(error) =
                 checkpoints::keep(keeper, durable, broken, stop_keeper, Blocking::Within).await
@@ -282,9 +313,7 @@ impl Node {
                 let _ = keeper_ended.send(Ended::Node { id, start, reason: told(&error) });
             }
         });
-        self.program =
-            Some(Program { start, handle, views, shared, ledger: opened.ledger, tasks, stop_session });
-        Ok(())
+        self.program = Some(Program { start, handle, views, shared, ledger, tasks, stop_session });
     }
 
     /// Ends the program where it stands.
@@ -373,8 +402,9 @@ fn policies() -> Policies {
     Policies { outbox, witness: witness::Policy { demand_every: Duration::from_secs(10) } }
 }
 
-fn settings() -> session::Settings {
+fn settings(own_keys: OwnKeys) -> session::Settings {
     session::Settings {
+        own_keys,
         addresses: vec!["hub:1".to_owned()],
         connect_timeout: Duration::from_secs(10),
         retry_first: Duration::from_millis(100),

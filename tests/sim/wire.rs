@@ -138,7 +138,7 @@ impl Wire {
         let peer = Peer::new(certificate, SocketAddr::from(([127, 0, 0, 1], 1)));
         drop(state);
         let listed = Listed { wire: Arc::clone(self), number };
-        Some(Open { wire: Arc::clone(self), agency, hub, peer, cut, _listed: Arc::new(listed) })
+        Some(Open { wire: Arc::clone(self), agency, hub, peer, cut, listed: Arc::new(listed) })
     }
 
     fn delay(&self) -> Duration {
@@ -161,7 +161,7 @@ impl Wire {
         let mut state = self.state();
         let Weather { repeated, lost, reordered, stuttered, .. } = state.weather;
         let mut frames = Vec::new();
-        for message in messages(data) {
+        for message in messages(&data) {
             if is_between_nodes {
                 if state.dice.permille(lost) {
                     continue;
@@ -183,7 +183,7 @@ impl Wire {
 }
 
 /// The messages in a piece of a gRPC body: each with a flag and its length before it. The service writes whole ones.
-fn messages(data: Bytes) -> Vec<Bytes> {
+fn messages(data: &Bytes) -> Vec<Bytes> {
     let mut rest = BytesMut::from(&data[..]);
     let mut messages = Vec::new();
     while rest.len() >= 5 {
@@ -223,7 +223,7 @@ struct Open {
     hub: HubServer<Service>,
     peer: Peer,
     cut: CancellationToken,
-    _listed: Arc<Listed>,
+    listed: Arc<Listed>,
 }
 
 struct Listed {
@@ -247,7 +247,7 @@ impl Line for Open {
 
     fn calls(&self) -> Calls {
         let (wire, agency, hub) = (Arc::clone(&self.wire), self.agency.clone(), self.hub.clone());
-        let (peer, cut, listed) = (self.peer.clone(), self.cut.clone(), Arc::clone(&self._listed));
+        let (peer, cut, listed) = (self.peer.clone(), self.cut.clone(), Arc::clone(&self.listed));
         Calls::new(tower::service_fn(move |request: http::Request<Body>| {
             let (wire, agency, mut hub) = (Arc::clone(&wire), agency.clone(), hub.clone());
             let (peer, cut, listed) = (peer.clone(), cut.clone(), Arc::clone(&listed));

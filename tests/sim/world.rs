@@ -1,6 +1,7 @@
 //! One run: machines, network, those who use them, and what goes wrong, all from one seed and in one thread.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -290,20 +291,21 @@ impl World {
         let mut found = format!("{} messages are not answered", self.unanswered.load(Ordering::Relaxed));
         for (id, node) in &self.nodes {
             let Some(program) = &node.program else {
-                found.push_str(&format!("; {id} does not run"));
+                let _ = write!(found, "; {id} does not run");
                 continue;
             };
             let status = program.views.status();
             for peer in status.peers.iter().filter(|peer| peer.outstanding > 0 || peer.missing > 0) {
                 let closed = if peer.sending == Sending::Open { "" } else { ", which it awaits" };
-                found.push_str(&format!(
+                let _ = write!(
+                    found,
                     "; {id} has {} outstanding to {}{closed}, and misses {}",
                     peer.outstanding, peer.agency, peer.missing
-                ));
+                );
             }
         }
         let backlog = self.hub.program.as_ref().map(|program| program.view.state().backlog());
-        found.push_str(&format!("; the hub holds {backlog:?}"));
+        let _ = write!(found, "; the hub holds {backlog:?}");
         let expected = format!("nothing on its way {QUIET_WITHIN:?} after everything was mended");
         Violation::of("Complete", expected, found)
     }

@@ -179,6 +179,12 @@ async fn tree(
     checkpoints::open(&places.tree, ledger, directory, Arc::clone(signer), Blocking::Apart).await
 }
 
+/// What is proven to peers and auditors, out of that tree; who finds it broken says so.
+fn proofs(shared: &Shared, places: &Places, broken: &Arc<Notify>) -> Proofs {
+    let files = tree::Files::at(&places.tree);
+    Proofs::new(shared.history.clone(), files, shared.checkpoint.clone(), Arc::clone(broken))
+}
+
 /// The writer at work. A token may take its time to sign: its writer keeps nobody else waiting.
 fn written_by(engine: Engine, signing: &Signing) -> Result<JoinHandle<Result<(), engine::Error>>, Error> {
     match signing {
@@ -241,12 +247,7 @@ impl Node {
             inputs.clone(),
         );
         let broken = Arc::new(Notify::new());
-        let proofs = Proofs::new(
-            shared.history.clone(),
-            tree::Files::at(&places.tree),
-            shared.checkpoint.clone(),
-            Arc::clone(&broken),
-        );
+        let proofs = proofs(&shared, &places, &broken);
         let prover = session::Prover::new(proofs.apart(), Arc::clone(&signer), clock.clone());
         let [to_hub, door] = settings::ends(config, &files.credentials, roots.trust(), &clock);
         let renewal = files::renewal(config, &door, to_hub.clone(), &roots);

@@ -31,11 +31,11 @@ fn may_not_come_again(evidence: &Evidence, at: &AgencyId, since: Duration) -> bo
 pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
     for seen in &evidence.seen {
         match &seen.event {
-            Event::Published { by, id, .. } => {
-                if header_of(evidence, by, *id).is_none() && !evidence.lost_after(by, seen.at) {
-                    let expected = format!("message {id}, published by {by}, is in its ledger");
-                    return Err(Violation::of("Durable", expected, "it is not"));
-                }
+            Event::Published { by, id, .. }
+                if header_of(evidence, by, *id).is_none() && !evidence.lost_after(by, seen.at) =>
+            {
+                let expected = format!("message {id}, published by {by}, is in its ledger");
+                return Err(Violation::of("Durable", expected, "it is not"));
             }
             Event::Tracked { by, id, recipient, state, .. } => {
                 let told = matches!(state, DeliveryState::Delivered | DeliveryState::Read);

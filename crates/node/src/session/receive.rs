@@ -189,7 +189,7 @@ async fn verify(session: &Session, message: pb::Delivery, origin: Origin) -> Res
     if matches!(verified, Verified::Early(_)) && session.directory_patience.is_left() {
         // It is judged by what is installed then, newer or not. What is settled by neither comes again from its sender.
         match tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await {
-            Ok(_) => verified = judge(session, &delivery, origin).await?,
+            Ok(()) => verified = judge(session, &delivery, origin).await?,
             Err(_) => session.directory_patience.is_over(),
         }
     }
