@@ -31,7 +31,12 @@ mod steps;
 mod wire;
 mod world;
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
 
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 300;
@@ -55,24 +60,91 @@ fn seeds() -> RangeInclusive<u64> {
 #[test]
 fn every_promise_is_kept_whatever_goes_wrong() {
     let (mut steps, mut broken) = (0, Vec::new());
-    let (begun, seeds) = (std::time::Instant::now(), seeds());
-    let is_set = |name| std::env::var_os(name).is_some();
-    for seed in seeds.clone() {
-        let outcome = world::run(seed);
-        let (these, digest) = outcome.history.digest();
-        steps += these;
+    let (begun, seeds) = (Instant::now(), seeds());
+    let goes_on = is_set("SEALPOST_SIM_ALL");
+    on_all_cores(seeds.clone(), |told| {
+        steps += told.steps;
         if is_set("SEALPOST_SIM_VERBOSE") {
-            say(&format!("seed {seed}: {these} steps, {:?}, {digest}", outcome.lasted));
+            say(&told.line);
         }
-        if let Err(violation) = outcome.result {
-            let text = told(seed, &violation, &outcome.history);
-            assert!(is_set("SEALPOST_SIM_ALL"), "{text}");
+        if let Some((promise, text)) = told.broken {
             say(&text);
-            broken.push((seed, violation.promise));
+            broken.push((told.seed, promise));
         }
-    }
+        if broken.is_empty() || goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
     say(&format!("seeds {seeds:?}: {steps} steps in {:?}", begun.elapsed()));
     assert!(broken.is_empty(), "promises that were broken: {broken:?}");
+}
+
+/// What is said of a seed.
+struct Told {
+    seed: u64,
+    steps: u64,
+    line: String,
+    broken: Option<(&'static str, String)>,
+}
+
+impl Told {
+    fn of(seed: u64) -> Self {
+        let named = Named(seed);
+        let outcome = world::run(seed);
+        drop(named);
+        let (steps, digest) = outcome.history.digest();
+        let line = format!("seed {seed}: {steps} steps, {:?}, {digest}", outcome.lasted);
+        let broken =
+            |violation: checker::Violation| (violation.promise, told(seed, &violation, &outcome.history));
+        Self { seed, steps, line, broken: outcome.result.err().map(broken) }
+    }
+}
+
+/// A panic does not say in which seed it was.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            say(&format!("seed {} panicked", self.0));
+        }
+    }
+}
+
+/// Runs seeds, each in a thread of its own, as many at a time as there are cores. They are told in their order, until
+/// whoever listens has heard enough.
+fn on_all_cores(seeds: RangeInclusive<u64>, mut tell: impl FnMut(Told) -> ControlFlow<()>) {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let (next, enough) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
+    let run = |done: mpsc::Sender<Told>| {
+        while !enough.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) || done.send(Told::of(seed)).is_err() {
+                break;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let (done, outcomes) = mpsc::channel();
+        for _ in 0..cores {
+            let done = done.clone();
+            scope.spawn(|| run(done));
+        }
+        drop(done);
+        let (mut waiting, mut turn) = (BTreeMap::new(), *seeds.start());
+        for told in outcomes {
+            waiting.insert(told.seed, told);
+            while let Some(told) = waiting.remove(&turn) {
+                turn += 1;
+                if tell(told).is_break() {
+                    enough.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    });
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some()
 }
 
 /// What somebody has to know of a promise that was broken.
