@@ -8,13 +8,16 @@
 //! ```
 //!
 //! Nothing is applied or answered before it is durable, with one exception: what recipients settled needs no sync of
-//! its own, since forgetting it costs no more than a second delivery. A failed sync is final and ends the program.
+//! its own, since forgetting it costs no more than a second delivery. Where the disk has no room for it, it is tried again until
+//! there is: nobody else would say it again while the lane is idle. A failed sync is final and ends the program.
 
 mod group;
 
 use std::ops::ControlFlow;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
@@ -36,6 +39,8 @@ use sealpost_server::pool::Lane;
 const ORDINARY_BYTES: usize = 8 << 20;
 /// The same for FLASH, so that it never waits for room behind anything else. One envelope must fit.
 const FLASH_BYTES: usize = 4 << 20;
+/// When settlements that had no room on the disk are tried again, if nothing else comes before.
+const OWED_AGAIN: Duration = Duration::from_secs(1);
 /// How many settlements may wait.
 const SETTLEMENTS: usize = 1024;
 
@@ -76,7 +81,7 @@ struct Settlement {
     recipient: AgencyId,
     priority: Priority,
     place: Place,
-    /// Held until it is written.
+    /// Held until a group takes it.
     _room: OwnedSemaphorePermit,
 }
 
@@ -207,19 +212,33 @@ pub struct Turns {
 impl Turns {
     /// Commits until it is told to close, or fails. Blocks.
     fn run(mut self) {
-        while self.committer.is_some() {
-            match self.queue.recv() {
+        while let Some(committer) = &self.committer {
+            let next = if committer.owes() {
+                self.queue.recv_timeout(OWED_AGAIN)
+            } else {
+                self.queue.recv().map_err(RecvTimeoutError::from)
+            };
+            match next {
                 Ok(first) => self.commit(first),
-                Err(_) => break,
+                Err(RecvTimeoutError::Timeout) => self.again(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.end();
     }
 
-    /// Commits what is queued now, as one group. Blocks on the disk alone.
+    /// Commits what is queued now, as one group, or what had no room before. Blocks on the disk alone.
     pub fn take(&mut self) {
-        if let Ok(first) = self.queue.try_recv() {
-            self.commit(first);
+        match self.queue.try_recv() {
+            Ok(first) => self.commit(first),
+            Err(_) => self.again(),
+        }
+    }
+
+    /// What had no room on the disk is tried once more.
+    fn again(&mut self) {
+        if let Some(Err(failure)) = self.committer.as_mut().map(Committer::again) {
+            self.fail(failure);
         }
     }
 

@@ -1,12 +1,14 @@
 //! One group of the writer: what was queued is written together, synced once, applied in order and answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 
 use sealpost_crypto::directory;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
 use sealpost_seglog::append;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
@@ -26,6 +28,8 @@ pub(super) struct Committer {
     journal: Journal,
     view: Arc<View>,
     clock: Clock,
+    /// How far each lane of each recipient is settled, as long as that is not written: a full disk takes it later.
+    owed: BTreeMap<(AgencyId, Priority), u64>,
 }
 
 /// What is committed together.
@@ -55,7 +59,7 @@ impl Group {
 
 impl Committer {
     pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock) -> Self {
-        Self { journal, view, clock }
+        Self { journal, view, clock, owed: BTreeMap::new() }
     }
 
     /// Commits one group: what came first and what is queued behind it.
@@ -85,15 +89,30 @@ impl Committer {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Whether settlements wait for room on the disk.
+    pub(super) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// Tries once more to write what waits for room on the disk.
+    pub(super) fn again(&mut self) -> Result<(), Failure> {
+        self.commit(Group::default())
+    }
+
     /// Nothing more is coming.
     pub(super) fn end(mut self) -> Result<(), Failure> {
+        self.again()?;
         self.journal.sync().map_err(Failure::Disk)
     }
 
     fn commit(&mut self, group: Group) -> Result<(), Failure> {
         let Group { mut batches, settlements, .. } = group;
         let at = self.clock.now();
-        let mut entries: Vec<_> = settlements.iter().map(|settlement| settlement.entry(at)).collect();
+        for Settlement { recipient, priority, place, .. } in settlements {
+            let owed = self.owed.entry((recipient, priority)).or_default();
+            *owed = place.index().max(*owed);
+        }
+        let mut entries: Vec<_> = self.owed.iter().map(|(lane, index)| settled(at, lane, *index)).collect();
         match self.write_batches(at, &batches) {
             Ok(written) => entries.extend(written),
             Err(refused) => refuse(&mut batches, refused)?,
@@ -103,13 +122,13 @@ impl Committer {
         }
         let first = match self.journal.write_entries(&entries) {
             Ok(first) => first,
-            // What was settled is told again by the next acknowledgement.
+            // What was settled stays owed.
             Err(refused) => return refuse(&mut batches, refused),
         };
         if !batches.is_empty() {
             self.journal.sync().map_err(Failure::Disk)?;
         }
-        drop(settlements);
+        self.owed.clear();
         self.apply(first, &entries, batches)
     }
 
@@ -193,11 +212,8 @@ impl Committer {
     }
 }
 
-impl Settlement {
-    fn entry(&self, at: Instant) -> Entry {
-        let (recipient, priority) = (self.recipient.clone(), self.priority);
-        Entry { at, event: Event::Settled { recipient, priority, index: self.place.index() } }
-    }
+fn settled(at: Instant, (recipient, priority): &(AgencyId, Priority), index: u64) -> Entry {
+    Entry { at, event: Event::Settled { recipient: recipient.clone(), priority: *priority, index } }
 }
 
 impl From<append::Error> for Refused {
@@ -214,7 +230,9 @@ fn refuse(batches: &mut Vec<Batch>, error: append::Error) -> Result<(), Failure>
     if let append::Error::Fatal(fatal) = error {
         return Err(Failure::Disk(fatal));
     }
-    tracing::warn!(%error, batches = batches.len(), "batches refused");
+    if !batches.is_empty() {
+        tracing::warn!(%error, batches = batches.len(), "batches refused");
+    }
     let refused = Refused::from(error);
     for batch in batches.drain(..) {
         drop(batch.room);

@@ -9,6 +9,7 @@ use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::{Failure as Fails, Sim};
 
 use super::*;
+use crate::core::State;
 use crate::fixture::{Network, agency};
 use crate::hot::Hot;
 use crate::journal::{Fresh, Reader};
@@ -21,14 +22,18 @@ struct Hub {
     ending: Ending,
 }
 
+fn journal(disk: &Sim) -> (Journal, State) {
+    let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Journal::open(&disk, Path::new("hub"), fresh).unwrap()
+}
+
 fn open(disk: &Sim) -> Hub {
     open_at(disk, NOW)
 }
 
 fn open_at(disk: &Sim, now: Instant) -> Hub {
-    let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let (journal, state) = Journal::open(&disk, Path::new("hub"), fresh).unwrap();
+    let (journal, state) = journal(disk);
     let (view, reader) = (Arc::new(View::new(state, Hot::new(1 << 20))), journal.reader());
     let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), Clock::new(move || now)).unwrap();
     Hub { view, reader, writer, ending }
@@ -95,6 +100,29 @@ async fn a_full_disk_refuses_the_batch_and_the_hub_goes_on_when_there_is_space()
     hub.submit(routine(&network, 2)).await.unwrap();
     assert_eq!(hub.bodies(), [routine(&network, 2).sealed]);
     hub.ending.close();
+}
+
+#[tokio::test]
+async fn what_was_settled_while_the_disk_was_full_is_forgotten_once_there_is_room() {
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    hub.submit(routine(&network, 1)).await.unwrap();
+    hub.ending.close();
+
+    let (journal, state) = journal(&disk);
+    let view = Arc::new(View::new(state, Hot::new(1 << 20)));
+    let (writer, mut turns) = Writer::by_turns(journal, Arc::clone(&view), Clock::new(|| NOW));
+    let waiting = view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
+    disk.set_capacity(Some(0));
+    writer.settle(agency("DE-ZKA"), Priority::Routine, waiting[0].0).await.unwrap();
+    turns.take();
+    turns.take();
+    assert_eq!(view.state().backlog(), 1);
+    disk.set_capacity(None);
+    // Nobody says it again.
+    turns.take();
+    assert_eq!(view.state().backlog(), 0);
 }
 
 #[tokio::test]
