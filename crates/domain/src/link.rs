@@ -275,6 +275,11 @@ impl Received {
         self.exceptions.iter().map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
     }
 
+    /// The numbers that were filled without a message.
+    pub fn voids(&self) -> impl Iterator<Item = u64> {
+        self.voids.iter().copied()
+    }
+
     /// The numbers that were read.
     pub fn read(&self) -> Vec<Range> {
         ranges(self.read.iter().copied())

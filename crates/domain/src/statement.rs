@@ -129,6 +129,8 @@ pub struct LinkReceipt {
     /// For an earlier life of the sender's ledger: where the sender said that its link ended, if everything up to there
     /// is settled here under that digest. A restored sender knows by it that the numbers are those that it knows.
     pub agreed: Option<Head>,
+    /// Filled by the sender without a message, and not there before.
+    pub filled: Vec<Range>,
 }
 
 impl LinkReceipt {
@@ -136,6 +138,9 @@ impl LinkReceipt {
     pub fn outcome(&self, number: u64) -> Option<Outcome<'_>> {
         if let Some(exception) = self.exceptions.iter().find(|exception| exception.number == number) {
             return Some(Outcome::Excepted(exception.disposition, &exception.rule));
+        }
+        if self.filled.iter().any(|range| range.contains(number)) {
+            return Some(Outcome::Filled);
         }
         let settled = number <= self.contiguous
             || self.delivered.iter().any(|delivered| delivered.numbers.contains(number));
@@ -167,6 +172,8 @@ pub enum Outcome<'a> {
     Read,
     /// Not delivered, by this rule.
     Excepted(Disposition, &'a str),
+    /// Filled by the sender without a message.
+    Filled,
 }
 
 /// A number that was not delivered.

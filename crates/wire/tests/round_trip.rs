@@ -223,6 +223,7 @@ proptest! {
             exceptions: vec![Exception { number: 3, disposition: Disposition::Quarantined, rule: "wrap.closed".into() }],
             read: vec![Range { first: 1, last: 2 }],
             agreed: Some(Head { number: 5, digest: Digest::new([6; 32]) }),
+            filled: vec![Range { first: 4, last: 4 }, Range { first: 21, last: 22 }],
         };
         let receipt = Receipt {
             recipient,
@@ -278,6 +279,7 @@ fn ranges_out_of_order_are_refused() {
         exceptions: vec![],
         read: vec![],
         agreed: None,
+        filled: vec![],
     };
     let receipt = Receipt {
         recipient: "DE-ZKA".parse().unwrap(),

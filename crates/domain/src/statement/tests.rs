@@ -15,7 +15,9 @@ fn a_receipt_tells_delivered_excepted_and_open_numbers_apart() {
         }],
         read: vec![Range { first: 1, last: 1 }],
         agreed: None,
+        filled: vec![Range { first: 8, last: 8 }],
     };
+    assert_eq!(receipt.outcome(8), Some(Outcome::Filled));
     assert_eq!(receipt.outcome(1), Some(Outcome::Read));
     assert_eq!(receipt.outcome(2), Some(Outcome::Excepted(Disposition::Refused, "agreement.none")));
     assert_eq!(receipt.outcome(3), Some(Outcome::Delivered));

@@ -231,6 +231,7 @@ pub(crate) fn receipt(contiguous: u64) -> Receipt {
             exceptions: Vec::new(),
             read: Vec::new(),
             agreed: None,
+            filled: Vec::new(),
         }],
         checkpoint: Bytes::new(),
         directory: DIRECTORY,

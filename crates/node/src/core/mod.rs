@@ -27,6 +27,7 @@ mod statement;
 pub mod witness;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::CryptoRng;
@@ -69,6 +70,10 @@ pub struct Env<'a> {
     pub past: &'a dyn Past,
 }
 
+/// By how much a clock is set back at most while statements go on from where they were: one that had been wrong for more is
+/// to be right at once.
+const SET_BACK_MAX: Duration = Duration::from_hours(1);
+
 /// When the node tries and asks again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
@@ -96,6 +101,8 @@ pub struct Core {
     /// What was erased, and what is held.
     pub erasures: Erasures,
     meetings: Meetings,
+    /// The latest time that this node has told anybody.
+    dated: Option<Instant>,
 }
 
 impl Core {
@@ -109,6 +116,7 @@ impl Core {
             witness: Witnessing::new(policies.witness),
             erasures: Erasures::default(),
             meetings: Meetings::default(),
+            dated: None,
             me,
             incarnation,
             next: 0,
@@ -219,8 +227,18 @@ impl Core {
             }
             Record::Access { .. } | Record::Loss { .. } => {}
         }
+        self.dated = self.dated.max(Some(recorded_at));
         self.next = index + 1;
         Ok(())
+    }
+
+    /// The date of a statement that is made now: never before that of an earlier one, also where the clock was set back,
+    /// since peers tell by it which of two was made later.
+    fn date(&mut self, now: Instant) -> Instant {
+        let before = self.dated.filter(|before| before.since(now) <= SET_BACK_MAX);
+        let date = before.map_or(now, |before| before.max(now));
+        self.dated = Some(date);
+        date
     }
 
     /// Takes over a record whose leaf is lost: whatever it said, it is not known any more.

@@ -141,13 +141,14 @@ impl Core {
         peer: &AgencyId,
         asked: Option<&Resume>,
     ) -> Result<(), Error> {
+        let made_at = self.date(env.now);
         let resume = Resume {
             from: self.me.clone(),
             to: peer.clone(),
             incarnation: self.incarnation,
             sent: self.outbox.heads_to(peer),
             received: self.inbox.heads_from(peer),
-            made_at: env.now,
+            made_at,
             greeting: self.meetings.greeted.get(peer).map(|greeted| greeted.greeting),
             answers: asked.and_then(|asked| asked.greeting),
             returned: asked.map_or_else(Vec::new, |asked| self.inbox.returned(env.past, asked)),
@@ -209,7 +210,7 @@ impl Core {
     /// otherwise it may know more of this life than we do.
     fn compare(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, resume: &Resume) -> bool {
         let peer = &resume.from;
-        let differences = self.outbox.compare(peer, &resume.received);
+        let differences = self.outbox.compare(resume);
         let mut lost = Vec::new();
         let agrees = differences.iter().all(|difference| {
             matches!(difference, Difference::Lost { .. } | Difference::OtherChain { is_past: true, .. })

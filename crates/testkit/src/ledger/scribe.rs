@@ -255,6 +255,7 @@ fn lines(heads: &Heads, peer: usize, sender_incarnation: Incarnation) -> Vec<Lin
         exceptions: Vec::new(),
         read: Vec::new(),
         agreed: None,
+        filled: Vec::new(),
     };
     of_peer.map(line).collect()
 }

@@ -62,6 +62,7 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         read,
         agreed_number,
         agreed_digest,
+        filled,
     } = message;
     at.count("exceptions", exceptions.len(), ENTRIES_MAX)?;
     let exception = |message: pb::Exception| {
@@ -80,6 +81,7 @@ fn link_receipt(message: pb::LinkReceipt) -> Result<LinkReceipt, Error> {
         agreed: at
             .bytes_optional("agreed_digest", &agreed_digest)?
             .map(|digest| Head { number: agreed_number, digest }),
+        filled: ranges(at, "filled", filled)?,
     })
 }
 
@@ -99,6 +101,7 @@ fn link_receipt_message(link: &LinkReceipt) -> pb::LinkReceipt {
         read: range_messages(&link.read),
         agreed_number: link.agreed.map_or(0, |agreed| agreed.number),
         agreed_digest: link.agreed.map(|agreed| digest_bytes(agreed.digest)).unwrap_or_default(),
+        filled: range_messages(&link.filled),
     }
 }
 

@@ -8,7 +8,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Head, Incarnation, Received};
+use sealpost_domain::link::{Head, Incarnation, Received, ranges};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{ControlType, Delivered, Exception, Heads, LinkReceipt, Receipt, Signed};
@@ -20,6 +20,7 @@ use crate::core::{Core, Env, Error, Round, sign};
 const EXCEPTIONS_MAX: usize = 256;
 const DELIVERED_MAX: usize = 256;
 const READ_MAX: usize = 512;
+const FILLED_MAX: usize = 128;
 
 /// What is told to one sender.
 #[derive(Default)]
@@ -35,7 +36,7 @@ pub(super) struct Peer {
     repeat: bool,
     /// The number of the receipt that the sender says it holds.
     confirmed: u64,
-    /// In which receipt an exception was told first.
+    /// In which receipt an exception, or a number that was filled, was told first.
     told: BTreeMap<(Priority, Incarnation, u64), u64>,
 }
 
@@ -51,7 +52,8 @@ impl Core {
     pub fn receipts(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
         for sender in self.inbox.unreceipted() {
-            let mut receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), env.now);
+            let made_at = self.date(env.now);
+            let mut receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), made_at);
             receipt.cosigned = self.witness.untold_of(&sender);
             let signed = sign(env, &receipt)?;
             round.record(env, Record::ReceiptSent(signed.clone()), Bytes::new());
@@ -122,17 +124,18 @@ impl Inbox {
         sender: &AgencyId,
         directory: DirectoryVersion,
         checkpoint: Bytes,
-        now: Instant,
+        made_at: Instant,
     ) -> Receipt {
         let peer = self.peers.get(sender);
-        let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, read: READ_MAX };
+        let mut room =
+            Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, read: READ_MAX, filled: FILLED_MAX };
         let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
         Receipt {
             recipient: self.me.clone(),
             sender: sender.clone(),
             recipient_incarnation: self.incarnation,
             number: peer.map_or(0, |peer| peer.number) + 1,
-            made_at: now,
+            made_at,
             links: links
                 .map(|(key, link)| {
                     link_receipt(key, &link.received, peer, self.agreed.get(key).copied(), &mut room)
@@ -153,8 +156,10 @@ impl Inbox {
         peer.latest = Some(statement.clone());
         peer.unreceipted = 0;
         for link in &receipt.links {
-            for exception in &link.exceptions {
-                let key = (link.priority, link.sender_incarnation, exception.number);
+            let excepted = link.exceptions.iter().map(|exception| exception.number);
+            let filled = link.filled.iter().flat_map(|range| range.first..=range.last);
+            for number in excepted.chain(filled) {
+                let key = (link.priority, link.sender_incarnation, number);
                 peer.told.entry(key).or_insert(receipt.number);
             }
         }
@@ -166,6 +171,7 @@ struct Room {
     exceptions: usize,
     delivered: usize,
     read: usize,
+    filled: usize,
 }
 
 fn link_receipt(
@@ -185,8 +191,10 @@ fn link_receipt(
         .map(|(number, disposition, rule)| Exception { number, disposition, rule: rule.to_owned() });
     let told: Vec<Exception> = exceptions.by_ref().take(room.exceptions).collect();
     room.exceptions -= told.len();
-    // A count over an exception that is not told would make it look delivered.
-    let untold = exceptions.next().map(|exception| exception.number);
+    let filled = ranges(link.voids().filter(|number| !confirmed(*number)));
+    // A count over an exception that is not told would make it look delivered, and so would one over a number that was filled.
+    let unfilled = filled.get(room.filled).map(|range| range.first);
+    let untold = exceptions.next().map(|exception| exception.number).into_iter().chain(unfilled).min();
     let contiguous = untold.map_or(link.contiguous(), |number| link.contiguous().min(number - 1));
     let chain_digest = link.digest_at(contiguous).unwrap_or(Digest::ZERO);
     let delivered =
@@ -200,6 +208,7 @@ fn link_receipt(
         exceptions: told,
         read: take(link.read(), &mut room.read),
         agreed,
+        filled: take(filled, &mut room.filled),
     }
 }
 

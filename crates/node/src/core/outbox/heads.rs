@@ -21,6 +21,8 @@ const OVERDUE_MAX: usize = 100;
 pub(super) struct Peer {
     /// The latest receipt that we hold of it.
     pub(super) receipt: Option<(Incarnation, u64)>,
+    /// When it was made, by the peer's clock.
+    pub(super) receipt_made_at: Option<Instant>,
     /// Something happened since the last heads, the last time then.
     touched_at: Option<Instant>,
     told_at: Option<Instant>,
@@ -85,7 +87,7 @@ impl Core {
 
     /// Where our links to a peer stand now, with these notes beside them.
     pub(in crate::core) fn heads_to(
-        &self,
+        &mut self,
         env: &Env<'_>,
         recipient: &AgencyId,
         directory: DirectoryVersion,
@@ -95,7 +97,7 @@ impl Core {
         Heads {
             sender: self.me.clone(),
             recipient: recipient.clone(),
-            made_at: env.now,
+            made_at: self.date(env.now),
             links: self.outbox.link_heads(recipient, env.now),
             receipt: self.outbox.peers.get(recipient).and_then(|peer| peer.receipt),
             checkpoint,

@@ -1,6 +1,6 @@
 //! One link of the node's own: its numbers, and how far each message on it came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
@@ -31,6 +31,8 @@ pub(super) struct OutLink {
     digests: BTreeMap<u64, Digest>,
     /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
     voids: BTreeMap<u64, Signed>,
+    /// Numbers beyond the receipted ones that the recipient says were filled without a message.
+    filled: BTreeSet<u64>,
     /// What its recipient excepted first at a number, where nothing proves yet that it is about these numbers.
     unproven: BTreeMap<u64, Exception>,
 }
@@ -47,6 +49,11 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn standing(&self) -> Standing {
         Standing { state: self.state, since: self.since, rule: self.rule.as_deref().map(str::to_owned) }
+    }
+
+    /// Whether it is not known what the message was.
+    pub(super) fn is_lost(&self) -> bool {
+        self.index == LOST
     }
 
     pub(super) fn state(&self) -> DeliveryState {
@@ -171,6 +178,23 @@ impl OutLink {
         self.voids.get(&number)
     }
 
+    /// Of the numbers that are not receipted: those that lie in these ranges.
+    fn unreceipted_in<'r>(&self, ranges: &'r [Range]) -> impl Iterator<Item = u64> + use<'r> {
+        let (first, last) = (self.receipted + 1, self.told_head().number);
+        ranges.iter().flat_map(move |range| range.first.max(first)..=range.last.min(last))
+    }
+
+    /// The recipient says which numbers were filled without a message.
+    pub(super) fn note_filled(&mut self, ranges: &[Range]) {
+        let filled = self.unreceipted_in(ranges);
+        self.filled.extend(filled);
+    }
+
+    /// Whether the recipient said of a number that is receipted now that it was filled without a message.
+    pub(super) fn take_filled(&mut self, number: u64) -> bool {
+        self.filled.remove(&number)
+    }
+
     /// The recipient has settled everything up to a number: the numbers that this is news about.
     pub(super) fn receipt_up_to(&mut self, contiguous: u64) -> RangeInclusive<u64> {
         let contiguous = contiguous.min(self.told_head().number);
@@ -201,6 +225,7 @@ impl OutLink {
                 .iter()
                 .any(|exception| excepted(exception) && !self.unproven.contains_key(&exception.number))
             || receipt.delivered.iter().any(delivered)
+            || self.unreceipted_in(&receipt.filled).any(|number| !self.filled.contains(&number))
             || receipt.read.iter().any(read)
     }
 

@@ -13,7 +13,7 @@ use sealpost_domain::statement::{Delivered, LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
 use super::belief::{Believed, believed};
-use super::link::state_of;
+use super::link::{Entry, state_of};
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 
@@ -130,6 +130,7 @@ impl Outbox {
     fn note_receipt(&mut self, at: Instant, receipt: &Receipt) {
         let peer = self.peers.entry(receipt.recipient.clone()).or_default();
         peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
+        peer.receipt_made_at = Some(receipt.made_at);
         peer.touch(at);
         peer.answered();
         self.close_reopened(receipt, |_| true);
@@ -155,16 +156,19 @@ impl Outbox {
         }
         let Some(own) = self.links.get_mut(&key) else { return };
         let last = own.told_head().number;
+        own.note_filled(&link.filled);
         let counted = own.receipt_up_to(link.contiguous);
         let own_receipted = own.receipted();
         for number in counted {
-            // A number that we voided counts as settled too: it proves no delivery.
-            let voided = self.links.get(&key).and_then(|own| own.entry(number)).is_none_or(|entry| {
-                matches!(entry.state(), DeliveryState::Refused | DeliveryState::Withdrawn)
-            });
-            if !voided {
-                self.settle(of, number, DeliveryState::Delivered, None, at);
+            let Some(own) = self.links.get_mut(&key) else { return };
+            if own.entry(number).is_none_or(Entry::is_lost) {
+                continue;
             }
+            // What the recipient does not call filled it has, also where we filled it since: the hub refused to carry it again
+            // after it had come. What we do not know to have filled was filled by what this ledger lost.
+            let state =
+                if own.take_filled(number) { DeliveryState::Withdrawn } else { DeliveryState::Delivered };
+            self.settle(of, number, state, None, at);
         }
         for Delivered { numbers, .. } in &link.delivered {
             let news = own_receipted + 1;

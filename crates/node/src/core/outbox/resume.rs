@@ -6,7 +6,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::link::{Head, Incarnation, Position};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
-use sealpost_domain::statement::{Activity, LinkHead};
+use sealpost_domain::statement::{Activity, LinkHead, Resume};
 
 use super::{LinkKey, OpenTo, OutLink, Outbox};
 use crate::core::Past;
@@ -69,8 +69,18 @@ impl Outbox {
         }
     }
 
+    /// Whether a peer said before its last receipt what it has: that it has less than it receipted then says nothing.
+    fn is_before_its_receipt(&self, resume: &Resume) -> bool {
+        self.peers.get(&resume.from).is_some_and(|peer| {
+            peer.receipt.is_some_and(|(life, _)| life == resume.incarnation)
+                && peer.receipt_made_at.is_some_and(|made_at| resume.made_at <= made_at)
+        })
+    }
+
     /// Compares what a peer has with what it receipted. What it lost is sent again.
-    pub(in crate::core) fn compare(&mut self, peer: &AgencyId, received: &[LinkHead]) -> Vec<Difference> {
+    pub(in crate::core) fn compare(&mut self, resume: &Resume) -> Vec<Difference> {
+        let Resume { from: peer, received, .. } = resume;
+        let is_late = self.is_before_its_receipt(resume);
         let mut differences = Vec::new();
         let mut lost = Vec::new();
         for (key, link) in self.links.iter().filter(|(key, _)| key.recipient == *peer) {
@@ -79,6 +89,9 @@ impl Outbox {
             let has = received.iter().find(of_link).map_or(Head::EMPTY, |head| head.head);
             let (sent, had) = (link.told_head().number, link.receipted());
             let name = key.priority.to_string();
+            if has.number < had && is_late {
+                continue;
+            }
             if has.number < had {
                 lost.push((key.clone(), has.number + 1, had));
                 differences.push(Difference::Lost { link: name, has: has.number, had });

@@ -128,6 +128,60 @@ fn what_an_ended_agreement_keeps_from_a_ledger_that_lost_it_stays_delivered_and_
     assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 0, "it is not tried for ever");
 }
 
+/// Hong Kong sends again what the hub had accepted, which refuses it now.
+fn refused_when_it_goes_again(network: &Network, hong_kong: &mut Station) {
+    hong_kong.wait(Duration::from_hours(2));
+    let (headers, _) = hong_kong.submit();
+    assert_eq!(headers.len(), 1);
+    let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.unknown".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    assert_eq!(state(hong_kong, 1), DeliveryState::Refused);
+    assert_eq!(voids(hong_kong), [(1, VoidReason::Refused)]);
+}
+
+#[test]
+fn what_had_come_before_the_hub_refused_to_carry_it_again_is_delivered() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    refused_when_it_goes_again(&network, &mut hong_kong);
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 1), DeliveryState::Delivered);
+    let again = hong_kong.older_copy(&network, hong_kong.records.len());
+    assert_eq!(state(&again, 1), DeliveryState::Delivered, "also after a restart");
+}
+
+#[test]
+fn what_had_not_come_stays_refused_also_where_more_is_counted_later() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    for _ in 0..2 {
+        hong_kong.publish(Priority::Urgent);
+    }
+    let (headers, deliveries) = hong_kong.submit();
+    let refusal = HubRefusal { position: 0, recipient: None, rule: "agreement.unknown".into() };
+    let accepted = network.accept(&agency("HK-CED"), HUB, &headers, vec![refusal]);
+    hong_kong.hear_hub(&accepted, &headers);
+    let mut void = std::mem::take(&mut hong_kong.said);
+    void.retain(|said| said.kind == ControlType::Void);
+    germany.hear(void, "HK-CED");
+    receipted(&mut germany, &mut hong_kong);
+    // Hong Kong says that it holds that receipt: Germany does not tell it again.
+    hong_kong.wait(Duration::from_hours(2));
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    assert_eq!(germany.receive(&deliveries[1], Priority::Urgent), Judged::Recorded);
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(
+        [1, 2].map(|number| state(&hong_kong, number)),
+        [DeliveryState::Refused, DeliveryState::Delivered]
+    );
+    assert_eq!(standing(&hong_kong, Priority::Urgent, 1).rule.as_deref(), Some("agreement.unknown"));
+}
+
 #[test]
 fn nobody_is_told_of_a_void_before_he_said_what_he_has() {
     let (network, mut hong_kong, mut germany) = delivered(1);

@@ -143,6 +143,31 @@ fn an_answer_from_before_a_loss_makes_nobody_send_again() {
 }
 
 #[test]
+fn an_answer_that_a_later_receipt_overtook_is_no_loss() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    let now = hong_kong.now;
+    hong_kong.core.connected(now);
+    hong_kong.wait(SETTLED);
+    germany.core.connected(now);
+    germany.wait(SETTLED);
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    germany.wait(Duration::from_secs(1));
+    let answer = std::mem::take(&mut germany.said);
+
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    germany.now = hong_kong.now.plus(Duration::from_secs(5));
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 2), DeliveryState::Delivered);
+    assert!(answer.iter().any(|said| said.kind == ControlType::Resume));
+    hong_kong.hear(answer, "DE-ZKA");
+    hong_kong.wait(Duration::from_secs(1));
+    assert_eq!(hong_kong.evidence(Rule::PeerLostRecords).len(), 0);
+    assert_eq!(hong_kong.submit().0.len(), 0, "nothing goes again");
+}
+
+#[test]
 fn a_hub_that_was_set_back_gets_again_what_it_had_promised() {
     let network = Network::new();
     let [mut hong_kong, mut germany] = network.nodes();

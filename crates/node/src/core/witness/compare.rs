@@ -20,7 +20,10 @@ use super::{Kind, LEDGERS_MAX, Later, NOTE_BYTES_MAX, Peer, Witnessing};
 use crate::core::{Alarm, Core, Env, Error, Round, Said};
 
 /// How far the clocks of two nodes may be apart.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
+pub(super) const CLOCKS_APART: Duration = Duration::from_mins(5);
+/// How long a statement is on its way at most. Of two that are dated further ahead than is believed, the one that comes first
+/// may be the later one.
+const LATE_MAX: Duration = Duration::from_secs(30);
 
 /// What a statement says beside its links.
 pub(in crate::core) struct Told<'a> {
@@ -72,7 +75,7 @@ enum Judgement {
 }
 
 impl Witnessing {
-    fn judge(&self, peer: &AgencyId, life: Incarnation, new: &Checkpoint, made_at: Instant) -> Judgement {
+    fn judge(&self, peer: &AgencyId, life: Incarnation, new: &Checkpoint, said_after: Instant) -> Judgement {
         let peer = self.peers.get(peer);
         let Some(ledger) = peer.and_then(|peer| peer.ledgers.get(&life)) else {
             let many = peer.is_some_and(|peer| peer.ledgers.len() >= LEDGERS_MAX);
@@ -89,7 +92,7 @@ impl Witnessing {
         let (largest, largest_at) = ledger.largest();
         if new.size() > largest {
             Judgement::Later
-        } else if made_at > largest_at {
+        } else if said_after > largest_at {
             Judgement::Rollback
         } else {
             Judgement::Old
@@ -187,7 +190,8 @@ impl Core {
             self.disbelieved(env, round, Rule::CheckpointInvalid, statement, told);
             return Ok(());
         };
-        let judgement = self.witness.judge(peer, life, &signed.checkpoint, made_at);
+        let said_after = made_at.min(env.now.plus(CLOCKS_APART).minus(LATE_MAX));
+        let judgement = self.witness.judge(peer, life, &signed.checkpoint, said_after);
         // What was seen before was verified before.
         if judgement != Judgement::Old && listed::signing_key(&signed, directory, peer).is_none() {
             self.disbelieved(env, round, Rule::CheckpointInvalid, statement, told);

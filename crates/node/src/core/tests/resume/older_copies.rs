@@ -269,6 +269,7 @@ fn a_peer_cannot_fill_the_ledger_with_ever_other_exceptions_of_an_earlier_life()
                 exceptions: vec![exception],
                 read: Vec::new(),
                 agreed: None,
+                filled: Vec::new(),
             }],
             checkpoint: Bytes::new(),
             directory: network.directory.version,

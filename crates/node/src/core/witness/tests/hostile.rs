@@ -5,6 +5,7 @@ use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::statement::Proof;
 
 use super::*;
+use crate::core::witness::compare::CLOCKS_APART;
 
 #[test]
 fn a_rewritten_ledger_of_the_same_size_is_a_fork_and_both_notes_are_kept() {
@@ -118,6 +119,38 @@ fn old_heads_that_are_replayed_change_nothing_and_a_ledger_that_shrinks_is_told(
     assert_eq!((alarms.len(), alarms[0].0.as_str()), (1, "checkpoint.rollback"));
     let exhibits = &alarms[0].1.exhibits;
     assert_eq!((exhibits.len(), &exhibits[0]), (3, &germany.checkpoint_over(5)));
+}
+
+#[test]
+fn heads_that_later_ones_overtook_are_no_rollback_where_a_clock_is_far_ahead() {
+    let [mut hong_kong, germany] = acquainted();
+    let ahead = germany.now.plus(2 * CLOCKS_APART);
+    let [first, second] = [(4, 0), (5, 1)].map(|(records, later)| {
+        let made_at = ahead.plus(Duration::from_secs(later));
+        let heads = heads(&germany, germany.checkpoint_over(records), made_at);
+        germany.claims(HK, ControlType::Heads, &heads)
+    });
+    hong_kong.hear(vec![second], DE);
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(3));
+    hong_kong.hear(vec![first], DE);
+    assert_eq!(rules(&hong_kong), [""; 0]);
+}
+
+#[test]
+fn a_node_whose_clock_is_set_back_dates_nothing_before_what_it_said() {
+    let [mut hong_kong, _] = acquainted();
+    let date = |station: &mut Station| {
+        let now = station.now;
+        station.core.date(now)
+    };
+    let first = date(&mut hong_kong);
+    hong_kong.now = first.minus(10 * MINUTE);
+    assert_eq!(date(&mut hong_kong), first);
+    hong_kong.now = first.plus(MINUTE);
+    assert_eq!(date(&mut hong_kong), first.plus(MINUTE));
+    // A clock that had been wrong by years is right at once.
+    hong_kong.now = NOW.minus(Duration::from_hours(24 * 365));
+    assert_eq!(date(&mut hong_kong), hong_kong.now);
 }
 
 #[test]
