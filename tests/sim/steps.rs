@@ -92,12 +92,10 @@ impl Step {
             Self::Down(host, how) => down(world, host, *how).await,
             Self::Up(host) => up(world, host).await,
             Self::Full(host, room) => {
-                world.hub_was_full |= *host == Host::Hub;
                 let disk = disk(world, host);
                 disk.set_capacity(room.map(|room| disk.used() + room));
             }
             Self::Breaks(host, after, failure) => {
-                world.hub_was_full |= *host == Host::Hub && matches!(failure, Failure::Full(_));
                 let disk = disk(world, host);
                 disk.fail(disk.operations() + after, *failure);
             }

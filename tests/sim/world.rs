@@ -59,8 +59,6 @@ pub(crate) struct World {
     pub(crate) versions: Vec<Signed>,
     pub(crate) backups: BTreeMap<AgencyId, Backup>,
     pub(crate) hub_backup: Option<Sim>,
-    /// Whether the hub's disk was full: what was settled meanwhile is told again by the next acknowledgement alone.
-    pub(crate) hub_was_full: bool,
 }
 
 /// What a run was.
@@ -105,7 +103,6 @@ impl World {
             versions: vec![Network::get().genesis.clone()],
             backups: BTreeMap::new(),
             hub_backup: None,
-            hub_was_full: false,
         };
         world.start_hub().await;
         for id in AGENCIES {
@@ -283,7 +280,7 @@ impl World {
         };
         let hub = self.hub.program.as_ref();
         self.unanswered.load(Ordering::Relaxed) == 0
-            && hub.is_some_and(|program| self.hub_was_full || program.view.state().backlog() == 0)
+            && hub.is_some_and(|program| program.view.state().backlog() == 0)
             && self.nodes.values().all(node_is_quiet)
     }
 

@@ -103,10 +103,7 @@ pub(super) fn complete(evidence: &Evidence) -> Result<(), Violation> {
                     Some((DeliveryState::Delivered | DeliveryState::Read, _)) => {
                         arrived || may_not_come_again(evidence, recipient, Duration::ZERO)
                     }
-                    // Known, in README.md: the hub refuses a repeat, since the agreement ended after the first one arrived.
-                    Some((DeliveryState::Refused, Some(rule))) => {
-                        changed && (!arrived || rule.starts_with("agreement."))
-                    }
+                    Some((DeliveryState::Refused, Some(_))) => changed && !arrived,
                     Some((DeliveryState::Withdrawn, _)) => evidence.lost(sender) && !arrived,
                     Some(_) => false,
                 };

@@ -28,7 +28,6 @@ use crate::history::Event;
 use crate::hub;
 use crate::network::Network;
 use crate::plan::Plan;
-use crate::steps::Step;
 use crate::world::World;
 
 /// The largest directory.
@@ -102,7 +101,6 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
         world.history.bytes(file);
     }
     let journal_lost = seen_loss(world);
-    let clocks_wrong = plan.steps.iter().any(|(_, step)| matches!(step, Step::Clock(..)));
     let letters = plan.letters.iter().map(|letter| (letter.marker.clone(), letter.clone())).collect();
     Ok(Evidence {
         seen: world.history.seen(),
@@ -110,7 +108,6 @@ pub(super) async fn gather(world: &mut World, plan: &Plan) -> Result<Evidence, V
         books,
         hub_files,
         overtakes: plan.overtakes.clone(),
-        clocks_wrong,
         journal,
         journal_lost,
     })

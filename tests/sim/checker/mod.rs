@@ -41,8 +41,6 @@ pub(crate) struct Evidence {
     pub(crate) hub_files: Vec<Vec<u8>>,
     /// The marker of a FLASH that has to overtake a burst.
     pub(crate) overtakes: Option<String>,
-    /// Whether a clock was set in the run.
-    pub(crate) clocks_wrong: bool,
     /// Which headers each entry of the hub's journal has.
     pub(crate) journal: BTreeMap<u64, Vec<Digest>>,
     /// Whether that was lost or set back.

@@ -191,15 +191,18 @@ fn tamper_evident(evidence: &Evidence) -> Result<(), Violation> {
         "directory.fork",
         "delivery.malformed",
     ];
-    const OF_A_LOSS: [&str; 3] = ["checkpoint.fork", "checkpoint.inconsistent", "resume.other_chain"];
-    // Statements are dated by their signers: one that is late and one that was made after a clock was set back look alike.
-    const OF_A_CLOCK: &str = "checkpoint.rollback";
+    const OF_A_LOSS: [&str; 5] = [
+        "checkpoint.fork",
+        "checkpoint.inconsistent",
+        "checkpoint.rollback",
+        "peer.lost_records",
+        "resume.other_chain",
+    ];
     for (id, book) in &evidence.books {
         for (rule, peer) in &book.alarms {
             let never = NEVER.contains(&rule.as_str());
             let lost = peer.as_ref().is_some_and(|peer| evidence.lost(peer)) || evidence.lost(id);
-            let false_by_clock = rule == OF_A_CLOCK && !lost && !evidence.clocks_wrong;
-            if never || false_by_clock || (OF_A_LOSS.contains(&rule.as_str()) && !lost) {
+            if never || (OF_A_LOSS.contains(&rule.as_str()) && !lost) {
                 let expected = format!("{id} has nothing to hold against {peer:?}: nobody did wrong");
                 return Err(Violation::of("Tamper-evident", expected, format!("an alarm by {rule}")));
             }
