@@ -3,9 +3,10 @@
 use sealpost_admin::ceremony::edit;
 use sealpost_admin::ceremony::statement::{Kind, Statement};
 use sealpost_crypto::digest::sha256;
+use sealpost_crypto::directory;
 use sealpost_crypto::dsse::{PayloadType, Signer as _, SigningKey, sign_statement};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::directory::{KeyUse, RevocationReason};
+use sealpost_domain::directory::{Directory, KeyUse, RevocationReason};
 use sealpost_domain::envelope::Signature;
 use sealpost_domain::instant::{Instant, Period};
 use sealpost_domain::statement::Signed;
@@ -14,10 +15,20 @@ use sealpost_wire::directory::{Listing, SigningKeyTerms};
 use crate::network::{BEGIN, Network};
 
 /// Without the agreement of Germany and Thailand; `None` when it ended before.
-pub(crate) fn without_agreement(before: &Signed) -> Option<Signed> {
-    let mut listing = after(before);
+pub(crate) fn without_agreement(versions: &[Signed]) -> Option<Signed> {
+    let mut listing = after(versions.last()?);
     edit::remove_agreement(&mut listing, &"SIM-DE-TH".parse().unwrap()).ok()?;
+    edit::withdraw(&mut listing, &in_force(versions));
     Some(signed(&listing))
+}
+
+/// The last of the versions, each of which has to verify: whatever is published here is what the hub takes.
+pub(crate) fn in_force(versions: &[Signed]) -> Directory {
+    let mut last = None;
+    for version in versions {
+        last = Some(directory::verify(version, last.as_ref()).expect("a version as the ceremony makes it"));
+    }
+    last.expect("the first version is there")
 }
 
 /// With a next key of a node; the one before is believed no more if it is replaced.

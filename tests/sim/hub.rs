@@ -12,8 +12,9 @@ use sealpost_domain::link::Incarnation;
 use sealpost_hub::dispatch::Dispatch;
 use sealpost_hub::hot::Hot;
 use sealpost_hub::journal::{Fresh, Journal, Syncs};
+use sealpost_hub::rates::{Rate, Rates};
 use sealpost_hub::relay::Relay;
-use sealpost_hub::service::{Limits, Parts, Service};
+use sealpost_hub::service::{Limits, Pace, Parts, Service};
 use sealpost_hub::view::View;
 use sealpost_hub::writer::{Turns, Writer};
 use sealpost_seglog::disk::Disk;
@@ -40,6 +41,13 @@ const HOT_BYTES: usize = 16 << 10;
 /// The most in one delivered batch: little, so that a backlog takes several.
 const BATCH_BYTES: usize = 8 << 10;
 const BACKLOG: usize = 1000;
+/// How much of one sender's mail waits at most: more than there ever is.
+const SENDER_BYTES: u64 = 64 << 20;
+/// How fast each agency may go on: little enough that a burst is slowed down.
+const RATES: Rates = {
+    let mail = Rate { items: 10, bytes: 1 << 20 };
+    Rates { flash: mail, mail, control: Rate { items: 1000, bytes: 1 << 20 } }
+};
 
 /// The machine.
 pub(crate) struct Hub {
@@ -112,7 +120,8 @@ impl Hub {
             incarnation,
             shutdown: Shutdown::new(std::time::Duration::from_secs(1)),
             tasks: TaskTracker::new(),
-            limits: Limits { backlog: BACKLOG },
+            limits: Limits { backlog: BACKLOG, sender_bytes: SENDER_BYTES },
+            pace: Pace::new(RATES),
         })));
         true
     }

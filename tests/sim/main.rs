@@ -87,9 +87,7 @@ struct Told {
 
 impl Told {
     fn of(seed: u64) -> Self {
-        let named = Named(seed);
         let outcome = world::run(seed);
-        drop(named);
         let (steps, digest) = outcome.history.digest();
         let line = format!("seed {seed}: {steps} steps, {:?}, {digest}", outcome.lasted);
         let broken =
@@ -98,13 +96,17 @@ impl Told {
     }
 }
 
-/// A panic does not say in which seed it was.
-struct Named(u64);
+/// A panic does not say in which seed it was, and no other seed has to be run then.
+struct Panic<'a> {
+    seed: u64,
+    enough: &'a AtomicBool,
+}
 
-impl Drop for Named {
+impl Drop for Panic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            say(&format!("seed {} panicked", self.0));
+            say(&format!("seed {} panicked", self.seed));
+            self.enough.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -117,9 +119,14 @@ fn on_all_cores(seeds: RangeInclusive<u64>, mut tell: impl FnMut(Told) -> Contro
     let run = |done: mpsc::Sender<Told>| {
         while !enough.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if !seeds.contains(&seed) || done.send(Told::of(seed)).is_err() {
+            if !seeds.contains(&seed) {
                 break;
             }
+            let panic = Panic { seed, enough: &enough };
+            let told = Told::of(seed);
+            drop(panic);
+            // Fails when whoever listens has heard enough.
+            let _ = done.send(told);
         }
     };
     std::thread::scope(|scope| {

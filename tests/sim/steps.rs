@@ -174,7 +174,7 @@ fn publish(world: &mut World, id: &AgencyId, change: &Change) {
     let before = world.versions.last().expect("the first version is there").clone();
     let now = world.now();
     let version = match change {
-        Change::EndAgreement => directory::without_agreement(&before),
+        Change::EndAgreement => directory::without_agreement(&world.versions),
         Change::Rotate | Change::Replace => {
             let number = u8::try_from(world.versions.len()).unwrap_or(u8::MAX);
             let next = Arc::new(SigningKey::generate(&mut ChaCha20Rng::from_seed([number; 32])));
@@ -188,6 +188,7 @@ fn publish(world: &mut World, id: &AgencyId, change: &Change) {
     // An agreement ends once.
     if let Some(version) = version {
         world.versions.push(version);
+        directory::in_force(&world.versions);
         world.publish_versions();
     }
 }

@@ -229,7 +229,7 @@ fn replace_keys(
 
 /// Withdraws what the version in force lists and the draft does not, so that it never comes back without being signed
 /// again. A draft that lists it again, before it is published, withdraws it no more.
-pub(super) fn withdraw(listing: &mut Listing, base: &Directory) {
+pub fn withdraw(listing: &mut Listing, base: &Directory) {
     let listed: BTreeSet<Digest> =
         listing.agreements.iter().chain(&listing.operations).map(|signed| sha256(&signed.payload)).collect();
     let agreements = base.agreements.iter().map(|agreement| agreement.digest);
