@@ -12,7 +12,7 @@ use sealpost_domain::instant::{Instant, Period};
 use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::{Listing, SigningKeyTerms};
 
-use crate::network::{BEGIN, Network};
+use crate::network::{MADE, Network};
 
 /// Without the agreement of Germany and Thailand; `None` when it ended before.
 pub(crate) fn without_agreement(versions: &[Signed]) -> Option<Signed> {
@@ -45,7 +45,8 @@ pub(crate) fn with_key(
         agency: id.clone(),
         public_key: *next.verifying_key().as_bytes(),
         usage: KeyUse::Node,
-        period: Period { from: BEGIN, until: None },
+        // The versions are all issued when the network was made: a key has to be valid then to sign for the next one.
+        period: Period { from: MADE, until: None },
     };
     let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload()).unwrap();
     let root = Network::get().root(&id.as_str()[..2]);

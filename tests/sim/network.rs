@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::dice::Dice;
 
 /// When the network is made.
-const MADE: Instant = Instant::from_millis(1_790_000_000_000);
+pub(crate) const MADE: Instant = Instant::from_millis(1_790_000_000_000);
 /// When every run begins: clocks that are wrong by minutes are still within everything that is valid.
 pub(crate) const BEGIN: Instant = Instant::from_millis(MADE.as_millis() + 86_400_000);
 /// Who takes part.
