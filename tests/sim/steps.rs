@@ -181,7 +181,9 @@ fn publish(world: &mut World, id: &AgencyId, change: &Change) {
             let node = world.node(id);
             let present = node.next_key.as_ref().unwrap_or(&node.signing);
             let version = directory::with_key(&before, id, present, &next, *change == Change::Replace, now);
-            node.next_key = Some(next);
+            if version.is_some() {
+                node.next_key = Some(next);
+            }
             version
         }
     };

@@ -31,8 +31,8 @@ pub(super) struct OutLink {
     digests: BTreeMap<u64, Digest>,
     /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
     voids: BTreeMap<u64, Signed>,
-    /// Numbers beyond the receipted ones that the recipient says were filled without a message.
-    filled: BTreeSet<u64>,
+    /// Numbers beyond the receipted ones that the recipient excepted, or says were filled without a message.
+    undelivered: BTreeSet<u64>,
     /// What its recipient excepted first at a number, where nothing proves yet that it is about these numbers.
     unproven: BTreeMap<u64, Exception>,
 }
@@ -184,15 +184,15 @@ impl OutLink {
         ranges.iter().flat_map(move |range| range.first.max(first)..=range.last.min(last))
     }
 
-    /// The recipient says which numbers were filled without a message.
-    pub(super) fn note_filled(&mut self, ranges: &[Range]) {
-        let filled = self.unreceipted_in(ranges);
-        self.filled.extend(filled);
+    /// The recipient says which numbers it excepted, or were filled without a message.
+    pub(super) fn note_undelivered(&mut self, ranges: &[Range]) {
+        let undelivered = self.unreceipted_in(ranges);
+        self.undelivered.extend(undelivered);
     }
 
-    /// Whether the recipient said of a number that is receipted now that it was filled without a message.
-    pub(super) fn take_filled(&mut self, number: u64) -> bool {
-        self.filled.remove(&number)
+    /// Whether the recipient said so of a number that is receipted now.
+    pub(super) fn take_undelivered(&mut self, number: u64) -> bool {
+        self.undelivered.remove(&number)
     }
 
     /// The recipient has settled everything up to a number: the numbers that this is news about.
@@ -219,13 +219,15 @@ impl OutLink {
         let read = |range: &Range| {
             self.unread_in(range.first, range.last).any(|number| moves(number, DeliveryState::Read))
         };
+        let is_news = |number| !self.undelivered.contains(&number);
         receipt.contiguous.min(last) > self.receipted
             || receipt.exceptions.iter().any(excepted)
             || unproven
                 .iter()
                 .any(|exception| excepted(exception) && !self.unproven.contains_key(&exception.number))
             || receipt.delivered.iter().any(delivered)
-            || self.unreceipted_in(&receipt.filled).any(|number| !self.filled.contains(&number))
+            || self.unreceipted_in(&receipt.filled).any(is_news)
+            || self.unreceipted_in(&numbers(&receipt.exceptions)).any(is_news)
             || receipt.read.iter().any(read)
     }
 
@@ -250,6 +252,11 @@ impl OutLink {
             self.read += 1;
         }
     }
+}
+
+/// The numbers of exceptions.
+pub(super) fn numbers(exceptions: &[Exception]) -> Vec<Range> {
+    exceptions.iter().map(|&Exception { number, .. }| Range { first: number, last: number }).collect()
 }
 
 fn position(number: u64) -> Option<usize> {

@@ -9,11 +9,11 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Delivered, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{Delivered, Exception, LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
 use super::belief::{Believed, believed};
-use super::link::{Entry, state_of};
+use super::link::{Entry, numbers, state_of};
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 
@@ -149,14 +149,15 @@ impl Outbox {
         let Some(own) = self.links.get_mut(&key) else { return };
         let Believed { receipt: link, unproven } = believed(own, link, life);
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
-        let proven = own.except(link.contiguous, unproven);
-        for exception in link.exceptions.iter().cloned().chain(proven) {
-            let state = state_of(exception.disposition);
-            self.settle(of, exception.number, state, Some(&exception.rule), at);
+        let mut exceptions = own.except(link.contiguous, unproven);
+        exceptions.extend(link.exceptions.iter().cloned());
+        own.note_undelivered(&numbers(&exceptions));
+        own.note_undelivered(&link.filled);
+        for Exception { number, disposition, rule } in &exceptions {
+            self.settle(of, *number, state_of(*disposition), Some(rule), at);
         }
         let Some(own) = self.links.get_mut(&key) else { return };
         let last = own.told_head().number;
-        own.note_filled(&link.filled);
         let counted = own.receipt_up_to(link.contiguous);
         let own_receipted = own.receipted();
         for number in counted {
@@ -164,10 +165,13 @@ impl Outbox {
             if own.entry(number).is_none_or(Entry::is_lost) {
                 continue;
             }
-            // What the recipient does not call filled it has, also where we filled it since: the hub refused to carry it again
-            // after it had come. What we do not know to have filled was filled by what this ledger lost.
-            let state =
-                if own.take_filled(number) { DeliveryState::Withdrawn } else { DeliveryState::Delivered };
+            // What the recipient neither excepts nor calls filled it has, also where we filled it since: the hub refused to carry
+            // it again after it had come. What we do not know to have filled was filled by what this ledger lost.
+            let state = if own.take_undelivered(number) {
+                DeliveryState::Withdrawn
+            } else {
+                DeliveryState::Delivered
+            };
             self.settle(of, number, state, None, at);
         }
         for Delivered { numbers, .. } in &link.delivered {
