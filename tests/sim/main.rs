@@ -39,7 +39,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// How many seeds are run unless told otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 60;
 
 /// `SEALPOST_SIM_SEED=7` runs one, `SEALPOST_SIM_SEEDS=1000` so many, `SEALPOST_SIM_SEEDS=500-900` a range.
 fn seeds() -> RangeInclusive<u64> {
