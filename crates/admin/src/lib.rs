@@ -7,7 +7,7 @@
 //! | [`issuer`] | roots, certificates and revocation lists |
 //! | [`certificate`] | the same for real: requests that travel, roots that stay offline, lists that go on |
 //! | [`template`] | the configurations of hub, node and officer, every key documented |
-//! | [`file`] | files that are carried: read up to a limit, written whole or not at all |
+//! | [`mod@file`] | files that are carried: read up to a limit, written whole or not at all |
 //! | [`key`] | key files made, encrypted, decrypted and shown |
 //! | [`ceremony`] | the later versions of a directory, carried from one holder of a key to the next |
 //! | [`listing`] | a directory for people and for machines |
