@@ -140,7 +140,7 @@ async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) 
 }
 
 /// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
-/// envelope decides over nobody's waiting and budget but its own.
+/// envelope decides for what stands behind it.
 fn lane_of(envelopes: &[Envelope]) -> Lane {
     let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
     first.map_or(Lane::Ordinary, |header| lane(header.priority))
