@@ -13,13 +13,13 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha20Rng;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::{Signer as _, SigningKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::place::Place;
 use crate::samples::{Samples, micros, rate};
 
 /// What the machine does by itself.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     cores: usize,
     kernel: String,
@@ -78,7 +78,7 @@ impl fmt::Display for Machine {
         let Self { cores, kernel, file_system, fdatasync_p50_us, fdatasync_p99_us, .. } = self;
         write!(
             f,
-            "machine: {cores} cores, Linux {kernel}, {file_system}; fdatasync p50 {fdatasync_p50_us:.0} µs, p99 \
+            "{cores} cores, Linux {kernel}, {file_system}; fdatasync p50 {fdatasync_p50_us:.0} µs, p99 \
              {fdatasync_p99_us:.0} µs; on one core {:.0} Ed25519 verifications/s, SHA-256 {:.0} MB/s",
             self.ed25519_verifications_per_second,
             self.sha256_bytes_per_second / 1e6,

@@ -68,7 +68,7 @@ fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (begun, run) = (Instant::now(), Run::of(arguments));
     let place = Place::new(arguments.dir.as_deref())?;
     let machine = Machine::measure(&place, arguments.quick)?;
-    tell(&machine.to_string());
+    tell(&format!("machine: {machine}"));
     if let Some(warning) = machine.warning() {
         say(&warning);
     }

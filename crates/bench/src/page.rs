@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::machine::Machine;
 use crate::report::table::figure;
 
 const TITLE: &str = "# Results
@@ -24,17 +25,6 @@ preliminary.
 struct Heading {
     machine: Machine,
     run: Run,
-}
-
-#[derive(Deserialize)]
-struct Machine {
-    cores: usize,
-    kernel: String,
-    file_system: String,
-    fdatasync_p50_us: f64,
-    fdatasync_p99_us: f64,
-    ed25519_verifications_per_second: f64,
-    sha256_bytes_per_second: f64,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +69,7 @@ fn section(text: &str) -> anyhow::Result<String> {
     let Heading { machine, run } = Heading::deserialize(heading)?;
     let rows = rows.iter().map(Row::deserialize).collect::<Result<Vec<_>, _>>()?;
     let mut section = format!("\n## {}, commit {}\n\n`{}`\n\n", run.date, run.commit, run.command);
-    section.push_str(&machine.told());
+    let _ = writeln!(section, "{machine}.");
     if let Some(load) = run.load {
         let _ = writeln!(section, "Load of the machine before it began: {load:.1}.");
     }
@@ -95,18 +85,6 @@ fn section(text: &str) -> anyhow::Result<String> {
         section.extend(of_one.iter().map(Row::told));
     }
     Ok(section)
-}
-
-impl Machine {
-    fn told(&self) -> String {
-        let Self { cores, kernel, file_system, fdatasync_p50_us, fdatasync_p99_us, .. } = self;
-        format!(
-            "{cores} cores, Linux {kernel}, {file_system}; fdatasync p50 {fdatasync_p50_us:.0} µs, p99 {fdatasync_p99_us:.0} µs; on \
-             one core {:.0} Ed25519 verifications/s, SHA-256 {:.0} MB/s.\n",
-            self.ed25519_verifications_per_second,
-            self.sha256_bytes_per_second / 1e6,
-        )
-    }
 }
 
 impl Row {
@@ -132,12 +110,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::machine;
     use crate::report::{self, Report, Target};
 
     #[test]
     fn a_page_has_what_the_file_has() {
-        let mut report = Report::new(machine::Machine::invented(), crate::run::Run::invented());
+        let mut report = Report::new(Machine::invented(), crate::run::Run::invented());
         let samples = |value: f64| [value].into_iter().collect();
         let target = Some(Target::AtLeast(0.5));
         report.rows.push(report::Row::new("fanout", "bytes", "MB/s", &samples(40.0)).against(
