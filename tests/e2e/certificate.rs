@@ -19,7 +19,7 @@ use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
 use sealpost_ledger::History;
 use sealpost_seglog::disk::{Disk, Real};
-use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
+use sealpost_server::acceptor::{Acceptor, Limits, Peers, Protocols};
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::ledger::evidence_from_bytes;
@@ -162,6 +162,7 @@ async fn who_is_not_the_hub_gets_no_mail_and_is_on_the_record_of_the_node_that_d
     let limits = Limits {
         connections_max: 8,
         per_peer_max: 8,
+        peers: Peers::Identities,
         handshakes_max: 8,
         per_address_max: 8,
         handshake_timeout: Duration::from_secs(5),

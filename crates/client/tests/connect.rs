@@ -18,7 +18,7 @@ use sealpost_crypto::peer::{Admitted, Refusal};
 use sealpost_crypto::tls::{Endpoint, KeyExchange};
 use sealpost_crypto::trust::{Trust, TrustSet};
 use sealpost_domain::identity::Role;
-use sealpost_server::acceptor::{Acceptor, Limits, Protocols, Reason};
+use sealpost_server::acceptor::{Acceptor, Limits, Peers, Protocols, Reason};
 use sealpost_server::connection::{Connections, Peer};
 use sealpost_server::serve::{self, Health, Server};
 use sealpost_server::shutdown::Shutdown;
@@ -36,6 +36,7 @@ const LONG: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
     connections_max: 8,
     per_peer_max: 8,
+    peers: Peers::Identities,
     handshakes_max: 8,
     per_address_max: 8,
     handshake_timeout: LONG,
@@ -240,17 +241,19 @@ async fn who_connected_to_a_hub_that_is_revoked_since_notices_when_it_asks_again
 }
 
 #[tokio::test]
-async fn a_full_door_stays_shut_and_a_slow_handshake_holds_nobody_up() {
-    let limits = Limits { connections_max: 2, ..LIMITS };
+async fn a_full_door_takes_the_newest_and_slow_handshakes_hold_nobody_up() {
+    let limits = Limits { connections_max: 1, handshakes_max: 2, ..LIMITS };
     let network = Network::start(limits).await;
-    let slow = TcpStream::connect(network.address).await.unwrap();
+    let slow = [(); 4].map(|()| TcpStream::connect(network.address));
+    let slow = futures::future::join_all(slow).await;
     let first = network.connect().await.unwrap();
-    let refused = network.connect().await.unwrap_err();
-    assert!(matches!(refused, Error::Handshake { .. } | Error::Unreachable { .. }), "{refused:?}");
-    drop((slow, first));
-    while network.connect().await.is_err() {
+    let second = network.connect().await.unwrap();
+    check(&second).await.unwrap();
+    // The older one is closed for the newer.
+    while network.connections.count() > 1 {
         tokio::task::yield_now().await;
     }
+    drop((slow, first));
 }
 
 #[tokio::test]

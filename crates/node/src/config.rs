@@ -190,5 +190,5 @@ fn witness(reader: &mut Reader<'_>) -> Field<witness::Policy> {
 /// `[limits]`: how much the gateway takes.
 fn limits(reader: &mut Reader<'_>) -> Field<acceptor::Limits> {
     let mut section = reader.section("limits", "How much the gateway takes.");
-    acceptor::Limits::read(&mut section, 256, 32)
+    acceptor::Limits::read(&mut section, 256, 32, acceptor::Peers::Identities)
 }

@@ -1,9 +1,9 @@
 //! The door: TCP in, connections with a proven identity out.
 //!
 //! Handshakes run beside one another, bounded in number and time, so that a slow peer delays nobody; a refused peer
-//! is logged with the reason and told the kind of it. Handshakes that come to no end give way to newcomers, and no source
-//! address holds all of them; of one identity the latest connections live. When the door is full, newcomers are refused
-//! until somebody leaves.
+//! is logged with the reason and told the kind of it. Nobody is left standing outside: a full door takes the newcomer, and
+//! whoever has most gives way at once, of handshakes a source address, of connections a peer. So neither a few addresses
+//! without certificates nor a peer with one can hold the door against the others.
 
 mod limits;
 mod unfinished;
@@ -11,15 +11,13 @@ mod unfinished;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_crypto::peer::Refusal;
 use sealpost_crypto::tls::{self, Endpoint};
-use sealpost_domain::identity::Identity;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
@@ -27,8 +25,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::connection::{Connection, Connections};
-use unfinished::{Unfinished, Verdict};
+use crate::connection::{Connection, Connections, Room};
+use unfinished::Unfinished;
 
 /// A pause after the system had no file or no memory for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -43,16 +41,29 @@ const SILENT_ASKED: u32 = 3;
 /// What the door takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at one time, handshakes among them.
+    /// Connections at one time, beside the handshakes.
     pub connections_max: usize,
-    /// Connections of one identity at one time.
+    /// Connections of one peer at one time.
     pub per_peer_max: usize,
-    /// Handshakes at one time; more wait in the system's backlog.
+    /// Who is one peer.
+    pub peers: Peers,
+    /// Handshakes at one time.
     pub handshakes_max: usize,
     /// Handshakes of one source address at one time.
     pub per_address_max: usize,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
+}
+
+/// Whose connections count together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peers {
+    /// All of an agency's: the agency is the one in the SPIFFE id, `/<jurisdiction>/<agency>/`, which the root of that
+    /// jurisdiction has signed, whatever role and name stand behind it. Whoever is of no agency, as an operator of the hub,
+    /// counts by identity.
+    Agencies,
+    /// Those of one SPIFFE id: where all who come are of the same agency.
+    Identities,
 }
 
 /// Which HTTP a door speaks.
@@ -118,7 +129,7 @@ impl fmt::Display for Reason {
 struct Door {
     endpoint: Endpoint,
     connections: Connections,
-    per_peer_max: usize,
+    room: Room,
 }
 
 impl Acceptor {
@@ -130,8 +141,8 @@ impl Acceptor {
         protocols: Protocols,
     ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
-        let per_peer_max = limits.per_peer_max;
-        let door = Door { endpoint, connections: Connections::default(), per_peer_max };
+        let Limits { connections_max: all, per_peer_max: of_peer, peers, .. } = limits;
+        let door = Door { endpoint, connections: Connections::default(), room: Room { all, of_peer, peers } };
         Ok(Self { listener, door, limits, protocols, refused: None })
     }
 
@@ -172,11 +183,9 @@ impl Acceptor {
     }
 
     async fn run(self, ready: &mpsc::Sender<io::Result<Connection>>) {
-        let room = Arc::new(Semaphore::new(self.limits.connections_max));
         let mut handshakes = JoinSet::new();
         let mut unfinished = Unfinished::new(self.limits.handshakes_max, self.limits.per_address_max);
         loop {
-            let full_until = unfinished.full_until().filter(|until| *until > time::Instant::now());
             tokio::select! {
                 Some(ended) = handshakes.join_next_with_id() => {
                     let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
@@ -186,43 +195,32 @@ impl Acceptor {
                         return;
                     }
                 }
-                accepted = self.listener.accept(), if full_until.is_none() => match accepted {
+                accepted = self.listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        match unfinished.judge(address.ip(), time::Instant::now()) {
-                            Verdict::Begins => {}
-                            Verdict::InPlaceOf(oldest) => oldest.abort(),
-                            Verdict::Refused => {
-                                debug!(%address, "connection refused: too many handshakes from there");
-                                continue;
-                            }
+                        if let Some(oldest) = unfinished.make_room(address.ip()) {
+                            debug!(%address, "the door is full: an unfinished handshake gives way");
+                            oldest.abort();
                         }
-                        let Some(handshake) = self.handshake(stream, address, &room) else { continue };
-                        let handle = handshakes.spawn(handshake);
-                        unfinished.begin(address.ip(), handle, time::Instant::now());
+                        let handle = handshakes.spawn(self.handshake(stream, address));
+                        unfinished.begin(address.ip(), handle);
                     }
                     Err(error) => {
                         warn!(%error, "no connection could be accepted");
                         time::sleep(EXHAUSTED_PAUSE).await;
                     }
                 },
-                () = time::sleep_until(full_until.unwrap_or_else(time::Instant::now)), if full_until.is_some() => {}
             }
         }
     }
 
-    /// The work of a newcomer, if there is room.
+    /// The work of a newcomer.
     fn handshake(
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        room: &Arc<Semaphore>,
-    ) -> Option<impl Future<Output = Option<Connection>> + use<>> {
-        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
-            warn!(%address, max = self.limits.connections_max, "connection refused: no room");
-            return None;
-        };
-        let handshake = self.door.clone().handshake(stream, address, permit, self.protocols);
-        Some(with_timeout(self.limits.handshake_timeout, address, self.refused.clone(), handshake))
+    ) -> impl Future<Output = Option<Connection>> + use<> {
+        let handshake = self.door.clone().handshake(stream, address, self.protocols);
+        with_timeout(self.limits.handshake_timeout, address, self.refused.clone(), handshake)
     }
 }
 
@@ -263,7 +261,6 @@ impl Door {
         self,
         stream: TcpStream,
         address: SocketAddr,
-        permit: OwnedSemaphorePermit,
         protocols: Protocols,
     ) -> Result<Connection, HandshakeError> {
         stream.set_nodelay(true).map_err(HandshakeError::Io)?;
@@ -281,14 +278,9 @@ impl Door {
                 Err(HandshakeError::Refused(Reason::Certificate(Box::new(refusal.clone()))))
             }
             (Ok(stream), Some(Ok(certificate))) => {
-                let identity: &Identity = &certificate.identity;
-                let closed = self.connections.make_room(identity, self.per_peer_max);
-                if closed > 0 {
-                    warn!(%address, %identity, max = self.per_peer_max, "too many connections of one peer: the oldest is closed");
-                }
-                debug!(%address, %identity, "peer connected");
+                debug!(%address, identity = %certificate.identity, "peer connected");
                 let admitted =
-                    self.connections.admit(stream, certificate.clone(), address, permit, &self.endpoint);
+                    self.connections.admit(stream, certificate.clone(), address, self.room, &self.endpoint);
                 admitted.map_err(|refusal| HandshakeError::Refused(Reason::Certificate(refusal)))
             }
             (Ok(_), None) => Err(HandshakeError::Io(io::ErrorKind::PermissionDenied.into())),

@@ -15,15 +15,16 @@ use sealpost_crypto::peer::Refusal;
 use sealpost_crypto::tls::Endpoint;
 use sealpost_crypto::trust::Usage;
 use sealpost_crypto::x509::Certificate;
+use sealpost_domain::agency::AgencyId;
 use sealpost_domain::identity::Identity;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::transport::server::Connected;
 
+use crate::acceptor::Peers;
 use crate::roots::Roots;
 
 /// Who is on the other end of a connection.
@@ -61,6 +62,33 @@ impl Peer {
     }
 }
 
+/// How many connections may live, and whose count together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Of all peers.
+    pub(crate) all: usize,
+    /// Of one peer.
+    pub(crate) of_peer: usize,
+    /// Who is one peer.
+    pub(crate) peers: Peers,
+}
+
+/// Those whose connections count together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Party {
+    Agency(AgencyId),
+    Other(Identity),
+}
+
+impl Party {
+    fn of(identity: &Identity, peers: Peers) -> Self {
+        match (peers, identity.agency()) {
+            (Peers::Agencies, Some(agency)) => Self::Agency(agency.clone()),
+            _ => Self::Other(identity.clone()),
+        }
+    }
+}
+
 /// The connections that live.
 #[derive(Clone, Debug, Default)]
 pub struct Connections(Arc<Mutex<Live>>);
@@ -74,6 +102,7 @@ struct Live {
 #[derive(Debug)]
 struct Entry {
     peer: Peer,
+    party: Party,
     der: CertificateDer<'static>,
     closing: CancellationToken,
 }
@@ -88,20 +117,6 @@ impl Connections {
     pub fn close_where(&self, condition: impl Fn(&Peer) -> bool) -> usize {
         let live = self.lock();
         let closing = live.entries.values().filter(|entry| condition(&entry.peer));
-        closing.map(|entry| entry.closing.cancel()).count()
-    }
-
-    /// Closes the oldest connections of one peer until there is room for one more among so many, and says how many.
-    pub(crate) fn make_room(&self, identity: &Identity, max: usize) -> usize {
-        let live = self.lock();
-        let of_peer = live
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.peer.identity() == identity && !entry.closing.is_cancelled());
-        let mut numbers: Vec<u64> = of_peer.map(|(number, _)| *number).collect();
-        numbers.sort_unstable();
-        let surplus = (numbers.len() + 1).saturating_sub(max);
-        let closing = numbers.iter().take(surplus).filter_map(|number| live.entries.get(number));
         closing.map(|entry| entry.closing.cancel()).count()
     }
 
@@ -128,14 +143,14 @@ impl Connections {
         }
     }
 
-    /// Lists a connection whose handshake is done. The certificate was judged in the midst of that: who was revoked since is
+    /// Lists a connection whose handshake is done, and closes others where it takes their room. The certificate was judged in the midst of that: who was revoked since is
     /// refused here, for whoever was told of the change did not find the connection on the list.
     pub(crate) fn admit(
         &self,
         stream: TlsStream<TcpStream>,
         certificate: Certificate,
         address: SocketAddr,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         endpoint: &Endpoint,
     ) -> Result<Connection, Box<Refusal>> {
         let der = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
@@ -143,13 +158,20 @@ impl Connections {
         let peer = Peer::new(certificate, address);
         let closing = CancellationToken::new();
         let closed = Box::pin(closing.clone().cancelled_owned());
-        let listed = self.list(Entry { peer: peer.clone(), der: der.clone(), closing });
+        let party = Party::of(peer.identity(), room.peers);
+        let listed = self.list(Entry { peer: peer.clone(), party, der: der.clone(), closing }, room);
         endpoint.judge(&der, Usage::Client)?;
-        Ok(Connection { stream, peer, closed, _listed: listed, _permit: permit })
+        Ok(Connection { stream, peer, closed, _listed: listed })
     }
 
-    fn list(&self, entry: Entry) -> Listed {
+    fn list(&self, entry: Entry, room: Room) -> Listed {
         let mut live = self.lock();
+        for displaced in live.make_room(&entry.party, room) {
+            tracing::warn!(
+                address = %displaced.address(), identity = %displaced.identity(),
+                newcomer = %entry.peer.identity(), "too many connections: the oldest of who has most is closed"
+            );
+        }
         let number = live.next;
         live.next += 1;
         live.entries.insert(number, entry);
@@ -158,6 +180,43 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, Live> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    /// Closes the oldest connections of a newcomer's party until it may have one more, and then of the party that has most,
+    /// the newcomer counted, until there may be one more at all.
+    fn make_room(&self, newcomer: &Party, room: Room) -> Vec<Peer> {
+        let mut living: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| !entry.closing.is_cancelled()).collect();
+        living.sort_unstable_by_key(|(number, _)| **number);
+        let mut counts = HashMap::<&Party, usize>::new();
+        for party in living.iter().map(|(_, entry)| &entry.party).chain([newcomer]) {
+            *counts.entry(party).or_default() += 1;
+        }
+        let mut displaced = Vec::new();
+        loop {
+            let of_newcomer = counts.get(newcomer).copied().unwrap_or(0);
+            let most = counts.values().copied().max().unwrap_or(0);
+            let party = if of_newcomer > room.of_peer || (living.len() >= room.all && of_newcomer == most) {
+                newcomer
+            } else if living.len() >= room.all {
+                let heaviest = living.iter().find(|(_, entry)| counts.get(&entry.party) == Some(&most));
+                let Some((_, entry)) = heaviest else { return displaced };
+                &entry.party
+            } else {
+                return displaced;
+            };
+            // A party that has none but the newcomer takes the place of the oldest there is.
+            let oldest = living.iter().position(|(_, entry)| entry.party == *party).unwrap_or(0);
+            if living.is_empty() {
+                return displaced;
+            }
+            let (_, entry) = living.remove(oldest);
+            entry.closing.cancel();
+            displaced.push(entry.peer.clone());
+            counts.entry(&entry.party).and_modify(|count| *count -= 1);
+        }
     }
 }
 
@@ -181,7 +240,6 @@ pub struct Connection {
     peer: Peer,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     _listed: Listed,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {

@@ -35,7 +35,7 @@ impl Limits {
 fn door(reader: &mut Reader<'_>) -> Field<acceptor::Limits> {
     let mut section = reader.section("limits", "How much the hub takes.");
     // A node needs two, and as many again until the hub has noticed that its line broke.
-    acceptor::Limits::read(&mut section, 1024, 8)
+    acceptor::Limits::read(&mut section, 4096, 8, acceptor::Peers::Agencies)
 }
 
 /// What may wait.

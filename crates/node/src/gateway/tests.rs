@@ -14,7 +14,7 @@ use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::stats::Period;
 use sealpost_domain::view::{Event, Filter, Place, Query};
-use sealpost_server::acceptor::{Acceptor, Limits, Protocols};
+use sealpost_server::acceptor::{Acceptor, Limits, Peers, Protocols};
 use sealpost_server::serve::Server;
 use sealpost_server::shutdown::Shutdown;
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ const LONG: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
     connections_max: 8,
     per_peer_max: 8,
+    peers: Peers::Identities,
     handshakes_max: 8,
     per_address_max: 8,
     handshake_timeout: LONG,

@@ -1,16 +1,11 @@
-//! Handshakes that are not finished: who may begin one, and who gives way for it. Decided purely, by a time that is passed in.
+//! Handshakes that are not finished, and who gives way for a newcomer. Decided purely.
 //!
 //! Whoever has begun cannot hold the door: when it is full, the oldest handshake of the source that has most of them gives
-//! way, once it took longer than an honest one does. So a source with a single handshake is the last to be cut off.
+//! way at once, and the newcomer counts. So two sources that hold all of it lose their own handshakes to each newcomer, and
+//! one with a single handshake is the last to be cut off.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-/// How long a handshake is let be in any case.
-pub(super) const GIVES_WAY_AFTER: Duration = Duration::from_secs(2);
 
 /// From where somebody comes, for counting: who has an IPv6 address has all of its /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,25 +25,7 @@ impl From<IpAddr> for Source {
 pub(super) struct Unfinished<H> {
     max: usize,
     per_address_max: usize,
-    running: Vec<Running<H>>,
-}
-
-#[derive(Debug)]
-struct Running<H> {
-    source: Source,
-    began: Instant,
-    handle: H,
-}
-
-/// Whether somebody may begin.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict<H> {
-    /// There is room.
-    Begins,
-    /// There is, once this one has been ended; it is off the list.
-    InPlaceOf(H),
-    /// Its source has too many that began just now.
-    Refused,
+    running: Vec<(Source, H)>,
 }
 
 impl<H> Unfinished<H> {
@@ -56,53 +33,44 @@ impl<H> Unfinished<H> {
         Self { max, per_address_max, running: Vec::new() }
     }
 
-    /// From when on the next one can be judged; `None`: at once.
-    pub(super) fn full_until(&self) -> Option<Instant> {
-        if self.running.len() < self.max {
-            return None;
-        }
-        self.heaviest().map(|oldest| oldest.began + GIVES_WAY_AFTER)
-    }
-
-    /// Judges a newcomer. To be asked when the list is not full, or when [`Self::full_until`] has passed.
-    pub(super) fn judge(&mut self, address: IpAddr, now: Instant) -> Verdict<H> {
-        let source = Source::from(address);
-        let oldest = if self.count(source) >= self.per_address_max {
-            self.running.iter().position(|running| running.source == source)
+    /// Which handshake has to be ended for a newcomer, which is off the list then; `None`: there is room.
+    pub(super) fn make_room(&mut self, address: IpAddr) -> Option<H> {
+        let newcomer = Source::from(address);
+        let of_newcomer = self.running.iter().filter(|(source, _)| *source == newcomer).count();
+        let gives_way = if of_newcomer >= self.per_address_max {
+            newcomer
         } else if self.running.len() >= self.max {
-            let heaviest = self.heaviest().map(|oldest| oldest.source);
-            self.running.iter().position(|running| Some(running.source) == heaviest)
+            self.heaviest_with(newcomer)?
         } else {
-            return Verdict::Begins;
+            return None;
         };
-        match oldest {
-            Some(at) if self.running[at].began + GIVES_WAY_AFTER <= now => {
-                Verdict::InPlaceOf(self.running.remove(at).handle)
-            }
-            _ => Verdict::Refused,
-        }
+        let oldest = self.running.iter().position(|(source, _)| *source == gives_way)?;
+        Some(self.running.remove(oldest).1)
     }
 
-    pub(super) fn begin(&mut self, address: IpAddr, handle: H, now: Instant) {
-        self.running.push(Running { source: address.into(), began: now, handle });
+    pub(super) fn begin(&mut self, address: IpAddr, handle: H) {
+        self.running.push((address.into(), handle));
     }
 
     pub(super) fn end(&mut self, is: impl Fn(&H) -> bool) {
-        self.running.retain(|running| !is(&running.handle));
+        self.running.retain(|(_, handle)| !is(handle));
     }
 
-    fn count(&self, source: Source) -> usize {
-        self.running.iter().filter(|running| running.source == source).count()
-    }
-
-    /// The oldest of the source that has most; of several such sources, of the one that began first.
-    fn heaviest(&self) -> Option<&Running<H>> {
+    /// The source that has most once the newcomer is in. Of several, the newcomer's own: nobody takes a place from one who
+    /// has no more; otherwise the one that began first.
+    fn heaviest_with(&self, newcomer: Source) -> Option<Source> {
         let mut counts = HashMap::<Source, usize>::new();
-        for running in &self.running {
-            *counts.entry(running.source).or_default() += 1;
+        for (source, _) in &self.running {
+            *counts.entry(*source).or_default() += 1;
         }
-        let most = counts.values().max()?;
-        self.running.iter().find(|running| counts.get(&running.source) == Some(most))
+        if let Some(own) = counts.get_mut(&newcomer) {
+            *own += 1;
+        }
+        let most = counts.values().copied().max()?;
+        if counts.get(&newcomer) == Some(&most) {
+            return Some(newcomer);
+        }
+        self.running.iter().map(|(source, _)| *source).find(|source| counts.get(source) == Some(&most))
     }
 }
 
@@ -110,43 +78,52 @@ impl<H> Unfinished<H> {
 mod tests {
     use super::*;
 
-    const AGE: Duration = GIVES_WAY_AFTER;
-
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn filled(max: usize, per_address_max: usize, sources: &[u8], now: Instant) -> Unfinished<usize> {
+    fn filled(max: usize, per_address_max: usize, sources: &[u8]) -> Unfinished<usize> {
         let mut unfinished = Unfinished::new(max, per_address_max);
         for (handle, source) in sources.iter().enumerate() {
-            unfinished.begin(address(*source), handle, now + Duration::from_millis(handle as u64));
+            unfinished.begin(address(*source), handle);
         }
         unfinished
     }
 
     #[test]
-    fn a_full_door_waits_for_young_handshakes_and_takes_the_place_of_old_ones() {
-        let now = Instant::now();
-        let mut unfinished = filled(3, 3, &[1, 2, 2], now);
-        let until = now + Duration::from_millis(1) + AGE;
-        assert_eq!(unfinished.full_until(), Some(until));
-        assert_eq!(unfinished.judge(address(3), now), Verdict::Refused);
-        assert_eq!(unfinished.judge(address(3), until), Verdict::InPlaceOf(1), "of the source that has most");
-        assert_eq!(unfinished.full_until(), None);
-        assert_eq!(unfinished.judge(address(3), until), Verdict::Begins);
-        unfinished.begin(address(3), 3, until);
-        assert_eq!(unfinished.judge(address(4), until), Verdict::InPlaceOf(0), "of all the same: the oldest");
+    fn at_a_full_door_the_source_that_has_most_gives_way_at_once() {
+        let mut unfinished = filled(3, 3, &[1, 2, 2]);
+        assert_eq!(unfinished.make_room(address(3)), Some(1), "the oldest of the source that has most");
+        assert_eq!(unfinished.make_room(address(3)), None, "and there is room");
+        unfinished.begin(address(3), 3);
+        assert_eq!(unfinished.make_room(address(4)), Some(0), "of all the same: the oldest");
     }
 
     #[test]
-    fn one_source_takes_its_share_and_no_more() {
-        let now = Instant::now();
-        let mut unfinished = filled(10, 2, &[1, 1], now);
-        assert_eq!(unfinished.judge(address(1), now), Verdict::Refused);
-        assert_eq!(unfinished.judge(address(2), now), Verdict::Begins);
-        assert_eq!(unfinished.judge(address(1), now + AGE), Verdict::InPlaceOf(0), "its own oldest");
+    fn two_sources_that_hold_the_door_displace_each_other_and_no_third() {
+        let mut unfinished = filled(8, 4, &[1, 1, 1, 1, 2, 2, 2, 2]);
+        assert_eq!(unfinished.make_room(address(3)), Some(0));
+        unfinished.begin(address(3), 100);
+        for handle in 200..300 {
+            let gone = unfinished.make_room(address(1 + u8::try_from(handle % 2).unwrap()));
+            assert_ne!(gone, Some(100), "newcomer {handle}");
+            assert!(gone.is_some());
+            unfinished.begin(address(1 + u8::try_from(handle % 2).unwrap()), handle);
+        }
+        assert!(unfinished.running.iter().any(|(_, handle)| *handle == 100));
+    }
+
+    #[test]
+    fn one_source_takes_its_share_and_then_the_place_of_its_own() {
+        let mut unfinished = filled(10, 2, &[1, 1]);
+        assert_eq!(unfinished.make_room(address(2)), None);
+        assert_eq!(unfinished.make_room(address(1)), Some(0), "its own oldest");
+        assert_eq!(unfinished.make_room(address(1)), None);
         unfinished.end(|handle| *handle == 1);
-        assert_eq!(unfinished.judge(address(1), now), Verdict::Begins);
+        assert!(unfinished.running.is_empty());
+
+        let mut full = filled(3, 3, &[1, 2, 2]);
+        assert_eq!(full.make_room(address(1)), Some(0), "it would have as many as the other");
     }
 
     #[test]

@@ -8,7 +8,6 @@ use sealpost_domain::identity::Role;
 use sealpost_domain::instant::{CLOCK_TOLERANCE, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -17,6 +16,8 @@ use crate::clock::Clock;
 
 const NODE: &str = "spiffe://test.sealpost/HK/CED/node/main";
 const LIST_ENDS: Instant = Instant::from_millis(NOW.as_millis() + 3_600_000);
+
+const ROOM: Room = Room { all: 8, of_peer: 8, peers: Peers::Agencies };
 
 /// A hub's door, whose list of HK ends after an hour, and whose clock is set by the tests.
 struct Stage {
@@ -81,8 +82,7 @@ impl Stage {
         certificate: Certificate,
     ) -> Result<Connection, Box<Refusal>> {
         let address = stream.get_ref().0.peer_addr().unwrap();
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        self.connections.admit(stream, certificate, address, permit, &self.endpoint)
+        self.connections.admit(stream, certificate, address, ROOM, &self.endpoint)
     }
 }
 
@@ -118,4 +118,38 @@ async fn a_connection_does_not_outlive_the_list_that_would_have_to_show_that_it_
         () = closing => panic!("it is kept up"),
     };
     assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+}
+
+/// Lists connections of these identities one after the other, and says which of them live then.
+fn living(room: Room, identities: &[&str]) -> Vec<usize> {
+    let (root, connections) = (Root::new("HK"), Connections::default());
+    let certificate = Certificate::parse(&root.issue(NODE).certificate).unwrap();
+    let mut listed = Vec::new();
+    for identity in identities {
+        let identity: Identity = format!("spiffe://test.sealpost/{identity}").parse().unwrap();
+        let party = Party::of(&identity, room.peers);
+        let peer = Peer::new(Certificate { identity, ..certificate.clone() }, ([127, 0, 0, 1], 1).into());
+        let (der, closing) = (CertificateDer::from(Vec::new()), CancellationToken::new());
+        listed.push((connections.list(Entry { peer, party, der, closing: closing.clone() }, room), closing));
+    }
+    (0..).zip(&listed).filter(|(_, (_, closing))| !closing.is_cancelled()).map(|(at, _)| at).collect()
+}
+
+#[test]
+fn all_certificates_of_an_agency_count_together_and_operators_by_themselves() {
+    let peers =
+        ["HK/CED/node/a", "HK/CED/node/b", "DE/ZKA/node/a", "operator/a", "operator/b", "HK/CED/node/c"];
+    let room = Room { all: 100, of_peer: 2, peers: Peers::Agencies };
+    assert_eq!(living(room, &peers), [1, 2, 3, 4, 5], "the oldest of the agency is closed");
+    assert_eq!(living(Room { peers: Peers::Identities, ..room }, &peers), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_full_door_takes_the_newcomer_and_who_has_most_loses_its_oldest() {
+    let room = Room { all: 4, of_peer: 3, peers: Peers::Agencies };
+    let (hk, de, th, jp) = ("HK/CED/node/a", "DE/ZKA/node/a", "TH/TCD/node/a", "JP/CUS/node/a");
+    assert_eq!(living(room, &[de, hk, hk, hk, th]), [0, 2, 3, 4]);
+    assert_eq!(living(room, &[de, hk, hk, hk, th, hk]), [0, 3, 4, 5], "it has most itself");
+    assert_eq!(living(Room { all: 3, ..room }, &[de, hk, th, jp]), [1, 2, 3], "of all the same: the oldest");
+    assert_eq!(living(Room { all: 1, ..room }, &[de, hk]), [1]);
 }
