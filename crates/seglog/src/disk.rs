@@ -28,6 +28,8 @@ pub trait Disk: Send + Sync + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Bytes that can still be written to the file system of `dir`.
+    fn free(&self, dir: &Path) -> io::Result<u64>;
     /// Takes the lock at `path` until the value is dropped or the process ends; `None` when another holds it.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
 }

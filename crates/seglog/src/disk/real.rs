@@ -62,6 +62,12 @@ impl Disk for Real {
         fs::File::open(dir)?.sync_all()
     }
 
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        // What is kept for root is not ours.
+        let found = rustix::fs::statvfs(dir)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
@@ -138,6 +144,13 @@ mod tests {
         assert_eq!(parents(Path::new("log"), none), [Path::new(".")]);
         assert_eq!(parents(Path::new("a/log"), none), [Path::new("."), Path::new("a")]);
         assert!(parents(Path::new("/"), there).is_empty());
+    }
+
+    #[test]
+    fn free_space_is_told_of_a_folder_that_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Real.free(dir.path()).unwrap() > 0);
+        assert!(Real.free(&dir.path().join("absent")).is_err());
     }
 
     #[test]

@@ -175,6 +175,10 @@ impl<D: Disk> Disk for Watched<D> {
         self.disk.list(dir)
     }
 
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.disk.free(dir)
+    }
+
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let file = self.trace.done(self.disk.create(path), Event::Create(path.to_owned()))?;
         Ok(self.file(path, file))

@@ -60,6 +60,10 @@ impl Disk for Tracked {
         self.disk.create_dir(dir)
     }
 
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        self.disk.free(dir)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         self.disk.list(dir)
     }

@@ -15,6 +15,10 @@ impl Disk for Sim {
         self.state().attempt(dir, |_| Ok(()))
     }
 
+    fn free(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.state().room_bytes())
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
         state.look()?;
