@@ -21,7 +21,7 @@ use crate::statement::STATEMENT_BYTES_MAX;
 /// The most approvals of one message.
 pub(crate) const APPROVALS_MAX: usize = 16;
 /// The most signatures that an envelope, or a statement of one signer, may carry: a key and its successors.
-const SIGNATURES_MAX: usize = 4;
+pub(crate) const SIGNATURES_MAX: usize = 4;
 /// The most signatures of a statement that many sign: a directory, an agreement.
 const PARTIES_MAX: usize = 64;
 /// The longest signature, in bytes: that of ML-DSA-65. With the bounds on headers and payloads it keeps every leaf of a

@@ -5,6 +5,7 @@
 //! This crate holds no rules: what may be sent to whom is the domain's affair.
 
 pub mod alert;
+pub mod batch;
 pub mod directory;
 pub mod envelope;
 mod field;
