@@ -9,9 +9,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::statement::Signed;
 use sealpost_wire::hub::Control;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use crate::verify::apart;
 
 /// Frames that may wait in one mailbox.
 const FRAMES_MAX: usize = 1024;
@@ -34,8 +38,13 @@ struct Mailbox {
 }
 
 impl Relay {
-    /// Puts a frame into its recipient's mailbox.
+    /// Puts a frame into its recipient's mailbox: a copy, since the message in which it came may be larger.
     pub fn post(&self, frame: Control) {
+        let Signed { payload, signatures } = frame.statement;
+        let own = |signature: Signature| Signature { bytes: apart(&signature.bytes), ..signature };
+        let statement =
+            Signed { payload: apart(&payload), signatures: signatures.into_iter().map(own).collect() };
+        let frame = Control { statement, ..frame };
         let mut mailboxes = self.lock();
         mailboxes.entry(frame.to.clone()).or_default().put(frame);
     }
@@ -146,7 +155,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sealpost_domain::statement::{ControlType, Signed};
+    use sealpost_domain::statement::ControlType;
 
     use super::*;
     use crate::fixture::agency;
@@ -172,6 +181,21 @@ mod tests {
             relay.post(frame("HK-CED", ControlType::Void, payload));
         }
         assert_eq!(payloads(&seat, 3).await, ["1", "2", "3"]);
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_waits_keeps_nothing_of_the_message_in_which_it_came() {
+        let relay = Arc::new(Relay::default());
+        let message = Bytes::from(vec![7; 4 << 20]);
+        let mut frame = frame("HK-CED", ControlType::Heads, b"");
+        frame.statement.payload = message.slice(..100);
+        let key_id = sealpost_domain::digest::KeyId::new([1; 32]);
+        frame.statement.signatures.push(Signature { key_id, bytes: message.slice(100..164) });
+        relay.post(frame);
+        let came = relay.sit(&agency("DE-ZKA")).next().await.unwrap().statement;
+        for kept in [&came.payload, &came.signatures[0].bytes] {
+            assert!(!message.as_ptr_range().contains(&kept.as_ptr()));
+        }
     }
 
     #[tokio::test]

@@ -18,7 +18,8 @@ use sealpost_domain::message::Priority;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::Payload;
 
-/// An envelope that is what it claims to be.
+/// An envelope that is what it claims to be. It keeps nothing of the message in which it came, however large that was: it
+/// may wait for the disk, and stay in memory when it is written.
 pub struct Sound {
     /// The exact bytes that were signed.
     pub header: Bytes,
@@ -55,9 +56,23 @@ pub fn verify(
     }
     let wrapped = wrapped(&wraps, &header.recipients)?;
     let recipients = header.recipients.agencies().cloned().collect();
-    let content = Payload { sealed, wraps };
+    let content = Payload { sealed: apart(&sealed), wraps: wraps.into_iter().map(wrap_apart).collect() };
     let (payload, priority) = (content.to_bytes(), header.priority);
-    Ok(Sound { header: bytes, signatures, payload, content, wrapped, recipients, priority })
+    let signatures = signatures
+        .into_iter()
+        .map(|signature| Signature { bytes: apart(&signature.bytes), ..signature })
+        .collect();
+    Ok(Sound { header: apart(&bytes), signatures, payload, content, wrapped, recipients, priority })
+}
+
+/// The same bytes in memory of their own: parts of a message share the buffer in which it came.
+pub fn apart(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+fn wrap_apart(wrap: Wrap) -> Wrap {
+    let (encapsulated_key, ciphertext) = (apart(&wrap.encapsulated_key), apart(&wrap.ciphertext));
+    Wrap { encapsulated_key, ciphertext, ..wrap }
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
@@ -135,6 +150,26 @@ mod tests {
         assert_eq!((sound.header, sound.wrapped), (envelope.header, 0b10));
         let stored = Payload::from_bytes(&sound.payload).unwrap();
         assert!(stored.sealed == envelope.sealed && stored.wraps == envelope.wraps);
+    }
+
+    #[test]
+    fn a_sound_envelope_keeps_nothing_of_the_message_in_which_it_came() {
+        let network = Network::new();
+        let envelope = network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+        let message = sealpost_wire::envelope::envelope_message(&envelope);
+        let mut padded = prost::Message::encode_to_vec(&message);
+        padded.resize(4 << 20, 0);
+        let came = Bytes::from(padded);
+        let within = |bytes: &Bytes| came.as_ptr_range().contains(&bytes.as_ptr());
+        let length = prost::Message::encoded_len(&message);
+        let message = prost::Message::decode(came.slice(..length)).unwrap();
+        let envelope = sealpost_wire::envelope::envelope(message).unwrap();
+        assert!(within(&envelope.header) && within(&envelope.sealed), "parts share the buffer");
+        let sound = judge(&network, envelope).ok().unwrap();
+        let mut parts = vec![&sound.header, &sound.payload, &sound.content.sealed];
+        parts.extend(sound.signatures.iter().map(|signature| &signature.bytes));
+        parts.extend(sound.content.wraps.iter().flat_map(|wrap| [&wrap.encapsulated_key, &wrap.ciphertext]));
+        assert!(!parts.into_iter().any(within));
     }
 
     #[test]
