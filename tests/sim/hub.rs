@@ -16,7 +16,7 @@ use sealpost_hub::rates::{Rate, Rates};
 use sealpost_hub::relay::Relay;
 use sealpost_hub::service::{Limits, Pace, Parts, Service};
 use sealpost_hub::view::View;
-use sealpost_hub::writer::{Turns, Writer};
+use sealpost_hub::writer::{Reserve, Turns, Writer};
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_server::clock::Clock;
@@ -41,6 +41,8 @@ const HOT_BYTES: usize = 16 << 10;
 /// The most in one delivered batch: little, so that a backlog takes several.
 const BATCH_BYTES: usize = 8 << 10;
 const BACKLOG: usize = 1000;
+/// What mail leaves of the disk: less than a disk that fills up may have, so that it also gets full.
+const RESERVE: u64 = 4 << 10;
 /// How much of one sender's mail waits at most: more than there ever is.
 const SENDER_BYTES: u64 = 64 << 20;
 /// How fast each agency may go on: little enough that a burst is slowed down.
@@ -89,7 +91,8 @@ impl Hub {
         let journal = journal.syncing(Syncs::InTurn);
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
-        let (writer, turns) = Writer::by_turns(journal, Arc::clone(&view), clock.clone());
+        let (writer, turns) =
+            Writer::by_turns(journal, Arc::clone(&view), clock.clone(), Reserve::of(RESERVE));
         self.starts += 1;
         let turns =
             tokio::spawn(commit(turns, writer.clone(), self.dice.clone(), self.starts, ended)).abort_handle();

@@ -7,7 +7,8 @@
 //!
 //! The hub's incarnation is that of the entries' log, made with the first start on an empty folder.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub struct Journal {
     /// The first body segment that was not deleted.
     kept: u64,
     syncs: Syncs,
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
 }
 
 /// How both logs are synced.
@@ -67,7 +70,7 @@ pub enum Error {
              the nodes send again what is not receipted", folder.display())]
     Read {
         /// Where the journal lies.
-        folder: std::path::PathBuf,
+        folder: PathBuf,
         /// Why not.
         source: ReadError,
     },
@@ -107,7 +110,9 @@ impl Journal {
         }
         let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
         let kept = bodies.reader().first();
-        let journal = Self { entries, bodies, incarnation, active: kept, kept, syncs: Syncs::Together };
+        let (disk, of_logs) = (Arc::clone(disk), folder.to_owned());
+        let syncs = Syncs::Together;
+        let journal = Self { entries, bodies, incarnation, active: kept, kept, syncs, disk, folder: of_logs };
         let state = journal.replay(folder, found.first)?;
         Ok((journal, state))
     }
@@ -137,6 +142,11 @@ impl Journal {
     /// Reads what is synced, from any thread.
     pub fn reader(&self) -> Reader {
         Reader { entries: self.entries.reader(), bodies: self.bodies.reader() }
+    }
+
+    /// Bytes that the disk has left.
+    pub fn free(&self) -> io::Result<u64> {
+        self.disk.free(&self.folder)
     }
 
     /// Writes payloads, all or none, and returns where they lie. Not synced.

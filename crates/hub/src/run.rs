@@ -40,7 +40,7 @@ use crate::relay::Relay;
 use crate::service::{Limits, Pace, Parts, Service};
 use crate::stale;
 use crate::view::View;
-use crate::writer::{Ending, Failure, PublishError, Writer};
+use crate::writer::{Ending, Failure, PublishError, Reserve, Writer};
 use sealpost_server::clock::Clock;
 use sealpost_server::pool::Pool;
 use sealpost_server::program::Fault;
@@ -209,8 +209,9 @@ impl Hub {
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         tracing::info!(%incarnation, entries = state.next(), backlog = state.backlog(), "journal open");
         let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
+        let reserve = Reserve::of(config.limits.disk_reserve);
         let (writer, ending) =
-            Writer::spawn(journal, Arc::clone(&view), clock.clone()).map_err(Error::System)?;
+            Writer::spawn(journal, Arc::clone(&view), clock.clone(), reserve).map_err(Error::System)?;
         let directory = provision(&writer, &view, genesis, directory, &config.data).await?;
         listed(signing.as_ref(), &directory)?;
 

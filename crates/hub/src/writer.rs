@@ -10,8 +10,12 @@
 //! Nothing is applied or answered before it is durable, with one exception: what recipients settled needs no sync of
 //! its own, since forgetting it costs no more than a second delivery. Where the disk has no room for it, it is tried again until
 //! there is: nobody else would say it again while the lane is idle. A failed sync is final and ends the program.
+//!
+//! Mail leaves a reserve of the disk alone, so that there is room for what makes room: what is settled, and versions of the
+//! directory, are never refused for it.
 
 mod group;
+mod reserve;
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::RecvTimeoutError;
@@ -32,6 +36,7 @@ use crate::journal::Journal;
 use crate::verify::Sound;
 use crate::view::View;
 use group::Committer;
+pub use reserve::Reserve;
 use sealpost_server::clock::Clock;
 use sealpost_server::pool::Lane;
 
@@ -70,6 +75,7 @@ enum Command {
 /// Verified envelopes of one sender.
 struct Batch {
     sender: AgencyId,
+    lane: Lane,
     envelopes: Vec<Sound>,
     bytes: usize,
     done: oneshot::Sender<Result<Acceptance, Refused>>,
@@ -88,7 +94,7 @@ struct Settlement {
 /// Why a batch was not taken. No part of it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
-    /// The disk has no room.
+    /// The disk has no room, or no more than its reserve.
     #[error("the hub's disk is full")]
     DiskFull,
     /// The hub is stopping, or its disk failed.
@@ -135,15 +141,20 @@ impl Pending {
 
 impl Writer {
     /// Gives the journal to a thread of its own.
-    pub fn spawn(journal: Journal, view: Arc<View>, clock: Clock) -> std::io::Result<(Self, Ending)> {
-        let (writer, turns) = Self::by_turns(journal, view, clock);
+    pub fn spawn(
+        journal: Journal,
+        view: Arc<View>,
+        clock: Clock,
+        reserve: Reserve,
+    ) -> std::io::Result<(Self, Ending)> {
+        let (writer, turns) = Self::by_turns(journal, view, clock, reserve);
         let thread = thread::Builder::new().name("hub-writer".to_owned()).spawn(move || turns.run())?;
         let ending = Ending { commands: writer.commands.clone(), thread };
         Ok((writer, ending))
     }
 
     /// Leaves it to the caller when a group is committed: for deterministic simulations, in which there must be no thread.
-    pub fn by_turns(journal: Journal, view: Arc<View>, clock: Clock) -> (Self, Turns) {
+    pub fn by_turns(journal: Journal, view: Arc<View>, clock: Clock, reserve: Reserve) -> (Self, Turns) {
         let (commands, queue) = mpsc::channel();
         let (failed, failure) = watch::channel(None);
         let room = Room {
@@ -151,7 +162,7 @@ impl Writer {
             flash: Arc::new(Semaphore::new(FLASH_BYTES)),
             settlements: Arc::new(Semaphore::new(SETTLEMENTS)),
         };
-        let turns = Turns { committer: Some(Committer::new(journal, view, clock)), queue, failed };
+        let turns = Turns { committer: Some(Committer::new(journal, view, clock, reserve)), queue, failed };
         (Self { commands, room, failure }, turns)
     }
 
@@ -171,7 +182,7 @@ impl Writer {
         let wanted = u32::try_from(bytes.clamp(1, limit)).unwrap_or(u32::MAX);
         let room = Arc::clone(room).acquire_many_owned(wanted).await.map_err(|_| Refused::Stopping)?;
         let (done, accepted) = oneshot::channel();
-        self.command(Command::Batch(Batch { sender, envelopes, bytes, done, room }))?;
+        self.command(Command::Batch(Batch { sender, lane, envelopes, bytes, done, room }))?;
         Ok(Pending(accepted))
     }
 

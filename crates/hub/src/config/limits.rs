@@ -22,6 +22,7 @@ impl Limits {
                 sender_bytes: waiting.sender_bytes,
                 mail: mail.take()?,
                 flash: flash.take()?,
+                disk_reserve: waiting.disk_reserve,
             })
         })
     }
@@ -43,6 +44,7 @@ struct Waiting {
     batch_bytes: usize,
     backlog_envelopes: usize,
     sender_bytes: u64,
+    disk_reserve: u64,
 }
 
 impl Waiting {
@@ -66,11 +68,18 @@ impl Waiting {
             ByteSize::new(4 << 30),
             ByteSize::new(1 << 20)..=ByteSize::new(1 << 40),
         );
+        let disk_reserve = section.within(
+            "disk_reserve",
+            "What mail leaves free of the disk of [hub] data, FLASH half of it: what was fetched is noted there, and versions of the directory, so that mail which nobody waits for can be deleted.",
+            ByteSize::new(64 << 20),
+            ByteSize::new(1 << 20)..=ByteSize::new(1 << 40),
+        );
         Field::build(|| {
             Some(Self {
                 batch_bytes: usize::try_from(batch_bytes.take()?.bytes()).ok()?,
                 backlog_envelopes: backlog_envelopes.take()?,
                 sender_bytes: sender_bytes.take()?.bytes(),
+                disk_reserve: disk_reserve.take()?.bytes(),
             })
         })
     }

@@ -162,6 +162,12 @@ impl State {
         queue.into_iter().flat_map(|queue| queue.after(after)).take(count).collect()
     }
 
+    /// Whether anything waits for a recipient in one lane up to a place, so that it would be settled by that.
+    pub fn waits_up_to(&self, recipient: &AgencyId, priority: Priority, place: Place) -> bool {
+        let queue = self.queues.get(&(recipient.clone(), priority));
+        queue.and_then(Queue::first).is_some_and(|first| first <= place)
+    }
+
     /// The first body segment in which something still waits; `None`: all bodies so far are settled.
     pub fn first_body_segment(&self) -> Option<u64> {
         self.bodies.first_segment()

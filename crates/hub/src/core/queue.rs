@@ -64,6 +64,11 @@ impl Queue {
         range.into_iter().flatten().map(|(place, waiting)| (*place, *waiting))
     }
 
+    /// The place of the oldest.
+    pub(super) fn first(&self) -> Option<Place> {
+        self.waiting.first_key_value().map(|(place, _)| *place)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

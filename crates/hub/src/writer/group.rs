@@ -13,7 +13,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_seglog::append;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
-use super::{Batch, Command, Failure, PublishError, Refused, Settlement};
+use super::{Batch, Command, Failure, PublishError, Refused, Reserve, Settlement};
 use crate::core::{Acceptance, Effect};
 use crate::hot;
 use crate::journal::Journal;
@@ -28,6 +28,7 @@ pub(super) struct Committer {
     journal: Journal,
     view: Arc<View>,
     clock: Clock,
+    reserve: Reserve,
     /// How far each lane of each recipient is settled, as long as that is not written: a full disk takes it later.
     owed: BTreeMap<(AgencyId, Priority), u64>,
 }
@@ -58,8 +59,8 @@ impl Group {
 }
 
 impl Committer {
-    pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock) -> Self {
-        Self { journal, view, clock, owed: BTreeMap::new() }
+    pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock, reserve: Reserve) -> Self {
+        Self { journal, view, clock, reserve, owed: BTreeMap::new() }
     }
 
     /// Commits one group: what came first and what is queued behind it.
@@ -109,10 +110,15 @@ impl Committer {
         let Group { mut batches, settlements, .. } = group;
         let at = self.clock.now();
         for Settlement { recipient, priority, place, .. } in settlements {
+            // What is settled already, or was never there, is not worth an entry.
+            if !self.view.state().waits_up_to(&recipient, priority, place) {
+                continue;
+            }
             let owed = self.owed.entry((recipient, priority)).or_default();
             *owed = place.index().max(*owed);
         }
         let mut entries: Vec<_> = self.owed.iter().map(|(lane, index)| settled(at, lane, *index)).collect();
+        self.keep_reserve(&mut batches);
         match self.write_batches(at, &batches) {
             Ok(written) => entries.extend(written),
             Err(refused) => refuse(&mut batches, refused)?,
@@ -130,6 +136,33 @@ impl Committer {
         }
         self.owed.clear();
         self.apply(first, &entries, batches)
+    }
+
+    /// Refuses the batches that would go into the reserve. A disk that does not say how much is free says so when it is full.
+    fn keep_reserve(&self, batches: &mut Vec<Batch>) {
+        if batches.is_empty() {
+            return;
+        }
+        let mut free = self.journal.free().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the disk does not say how much of it is free");
+            u64::MAX
+        });
+        let does_not_fit = |batch: &mut Batch| match self.reserve.after(free, batch.lane, batch.bytes) {
+            Some(left) => {
+                free = left;
+                false
+            }
+            None => true,
+        };
+        let refused: Vec<_> = batches.extract_if(.., does_not_fit).collect();
+        if !refused.is_empty() {
+            tracing::warn!(
+                free,
+                batches = refused.len(),
+                "batches refused: only the reserve of the disk is left"
+            );
+            tell(refused, &Refused::DiskFull);
+        }
     }
 
     /// Bodies first: the entries name where they lie.
@@ -233,11 +266,14 @@ fn refuse(batches: &mut Vec<Batch>, error: append::Error) -> Result<(), Failure>
     if !batches.is_empty() {
         tracing::warn!(%error, batches = batches.len(), "batches refused");
     }
-    let refused = Refused::from(error);
-    for batch in batches.drain(..) {
+    tell(batches.drain(..), &Refused::from(error));
+    Ok(())
+}
+
+fn tell(batches: impl IntoIterator<Item = Batch>, refused: &Refused) {
+    for batch in batches {
         drop(batch.room);
         // The caller may have gone.
         let _ = batch.done.send(Err(refused.clone()));
     }
-    Ok(())
 }

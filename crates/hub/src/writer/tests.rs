@@ -33,9 +33,14 @@ fn open(disk: &Sim) -> Hub {
 }
 
 fn open_at(disk: &Sim, now: Instant) -> Hub {
+    open_with(disk, now, Reserve::of(0))
+}
+
+fn open_with(disk: &Sim, now: Instant, reserve: Reserve) -> Hub {
     let (journal, state) = journal(disk);
     let (view, reader) = (Arc::new(View::new(state, Hot::new(1 << 20))), journal.reader());
-    let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), Clock::new(move || now)).unwrap();
+    let clock = Clock::new(move || now);
+    let (writer, ending) = Writer::spawn(journal, Arc::clone(&view), clock, reserve).unwrap();
     Hub { view, reader, writer, ending }
 }
 
@@ -43,7 +48,8 @@ impl Hub {
     async fn submit(&self, envelope: Envelope) -> Result<Acceptance, Refused> {
         let directory = self.view.directory().unwrap();
         let sound = verify(envelope, &agency("HK-CED"), &directory, NOW).ok().unwrap();
-        self.writer.submit(agency("HK-CED"), Lane::Ordinary, vec![sound]).await?.accepted().await
+        let lane = crate::lane::lane(sound.priority);
+        self.writer.submit(agency("HK-CED"), lane, vec![sound]).await?.accepted().await
     }
 
     /// The bodies that wait for Germany and can be read.
@@ -112,7 +118,8 @@ async fn what_was_settled_while_the_disk_was_full_is_forgotten_once_there_is_roo
 
     let (journal, state) = journal(&disk);
     let view = Arc::new(View::new(state, Hot::new(1 << 20)));
-    let (writer, mut turns) = Writer::by_turns(journal, Arc::clone(&view), Clock::new(|| NOW));
+    let (writer, mut turns) =
+        Writer::by_turns(journal, Arc::clone(&view), Clock::new(|| NOW), Reserve::of(0));
     let waiting = view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
     disk.set_capacity(Some(0));
     writer.settle(agency("DE-ZKA"), Priority::Routine, waiting[0].0).await.unwrap();
@@ -123,6 +130,46 @@ async fn what_was_settled_while_the_disk_was_full_is_forgotten_once_there_is_roo
     // Nobody says it again.
     turns.take();
     assert_eq!(view.state().backlog(), 0);
+}
+
+#[tokio::test]
+async fn mail_leaves_a_reserve_of_the_disk_to_what_makes_room() {
+    const RESERVE: u64 = 1 << 20;
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open_with(&disk, NOW, Reserve::of(RESERVE));
+    hub.writer.publish(network.genesis()).await.unwrap();
+    hub.submit(routine(&network, 1)).await.unwrap();
+    disk.set_capacity(Some(disk.used() + RESERVE));
+    assert!(matches!(hub.submit(routine(&network, 2)).await, Err(Refused::DiskFull)));
+    let flash = |seed| network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, seed);
+    hub.submit(flash(3)).await.unwrap();
+    disk.set_capacity(Some(disk.used() + RESERVE / 2));
+    assert!(matches!(hub.submit(flash(4)).await, Err(Refused::DiskFull)));
+
+    let waiting = hub.view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
+    hub.writer.settle(agency("DE-ZKA"), Priority::Routine, waiting[0].0).await.unwrap();
+    let genesis = hub.view.directory().unwrap();
+    let next = network.next_version(&genesis, &["DE-ZKA", "HK-CED"]);
+    hub.writer.publish(next).await.unwrap();
+    assert_eq!(hub.view.state().backlog(), 1, "FLASH alone still waits");
+    hub.ending.close();
+}
+
+#[tokio::test]
+async fn what_settles_nothing_new_is_not_written() {
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    hub.submit(routine(&network, 1)).await.unwrap();
+    let waiting = hub.view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
+    let place = waiting[0].0;
+    for place in [place, place, Place::from_index(0), place] {
+        hub.writer.settle(agency("DE-ZKA"), Priority::Routine, place).await.unwrap();
+        hub.writer.settle(agency("TH-TCD"), Priority::Routine, place).await.unwrap();
+    }
+    hub.ending.close();
+    let (_, state) = journal(&disk);
+    assert_eq!((state.backlog(), state.next()), (0, 3), "directory, batch, and one settlement");
 }
 
 #[tokio::test]
