@@ -19,9 +19,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use sealpost_client::Error;
 use sealpost_crypto::x509::Certificate;
 use sealpost_domain::agency::AgencyId;
-use sealpost_hub::service::Service;
+use sealpost_hub::service::{Door, Service};
 use sealpost_node::session::dial::{Calls, Dial, Line, NotCarried};
-use sealpost_proto::v1::hub_server::HubServer;
 use sealpost_server::connection::Peer;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -62,7 +61,7 @@ pub(crate) struct Wire {
 }
 
 struct State {
-    hub: Option<HubServer<Service>>,
+    hub: Option<Door>,
     dice: Dice,
     weather: Weather,
     apart: BTreeSet<AgencyId>,
@@ -85,7 +84,7 @@ impl Wire {
     /// The hub answers from now on, or does not.
     pub(crate) fn hub(&self, service: Option<Service>) {
         let gone = service.is_none();
-        self.state().hub = service.map(HubServer::new);
+        self.state().hub = service.map(Door::new);
         if gone {
             self.cut_where(|_| true);
         }
@@ -220,7 +219,7 @@ impl Dial for Dialler {
 struct Open {
     wire: Arc<Wire>,
     agency: AgencyId,
-    hub: HubServer<Service>,
+    hub: Door,
     peer: Peer,
     cut: CancellationToken,
     listed: Arc<Listed>,

@@ -54,6 +54,8 @@ pub struct Limits {
     pub mail: Rate,
     /// What it may submit of FLASH.
     pub flash: Rate,
+    /// What it may say to others, and to the hub.
+    pub control: Rate,
     /// Bytes of the disk that mail leaves free, FLASH half of them.
     pub disk_reserve: u64,
 }

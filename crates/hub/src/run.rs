@@ -22,7 +22,6 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::identity::{Identity, Role, Subject};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
-use sealpost_proto::v1::hub_server::HubServer;
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_server::acceptor::{self, Acceptor, Protocols};
 use sealpost_server::connection::Connections;
@@ -37,7 +36,7 @@ use crate::dispatch::Dispatch;
 use crate::hot::Hot;
 use crate::journal::{self, Fresh, Journal};
 use crate::relay::Relay;
-use crate::service::{Limits, Pace, Parts, Service};
+use crate::service::{Door, Limits, Pace, Parts, Service};
 use crate::stale;
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Reserve, Writer};
@@ -53,8 +52,6 @@ const NEEDED_ROOTS: [RootHolder; 1] = [RootHolder::HubOperator];
 const HOT_BYTES: usize = 8 << 20;
 /// Streams on one connection: a node has four on each of its two, and asks for health.
 const STREAMS_MAX: u32 = 16;
-/// The largest message: a batch of one large envelope, or a directory.
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -253,10 +250,9 @@ impl Hub {
             vec![(endpoint.clone(), Usage::Server)],
             Arc::clone(&roots),
         );
-        let service = HubServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let server = Server::new(acceptor)
             .streams(STREAMS_MAX)
-            .add_service(service)
+            .add_service(Door::new(service))
             .reflect(sealpost_wire::DESCRIPTORS)?;
         Ok(Self {
             server,

@@ -22,6 +22,7 @@ impl Limits {
                 sender_bytes: waiting.sender_bytes,
                 mail: mail.take()?,
                 flash: flash.take()?,
+                control: CONTROL,
                 disk_reserve: waiting.disk_reserve,
             })
         })
@@ -29,7 +30,7 @@ impl Limits {
 
     /// The rates of every agency.
     pub fn rates(&self) -> Rates {
-        Rates { flash: self.flash, mail: self.mail, control: CONTROL }
+        Rates { flash: self.flash, mail: self.mail, control: self.control }
     }
 }
 

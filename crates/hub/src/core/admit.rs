@@ -1,33 +1,51 @@
 //! To whom one envelope goes, by what its header shows: first the message is judged, then every recipient by itself,
 //! and what is not allowed is denied.
 
+use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::decision::{self, Outline};
 use sealpost_domain::directory::Directory;
-use sealpost_domain::envelope::Header;
+use sealpost_domain::envelope::{Header, Signature};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::rule::Rule;
 use sealpost_wire::envelope::header_from_bytes;
-use sealpost_wire::hub::SubmittedEnvelope;
+
+/// What an envelope shows to the hub.
+pub struct Shown<'e> {
+    /// The exact bytes of the header.
+    pub header: &'e Bytes,
+    /// Over those bytes.
+    pub signatures: &'e [Signature],
+    /// Bit n is set where there is a wrap for recipient n of the header.
+    pub wrapped: u64,
+}
 
 /// What is decided about one envelope.
-pub(super) enum Admission {
+pub enum Admission {
     /// Nobody gets it, by this rule.
     Refused(Rule),
     /// Some recipients get it, the others do not, each by a rule.
-    Judged { priority: Priority, recipients: Vec<AgencyId>, refusals: Vec<(AgencyId, Rule)> },
+    Judged {
+        /// How urgent it is.
+        priority: Priority,
+        /// Who gets it.
+        recipients: Vec<AgencyId>,
+        /// Who does not.
+        refusals: Vec<(AgencyId, Rule)>,
+    },
 }
 
-/// Judges an envelope whose signatures and digests were verified before it came into the journal. What may have
-/// changed since then, and costs little, is judged here once more: under this directory, at this time.
-pub(super) fn admit(
-    envelope: &SubmittedEnvelope,
+/// Judges an envelope whose signatures and digests were verified before. What may have changed since then, and costs
+/// little, is judged here once more: under this directory, at this time. It decides twice, by the same code: before
+/// anything is written, so that what nobody may get is not, and when the journal's entry is applied, which alone counts.
+pub fn admit(
+    envelope: &Shown<'_>,
     sender: &AgencyId,
     directory: Option<&Directory>,
     at: Instant,
 ) -> Admission {
-    let Ok(header) = header_from_bytes(&envelope.header) else {
+    let Ok(header) = header_from_bytes(envelope.header) else {
         return Admission::Refused(Rule::HeaderMalformed);
     };
     if header.sender != *sender {
@@ -49,12 +67,7 @@ pub(super) fn admit(
     judge_recipients(envelope, &header, directory, at)
 }
 
-fn judge_recipients(
-    envelope: &SubmittedEnvelope,
-    header: &Header,
-    directory: &Directory,
-    at: Instant,
-) -> Admission {
+fn judge_recipients(envelope: &Shown<'_>, header: &Header, directory: &Directory, at: Instant) -> Admission {
     let listed: Vec<AgencyId> = header.recipients.agencies().cloned().collect();
     let outline = Outline::of_header(header, &listed, at);
     if let Err(denial) = decision::hub(&outline, directory) {
@@ -85,7 +98,6 @@ mod tests {
     use sealpost_domain::handling::Tlp;
     use sealpost_domain::message::{Kind, MessageId};
     use sealpost_wire::envelope::header_to_bytes;
-    use sealpost_wire::hub::BodyLocation;
 
     use super::*;
     use crate::fixture::{AGENCIES, Network, agency};
@@ -101,13 +113,9 @@ mod tests {
         let envelope = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);
         let mut changed = header_from_bytes(&envelope.header).unwrap();
         header(&mut changed);
-        let submitted = SubmittedEnvelope {
-            header: header_to_bytes(&changed),
-            signatures: envelope.signatures,
-            payload: BodyLocation { segment: 0, offset: 44, length: 100, checksum: 1, index: 0 },
-            wrapped: 0b11,
-        };
-        match admit(&submitted, &agency("HK-CED"), Some(&directory), NOW) {
+        let header = header_to_bytes(&changed);
+        let shown = Shown { header: &header, signatures: &envelope.signatures, wrapped: 0b11 };
+        match admit(&shown, &agency("HK-CED"), Some(&directory), NOW) {
             Admission::Refused(rule) => Err(rule.as_str()),
             Admission::Judged { recipients, refusals, .. } => Ok((recipients.len(), refusals.len())),
         }

@@ -1,4 +1,5 @@
-//! Whose bodies lie on the disk, and for whom they wait: so that no sender fills it with what nobody fetches.
+//! Whose bodies lie on the disk, and for whom they wait: so that no sender fills it, or somebody's queue, with what nobody
+//! fetches.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,30 @@ use sealpost_domain::agency::AgencyId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agency(u32);
 
-/// Bytes of bodies that wait. A body counts once for each recipient that has not settled it.
+/// The least that a delivery counts: what it costs in memory and in the journal whatever its body is. No honest body is as
+/// small, since a wrap alone is larger.
+const DELIVERY_BYTES_MIN: u32 = 1 << 10;
+
+/// Bodies that wait. A body counts once for each recipient that has not settled it.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     numbers: BTreeMap<AgencyId, Agency>,
     of_sender: BTreeMap<Agency, u64>,
-    between: BTreeMap<(Agency, Agency), u64>,
+    between: BTreeMap<(Agency, Agency), Between>,
+}
+
+/// What waits of one sender for one recipient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// How many deliveries.
+    pub deliveries: usize,
+    /// Of how many bytes.
+    pub bytes: u64,
+}
+
+/// What a delivery of a body counts.
+pub fn weight(bytes: u32) -> u64 {
+    bytes.max(DELIVERY_BYTES_MIN).into()
 }
 
 impl Held {
@@ -29,14 +48,27 @@ impl Held {
 
     /// A body of a sender begins to wait for a recipient.
     pub(super) fn hold(&mut self, sender: Agency, recipient: Agency, bytes: u32) {
-        *self.of_sender.entry(sender).or_default() += u64::from(bytes);
-        *self.between.entry((sender, recipient)).or_default() += u64::from(bytes);
+        *self.of_sender.entry(sender).or_default() += weight(bytes);
+        let between = self.between.entry((sender, recipient)).or_default();
+        between.deliveries += 1;
+        between.bytes += weight(bytes);
     }
 
     /// It does not wait for that recipient any more.
     pub(super) fn release(&mut self, sender: Agency, recipient: Agency, bytes: u32) {
-        subtract(&mut self.of_sender, &sender, bytes);
-        subtract(&mut self.between, &(sender, recipient), bytes);
+        if let Some(held) = self.of_sender.get_mut(&sender) {
+            *held = held.saturating_sub(weight(bytes));
+            if *held == 0 {
+                self.of_sender.remove(&sender);
+            }
+        }
+        if let Some(between) = self.between.get_mut(&(sender, recipient)) {
+            between.deliveries = between.deliveries.saturating_sub(1);
+            between.bytes = between.bytes.saturating_sub(weight(bytes));
+            if between.deliveries == 0 {
+                self.between.remove(&(sender, recipient));
+            }
+        }
     }
 
     /// What waits of one sender.
@@ -46,17 +78,9 @@ impl Held {
     }
 
     /// What of it waits for one recipient.
-    pub(super) fn between(&self, sender: &AgencyId, recipient: &AgencyId) -> u64 {
+    pub(super) fn between(&self, sender: &AgencyId, recipient: &AgencyId) -> Between {
         let pair = self.numbers.get(sender).zip(self.numbers.get(recipient));
-        pair.and_then(|(sender, recipient)| self.between.get(&(*sender, *recipient))).copied().unwrap_or(0)
-    }
-}
-
-fn subtract<K: Ord>(counts: &mut BTreeMap<K, u64>, key: &K, bytes: u32) {
-    if let Some(count) = counts.get_mut(key) {
-        *count = count.saturating_sub(bytes.into());
-        if *count == 0 {
-            counts.remove(key);
-        }
+        let between = pair.and_then(|(sender, recipient)| self.between.get(&(*sender, *recipient)));
+        between.copied().unwrap_or_default()
     }
 }

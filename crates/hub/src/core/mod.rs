@@ -26,9 +26,10 @@ use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{HubRefusal, Signed};
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
-use admit::Admission;
+pub use admit::{Admission, Shown, admit};
 use bodies::Bodies;
 use held::Held;
+pub use held::{Between, weight};
 pub use place::{ENVELOPES_MAX, Place};
 use queue::Queue;
 pub use queue::Waiting;
@@ -140,13 +141,13 @@ impl State {
         Priority::ALL.iter().filter_map(queue).map(Queue::len).sum()
     }
 
-    /// Bytes of bodies of one sender that wait, each once for every recipient that has not settled it.
+    /// Bytes of bodies of one sender that wait, each once for every recipient that has not settled it, and [`weight`]ed.
     pub fn held_of(&self, sender: &AgencyId) -> u64 {
         self.held.of(sender)
     }
 
     /// The part of them that waits for one recipient.
-    pub fn held_between(&self, sender: &AgencyId, recipient: &AgencyId) -> u64 {
+    pub fn held_between(&self, sender: &AgencyId, recipient: &AgencyId) -> Between {
         self.held.between(sender, recipient)
     }
 
@@ -246,7 +247,9 @@ impl State {
             let mut refuse = |recipient, rule: Rule| {
                 refusals.push(HubRefusal { position: position.into(), recipient, rule: rule.to_string() });
             };
-            match admit::admit(envelope, sender, self.directory.as_deref(), at) {
+            let SubmittedEnvelope { header, signatures, wrapped, .. } = envelope;
+            let shown = Shown { header, signatures, wrapped: *wrapped };
+            match admit(&shown, sender, self.directory.as_deref(), at) {
                 Admission::Refused(rule) => refuse(None, rule),
                 Admission::Judged { priority, recipients, refusals } => {
                     for (agency, rule) in refusals {

@@ -59,7 +59,7 @@ fn submitted(envelope: &Envelope, segment: u64) -> SubmittedEnvelope {
     SubmittedEnvelope {
         header: envelope.header.clone(),
         signatures: envelope.signatures.clone(),
-        payload: BodyLocation { segment, offset: 44, length: 100, checksum: 1, index: segment },
+        payload: BodyLocation { segment, offset: 44, length: 3000, checksum: 1, index: segment },
         wrapped: (1 << envelope.wraps.len()) - 1,
     }
 }
@@ -250,17 +250,19 @@ fn what_waits_of_a_sender_is_counted_for_every_recipient_until_it_is_settled() {
     let network = Network::of_friends();
     let mut hub = Hub::new(&network);
     let held = |hub: &Hub| {
-        let (sender, of) = (agency("HK-CED"), |id| hub.state.held_between(&agency("HK-CED"), &agency(id)));
-        (hub.state.held_of(&sender), of("DE-ZKA"), of("TH-TCD"))
+        let between = |id| hub.state.held_between(&agency("HK-CED"), &agency(id));
+        let of = |id| (between(id).deliveries, between(id).bytes);
+        (hub.state.held_of(&agency("HK-CED")), of("DE-ZKA"), of("TH-TCD"))
     };
     let both = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);
     hub.submit("HK-CED", std::slice::from_ref(&both));
     let one = network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 2);
     hub.submit("HK-CED", &[one]);
     hub.submit("TH-TCD", &[network.envelope("TH-TCD", &["DE-ZKA"], Priority::Routine, 3)]);
-    assert_eq!(held(&hub), (300, 200, 100));
+    let all = (9000, (2, 6000), (1, 3000));
+    assert_eq!(held(&hub), all);
     hub.submit("HK-CED", &[both]);
-    assert_eq!(held(&hub), (300, 200, 100), "a repeat takes the place of what was there");
+    assert_eq!(held(&hub), all, "a repeat takes the place of what was there");
 
     let replayed = |hub: &Hub| {
         let mut state = State::new(0);
@@ -272,8 +274,33 @@ fn what_waits_of_a_sender_is_counted_for_every_recipient_until_it_is_settled() {
     };
     assert_eq!(replayed(&hub), held(&hub));
     hub.settle("DE-ZKA", Place::new(2, 9));
-    assert_eq!((held(&hub), replayed(&hub)), ((200, 100, 100), (200, 100, 100)));
+    assert_eq!((held(&hub), replayed(&hub)), ((6000, (1, 3000), (1, 3000)), held(&hub)));
     hub.settle("DE-ZKA", Place::from_index(u64::MAX));
     hub.settle("TH-TCD", Place::from_index(u64::MAX));
-    assert_eq!((held(&hub), hub.state.held_of(&agency("TH-TCD"))), ((0, 0, 0), 0));
+    assert_eq!((held(&hub), hub.state.held_of(&agency("TH-TCD"))), ((0, (0, 0), (0, 0)), 0));
+}
+
+#[test]
+fn a_delivery_counts_what_it_costs_however_small_its_body_is() {
+    let network = Network::new();
+    let mut hub = Hub::new(&network);
+    let mut small = submitted(&network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 1), 1);
+    small.payload.length = 1;
+    hub.enter(Event::Batch { sender: agency("HK-CED"), envelopes: vec![small] });
+    assert_eq!(hub.state.held_of(&agency("HK-CED")), 1024);
+    hub.settle("DE-ZKA", Place::from_index(u64::MAX));
+    assert_eq!(hub.state.held_of(&agency("HK-CED")), 0);
+}
+
+#[test]
+fn what_would_settle_nothing_is_known() {
+    let network = Network::new();
+    let mut hub = Hub::new(&network);
+    let envelope = |seed| network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, seed);
+    hub.submit("HK-CED", &[envelope(1), envelope(2)]);
+    let settles = |hub: &Hub, place| hub.state.waits_up_to(&agency("DE-ZKA"), Priority::Routine, place);
+    assert!(settles(&hub, Place::new(1, 0)) && !settles(&hub, Place::new(0, 9)));
+    hub.settle("DE-ZKA", Place::new(1, 0));
+    assert!(!settles(&hub, Place::new(1, 0)) && settles(&hub, Place::new(1, 1)));
+    assert!(!hub.state.waits_up_to(&agency("DE-ZKA"), Priority::Flash, Place::from_index(u64::MAX)));
 }

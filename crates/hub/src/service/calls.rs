@@ -10,9 +10,6 @@ use sealpost_wire::status::Failure;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// Streams of one kind that an agency may have at one time.
-pub(super) const CALLS_MAX: usize = 4;
-
 /// What is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Method {
@@ -20,6 +17,17 @@ pub(super) enum Method {
     Receive,
     Control,
     WatchDirectory,
+}
+
+impl Method {
+    /// Streams of this kind that an agency may have at one time. Of Receive it has one for each priority, and those of a line
+    /// that broke may still stand beside them.
+    pub(super) const fn most(self) -> usize {
+        match self {
+            Self::Receive => 8,
+            Self::Submit | Self::Control | Self::WatchDirectory => 4,
+        }
+    }
 }
 
 /// The streams that there are, the oldest first.
@@ -59,7 +67,7 @@ impl Calls {
         let (key, ended) = ((agency.clone(), method), CancellationToken::new());
         let mut open = self.lock();
         let calls = open.entry(key.clone()).or_default();
-        while calls.len() >= CALLS_MAX {
+        while calls.len() >= method.most() {
             calls.pop_front().iter().for_each(CancellationToken::cancel);
         }
         calls.push_back(ended.clone());
@@ -74,8 +82,9 @@ impl Calls {
 impl Call {
     fn replaced(&self) -> Status {
         let (agency, method) = &self.key;
+        let most = method.most();
         let detail =
-            format!("{agency} has {CALLS_MAX} newer calls of {method:?}: they took the place of this one");
+            format!("{agency} has {most} newer calls of {method:?}: they took the place of this one");
         Failure::Replaced.status(detail)
     }
 }
@@ -105,7 +114,8 @@ mod tests {
     async fn the_oldest_stream_of_a_kind_ends_for_one_too_many_and_no_other_does() {
         let calls = Calls::default();
         let open = |id, method| calls.bound::<()>(&agency(id), method, stream::pending().boxed());
-        let mut submitting: Vec<_> = (0..CALLS_MAX).map(|_| open("HK-CED", Method::Submit)).collect();
+        let mut submitting: Vec<_> =
+            (0..Method::Submit.most()).map(|_| open("HK-CED", Method::Submit)).collect();
         let mut others = [open("HK-CED", Method::Receive), open("DE-ZKA", Method::Submit)];
         let waits = |stream: &mut BoxStream<'static, Result<(), Status>>| {
             futures::FutureExt::now_or_never(stream.next()).is_none()

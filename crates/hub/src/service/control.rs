@@ -48,17 +48,23 @@ pub(super) fn stream(
     ReceiverStream::new(outgoing).boxed()
 }
 
-/// Posts what the node says. A frame that goes nowhere is dropped: nothing is promised about it.
+/// Posts what the node says. A frame that goes nowhere is dropped, and so is one that cannot be read or is beyond the
+/// agency's budget: nothing is promised about it, and the stream, with the node's FLASH beside it, goes on.
 async fn hear(
     parts: &Parts,
     agency: &AgencyId,
     mut incoming: Streaming<pb::ControlFrame>,
 ) -> Result<(), Status> {
     while let Some(frame) = incoming.message().await? {
-        parts.pace.keep(agency, Flow::Control, 1, frame.encoded_len(), &parts.shutdown).await?;
-        let frame = Control {
-            from: agency.clone(),
-            ..control(pb::ControlFrame { from: agency.to_string(), ..frame })?
+        if !parts.pace.passes(agency, Flow::Control, 1, frame.encoded_len(), &parts.shutdown).await {
+            continue;
+        }
+        let frame = match control(pb::ControlFrame { from: agency.to_string(), ..frame }) {
+            Ok(frame) => Control { from: agency.clone(), ..frame },
+            Err(error) => {
+                tracing::warn!(from = %agency, %error, "control frame dropped");
+                continue;
+            }
         };
         let listed =
             parts.view.directory().is_some_and(|directory| directory.agencies.contains_key(&frame.to));

@@ -1,11 +1,13 @@
 //! The gRPC services in front of the hub: who may call, what is well formed, in what order and how fast.
 //!
 //! The agency is always the one that the caller's certificate names, never one from a message. Every stream has its
-//! own bounds, and none waits for another.
+//! own bounds, and none waits for another. To be served behind a [`Door`].
 
+mod batches;
 mod calls;
 mod control;
 mod directory;
+mod door;
 mod pace;
 mod receive;
 mod room;
@@ -34,10 +36,13 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dispatch::Dispatch;
+use crate::rates::Flow;
 use crate::relay::Relay;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
+use batches::Received;
 use calls::{Calls, Method};
+pub use door::Door;
 pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
@@ -48,6 +53,9 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(250);
 
 /// When nodes are asked to try again while the hub's disk is full.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What opening a stream costs of an agency's budget for what nodes say.
+const OPENING_BYTES: usize = 16 << 10;
 
 /// How long nodes may go on after they were told that the hub stops: they end their streams themselves.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -101,6 +109,15 @@ impl Limits {
         }
     }
 
+    /// Whether a queue in which so many deliveries wait, so many of them of the sender, takes one more of it. The first half
+    /// is for whoever comes. Of the other half every agency has the same share, which it finds whatever the others did.
+    fn queue_takes(self, lane: Lane, agencies: usize, all: usize, own: usize) -> bool {
+        let most = self.backlog(lane);
+        let half = most / 2;
+        let share = (half / agencies.max(1)).max(1);
+        all < most && (all < half || own < share)
+    }
+
     /// How many bytes may wait of one sender before its mail of a lane is refused.
     fn sender_bytes(self, lane: Lane) -> u64 {
         match lane {
@@ -137,6 +154,13 @@ impl Service {
         };
         taking_part::judge(self.parts.view.directory().as_deref(), agency)?;
         Ok(agency.clone())
+    }
+
+    /// The same, for a call that is to be answered with a stream: opening one costs as much as its headers may be long.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<AgencyId, Status> {
+        let agency = self.node(request)?;
+        self.parts.pace.keep(&agency, Flow::Control, 1, OPENING_BYTES, &self.parts.shutdown).await?;
+        Ok(agency)
     }
 
     /// Answers with a stream that ends when the agency takes part no more, or for newer ones of its kind.
@@ -192,8 +216,9 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
-        let sender = self.node(&request)?;
-        let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), request.into_inner());
+        let sender = self.caller(&request).await?;
+        let received = Received::of(&request)?;
+        let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), received, request.into_inner());
         Ok(self.answer(sender, Method::Submit, stream))
     }
 
@@ -201,7 +226,7 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::ReceiveRequest>>,
     ) -> Result<Response<Self::ReceiveStream>, Status> {
-        let recipient = self.node(&request)?;
+        let recipient = self.caller(&request).await?;
         let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
         let stream = receive::stream(parts, seats, recipient.clone(), request.into_inner());
         Ok(self.answer(recipient, Method::Receive, stream))
@@ -211,7 +236,7 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
-        let agency = self.node(&request)?;
+        let agency = self.caller(&request).await?;
         let stream = control::stream(Arc::clone(&self.parts), agency.clone(), request.into_inner());
         Ok(self.answer(agency, Method::Control, stream))
     }
@@ -220,7 +245,7 @@ impl Hub for Service {
         &self,
         request: Request<pb::WatchDirectoryRequest>,
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
-        let agency = self.node(&request)?;
+        let agency = self.caller(&request).await?;
         let after = request.into_inner().after_version;
         Ok(self.answer(agency, Method::WatchDirectory, directory::watch(Arc::clone(&self.parts), after)))
     }

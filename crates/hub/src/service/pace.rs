@@ -32,13 +32,9 @@ impl Pace {
         bytes: usize,
         shutdown: &Shutdown,
     ) -> Result<(), Status> {
-        match self.budgets.take(agency, flow, items as u64, bytes as u64, self.began.elapsed()) {
-            Turn::After(Duration::ZERO) => Ok(()),
+        match self.turn(agency, flow, items, bytes) {
             Turn::After(wait) => {
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = shutdown.begun() => {}
-                }
+                rest(wait, shutdown).await;
                 Ok(())
             }
             Turn::Refused(after) => {
@@ -47,5 +43,41 @@ impl Pace {
                 Err(status::full(detail, after))
             }
         }
+    }
+
+    /// The same for something that may be dropped: whether it may pass. For what may not, its flow waits as well.
+    pub(super) async fn passes(
+        &self,
+        agency: &AgencyId,
+        flow: Flow,
+        items: usize,
+        bytes: usize,
+        shutdown: &Shutdown,
+    ) -> bool {
+        match self.turn(agency, flow, items, bytes) {
+            Turn::After(wait) => {
+                rest(wait, shutdown).await;
+                true
+            }
+            Turn::Refused(after) => {
+                tracing::warn!(%agency, ?flow, ?after, "too fast, dropped");
+                rest(after, shutdown).await;
+                false
+            }
+        }
+    }
+
+    fn turn(&self, agency: &AgencyId, flow: Flow, items: usize, bytes: usize) -> Turn {
+        self.budgets.take(agency, flow, items as u64, bytes as u64, self.began.elapsed())
+    }
+}
+
+async fn rest(wait: Duration, shutdown: &Shutdown) {
+    if wait.is_zero() {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        () = shutdown.begun() => {}
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt as _};
+use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
@@ -22,9 +23,12 @@ use tonic::{Status, Streaming};
 use super::seats::{Activity, Seat, Seats};
 use super::{FAREWELL, Parts, drain, given_up, refused};
 use crate::core::Place;
+use crate::rates::Flow;
 
 /// Batches between this stream and the transport.
 const BATCHES: usize = 2;
+/// What a node may say for every envelope that it got, at no cost: it acknowledges it, and gives credit for another one.
+const SAID_FOR_EACH: u32 = 2;
 
 type Response = Result<pb::ReceiveResponse, Status>;
 
@@ -73,6 +77,7 @@ async fn serve(
         sent: None,
         settled: None,
         more: Waiting::Perhaps,
+        earned: 0,
     };
     let cursor = open.cursor.as_ref().map(wire::cursor).transpose()?;
     if let Some(cursor) = cursor {
@@ -99,6 +104,8 @@ struct Session<'p> {
     sent: Option<Place>,
     settled: Option<Place>,
     more: Waiting,
+    /// How many messages of the node are paid for, by what it got.
+    earned: u32,
 }
 
 impl Session<'_> {
@@ -155,6 +162,7 @@ impl Session<'_> {
     }
 
     async fn hear(&mut self, message: pb::ReceiveRequest) -> Result<(), Status> {
+        self.pay(&message).await?;
         match message.event {
             Some(Asked::Credit(pb::ReceiveCredit { envelopes })) => {
                 self.credit = self.credit.saturating_add(envelopes);
@@ -172,6 +180,16 @@ impl Session<'_> {
             Some(Asked::Open(_)) => Err(Failure::Malformed.status("ReceiveRequest.event: `open` comes once")),
             None => Err(Failure::Malformed.status("ReceiveRequest.event: is missing")),
         }
+    }
+
+    /// Whoever says more than its mail gives reason to, pays for it as for what nodes say to each other.
+    async fn pay(&mut self, message: &pb::ReceiveRequest) -> Result<(), Status> {
+        if let Some(left) = self.earned.checked_sub(1) {
+            self.earned = left;
+            return Ok(());
+        }
+        let Parts { pace, shutdown, .. } = self.parts;
+        pace.keep(&self.recipient, Flow::Control, 1, message.encoded_len(), shutdown).await
     }
 
     async fn settle(&mut self, place: Place) -> Result<(), Status> {
@@ -195,7 +213,9 @@ impl Session<'_> {
         if part.deliveries.is_empty() {
             return Ok(None);
         }
-        self.credit = self.credit.saturating_sub(u32::try_from(part.deliveries.len()).unwrap_or(u32::MAX));
+        let delivered = u32::try_from(part.deliveries.len()).unwrap_or(u32::MAX);
+        self.credit = self.credit.saturating_sub(delivered);
+        self.earned = self.earned.saturating_add(delivered.saturating_mul(SAID_FOR_EACH));
         Ok(Some(pb::DeliveryBatch {
             hub_incarnation: incarnation(self.parts.incarnation),
             deliveries: part.deliveries.iter().map(wire::delivery_message).collect(),

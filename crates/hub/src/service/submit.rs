@@ -1,14 +1,13 @@
 //! Submit: batches in, signed acceptances out, in the same order.
 //!
 //! A few batches of a stream are verified at the same time, and a few more may wait for the disk; a client that goes on
-//! faster, or faster than its agency's budget, is slowed down by the transport. What a refused batch leaves behind is nothing, and a recipient for whom too
-//! much waits is refused alone.
+//! faster, or faster than its agency's budget, is slowed down by the transport. A batch is charged as it came before anything
+//! of it is judged. What a refused batch leaves behind is nothing, and a recipient for whom too much waits is refused alone.
 
 use std::future::ready;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt as _};
-use prost::Message as _;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::{PayloadType, sign_statement};
 use sealpost_domain::agency::AgencyId;
@@ -24,21 +23,21 @@ use sealpost_wire::statement::Payload as _;
 use sealpost_wire::status::Failure;
 use tonic::{Status, Streaming};
 
-use super::{Parts, drain, given_up, refused, room};
+use super::batches::Received;
+use super::room::{self, Candidate};
+use super::{Parts, drain, given_up, refused};
 use crate::core::Acceptance;
 use crate::lane::lane;
 use crate::rates::Flow;
-use crate::verify::{Sound, verify};
+use crate::verify::verify;
 use crate::writer::Pending;
 
 /// Batches of one stream that are verified at the same time.
 const VERIFYING: usize = 4;
 /// Batches of one stream that may wait for the disk.
 const COMMITTING: usize = 32;
-/// Envelopes in one batch.
-const ENVELOPES_MAX: usize = 4096;
-/// Bytes of a batch of more than one envelope: twice what the contract allows, since nobody counts like another.
-const BATCH_BYTES_MAX: usize = 128 << 10;
+/// The least that a delivery is charged: what it costs apart from its bytes. A wrap alone is longer, if it is honest.
+const DELIVERY_BYTES_MIN: usize = 1 << 10;
 
 /// A batch as it came, within its sender's budget.
 struct Read {
@@ -52,8 +51,8 @@ struct Checked {
     batch: u64,
     lane: Lane,
     headers: Vec<Digest>,
-    /// Those that are sound, each with its position.
-    sound: Vec<(u32, Sound)>,
+    /// Those that are sound, and that somebody may get.
+    candidates: Vec<Candidate>,
     refusals: Vec<HubRefusal>,
 }
 
@@ -71,6 +70,7 @@ struct Queued {
 pub(super) fn stream(
     parts: Arc<Parts>,
     sender: AgencyId,
+    received: Received,
     incoming: Streaming<pb::SubmitRequest>,
 ) -> BoxStream<'static, Result<pb::SubmitResponse, Status>> {
     let (slowing, checking) = (Arc::clone(&parts), Arc::clone(&parts));
@@ -79,7 +79,7 @@ pub(super) fn stream(
     let stopping = parts.shutdown.token();
     let answers = incoming
         .take_until(stopping.cancelled_owned())
-        .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), request))
+        .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), received.take(), request))
         .map(move |read| check(Arc::clone(&checking), checked_sender.clone(), read))
         .buffered(VERIFYING)
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
@@ -93,28 +93,69 @@ fn farewell() -> pb::SubmitResponse {
     pb::SubmitResponse { event: Some(pb::submit_response::Event::Drain(drain())) }
 }
 
-/// Reads a batch, and then nothing more of its stream until its sender may go on.
+/// Reads a batch of so many bytes, and then nothing more of its stream until its sender may go on.
 async fn read(
     parts: Arc<Parts>,
     sender: AgencyId,
+    bytes: usize,
     request: Result<pb::SubmitRequest, Status>,
 ) -> Result<Read, Status> {
-    let request = request?;
-    let (count, bytes) = (request.envelopes.len(), request.encoded_len());
-    if count > ENVELOPES_MAX || (count > 1 && bytes > BATCH_BYTES_MAX) {
-        let detail = format!(
-            "SubmitRequest has {count} envelopes in {bytes} bytes, allowed are 64 KiB together, or one envelope"
-        );
-        return Err(Failure::Malformed.status(detail));
-    }
-    let Submission { batch, envelopes } = submission(request)?;
-    let lane = lane_of(&envelopes);
-    let flow = match lane {
-        Lane::Express => Flow::Flash,
-        Lane::Ordinary => Flow::Mail,
+    let Parts { pace, shutdown, .. } = &*parts;
+    let request = match request {
+        Ok(request) => request,
+        Err(status) => {
+            if bytes > 0 {
+                // It came all the same. Whether there was room in the budget is of no interest to a call that ends.
+                let _ = pace.keep(&sender, Flow::Mail, 1, bytes, shutdown).await;
+            }
+            return Err(status);
+        }
     };
-    parts.pace.keep(&sender, flow, count, bytes, &parts.shutdown).await?;
-    Ok(Read { batch, lane, envelopes })
+    let count = request.envelopes.len();
+    let deliveries: usize = request.envelopes.iter().map(|envelope| envelope.wraps.len()).sum();
+    let bytes = bytes.max(deliveries * DELIVERY_BYTES_MIN);
+    let kind = Kind::of(&request.envelopes);
+    let flow = match kind {
+        Kind::Flash => Flow::Flash,
+        Kind::Other | Kind::Mixed => Flow::Mail,
+    };
+    pace.keep(&sender, flow, count.max(1), bytes, shutdown).await?;
+    let Submission { batch, envelopes } = submission(request)?;
+    match kind {
+        Kind::Flash => Ok(Read { batch, lane: Lane::Express, envelopes }),
+        Kind::Other => Ok(Read { batch, lane: Lane::Ordinary, envelopes }),
+        Kind::Mixed => Err(Failure::Malformed.status(
+            "SubmitRequest.envelopes: FLASH stands beside other mail; send FLASH in batches of its own, which have a budget of \
+             their own",
+        )),
+    }
+}
+
+/// By which budget a batch goes. Nodes send FLASH apart from everything else.
+#[derive(Clone, Copy)]
+enum Kind {
+    Flash,
+    Other,
+    Mixed,
+}
+
+impl Kind {
+    /// What headers that cannot be read would be is of no interest: their envelopes are refused.
+    fn of(envelopes: &[pb::Envelope]) -> Self {
+        let headers = envelopes.iter().filter_map(|envelope| header_from_bytes(&envelope.header).ok());
+        let (mut flash, mut other) = (false, false);
+        for header in headers {
+            match lane(header.priority) {
+                Lane::Express => flash = true,
+                Lane::Ordinary => other = true,
+            }
+        }
+        match (flash, other) {
+            (true, true) => Self::Mixed,
+            (true, false) => Self::Flash,
+            (false, _) => Self::Other,
+        }
+    }
 }
 
 async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) -> Result<Checked, Status> {
@@ -124,26 +165,22 @@ async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) 
     let now = parts.clock.now();
     let work = move || {
         let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
-        let (mut sound, mut refusals) = (Vec::new(), Vec::new());
+        let (mut candidates, mut refusals) = (Vec::new(), Vec::new());
         for (position, envelope) in (0..).zip(envelopes) {
             match verify(envelope, &sender, &directory, now) {
-                Ok(envelope) => sound.push((position, envelope)),
+                Ok(sound) => match Candidate::judge(position, sound, &sender, &directory, now) {
+                    Ok(candidate) => candidates.push(candidate),
+                    Err(denials) => refusals.extend(denials),
+                },
                 Err(rule) => {
                     tracing::warn!(%sender, batch, position, %rule, "envelope refused");
                     refusals.push(HubRefusal { position, recipient: None, rule: rule.to_string() });
                 }
             }
         }
-        Checked { batch, lane, headers, sound, refusals }
+        Checked { batch, lane, headers, candidates, refusals }
     };
     parts.pool.run(lane, work).await.map_err(given_up)
-}
-
-/// Every batch belongs to one lane: its node sends FLASH apart from everything else. Where one does not, the first
-/// envelope decides for what stands behind it.
-fn lane_of(envelopes: &[Envelope]) -> Lane {
-    let first = envelopes.first().and_then(|envelope| header_from_bytes(&envelope.header).ok());
-    first.map_or(Lane::Ordinary, |header| lane(header.priority))
 }
 
 async fn queue(
@@ -151,15 +188,10 @@ async fn queue(
     sender: AgencyId,
     checked: Result<Checked, Status>,
 ) -> Result<Queued, Status> {
-    let Checked { batch, lane, headers, mut sound, mut refusals } = checked?;
-    refusals.extend(room::leave_out_the_full(
-        &parts.view.state(),
-        parts.limits,
-        &sender,
-        &mut sound,
-        parts.clock.now(),
-    ));
-    let (positions, envelopes) = sound.into_iter().unzip();
+    let Checked { batch, lane, headers, mut candidates, mut refusals } = checked?;
+    refusals.extend(room::leave_out_the_full(&parts.view.state(), parts.limits, &sender, &mut candidates));
+    let candidates = candidates.into_iter().map(|candidate| (candidate.position, candidate.sound));
+    let (positions, envelopes) = candidates.unzip();
     let pending = parts.writer.submit(sender, lane, envelopes).await.map_err(|error| refused(&error))?;
     Ok(Queued { batch, lane, headers, positions, refusals, pending })
 }

@@ -323,7 +323,8 @@ async fn credit_bounds_what_is_sent_and_no_lane_waits_for_another() {
 async fn one_full_recipient_stops_nobody_elses_mail_and_gets_its_own_when_there_is_room() {
     let stage = Stage::of(Network::of_friends());
     let mut config = stage.config();
-    config.limits.backlog_envelopes = 2;
+    // Of which a sender that is alone may fill half.
+    config.limits.backlog_envelopes = 4;
     let hub = stage.start_as(&config).await;
     let (mut hk, mut th) = (stage.node(&hub, "HK-CED").await, stage.node(&hub, "TH-TCD").await);
     let mut live = Inbox::open(&mut th, Priority::Routine, None, 10).await;

@@ -159,8 +159,10 @@ async fn messages_that_are_no_messages_or_too_large_end_their_own_call_alone() {
     let channel = connect(&hub.address, &endpoint(&stage), PATIENCE).await.unwrap().channel();
     let malformed = Bytes::from_static(&[0x12, 0x7f, 1]);
     let too_large = Bytes::from(vec![0; (4 << 20) + 1]);
-    for method in ["Submit", "Receive", "Control", "WatchDirectory", "PublishDirectory"] {
-        for (message, code) in [(&malformed, Code::Internal), (&too_large, Code::OutOfRange)] {
+    for method in ["Submit", "Receive", "Control", "WatchDirectory"] {
+        // The contract names what is said of a batch; of others the transport says it.
+        let unreadable = if method == "Submit" { Code::InvalidArgument } else { Code::Internal };
+        for (message, code) in [(&malformed, unreadable), (&too_large, Code::OutOfRange)] {
             let mut grpc = tonic::client::Grpc::new(channel.clone());
             grpc.ready().await.unwrap();
             let path = format!("/sealpost.v1.Hub/{method}").parse().unwrap();
@@ -175,6 +177,83 @@ async fn messages_that_are_no_messages_or_too_large_end_their_own_call_alone() {
             others.are_served(&stage).await;
         }
     }
+    drop((others, channel));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_operator_is_told_so_before_anything_of_a_directory_is_read() {
+    let stage = Stage::new();
+    let hub = stage.start().await;
+    let channel = connect(&hub.address, &endpoint(&stage), PATIENCE).await.unwrap().channel();
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
+    grpc.ready().await.unwrap();
+    let path = "/sealpost.v1.Hub/PublishDirectory".parse().unwrap();
+    // Nothing comes, and the answer does not wait for it.
+    let refused = within(grpc.streaming(Request::new(stream::pending()), path, Raw)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    drop((grpc, channel));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_more_parts_than_it_may_have_is_refused_before_it_is_decoded() {
+    let stage = Stage::of(Network::of_friends());
+    let hub = stage.start().await;
+    let mut others = Others::connect(&stage, &hub).await;
+    let channel = connect(&hub.address, &endpoint(&stage), PATIENCE).await.unwrap().channel();
+    // Each of two bytes, and a hundred in memory.
+    let empty_envelopes = Bytes::from([0x12, 0].repeat(2 << 20));
+    let mut of_one = vec![0x12, 0xfe, 0xff, 0x7f];
+    of_one.extend([0x22, 0].repeat(0x1f_ffff >> 1));
+    of_one.truncate(4 + 0x1f_fffe);
+    for (message, why) in [(empty_envelopes, "envelopes"), (Bytes::from(of_one), "Envelope.wraps")] {
+        let mut grpc = tonic::client::Grpc::new(channel.clone());
+        grpc.ready().await.unwrap();
+        let path = "/sealpost.v1.Hub/Submit".parse().unwrap();
+        let request = Request::new(stream::iter([message]).chain(stream::pending()));
+        let called = async {
+            let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
+            while answers.message().await?.is_some() {}
+            Ok::<_, Status>(())
+        };
+        let status = within(called).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().contains(why), "{status}");
+        others.are_served(&stage).await;
+    }
+    drop((others, channel));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn padding_is_charged_as_what_it_is_padded_to() {
+    let stage = Stage::of(Network::of_friends());
+    let mut config = stage.config();
+    config.limits.mail.bytes = 1 << 10;
+    let hub = stage.start_as(&config).await;
+    let mut others = Others::connect(&stage, &hub).await;
+    let channel = connect(&hub.address, &endpoint(&stage), PATIENCE).await.unwrap().channel();
+    let to_thailand = |seed| stage.network.envelope("HK-CED", &["TH-TCD"], Priority::Routine, seed);
+    let envelopes = vec![envelope_message(&to_thailand(1))];
+    let mut padded = prost::Message::encode_to_vec(&pb::SubmitRequest { batch: 1, envelopes });
+    // Field 15, of which nobody knows: far more than ten seconds' worth, and the five for which it would be slowed down.
+    padded.extend([0x7a, 0x80, 0x80, 0x40]);
+    padded.resize(padded.len() + (1 << 20), 0);
+    let submit = async |message: Bytes| {
+        let mut grpc = tonic::client::Grpc::new(channel.clone());
+        grpc.ready().await.unwrap();
+        let path = "/sealpost.v1.Hub/Submit".parse().unwrap();
+        let request = Request::new(stream::iter([message]));
+        let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
+        answers.message().await.map(|answer| assert!(answer.is_some()))
+    };
+    within(submit(padded.into())).await.unwrap();
+    let envelopes = vec![envelope_message(&to_thailand(2))];
+    let honest = prost::Message::encode_to_vec(&pb::SubmitRequest { batch: 1, envelopes });
+    let status = within(submit(honest.into())).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    others.are_served(&stage).await;
     drop((others, channel));
     hub.stop().await;
 }

@@ -82,11 +82,12 @@ async fn an_agency_has_a_few_streams_of_a_kind_and_the_newest_of_them_work() {
     let hub = stage.start().await;
     let mut hk = stage.node(&hub, "HK-CED").await;
     let mut silent = Vec::new();
-    for _ in 0..3 * calls::CALLS_MAX {
+    let most = Method::Receive.most();
+    for _ in 0..3 * most {
         // Without `open`: it waits for that.
         silent.push(hk.receive(stream::pending()).await.unwrap().into_inner());
     }
-    for stream in &mut silent[..2 * calls::CALLS_MAX] {
+    for stream in &mut silent[..2 * most] {
         assert_eq!(within(stream.message()).await.unwrap_err().code(), Code::Aborted);
     }
     let mut de = stage.node(&hub, "DE-ZKA").await;
@@ -95,5 +96,73 @@ async fn an_agency_has_a_few_streams_of_a_kind_and_the_newest_of_them_work() {
     stage.submit(&mut hk, std::slice::from_ref(&envelope)).await;
     assert_eq!(headers(&inbox.deliveries(1).await), [envelope.header]);
     drop((silent, inbox));
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flash_beside_other_mail_in_one_batch_is_refused_with_what_to_do() {
+    let stage = Stage::new();
+    let hub = stage.start().await;
+    let mut hk = stage.node(&hub, "HK-CED").await;
+    let flash = stage.network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, 1);
+    for mixed in [[stage.routine(2), flash.clone()], [flash.clone(), stage.routine(2)]] {
+        let status = refused(&mut hk, &mixed).await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().contains("FLASH in batches of its own"), "{status}");
+    }
+    let mut unreadable = stage.routine(3);
+    unreadable.header = bytes::Bytes::from_static(b"\xff");
+    let accepted = stage.submit(&mut hk, &[flash, unreadable]).await;
+    assert_eq!(accepted.refusals.len(), 1, "what cannot be read is of no kind: {:?}", accepted.refusals);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_streams_is_paid_for_and_refused_above_the_budget() {
+    let stage = Stage::new();
+    let mut config = stage.config();
+    config.limits.control = Rate { items: 1, bytes: 1 << 30 };
+    let hub = stage.start_as(&config).await;
+    let (mut hk, mut de) = (stage.node(&hub, "HK-CED").await, stage.node(&hub, "DE-ZKA").await);
+    let mut opening = stream::iter(0..TOO_MANY).map(|_| {
+        let mut hk = hk.clone();
+        async move { hk.control(stream::pending()).await.map(drop) }
+    });
+    let mut opening = opening.by_ref().buffer_unordered(TOO_MANY.into());
+    let refused = loop {
+        if let Err(status) = within(opening.next()).await.expect("one is refused") {
+            break status;
+        }
+    };
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(retry_after(&refused).unwrap() > Duration::ZERO);
+    drop(opening);
+    let envelope = stage.network.envelope("DE-ZKA", &["HK-CED"], Priority::Routine, 1);
+    stage.submit(&mut de, &[envelope]).await;
+    hk.watch_directory(pb::WatchDirectoryRequest { after_version: 0 }).await.unwrap_err();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_is_refused_is_dropped_and_its_stream_goes_on() {
+    let stage = Stage::new();
+    let hub = stage.start().await;
+    let (mut hk, mut de) = (stage.node(&hub, "HK-CED").await, stage.node(&hub, "DE-ZKA").await);
+    let frame = |kind: i32| pb::ControlFrame {
+        from: String::new(),
+        to: "DE-ZKA".to_owned(),
+        r#type: kind,
+        statement: Some(signed_message(&stage.network.genesis())),
+    };
+    let unreadable = [frame(999), pb::ControlFrame { statement: None, ..frame(1) }];
+    let readable = frame(pb::ControlType::Void.into());
+    let frames = stream::iter(unreadable.into_iter().chain([readable.clone()])).chain(stream::pending());
+    let mut told = de.control(stream::pending()).await.unwrap().into_inner();
+    let mut answers = hk.control(frames).await.unwrap().into_inner();
+    let relayed = tokio::select! {
+        relayed = within(told.message()) => relayed.unwrap().unwrap(),
+        ended = answers.message() => panic!("the stream ended: {ended:?}"),
+    };
+    assert_eq!(relayed.r#type, readable.r#type);
     hub.stop().await;
 }
