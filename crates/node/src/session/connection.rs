@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sealpost_client::Backoff;
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1::hub_client::HubClient;
+use sealpost_wire::status::retry_after;
 use tonic::Status;
 
 use super::dial::{Calls, Line};
@@ -28,6 +29,14 @@ impl Wire {
     /// What a failed call means.
     pub(super) fn failed(&self, status: Status) -> Ended {
         Ended::Connection(self.line.explain(status))
+    }
+
+    /// The same, where the hub may also say that it takes no more for now.
+    pub(super) fn refused(&self, status: Status) -> Ended {
+        match retry_after(&status) {
+            Some(retry_after) => Ended::Full { retry_after, detail: status.message().to_owned() },
+            None => self.failed(status),
+        }
     }
 }
 

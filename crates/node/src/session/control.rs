@@ -1,5 +1,6 @@
 //! What nodes say to each other through the hub. Nothing arrives for certain: whoever needs it repeats it.
 
+use sealpost_client::Backoff;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::ProofRequest;
 use sealpost_proto::v1 as pb;
@@ -17,13 +18,26 @@ use crate::verify::statements;
 /// Frames on their way to the transport.
 const FRAMES: usize = 16;
 
-/// Speaks and hears until the stream ends.
+/// Speaks and hears until the connection ends. A hub that takes no more statements for now is given the time that it asks
+/// for: the mail on the same connection, which is FLASH, has nothing to do with it.
 pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
+    let mut backoff = Backoff::new(session.settings.retry_first, session.settings.retry_max);
+    loop {
+        let ended = speak(session, wire, &mut backoff).await;
+        let Err(Ended::Full { retry_after, detail }) = ended else { return ended };
+        let pause = backoff.next_after(retry_after, session.pool.random().as_mut());
+        warn!(detail, ?pause, "the hub takes no statements now");
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Speaks and hears until the stream ends.
+async fn speak(session: &Session, wire: &Wire, backoff: &mut Backoff) -> Result<(), Ended> {
     let mut outgoing = session.outgoing.lock().await;
     let (frames, stream) = mpsc::channel(FRAMES);
     let mut client = wire.client();
     let answered = client.control(ReceiverStream::new(stream)).await;
-    let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
+    let mut incoming = answered.map_err(|status| wire.refused(status))?.into_inner();
     let me = session.shared.agency();
     let mut answers = session.prover.answers();
     let gone = |_| Ended::Protocol("Control takes no more frames".to_owned());
@@ -39,8 +53,9 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
             Some(answer) = answers.next() => {
                 frames.send(control_message(&answer)).await.map_err(gone)?;
             }
-            frame = incoming.message() => match frame.map_err(|status| wire.failed(status))? {
+            frame = incoming.message() => match frame.map_err(|status| wire.refused(status))? {
                 Some(frame) => {
+                    backoff.reset();
                     if let Some(request) = hear(session, frame).await? {
                         answers.begin(request);
                     }
@@ -51,9 +66,15 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
     }
 }
 
-/// Hands on what a peer says; a demand for a proof is given back.
+/// Hands on what a peer says; a demand for a proof is given back. What cannot be read is passed over, as what is not believed.
 async fn hear(session: &Session, message: pb::ControlFrame) -> Result<Option<ProofRequest>, Ended> {
-    let frame = control(message)?;
+    let frame = match control(message) {
+        Ok(frame) => frame,
+        Err(error) => {
+            warn!(%error, "a statement cannot be read");
+            return Ok(None);
+        }
+    };
     let Some(directory) = session.shared.directory.borrow().clone() else { return Ok(None) };
     let (me, now) = (session.shared.agency(), session.shared.now());
     let (said, frame) = session

@@ -108,7 +108,7 @@ enum Ended {
     #[error("the hub is stopping")]
     Drain(Duration),
     /// The hub takes no more now, and says for how long.
-    #[error("the hub takes no mail now: {detail}")]
+    #[error("the hub takes no more now: {detail}")]
     Full {
         /// When it may.
         retry_after: Duration,

@@ -17,10 +17,8 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::submit_response::Event;
 use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{envelope_message, signed_by_one};
-use sealpost_wire::status::retry_after;
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 use tracing::{error, warn};
 
 use super::connection::Wire;
@@ -76,7 +74,7 @@ async fn submit(
     let mut answers = client
         .submit(ReceiverStream::new(outgoing))
         .await
-        .map_err(|status| refused(wire, status))?
+        .map_err(|status| wire.refused(status))?
         .into_inner();
 
     let sending = async {
@@ -107,7 +105,7 @@ async fn submit(
     };
     let hearing = async {
         loop {
-            let answer = answers.message().await.map_err(|status| refused(wire, status))?;
+            let answer = answers.message().await.map_err(|status| wire.refused(status))?;
             match answer.and_then(|answer| answer.event) {
                 Some(Event::Accepted(accepted)) => {
                     let batch = answered.try_recv().map_err(|_| {
@@ -124,14 +122,6 @@ async fn submit(
         }
     };
     tokio::try_join!(sending, hearing).map(drop)
-}
-
-/// What a refused call means.
-fn refused(wire: &Wire, status: Status) -> Ended {
-    match retry_after(&status) {
-        Some(retry_after) => Ended::Full { retry_after, detail: status.message().to_owned() },
-        None => wire.failed(status),
-    }
 }
 
 /// The next batch of these lanes, as soon as there is one.
