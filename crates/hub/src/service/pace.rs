@@ -81,3 +81,24 @@ async fn rest(wait: Duration, shutdown: &Shutdown) {
         () = shutdown.begun() => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::agency;
+    use crate::rates::{Rate, SLOWED_MAX};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_fast_is_dropped_and_goes_on_when_there_is_room() {
+        let rate = Rate { items: 1, bytes: 1000 };
+        let pace = Pace::new(Rates { flash: rate, mail: rate, control: rate });
+        let (hk, shutdown) = (agency("HK-CED"), Shutdown::new(Duration::ZERO));
+        // As many streams at once do.
+        while let Turn::After(_) = pace.turn(&hk, Flow::Control, 1, 1) {}
+        let before = Instant::now();
+        assert!(!pace.passes(&hk, Flow::Control, 1, 1, &shutdown).await);
+        assert!(before.elapsed() > SLOWED_MAX, "nothing is read meanwhile");
+        assert!(pace.passes(&hk, Flow::Control, 1, 1, &shutdown).await);
+        pace.keep(&hk, Flow::Flash, 1, 1, &shutdown).await.expect("FLASH has a budget of its own");
+    }
+}
