@@ -152,9 +152,16 @@ pub enum RevocationReason {
 impl Directory {
     /// The key that a node of an agency signed with, if it may be believed at that time.
     pub fn node_key(&self, agency: &AgencyId, id: KeyId, now: Instant) -> Option<&SigningKeyRecord> {
-        let record = self.agencies.get(agency)?;
-        let key = record.signing_keys.iter().find(|key| key.key.id == id && key.usage == KeyUse::Node)?;
-        (key.period.holds_at(now) && !self.revocations.contains_key(&id)).then_some(key)
+        self.node_keys(agency, now).find(|key| key.key.id == id)
+    }
+
+    /// All keys of an agency's node that may be believed at a time.
+    pub fn node_keys(&self, agency: &AgencyId, now: Instant) -> impl Iterator<Item = &SigningKeyRecord> {
+        let keys = self.agencies.get(agency).into_iter().flat_map(|record| &record.signing_keys);
+        keys.filter(move |key| {
+            let believed = key.period.holds_at(now) && !self.revocations.contains_key(&key.key.id);
+            key.usage == KeyUse::Node && believed
+        })
     }
 
     /// Whether an agency takes part: it is listed, and not every key of its node is revoked. A key whose period is over

@@ -8,10 +8,11 @@ use std::slice;
 
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
-use sealpost_crypto::dsse::PayloadType;
+use sealpost_crypto::dsse::{PayloadType, VerifyingKey};
 use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::directory::Directory;
+use sealpost_domain::digest::KeyId;
+use sealpost_domain::directory::{Directory, SigningKeyRecord};
 use sealpost_domain::envelope::{Envelope, Recipients, Signature, Wrap};
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
@@ -37,18 +38,34 @@ pub struct Sound {
     pub priority: Priority,
 }
 
-/// Verifies an envelope under the directory in force; otherwise names the rule that it breaks.
-pub fn verify(
-    envelope: Envelope,
-    sender: &AgencyId,
-    directory: &Directory,
-    now: Instant,
-) -> Result<Sound, Rule> {
+/// An agency that submits, with the keys of its node that are valid now: read once for all envelopes of a batch, since that
+/// takes a part of what verifying takes.
+pub struct Sender<'a> {
+    agency: &'a AgencyId,
+    /// `None` for an agency that the directory does not list.
+    keys: Option<Vec<(KeyId, VerifyingKey)>>,
+}
+
+impl<'a> Sender<'a> {
+    /// Reads the keys from the directory in force.
+    pub fn new(agency: &'a AgencyId, directory: &Directory, now: Instant) -> Self {
+        // The directory was verified with its keys: all of them can be read.
+        let ready = |record: &SigningKeyRecord| {
+            VerifyingKey::from_bytes(&record.key.bytes).ok().map(|key| (record.key.id, key))
+        };
+        let listed = directory.agencies.contains_key(agency);
+        let keys = listed.then(|| directory.node_keys(agency, now).filter_map(ready).collect());
+        Self { agency, keys }
+    }
+}
+
+/// Verifies an envelope of a sender; otherwise names the rule that it breaks.
+pub fn verify(envelope: Envelope, sender: &Sender<'_>) -> Result<Sound, Rule> {
     let Envelope { header: bytes, signatures, sealed, wraps } = envelope;
     // The certificate says whose signature to look for: nothing is parsed before it holds.
-    let signatures = holding(signatures, &bytes, sender, directory, now)?;
+    let signatures = holding(signatures, &bytes, sender)?;
     let header = header_from_bytes(&bytes).map_err(|_| Rule::HeaderMalformed)?;
-    if header.sender != *sender {
+    if header.sender != *sender.agency {
         return Err(Rule::SenderForged);
     }
     if sha256(&sealed) != header.sealed_digest {
@@ -77,18 +94,10 @@ fn wrap_apart(wrap: Wrap) -> Wrap {
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
 /// that of its successor, are not passed on.
-fn holding(
-    signatures: Vec<Signature>,
-    header: &[u8],
-    sender: &AgencyId,
-    directory: &Directory,
-    now: Instant,
-) -> Result<Vec<Signature>, Rule> {
-    if !directory.agencies.contains_key(sender) {
-        return Err(Rule::AgencyUnknown);
-    }
+fn holding(signatures: Vec<Signature>, header: &[u8], sender: &Sender<'_>) -> Result<Vec<Signature>, Rule> {
+    let keys = sender.keys.as_deref().ok_or(Rule::AgencyUnknown)?;
     let mut refusal = Rule::KeyUnknown;
-    let listed = |id| directory.node_key(sender, id, now).map(|record| (record.key.bytes.as_slice(), ()));
+    let listed = |id| keys.iter().find(|(key, _)| *key == id).map(|(_, key)| (key, ()));
     let mut holds = |signature: &Signature| match signed_by(
         PayloadType::Header,
         header,
@@ -134,7 +143,8 @@ mod tests {
 
     fn judge(network: &Network, envelope: Envelope) -> Result<Sound, Rule> {
         let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
-        verify(envelope, &agency("HK-CED"), &directory, NOW)
+        let agency = agency("HK-CED");
+        verify(envelope, &Sender::new(&agency, &directory, NOW))
     }
 
     fn refused(network: &Network, envelope: Envelope) -> Rule {

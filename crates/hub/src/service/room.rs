@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::fixture::{Network, agency};
-    use crate::verify::verify;
+    use crate::verify::{Sender, verify};
 
     /// Of 16, a sender that is alone may fill 8.
     const LIMITS: Limits = Limits { backlog: 16, sender_bytes: u64::MAX };
@@ -175,7 +175,7 @@ mod tests {
 
     fn judged(network: &Network, sender: &str, envelope: Envelope) -> Result<Candidate, Vec<HubRefusal>> {
         let directory = sealpost_crypto::directory::verify(&network.genesis(), None).unwrap();
-        let sound = verify(envelope, &agency(sender), &directory, NOW).ok().unwrap();
+        let sound = verify(envelope, &Sender::new(&agency(sender), &directory, NOW)).ok().unwrap();
         Candidate::judge(0, sound, &agency(sender), &directory, NOW)
     }
 

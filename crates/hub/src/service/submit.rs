@@ -29,7 +29,7 @@ use super::{Parts, drain, given_up, refused};
 use crate::core::Acceptance;
 use crate::lane::lane;
 use crate::rates::Flow;
-use crate::verify::verify;
+use crate::verify::{Sender, verify};
 use crate::writer::Pending;
 
 /// Batches of one stream that are verified at the same time.
@@ -166,8 +166,9 @@ async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) 
     let work = move || {
         let headers = envelopes.iter().map(|envelope| sha256(&envelope.header)).collect();
         let (mut candidates, mut refusals) = (Vec::new(), Vec::new());
+        let submitter = Sender::new(&sender, &directory, now);
         for (position, envelope) in (0..).zip(envelopes) {
-            match verify(envelope, &sender, &directory, now) {
+            match verify(envelope, &submitter) {
                 Ok(sound) => match Candidate::judge(position, sound, &sender, &directory, now) {
                     Ok(candidate) => candidates.push(candidate),
                     Err(denials) => refusals.extend(denials),

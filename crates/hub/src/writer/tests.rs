@@ -13,7 +13,7 @@ use crate::core::State;
 use crate::fixture::{Network, agency};
 use crate::hot::Hot;
 use crate::journal::{Fresh, Reader};
-use crate::verify::verify;
+use crate::verify::{Sender, verify};
 
 struct Hub {
     view: Arc<View>,
@@ -47,7 +47,7 @@ fn open_with(disk: &Sim, now: Instant, reserve: Reserve) -> Hub {
 impl Hub {
     async fn submit(&self, envelope: Envelope) -> Result<Acceptance, Refused> {
         let directory = self.view.directory().unwrap();
-        let sound = verify(envelope, &agency("HK-CED"), &directory, NOW).ok().unwrap();
+        let sound = verify(envelope, &Sender::new(&agency("HK-CED"), &directory, NOW)).ok().unwrap();
         let lane = crate::lane::lane(sound.priority);
         self.writer.submit(agency("HK-CED"), lane, vec![sound]).await?.accepted().await
     }
