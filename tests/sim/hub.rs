@@ -11,7 +11,7 @@ use sealpost_crypto::directory::trust_set;
 use sealpost_domain::link::Incarnation;
 use sealpost_hub::dispatch::Dispatch;
 use sealpost_hub::hot::Hot;
-use sealpost_hub::journal::{Fresh, Journal, Syncs};
+use sealpost_hub::journal::{Fresh, Journal};
 use sealpost_hub::rates::{Rate, Rates};
 use sealpost_hub::relay::Relay;
 use sealpost_hub::service::{Limits, Pace, Parts, Service};
@@ -88,7 +88,6 @@ impl Hub {
         };
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let Ok((journal, state)) = Journal::open(&disk, Path::new(FOLDER), fresh) else { return false };
-        let journal = journal.syncing(Syncs::InTurn);
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
         let (writer, turns) =

@@ -7,6 +7,8 @@
 //!
 //! The hub's incarnation is that of the entries' log, made with the first start on an empty folder.
 
+mod beside;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use sealpost_seglog::{Location, Log, Options, Record, open, read};
 use sealpost_wire::hub::{BodyLocation, Entry, Payload};
 
 use crate::core::{Fault, State};
+use beside::{Beside, Bodies};
 
 /// Random bytes for logs that do not exist yet.
 #[derive(Clone, Copy)]
@@ -34,24 +37,16 @@ pub struct Fresh {
 /// Both logs, open for writing.
 pub struct Journal {
     entries: Log,
-    bodies: Log,
+    bodies: Bodies,
     incarnation: Incarnation,
     /// The segment that bodies are written to; nothing at or behind it can be deleted.
     active: u64,
     /// The first body segment that was not deleted.
     kept: u64,
-    syncs: Syncs,
+    /// `None`: one log is synced after the other.
+    beside: Option<Beside>,
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-}
-
-/// How both logs are synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Syncs {
-    /// At the same time.
-    Together,
-    /// The bodies first, then the entries, by the caller: for deterministic simulations, in which there must be no thread.
-    InTurn,
 }
 
 /// Why the journal cannot be opened.
@@ -110,9 +105,10 @@ impl Journal {
         }
         let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
         let kept = bodies.reader().first();
-        let (disk, of_logs) = (Arc::clone(disk), folder.to_owned());
-        let syncs = Syncs::Together;
-        let journal = Self { entries, bodies, incarnation, active: kept, kept, syncs, disk, folder: of_logs };
+        let (bodies, of_logs) = (Bodies::new(bodies), folder.to_owned());
+        let disk = Arc::clone(disk);
+        let journal =
+            Self { entries, bodies, incarnation, active: kept, kept, beside: None, disk, folder: of_logs };
         let state = journal.replay(folder, found.first)?;
         Ok((journal, state))
     }
@@ -128,10 +124,10 @@ impl Journal {
         Ok(state)
     }
 
-    /// The same journal, with its logs synced in another way.
-    #[must_use]
-    pub fn syncing(self, syncs: Syncs) -> Self {
-        Self { syncs, ..self }
+    /// The same journal, with both logs synced at the same time, which takes a thread of its own: not for deterministic
+    /// simulations.
+    pub fn syncing_together(self) -> io::Result<Self> {
+        Ok(Self { beside: Some(Beside::start(&self.bodies)?), ..self })
     }
 
     /// Which life of the hub this is.
@@ -141,7 +137,7 @@ impl Journal {
 
     /// Reads what is synced, from any thread.
     pub fn reader(&self) -> Reader {
-        Reader { entries: self.entries.reader(), bodies: self.bodies.reader() }
+        Reader { entries: self.entries.reader(), bodies: self.bodies.lock().reader() }
     }
 
     /// Bytes that the disk has left.
@@ -151,10 +147,11 @@ impl Journal {
 
     /// Writes payloads, all or none, and returns where they lie. Not synced.
     pub fn write_bodies(&mut self, payloads: Vec<Bytes>) -> Result<Vec<BodyLocation>, append::Error> {
-        let first = self.bodies.next();
+        let mut bodies = self.bodies.lock();
+        let first = bodies.next();
         let records: Vec<Record> =
             payloads.into_iter().map(|payload| Record::new(Bytes::new(), payload)).collect();
-        let locations = self.bodies.append(&records)?;
+        let locations = bodies.append(&records)?;
         self.active = locations.last().map_or(self.active, |last| last.segment);
         let place = |(index, location): (u64, Location)| BodyLocation {
             segment: location.segment,
@@ -175,21 +172,20 @@ impl Journal {
         Ok(first)
     }
 
-    /// Syncs both logs, at the same time where both were written to.
+    /// Syncs both logs, as far as they were written to.
     pub fn sync(&mut self) -> Result<(), Fatal> {
-        let Self { entries, bodies, .. } = self;
-        if bodies.durable() == bodies.next() {
+        let Self { entries, bodies, beside, .. } = self;
+        let mut written = bodies.lock();
+        if written.durable() == written.next() {
             return entries.sync().map(drop);
         }
-        if self.syncs == Syncs::InTurn {
-            return bodies.sync().and_then(|_| entries.sync()).map(drop);
+        match beside {
+            None => written.sync().and_then(|_| entries.sync()).map(drop),
+            Some(beside) => {
+                drop(written);
+                beside.sync_with(entries)
+            }
         }
-        let (bodies, entries) = std::thread::scope(|scope| {
-            let bodies = scope.spawn(|| bodies.sync());
-            let entries = entries.sync();
-            (bodies.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), entries)
-        });
-        bodies.and(entries).map(drop)
     }
 
     /// Deletes the body segments in which nothing waits any more. `state` must know every entry that was written.
@@ -198,7 +194,7 @@ impl Journal {
         if needed > self.kept {
             // That they are settled must be as durable as that they are gone.
             self.entries.sync()?;
-            self.kept = self.bodies.remove_segments_below(needed)?;
+            self.kept = self.bodies.lock().remove_segments_below(needed)?;
         }
         Ok(())
     }

@@ -327,7 +327,8 @@ fn open_journal(data: &Path) -> Result<(Journal, State), Error> {
         bodies_salt: rng.random(),
     };
     let disk: Arc<dyn Disk> = Arc::new(Real);
-    Ok(Journal::open(&disk, data, fresh)?)
+    let (journal, state) = Journal::open(&disk, data, fresh)?;
+    Ok((journal.syncing_together().map_err(Error::System)?, state))
 }
 
 /// The directory in force: the journal's, or for a new journal the one that the operator provisioned.
