@@ -14,9 +14,10 @@ use sealpost_seglog::append;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
 use super::{Batch, Command, Failure, PublishError, Refused, Reserve, Settlement};
-use crate::core::{Acceptance, Effect};
+use crate::core::Effect;
 use crate::hot;
 use crate::journal::Journal;
+use crate::verify::Sound;
 use crate::view::View;
 use sealpost_server::clock::Clock;
 
@@ -182,7 +183,11 @@ impl Committer {
     }
 
     /// Applies entries that are written, of which those of `batches` come last, and tells everybody concerned.
-    fn apply(&mut self, first: u64, entries: &[Entry], batches: Vec<Batch>) -> Result<(), Failure> {
+    fn apply(&mut self, first: u64, entries: &[Entry], mut batches: Vec<Batch>) -> Result<(), Failure> {
+        // Before they are seen to wait: whoever delivers goes on by itself, and would read them from the disk.
+        for (index, batch) in (first..).skip(entries.len() - batches.len()).zip(&mut batches) {
+            self.view.hot.insert(index, hot(std::mem::take(&mut batch.envelopes)));
+        }
         let (mut answers, mut deliveries) = (Vec::new(), BTreeSet::new());
         {
             let mut state = self.view.change();
@@ -203,25 +208,14 @@ impl Committer {
         }
         self.journal.forget_settled(&self.view.state()).map_err(Failure::Disk)?;
         for (batch, acceptance) in batches.into_iter().zip(answers) {
-            self.answer(batch, acceptance);
+            drop(batch.room);
+            // The caller may have gone; what was taken over stays taken over.
+            let _ = batch.done.send(Ok(acceptance));
         }
         for (recipient, priority) in deliveries {
             self.view.ring(recipient, priority);
         }
         Ok(())
-    }
-
-    fn answer(&self, batch: Batch, acceptance: Acceptance) {
-        let envelope = |sound: crate::verify::Sound| hot::Envelope {
-            header: sound.header,
-            signatures: sound.signatures,
-            payload: sound.content,
-        };
-        let envelopes: Arc<[_]> = batch.envelopes.into_iter().map(envelope).collect();
-        self.view.hot.insert(acceptance.index, envelopes);
-        drop(batch.room);
-        // The caller may have gone; what was taken over stays taken over.
-        let _ = batch.done.send(Ok(acceptance));
     }
 
     /// A directory is an entry by itself: it must verify against the one in force when it is applied.
@@ -243,6 +237,16 @@ impl Committer {
             Err(error) => Ok(Err(Refused::from(error).into())),
         }
     }
+}
+
+/// What is kept in memory to be delivered.
+fn hot(envelopes: Vec<Sound>) -> Arc<[hot::Envelope]> {
+    let envelope = |sound: Sound| hot::Envelope {
+        header: sound.header,
+        signatures: sound.signatures,
+        payload: sound.content,
+    };
+    envelopes.into_iter().map(envelope).collect()
 }
 
 fn settled(at: Instant, (recipient, priority): &(AgencyId, Priority), index: u64) -> Entry {
