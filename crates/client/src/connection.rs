@@ -35,6 +35,8 @@ use crate::error::{Error, RefusedBecause};
 const STREAM_WINDOW: u32 = 1 << 20;
 /// The same for all streams of a connection together.
 const CONNECTION_WINDOW: u32 = 4 << 20;
+/// The largest frame that is taken: a whole batch of the hub, so that it is sealed, written and read in one piece.
+const FRAME_MAX: u32 = 128 << 10;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -96,6 +98,7 @@ async fn establish(address: &str, endpoint: Endpoint) -> Result<Connection, Erro
         .map_err(|_| invalid())?
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_MAX)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);

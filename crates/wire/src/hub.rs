@@ -89,15 +89,11 @@ pub fn delivery(message: pb::Delivery) -> Result<Delivery, Error> {
     })
 }
 
-/// The message for a delivery; its parts share the delivery's memory.
-pub fn delivery_message(delivery: &Delivery) -> pb::Delivery {
-    pb::Delivery {
-        index: delivery.index,
-        header: delivery.header.clone(),
-        signatures: signature_messages(&delivery.signatures),
-        sealed: delivery.sealed.clone(),
-        wrap: Some(envelope::wrap_message(&delivery.wrap)),
-    }
+/// The message for a delivery.
+pub fn delivery_message(delivery: Delivery) -> pb::Delivery {
+    let Delivery { index, header, signatures, sealed, wrap } = delivery;
+    let wrap = Some(envelope::wrap_message(&wrap));
+    pb::Delivery { index, header, signatures: signature_messages(&signatures), sealed, wrap }
 }
 
 /// Reads a cursor.

@@ -218,7 +218,7 @@ impl Session<'_> {
         self.earned = self.earned.saturating_add(delivered.saturating_mul(SAID_FOR_EACH));
         Ok(Some(pb::DeliveryBatch {
             hub_incarnation: incarnation(self.parts.incarnation),
-            deliveries: part.deliveries.iter().map(wire::delivery_message).collect(),
+            deliveries: part.deliveries.into_iter().map(wire::delivery_message).collect(),
         }))
     }
 }
