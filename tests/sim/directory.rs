@@ -13,6 +13,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::{Listing, SigningKeyTerms};
 
 use crate::network::{MADE, Network};
+use crate::node::Keys;
 
 /// Without the agreement of Germany and Thailand; `None` when it ended before.
 pub(crate) fn without_agreement(versions: &[Signed]) -> Option<Signed> {
@@ -31,16 +32,15 @@ pub(crate) fn in_force(versions: &[Signed]) -> Directory {
     last.expect("the first version is there")
 }
 
-/// With a next key of a node; the one before is believed no more if it is replaced.
+/// With a next key of a node; the latest one before is believed no more from a moment on, if that is named.
 pub(crate) fn with_key(
-    before: &Signed,
+    versions: &[Signed],
     id: &AgencyId,
-    present: &SigningKey,
+    keys: &Keys,
     next: &SigningKey,
-    is_replaced: bool,
-    now: Instant,
-) -> Option<Signed> {
-    let mut listing = after(before);
+    replaced: Option<Instant>,
+) -> Signed {
+    let mut listing = after(versions.last().expect("the first version is there"));
     let terms = SigningKeyTerms {
         agency: id.clone(),
         public_key: *next.verifying_key().as_bytes(),
@@ -49,15 +49,18 @@ pub(crate) fn with_key(
         period: Period { from: MADE, until: None },
     };
     let mut statement = Statement::unsigned(Kind::SigningKey, terms.to_payload()).unwrap();
-    let root = Network::get().root(&id.as_str()[..2]);
-    for signer in [&root, next, present] {
-        statement.sign(signer).unwrap();
+    statement.sign(&Network::get().root(&id.as_str()[..2])).unwrap();
+    statement.sign(next).unwrap();
+    // Every key that is believed: the one that this version revokes vouches for nothing in it where another is left.
+    let before = in_force(versions);
+    for key in keys.all().filter(|key| before.node_key(id, key.key_id(), MADE).is_some()) {
+        statement.sign(&**key).unwrap();
     }
     edit::add_agency_key(&mut listing, statement).unwrap();
-    if is_replaced {
-        edit::revoke_key(&mut listing, present.key_id(), RevocationReason::Superseded, now).ok()?;
+    if let Some(from) = replaced {
+        edit::revoke_key(&mut listing, keys.latest().key_id(), RevocationReason::Superseded, from).unwrap();
     }
-    Some(signed(&listing))
+    signed(&listing)
 }
 
 fn after(version: &Signed) -> Listing {

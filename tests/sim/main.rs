@@ -34,12 +34,16 @@ mod world;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::{ControlFlow, RangeInclusive};
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
 /// How many seeds are run unless told otherwise.
 const SEEDS: u64 = 60;
+
+/// What a run that panics breaks.
+const PANIC: &str = "no panic";
 
 /// `SEALPOST_SIM_SEED=7` runs one, `SEALPOST_SIM_SEEDS=1000` so many, `SEALPOST_SIM_SEEDS=500-900` a range.
 fn seeds() -> RangeInclusive<u64> {
@@ -86,28 +90,21 @@ struct Told {
 }
 
 impl Told {
+    /// A panic is told as a promise that is broken, and so with its seed.
     fn of(seed: u64) -> Self {
+        catch_unwind(|| Self::ran(seed)).unwrap_or_else(|_| {
+            let text = format!("seed {seed} panicked\n{}", repeat(seed));
+            Self { seed, steps: 0, line: format!("seed {seed}: panicked"), broken: Some((PANIC, text)) }
+        })
+    }
+
+    fn ran(seed: u64) -> Self {
         let outcome = world::run(seed);
         let (steps, digest) = outcome.history.digest();
         let line = format!("seed {seed}: {steps} steps, {:?}, {digest}", outcome.lasted);
         let broken =
             |violation: checker::Violation| (violation.promise, told(seed, &violation, &outcome.history));
         Self { seed, steps, line, broken: outcome.result.err().map(broken) }
-    }
-}
-
-/// A panic does not say in which seed it was, and no other seed has to be run then.
-struct Panic<'a> {
-    seed: u64,
-    enough: &'a AtomicBool,
-}
-
-impl Drop for Panic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            say(&format!("seed {} panicked", self.seed));
-            self.enough.store(true, Ordering::Relaxed);
-        }
     }
 }
 
@@ -122,11 +119,8 @@ fn on_all_cores(seeds: RangeInclusive<u64>, mut tell: impl FnMut(Told) -> Contro
             if !seeds.contains(&seed) {
                 break;
             }
-            let panic = Panic { seed, enough: &enough };
-            let told = Told::of(seed);
-            drop(panic);
             // Fails when whoever listens has heard enough.
-            let _ = done.send(told);
+            let _ = done.send(Told::of(seed));
         }
     };
     std::thread::scope(|scope| {
@@ -159,8 +153,14 @@ fn told(seed: u64, violation: &checker::Violation, history: &history::History) -
     let checker::Violation { promise, expected, found } = violation;
     let (faults, last) = (history.faults(), history.last());
     format!(
-        "seed {seed} breaks the promise `{promise}`\n  expected: {expected}\n  found:    {found}\nwhat went wrong in it:\n{faults}the last events:\n{last}repeat \
-         it with\n  SEALPOST_SIM_SEED={seed} cargo test -p sealpost-tests --test sim -- every_promise"
+        "seed {seed} breaks the promise `{promise}`\n  expected: {expected}\n  found:    {found}\nwhat went wrong in it:\n{faults}the last events:\n{last}{}",
+        repeat(seed)
+    )
+}
+
+fn repeat(seed: u64) -> String {
+    format!(
+        "repeat it with\n  SEALPOST_SIM_SEED={seed} cargo test -p sealpost-tests --test sim -- every_promise"
     )
 }
 

@@ -14,6 +14,7 @@ use sealpost_seglog::disk::sim::{Failure, Sim};
 
 use crate::directory;
 use crate::history::Event;
+use crate::network::{AGENCIES, agency};
 use crate::world::World;
 
 /// A machine.
@@ -73,7 +74,7 @@ pub(crate) enum Step {
     BackUp(Host),
     Restore(Host, Put),
     Directory(AgencyId, Change),
-    /// A node is started again under its next key, where it has one.
+    /// A node is started again under its latest key, where that is another one.
     NextKey(AgencyId),
     /// Every publisher asks where its messages stand.
     Track,
@@ -171,20 +172,17 @@ fn restore(world: &mut World, host: &Host, put: Put) {
 
 /// The authority signs the next version, and the hub's operator publishes it.
 fn publish(world: &mut World, id: &AgencyId, change: &Change) {
-    let before = world.versions.last().expect("the first version is there").clone();
     let now = world.now();
     let version = match change {
         Change::EndAgreement => directory::without_agreement(&world.versions),
         Change::Rotate | Change::Replace => {
             let number = u8::try_from(world.versions.len()).unwrap_or(u8::MAX);
-            let next = Arc::new(SigningKey::generate(&mut ChaCha20Rng::from_seed([number; 32])));
-            let node = world.node(id);
-            let present = node.next_key.as_ref().unwrap_or(&node.signing);
-            let version = directory::with_key(&before, id, present, &next, *change == Change::Replace, now);
-            if version.is_some() {
-                node.next_key = Some(next);
-            }
-            version
+            let next = SigningKey::generate(&mut ChaCha20Rng::from_seed([number; 32]));
+            let replaced = (*change == Change::Replace).then_some(now);
+            let (versions, keys) = (world.versions.clone(), &mut world.node(id).keys);
+            let version = directory::with_key(&versions, id, keys, &next, replaced);
+            keys.add(next);
+            Some(version)
         }
     };
     // An agreement ends once.
@@ -195,12 +193,27 @@ fn publish(world: &mut World, id: &AgencyId, change: &Change) {
     }
 }
 
+/// One that is down has it when it starts.
 async fn next_key(world: &mut World, id: &AgencyId) {
+    if world.node(id).keys.give_latest() && world.node(id).program.is_some() {
+        restart(world, id).await;
+    }
+}
+
+/// Every node goes on under the latest of its keys that the directory lists which it has by now.
+pub(crate) async fn keys_as_listed(world: &mut World) {
+    for id in AGENCIES.map(agency) {
+        if world.node(&id).give_listed_key() {
+            world.history.note(Event::Fault(format!("{id} goes on under the key that its directory lists")));
+            restart(world, &id).await;
+        }
+    }
+}
+
+async fn restart(world: &mut World, id: &AgencyId) {
     let wire = Arc::clone(&world.wire);
-    let Some(next) = world.node(id).next_key.take() else { return };
     world.close(id);
     world.node(id).stop(&wire).await;
-    world.node(id).signing = next;
     world.start_node(id).await;
 }
 

@@ -28,7 +28,7 @@ use crate::hub::Hub;
 use crate::network::{AGENCIES, BEGIN, Network, agency};
 use crate::node::{Backup, Node};
 use crate::plan::Plan;
-use crate::steps::{PUBLISH_AGAIN, Step, track};
+use crate::steps::{PUBLISH_AGAIN, Step, keys_as_listed, track};
 use crate::wire::Wire;
 
 /// After everything is mended: how long until nothing may be on its way any more.
@@ -261,7 +261,7 @@ impl World {
             tokio::select! {
                 biased;
                 Some(ended) = self.ended.1.recv() => self.again(ended).await,
-                () = sleep(Duration::from_secs(1)) => {}
+                () = sleep(Duration::from_secs(1)) => keys_as_listed(self).await,
             }
             quiet = if self.is_quiet() { quiet + 1 } else { 0 };
         }
