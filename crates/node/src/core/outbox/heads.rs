@@ -170,7 +170,7 @@ impl Outbox {
             .map(|(key, link)| LinkHead {
                 priority: key.priority,
                 incarnation: key.incarnation,
-                head: link.told_head(),
+                head: self.told_head(recipient, key, link),
                 activity,
             })
             .collect()

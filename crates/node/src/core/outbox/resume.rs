@@ -33,7 +33,8 @@ impl Outbox {
         heads
     }
 
-    fn told_head(&self, peer: &AgencyId, key: &LinkKey, link: &OutLink) -> Head {
+    /// The end of a link as a peer may know it by now.
+    pub(super) fn told_head(&self, peer: &AgencyId, key: &LinkKey, link: &OutLink) -> Head {
         match &self.open_to {
             OpenTo::Only { peers, heads } if !peers.contains(peer) => {
                 heads.get(key).copied().unwrap_or(Head::EMPTY)

@@ -43,6 +43,35 @@ fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
     }
 }
 
+#[test]
+fn a_cosignature_tells_a_peer_that_was_not_heard_nothing_of_what_was_given_out_since() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    let records = hong_kong.records.len();
+    hong_kong.publish(Priority::Urgent);
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
+
+    // Number 2 of Germany's link now names two messages, and only one of them was sent.
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.core.await_peers(copy.records.len() as u64);
+    copy.publish(Priority::Urgent);
+    let heads = Heads {
+        sender: agency("DE-ZKA"),
+        recipient: agency("HK-CED"),
+        made_at: germany.now,
+        links: Vec::new(),
+        receipt: None,
+        checkpoint: germany.checkpoint_over(germany.records.len()),
+        directory: germany.directory.version,
+        cosigned: Bytes::new(),
+    };
+    copy.hear(vec![germany.claims("HK-CED", ControlType::Heads, &heads)], "DE-ZKA");
+    let told = Heads::from_payload(&copy.says(ControlType::Heads)[0].payload).unwrap();
+    assert!(!told.cosigned.is_empty());
+    assert_eq!(told.links.iter().map(|link| link.head.number).collect::<Vec<_>>(), [1]);
+    germany.hear(std::mem::take(&mut copy.said), "HK-CED");
+    assert_eq!(germany.evidence(Rule::LinkEquivocation).len(), 0);
+}
+
 /// The header of the last message that was sent.
 fn later_header(station: &Station) -> Bytes {
     let sent = station.records.iter().rev().find_map(|(_, record, _)| match record {
