@@ -10,11 +10,13 @@ use sealpost_domain::link::Incarnation;
 use sealpost_domain::view::{Direction, Filter, Shown};
 use sealpost_node::handle::{Handle, PublishError, Views as _};
 use sealpost_node::views::LedgerViews;
+use sealpost_seglog::disk::sim::Sim;
 use sealpost_server::changes::Changes;
 use sealpost_wire::alert::alert_to_bytes;
 use tokio::time::sleep;
 
 use crate::history::{Event, History};
+use crate::kept::Kept;
 use crate::letters::{Letter, MARKER};
 
 /// How long a publisher waits before it repeats.
@@ -25,6 +27,8 @@ const AGAIN: Duration = Duration::from_millis(700);
 pub(crate) struct Open {
     pub(crate) handle: Handle,
     pub(crate) views: Arc<LedgerViews>,
+    /// Of the node's machine.
+    pub(crate) disk: Sim,
 }
 
 /// A node's door: open while it runs.
@@ -60,7 +64,10 @@ pub(crate) async fn publish(door: Door, history: Arc<History>, letter: Letter, w
         let open = door.opened().await;
         let (by, marker) = (letter.from.clone(), letter.marker.clone());
         match open.handle.publish(letter.publication()).await {
-            Ok(published) => history.note(Event::Published { by, marker, id: published.id }),
+            Ok(published) => {
+                let (id, kept) = (published.id, Kept::on(&open.disk).has_sent(published.id));
+                history.note(Event::Published { by, marker, id, kept });
+            }
             Err(PublishError::Refused(refusals)) => {
                 let rules = refusals.into_iter().map(|refusal| refusal.rule).collect();
                 history.note(Event::Refused { by, marker, rules });
@@ -87,7 +94,7 @@ pub(crate) async fn subscribe(door: Door, history: Arc<History>) {
         let life = open.views.ledger();
         let mut next = stands.filter(|(of, _)| *of == life).map_or(0, |(_, next)| next);
         let mut readable = open.handle.next_index();
-        let Open { handle, views } = open;
+        let Open { handle, views, .. } = open;
         let at = handle.status().agency;
         loop {
             let end = *readable.borrow_and_update();

@@ -28,6 +28,8 @@ pub(crate) enum Event {
         /// What tells this message from all others.
         marker: String,
         id: MessageId,
+        /// Whether its ledger had it then, whatever happened next.
+        kept: bool,
     },
     /// A publisher was refused.
     Refused { by: AgencyId, marker: String, rules: Vec<String> },
@@ -42,7 +44,16 @@ pub(crate) enum Event {
         marker: String,
     },
     /// A publisher asked where its message stands, and it is further than PUBLISHED.
-    Tracked { by: AgencyId, id: MessageId, recipient: AgencyId, state: DeliveryState, rule: Option<String> },
+    Tracked {
+        by: AgencyId,
+        id: MessageId,
+        recipient: AgencyId,
+        state: DeliveryState,
+        rule: Option<String>,
+        /// Whether it had been delivered there by then, as its ledger says, whatever happened next; always, where that ledger
+        /// was lost.
+        kept: bool,
+    },
     /// A ledger was lost or set back.
     LedgerLost { of: AgencyId },
     /// The journal of the hub was lost or set back.

@@ -10,6 +10,7 @@
 //! | [`wire`] | the network between them |
 //! | [`letters`], [`desk`] | what is written, and those who use the nodes |
 //! | [`history`] | what was seen from outside, and a digest of everything |
+//! | [`kept`] | what lies on a disk at the moment in which somebody is told of it |
 //! | [`checker`] | the promises |
 //! | [`network`], [`dice`] | the agencies with their keys, and random numbers |
 //!
@@ -23,6 +24,7 @@ mod dice;
 mod directory;
 mod history;
 mod hub;
+mod kept;
 mod letters;
 mod network;
 mod node;
@@ -40,7 +42,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// How many seeds are run unless told otherwise.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 300;
 
 /// What a run that panics breaks.
 const PANIC: &str = "no panic";

@@ -1,5 +1,6 @@
 //! What goes wrong in a run, and how it is mended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use sealpost_seglog::disk::sim::{Failure, Sim};
 
 use crate::directory;
 use crate::history::Event;
+use crate::kept::Kept;
 use crate::network::{AGENCIES, agency};
 use crate::world::World;
 
@@ -219,6 +221,9 @@ async fn restart(world: &mut World, id: &AgencyId) {
 
 /// Notes of every message that was published what its publisher is told of it now.
 pub(crate) fn track(world: &mut World) {
+    let kept: BTreeMap<AgencyId, Kept> =
+        world.nodes.iter().map(|(id, node)| (id.clone(), Kept::on(&node.disk))).collect();
+    let lost = world.history.lost();
     for seen in world.history.seen() {
         let Event::Published { by, id, .. } = seen.event else { continue };
         let Some(program) = &world.node(&by).program else { continue };
@@ -226,7 +231,8 @@ pub(crate) fn track(world: &mut World) {
         for state in tracked.states {
             if state.state != DeliveryState::Published {
                 let (recipient, rule) = (state.agency, state.rule);
-                let event = Event::Tracked { by: by.clone(), id, recipient, state: state.state, rule };
+                let kept = lost.contains(&recipient) || kept[&recipient].has_delivered(&by, id);
+                let event = Event::Tracked { by: by.clone(), id, recipient, state: state.state, rule, kept };
                 world.history.note(event);
             }
         }

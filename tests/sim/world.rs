@@ -158,7 +158,11 @@ impl World {
         match node.start(&self.wire, self.ended.0.clone()).await {
             Ok(()) => {
                 let program = node.program.as_ref().expect("just started");
-                let open = Open { handle: program.handle.clone(), views: Arc::clone(&program.views) };
+                let open = Open {
+                    handle: program.handle.clone(),
+                    views: Arc::clone(&program.views),
+                    disk: node.disk.clone(),
+                };
                 self.doors[id].becomes(Some(open));
             }
             Err(reason) => {

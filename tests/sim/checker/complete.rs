@@ -31,14 +31,23 @@ fn may_not_come_again(evidence: &Evidence, at: &AgencyId, since: Duration) -> bo
 pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
     for seen in &evidence.seen {
         match &seen.event {
+            Event::Published { by, id, kept: false, .. } => {
+                let expected = format!("message {id} is on the disk of {by} when its publisher is answered");
+                return Err(Violation::of("Durable", expected, "it is not"));
+            }
             Event::Published { by, id, .. }
                 if header_of(evidence, by, *id).is_none() && !evidence.lost_after(by, seen.at) =>
             {
                 let expected = format!("message {id}, published by {by}, is in its ledger");
                 return Err(Violation::of("Durable", expected, "it is not"));
             }
-            Event::Tracked { by, id, recipient, state, .. } => {
+            Event::Tracked { by, id, recipient, state, kept, .. } => {
                 let told = matches!(state, DeliveryState::Delivered | DeliveryState::Read);
+                if told && !kept {
+                    let expected =
+                        format!("message {id} is on the disk of {recipient} when {by} is told {state}");
+                    return Err(Violation::of("Durable", expected, "it is not"));
+                }
                 let Some(digest) = header_of(evidence, by, *id).filter(|_| told) else { continue };
                 if !holds(evidence, recipient, digest)
                     && !may_not_come_again(evidence, recipient, Duration::ZERO)
@@ -86,7 +95,7 @@ pub(super) fn accepted(evidence: &Evidence) -> Result<(), Violation> {
 pub(super) fn complete(evidence: &Evidence) -> Result<(), Violation> {
     let mut last = BTreeMap::new();
     for seen in &evidence.seen {
-        if let Event::Tracked { by, id, recipient, state, rule } = &seen.event {
+        if let Event::Tracked { by, id, recipient, state, rule, .. } = &seen.event {
             last.insert((by.clone(), id.to_string(), recipient.clone()), (*state, rule.clone()));
         }
     }

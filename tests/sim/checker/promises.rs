@@ -110,7 +110,7 @@ fn published_once(evidence: &Evidence) -> Result<(), Violation> {
     let mut ids = BTreeMap::new();
     for seen in &evidence.seen {
         let (by, marker, id) = match &seen.event {
-            Event::Published { by, marker, id } => (by, marker, id),
+            Event::Published { by, marker, id, .. } => (by, marker, id),
             Event::Told { sender, marker, id, .. } => (sender, marker, id),
             _ => continue,
         };
