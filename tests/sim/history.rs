@@ -54,6 +54,8 @@ pub(crate) enum Event {
         /// was lost.
         kept: bool,
     },
+    /// The hub promised an entry of its journal that its disk did not have.
+    PromisedWithout { index: u64 },
     /// A ledger was lost or set back.
     LedgerLost { of: AgencyId },
     /// The journal of the hub was lost or set back.

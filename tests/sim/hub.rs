@@ -110,7 +110,7 @@ impl Hub {
         );
         let roots = roots.unwrap();
         let pool = Pool::new(2).working(Blocking::Within);
-        wire.hub(Some(Service::new(Parts {
+        let service = Service::new(Parts {
             dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, BATCH_BYTES),
             view,
             writer,
@@ -124,13 +124,14 @@ impl Hub {
             tasks: TaskTracker::new(),
             limits: Limits { backlog: BACKLOG, sender_bytes: SENDER_BYTES },
             pace: Pace::new(RATES),
-        })));
+        });
+        wire.hub(service, self.disk.clone());
         true
     }
 
     /// Ends the program where it stands.
     pub(crate) fn kill(&mut self, wire: &Wire) {
-        wire.hub(None);
+        wire.without_hub();
         if let Some(program) = self.program.take() {
             program.turns.abort();
         }

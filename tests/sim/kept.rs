@@ -1,16 +1,24 @@
-//! What of a ledger is left if the power fails at this very moment: what its node tells now has to be there.
+//! What of a ledger or of the hub's journal is left if the power fails at this very moment: what is told now has to be there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::message::MessageId;
 use sealpost_domain::record::{Record, Settlement};
+use sealpost_domain::statement::Accepted;
 use sealpost_ledger::History;
+use sealpost_proto::v1 as pb;
+use sealpost_proto::v1::submit_response::Event;
+use sealpost_seglog::Reader;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::statement::Payload as _;
+
+use crate::hub;
 
 /// The messages of a ledger, by their senders and ids.
 #[derive(Default)]
@@ -22,10 +30,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Reads a copy of a disk of which nothing is left that was not synced; what cannot be read is not kept.
     pub(crate) fn on(disk: &Sim) -> Self {
-        let copy = disk.fork();
-        copy.lose_power_keeping(0);
-        let mut kept = Self::default();
-        let disk: Arc<dyn Disk> = Arc::new(copy);
+        let (mut kept, disk) = (Self::default(), without_power(disk));
         let Ok((history, _)) = History::open(&disk, Path::new("ledger"), 0) else { return kept };
         for entry in history.scan(0).filter_map(Result::ok) {
             match entry.leaf.record {
@@ -51,4 +56,27 @@ impl Kept {
     pub(crate) fn has_delivered(&self, sender: &AgencyId, id: MessageId) -> bool {
         self.delivered.contains(&(sender.clone(), id.to_string()))
     }
+}
+
+/// Of the hub's answer to a submission: the entry of the journal that it promises, if that is not on the disk.
+pub(crate) fn promised_without(disk: &Sim, answer: &[u8]) -> Option<u64> {
+    let answered = pb::SubmitResponse::decode(answer).ok()?;
+    let Some(Event::Accepted(pb::BatchAccepted { statement: Some(statement), .. })) = answered.event else {
+        return None;
+    };
+    let accepted = Accepted::from_payload(&statement.payload).ok()?;
+    // What is refused need not be there.
+    if !accepted.refusals.is_empty() {
+        return None;
+    }
+    let journal = Reader::open(&without_power(disk), &Path::new(hub::FOLDER).join("journal"), 0);
+    let is_there = journal.is_ok_and(|(journal, _)| accepted.index < journal.durable());
+    (!is_there).then_some(accepted.index)
+}
+
+/// A copy of a disk of which nothing is left that was not synced.
+fn without_power(disk: &Sim) -> Arc<dyn Disk> {
+    let copy = disk.fork();
+    copy.lose_power_keeping(0);
+    Arc::new(copy)
 }

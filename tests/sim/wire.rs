@@ -21,6 +21,7 @@ use sealpost_crypto::x509::Certificate;
 use sealpost_domain::agency::AgencyId;
 use sealpost_hub::service::{Door, Service};
 use sealpost_node::session::dial::{Calls, Dial, Line, NotCarried};
+use sealpost_seglog::disk::sim::Sim;
 use sealpost_server::connection::Peer;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -30,12 +31,15 @@ use tonic::body::Body;
 use tower::Service as _;
 
 use crate::dice::Dice;
-use crate::history::History;
+use crate::history::{Event, History};
+use crate::kept::promised_without;
 
 type Frame = http_body::Frame<Bytes>;
 
 /// How many frames of a stream are on their way at most.
 const WINDOW: usize = 16;
+/// Flag and length before each message of a gRPC body.
+const PREFIX: usize = 5;
 /// A connection that was cut is noticed at the latest after so long.
 const NOTICED: Duration = Duration::from_millis(1500);
 
@@ -62,6 +66,8 @@ pub(crate) struct Wire {
 
 struct State {
     hub: Option<Door>,
+    /// Of the machine on which that runs.
+    disk: Sim,
     dice: Dice,
     weather: Weather,
     apart: BTreeSet<AgencyId>,
@@ -77,17 +83,23 @@ enum Way {
 
 impl Wire {
     pub(crate) fn new(history: Arc<History>, dice: Dice, weather: Weather) -> Arc<Self> {
-        let (hub, apart, lines) = Default::default();
-        Arc::new(Self { history, state: Mutex::new(State { hub, dice, weather, apart, lines, next: 0 }) })
+        let (hub, disk, apart, lines) = (None, Sim::new(), BTreeSet::new(), BTreeMap::new());
+        Arc::new(Self {
+            history,
+            state: Mutex::new(State { hub, disk, dice, weather, apart, lines, next: 0 }),
+        })
     }
 
-    /// The hub answers from now on, or does not.
-    pub(crate) fn hub(&self, service: Option<Service>) {
-        let gone = service.is_none();
-        self.state().hub = service.map(Door::new);
-        if gone {
-            self.cut_where(|_| true);
-        }
+    /// The hub answers from now on, with what lies on a disk.
+    pub(crate) fn hub(&self, service: Service, disk: Sim) {
+        let mut state = self.state();
+        (state.hub, state.disk) = (Some(Door::new(service)), disk);
+    }
+
+    /// The hub answers no more.
+    pub(crate) fn without_hub(&self) {
+        self.state().hub = None;
+        self.cut_where(|_| true);
     }
 
     /// No frame passes between a node and the hub, until [`Wire::rejoin`].
@@ -140,6 +152,14 @@ impl Wire {
         Some(Open { wire: Arc::clone(self), agency, hub, peer, cut, listed: Arc::new(listed) })
     }
 
+    /// What the hub promises is on its disk.
+    fn judge_promise(&self, frame: &Bytes) {
+        let disk = self.state().disk.clone();
+        if let Some(index) = frame.get(PREFIX..).and_then(|answer| promised_without(&disk, answer)) {
+            self.history.note(Event::PromisedWithout { index });
+        }
+    }
+
     fn delay(&self) -> Duration {
         let mut state = self.state();
         let (first, last) = state.weather.delay;
@@ -185,9 +205,9 @@ impl Wire {
 fn messages(data: &Bytes) -> Vec<Bytes> {
     let mut rest = BytesMut::from(&data[..]);
     let mut messages = Vec::new();
-    while rest.len() >= 5 {
-        let length = usize::try_from((&rest[1..5]).get_u32()).unwrap_or(usize::MAX);
-        let whole = rest.len().min(length.saturating_add(5));
+    while rest.len() >= PREFIX {
+        let length = usize::try_from((&rest[1..PREFIX]).get_u32()).unwrap_or(usize::MAX);
+        let whole = rest.len().min(length.saturating_add(PREFIX));
         messages.push(rest.split_to(whole).freeze());
     }
     messages.extend((!rest.is_empty()).then(|| rest.freeze()));
@@ -329,6 +349,9 @@ impl Wire {
                     if let Ok(Some(data)) = frame.as_ref().map(Frame::data_ref) {
                         let way = if pipe.way == Way::ToHub { "→ hub" } else { "← hub" };
                         wire.history.frame(&pipe.agency, way, &pipe.path, data);
+                        if pipe.way == Way::FromHub && pipe.path.ends_with("/Submit") {
+                            wire.judge_promise(data);
+                        }
                     }
                     if sent.send((last, frame)).await.is_err() {
                         return;

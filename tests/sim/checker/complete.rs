@@ -31,6 +31,11 @@ fn may_not_come_again(evidence: &Evidence, at: &AgencyId, since: Duration) -> bo
 pub(super) fn durable(evidence: &Evidence) -> Result<(), Violation> {
     for seen in &evidence.seen {
         match &seen.event {
+            Event::PromisedWithout { index } => {
+                let expected =
+                    format!("entry {index} of the journal is on the hub's disk when it is promised");
+                return Err(Violation::of("Durable", expected, "it is not"));
+            }
             Event::Published { by, id, kept: false, .. } => {
                 let expected = format!("message {id} is on the disk of {by} when its publisher is answered");
                 return Err(Violation::of("Durable", expected, "it is not"));
