@@ -19,6 +19,8 @@ use crate::wire::Weather;
 const BURSTS: u32 = 8;
 /// How many messages such a burst has.
 pub(crate) const BURST: usize = 40;
+/// How long before its machine is set back an agency writes once more.
+const WRITTEN_BEFORE: Duration = Duration::from_millis(1500);
 
 /// The plan of a run.
 pub(crate) struct Plan {
@@ -105,7 +107,7 @@ impl Plan {
             let priority = *dice.one(Priority::ALL);
             Letter::new(number, at, from, to, priority)
         };
-        let letters = (0..count).map(letter).collect();
+        let mut letters: Vec<Letter> = (0..count).map(letter).collect();
         let delay = *dice.one(&[(1, 20), (1, 120), (20, 60), (1, 900)]);
         let rough = dice.percent(50);
         let mut rate = |most| if rough { u32::try_from(dice.within(0, most)).unwrap_or(0) } else { 0 };
@@ -125,8 +127,23 @@ impl Plan {
         }
         // Stable: what comes together stays in its order.
         steps.sort_by_key(|(at, _)| *at);
+        letters.extend(around_set_backs(&steps, count));
         Self { letters, weather, steps, lasts, overtakes: None }
     }
+}
+
+/// Whoever is set back wrote just before, and writes again as soon as it is up: a number that it gave out, and does not know of.
+fn around_set_backs(steps: &[(Duration, Step)], mut number: usize) -> Vec<Letter> {
+    let mut letters = Vec::new();
+    for (at, step) in steps {
+        let Step::Restore(Host::Node(id), Put::Machine) = step else { continue };
+        let Some((from, to)) = WAYS.iter().find(|(from, _)| *from == id.as_str()) else { continue };
+        for at in [at.saturating_sub(WRITTEN_BEFORE), *at] {
+            letters.push(Letter::new(number, at, from, to, Priority::Routine));
+            number += 1;
+        }
+    }
+    letters
 }
 
 fn anybody(dice: &mut Dice) -> AgencyId {
