@@ -110,7 +110,7 @@ fn a_lost_receipt_is_repeated_until_its_sender_names_it() {
     hong_kong.now = hong_kong.now.plus(Duration::from_secs(2));
     hong_kong.step(|core, env, round| core.tell_heads(env, round).unwrap());
     germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
-    assert!(!germany.core.inbox.owes_receipts(), "the receipt is named");
+    assert!(!germany.core.inbox.owed().is_any(), "the receipt is named");
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn a_restart_gives_the_state_that_was_lived() {
     for priority in Priority::ALL {
         assert_eq!(restarted.inbox.cursor(*priority), germany.core.inbox.cursor(*priority));
     }
-    assert!(!restarted.inbox.owes_receipts());
+    assert!(!restarted.inbox.owed().is_any());
     restarted.inbox.repeat_unconfirmed();
-    assert!(restarted.inbox.owes_receipts(), "the sender has not named the receipt");
+    assert!(restarted.inbox.owed().is_any(), "the sender has not named the receipt");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod answers;
 mod input;
+mod pace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,18 +32,15 @@ use crate::projection::Changes;
 use crate::shared::Shared;
 use answers::Answers;
 pub use input::{Broken, Input, Mark, Outcome, SettledUpTo};
+use pace::Pace;
 
 /// How much one round takes.
 const ROUND_INPUTS_MAX: usize = 256;
 const ROUND_BYTES_MAX: usize = 4 << 20;
-/// After how many settled messages a receipt is due even while more arrive.
-const UNRECEIPTED_MAX: u64 = 64;
 /// How long nothing is tried after the disk refused a round.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is told that the disk is still full.
 const FULL_TOLD_EVERY: Duration = Duration::from_mins(1);
-/// The shortest time between two receipts while messages arrive.
-const RECEIPT_PAUSE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
 /// How often it is looked which buckets have ended.
 const BUCKETS_EVERY: Duration = Duration::from_secs(30);
@@ -58,7 +56,7 @@ pub struct Engine {
     outgoing: mpsc::Sender<Outgoing>,
     signer: Arc<dyn Signer>,
     rng: Box<dyn CryptoRng + Send>,
-    receipted_at: Option<Instant>,
+    pace: Pace,
     /// When it was told last that the disk is full, while it is.
     told_full_at: Option<Instant>,
     /// When it was looked last which buckets have ended.
@@ -109,7 +107,7 @@ impl Engine {
             outgoing,
             signer,
             rng,
-            receipted_at: None,
+            pace: Pace::default(),
             told_full_at: None,
             buckets_at: None,
             told_unsigned_at: None,
@@ -125,14 +123,15 @@ impl Engine {
             self.round(inputs).await?;
         }
         // What was settled last is still to be receipted, so that the next start owes nothing.
-        self.receipted_at = None;
+        self.pace = Pace::default();
         self.round(Vec::new()).await
     }
 
     /// What waits; nothing when receipts or the clock ask for a round; `None` at the end.
     async fn gather(&mut self, tick: &mut Interval) -> Option<Vec<Input>> {
         let mut inputs = Vec::new();
-        let receipts_due = self.shared.core().inbox.owes_receipts().then(|| self.receipts_due());
+        let owed = self.shared.core().inbox.owed();
+        let receipts_due = self.pace.due(owed, Instant::now());
         tokio::select! {
             biased;
             input = self.inputs.recv() => inputs.push(input?),
@@ -151,11 +150,6 @@ impl Engine {
             inputs.push(input);
         }
         Some(inputs)
-    }
-
-    /// At once after a pause; one receipt for many where more is arriving.
-    fn receipts_due(&self) -> Instant {
-        self.receipted_at.map_or_else(Instant::now, |before| before + RECEIPT_PAUSE)
     }
 
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
@@ -218,7 +212,7 @@ impl Engine {
     }
 
     fn decide(&mut self, inputs: Vec<Input>, drained: bool, answers: &mut Answers) -> Result<Round, Error> {
-        let (shared, receipts_due) = (Arc::clone(&self.shared), self.receipts_due());
+        let shared = Arc::clone(&self.shared);
         let buckets = self.buckets();
         let mut core = shared.core_mut();
         let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
@@ -226,11 +220,11 @@ impl Engine {
         let mut env = Env { now: shared.now(), rng, signer, checkpoint, past: &shared.history };
         let mut round = Round::default();
         // Computed from what is durable, so before anything of this round.
-        let due = drained && core.inbox.owes_receipts() && receipts_due <= Instant::now();
+        let (owed, looked_at) = (core.inbox.owed(), Instant::now());
         let mut failed = None;
-        if due || core.inbox.unreceipted_count() >= UNRECEIPTED_MAX {
+        if self.pace.is_due(owed, !drained, looked_at) {
             match core.receipts(&mut env, &mut round) {
-                Ok(()) => self.receipted_at = Some(Instant::now()),
+                Ok(()) => self.pace.made(owed, looked_at),
                 Err(error) => failed = Some(error.into()),
             }
         }

@@ -26,6 +26,7 @@ pub use arrivals::{Arrived, Judged};
 use bodies::Bodies;
 use gaps::Wanted;
 use heads::Listening;
+pub(crate) use receipts::Owed;
 use receipts::Peer;
 pub use voids::ReadMessage;
 

@@ -22,6 +22,29 @@ const DELIVERED_MAX: usize = 256;
 const READ_MAX: usize = 512;
 const FILLED_MAX: usize = 128;
 
+/// What is settled and not receipted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// Of all senders.
+    pub(crate) all: u64,
+    /// Of the sender of whom it is most.
+    pub(crate) of_one: u64,
+    /// A receipt that was made before has to go again.
+    pub(crate) repeats: bool,
+}
+
+impl Owed {
+    /// Whether anything has to be said.
+    pub(crate) fn is_any(self) -> bool {
+        self.all > 0 || self.repeats
+    }
+
+    /// Something is owed, and to nobody more than for one message.
+    pub(crate) fn is_single(self) -> bool {
+        self.of_one == 1 && !self.repeats
+    }
+}
+
 /// What is told to one sender.
 #[derive(Default)]
 pub(super) struct Peer {
@@ -68,14 +91,14 @@ impl Core {
 }
 
 impl Inbox {
-    /// How much was settled and is not receipted.
-    pub fn unreceipted_count(&self) -> u64 {
-        self.peers.values().map(|peer| peer.unreceipted).sum()
-    }
-
-    /// Whether there is something to be receipted or to be repeated.
-    pub fn owes_receipts(&self) -> bool {
-        self.peers.values().any(|peer| peer.unreceipted > 0 || peer.repeat)
+    /// What was settled and is not receipted, and whether a receipt has to be repeated.
+    pub(crate) fn owed(&self) -> Owed {
+        let unreceipted = || self.peers.values().map(|peer| peer.unreceipted);
+        Owed {
+            all: unreceipted().sum(),
+            of_one: unreceipted().max().unwrap_or(0),
+            repeats: self.peers.values().any(|peer| peer.repeat),
+        }
     }
 
     /// A connection begins: every latest receipt that its sender has not named is sent again.

@@ -74,7 +74,7 @@ fn a_lost_body_comes_again_once_and_its_sender_stops() {
 
     germany.core = germany.restarted();
     assert_eq!(germany.core.inbox.body_restored_in(2), Some(record));
-    assert!(!germany.core.inbox.owes_receipts());
+    assert!(!germany.core.inbox.owed().is_any());
     germany.said.clear();
     assert!(asked(&mut germany).is_empty());
     assert_eq!(germany.count(|record| matches!(record, Record::Received(_))), 3);
@@ -88,7 +88,7 @@ fn a_receipt_is_owed_for_what_came_again_right_before_the_node_ended() {
     let again = answered(&network, &mut hong_kong, &mut germany);
     germany.receive(&again[0], Priority::Urgent);
     germany.core = germany.restarted();
-    assert!(germany.core.inbox.owes_receipts());
+    assert!(germany.core.inbox.owed().is_any());
     receipted(&mut germany, &mut hong_kong);
     hong_kong.now = hong_kong.now.plus(LONG);
     assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0);
