@@ -22,8 +22,10 @@ use crate::statement::STATEMENT_BYTES_MAX;
 pub(crate) const APPROVALS_MAX: usize = 16;
 /// The most signatures that an envelope, or a statement of one signer, may carry: a key and its successors.
 pub(crate) const SIGNATURES_MAX: usize = 4;
-/// The most signatures of a statement that many sign: a directory, an agreement.
-const PARTIES_MAX: usize = 64;
+/// The most signatures of a version of the directory, and of a statement in it: every party to an agreement signs it.
+const PARTIES_MAX: usize = 256;
+/// The most signatures of an approval.
+const APPROVAL_SIGNATURES_MAX: usize = 64;
 /// The longest signature, in bytes: that of ML-DSA-65. With the bounds on headers and payloads it keeps every leaf of a
 /// ledger within its limit, whatever a peer sends.
 const SIGNATURE_BYTES_MAX: usize = 3309;
@@ -209,10 +211,14 @@ pub(crate) fn key_id_bytes(key_id: KeyId) -> Bytes {
     Bytes::copy_from_slice(key_id.as_bytes())
 }
 
-/// Reads a statement that many may sign, as a directory; nothing in it is verified.
+/// Reads a statement that many may sign, a directory or one in it; nothing in it is verified.
 pub fn signed(message: pb::SignedStatement) -> Result<Signed, Error> {
+    signed_by_many(message, PARTIES_MAX)
+}
+
+fn signed_by_many(message: pb::SignedStatement, max: usize) -> Result<Signed, Error> {
     let pb::SignedStatement { payload, signatures } = message;
-    Ok(Signed { payload, signatures: signatures_of(In("SignedStatement"), signatures, PARTIES_MAX)? })
+    Ok(Signed { payload, signatures: signatures_of(In("SignedStatement"), signatures, max)? })
 }
 
 /// Reads a statement of one signer, as nodes and the hub make them and ledgers keep them; nothing in it is verified.
@@ -260,10 +266,11 @@ pub fn content_from_bytes(bytes: &Bytes) -> Result<Content, Error> {
     let pb::SealedContent { salt, body, approvals } = at.decode(bytes, SEALED_BYTES_MAX)?;
     sized(In("Alert"), &body, sealpost_domain::envelope::BODY_BYTES_MAX)?;
     at.count("approvals", approvals.len(), APPROVALS_MAX)?;
+    let approval = |message| signed_by_many(message, APPROVAL_SIGNATURES_MAX);
     Ok(Content {
         salt: at.array("salt", &salt)?,
         body,
-        approvals: approvals.into_iter().map(signed).collect::<Result<_, _>>()?,
+        approvals: approvals.into_iter().map(approval).collect::<Result<_, _>>()?,
     })
 }
 
