@@ -1,5 +1,7 @@
 //! Links: the chains of messages from one agency to another, and how a recipient judges a position on one.
 
+mod ranges;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +9,7 @@ use std::str::FromStr;
 use crate::agency::AgencyId;
 use crate::digest::Digest;
 use crate::message::Priority;
+pub use ranges::{Range, Ranges, ranges};
 
 /// How far beyond the last contiguous number a message may lie; what lies further is asked for again later.
 pub const WINDOW: u64 = 1024;
@@ -149,29 +152,41 @@ pub enum Arrival {
     },
 }
 
+impl Arrival {
+    /// What arrived at a number that a header settled before.
+    pub fn of_settled(first: Digest, arrived: Digest) -> Self {
+        if first == arrived { Self::Duplicate } else { Self::Equivocation { first } }
+    }
+}
+
 /// What a recipient knows of one link in one incarnation of its sender.
+///
+/// Duplicates are decided by the digests of all settled numbers, for the whole retention and never by a time window. Where
+/// they are kept elsewhere too, those before the last contiguous number can be [let go](Self::let_go) here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     contiguous: u64,
-    /// Every settled number. Duplicates are decided by this for the whole retention, never by a time window.
+    /// Every settled number that was not let go: those from the last contiguous one on at least.
     digests: BTreeMap<u64, Digest>,
     /// What an unsettled predecessor must be, as its successor names it.
     expected: BTreeMap<u64, Digest>,
     exceptions: BTreeMap<u64, (Disposition, String)>,
     voids: BTreeSet<u64>,
-    read: BTreeSet<u64>,
+    read: Ranges,
 }
 
 impl Received {
-    /// Judges an envelope by its position, its digest and the predecessor that it names. Changes nothing.
-    pub fn judge(&self, number: u64, digest: Digest, previous: Digest) -> Arrival {
-        if let Some(first) = self.digests.get(&number) {
-            return if *first == digest {
-                Arrival::Duplicate
-            } else {
-                Arrival::Equivocation { first: *first }
-            };
+    /// Judges an envelope by its position, its digest and the predecessor that it names. Changes nothing. `None` where the
+    /// number was settled and let go: what is kept elsewhere [tells](Arrival::of_settled) what arrived.
+    pub fn judge(&self, number: u64, digest: Digest, previous: Digest) -> Option<Arrival> {
+        match self.digests.get(&number) {
+            Some(first) => Some(Arrival::of_settled(*first, digest)),
+            None if number <= self.contiguous => None,
+            None => Some(self.judge_new(number, digest, previous)),
         }
+    }
+
+    fn judge_new(&self, number: u64, digest: Digest, previous: Digest) -> Arrival {
         if number > self.contiguous.saturating_add(WINDOW) {
             return Arrival::TooFarAhead { contiguous: self.contiguous };
         }
@@ -209,14 +224,41 @@ impl Received {
         }
     }
 
-    /// Notes that a delivered number was read; whether it was unread before.
+    /// What settled the numbers before the last contiguous one is kept elsewhere: it is let go here.
+    pub fn let_go(&mut self) {
+        if self.digests.first_key_value().is_some_and(|(first, _)| *first < self.contiguous) {
+            self.digests = self.digests.split_off(&self.contiguous);
+        }
+    }
+
+    /// Its sender knows of these numbers how they were settled: of those before the last contiguous one, that they
+    /// were not delivered is let go.
+    pub fn let_go_told(&mut self, is_known: impl Fn(u64) -> bool) {
+        let contiguous = self.contiguous;
+        let stays = |number: u64| number >= contiguous || !is_known(number);
+        self.exceptions.retain(|number, _| stays(*number));
+        self.voids.retain(|number| stays(*number));
+    }
+
+    /// Of how many numbers and ranges something is held here.
+    pub fn held(&self) -> usize {
+        let numbers = [self.digests.len(), self.expected.len(), self.exceptions.len(), self.voids.len()];
+        numbers.iter().sum::<usize>() + self.read.iter().count()
+    }
+
+    /// Whether a number is settled.
+    pub fn is_settled(&self, number: u64) -> bool {
+        (1..=self.contiguous).contains(&number) || self.digests.contains_key(&number)
+    }
+
+    /// Notes that a settled number was read; whether it was unread before.
     pub fn mark_read(&mut self, number: u64) -> bool {
-        self.digests.contains_key(&number) && self.read.insert(number)
+        self.is_settled(number) && self.read.insert(number)
     }
 
     /// Whether a number was read.
     pub fn is_read(&self, number: u64) -> bool {
-        self.read.contains(&number)
+        self.read.contains(number)
     }
 
     /// Every number up to and with this one is settled.
@@ -229,7 +271,7 @@ impl Received {
         self.digests.get(&self.contiguous).copied().unwrap_or(Digest::ZERO)
     }
 
-    /// The digest of the header that settled a number; zeros before the first.
+    /// The digest of the header that settled a number; zeros before the first. `None` where it was let go, or nothing did.
     pub fn digest_at(&self, number: u64) -> Option<Digest> {
         if number == 0 { Some(Digest::ZERO) } else { self.digests.get(&number).copied() }
     }
@@ -246,7 +288,7 @@ impl Received {
             .map_or(Head::EMPTY, |(number, digest)| Head { number: *number, digest: *digest })
     }
 
-    /// Whether a number was filled without a message.
+    /// Whether a number was filled without a message, where that was not let go.
     pub fn is_void(&self, number: u64) -> bool {
         self.voids.contains(&number)
     }
@@ -270,58 +312,25 @@ impl Received {
         ranges.filter_map(|range| Some((range, *self.digests.get(&range.last)?)))
     }
 
-    /// The numbers that were settled without being delivered, and why.
+    /// The numbers that were settled without being delivered, and why; but for those that were let go.
     pub fn exceptions(&self) -> impl Iterator<Item = (u64, Disposition, &str)> {
         self.exceptions.iter().map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
     }
 
-    /// The numbers that were filled without a message.
+    /// The numbers that were settled without being delivered, whatever for; but for those that were let go.
+    pub fn not_delivered(&self) -> impl Iterator<Item = u64> {
+        self.exceptions.keys().copied().chain(self.voids())
+    }
+
+    /// The numbers that were filled without a message; but for those that were let go.
     pub fn voids(&self) -> impl Iterator<Item = u64> {
         self.voids.iter().copied()
     }
 
     /// The numbers that were read.
     pub fn read(&self) -> Vec<Range> {
-        ranges(self.read.iter().copied())
+        self.read.iter().collect()
     }
-}
-
-/// Numbers from `first` to `last`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// The lowest.
-    pub first: u64,
-    /// The highest.
-    pub last: u64,
-}
-
-impl Range {
-    /// Whether a number lies in it.
-    pub fn contains(&self, number: u64) -> bool {
-        (self.first..=self.last).contains(&number)
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last {
-            write!(f, "{}", self.first)
-        } else {
-            write!(f, "{} to {}", self.first, self.last)
-        }
-    }
-}
-
-/// Joins ascending numbers into ranges.
-pub fn ranges(ascending: impl Iterator<Item = u64>) -> Vec<Range> {
-    let mut ranges: Vec<Range> = Vec::new();
-    for number in ascending {
-        match ranges.last_mut() {
-            Some(range) if range.last + 1 == number => range.last = number,
-            _ => ranges.push(Range { first: number, last: number }),
-        }
-    }
-    ranges
 }
 
 #[cfg(test)]

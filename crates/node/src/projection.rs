@@ -1,8 +1,10 @@
-//! The index over the ledger: which records are messages, where a message lies, and which of them were replaced.
+//! The index over the ledger: which records are messages, where a message lies, which of them were replaced, and what the
+//! core knows of every message without keeping it in memory.
 //!
 //! Derived from the records alone, in their order; it may be lost at any time and is then made anew.
 
 mod change;
+mod facts;
 
 use std::collections::HashMap;
 
@@ -17,9 +19,13 @@ use sealpost_wire::envelope::header_from_bytes;
 
 use crate::handle::Standing;
 pub use change::{Noted, amended_kind, answer_of, change_at, change_of, named};
+pub(crate) use facts::arrived;
+#[cfg(test)]
+pub(crate) use facts::settled;
+pub use facts::{Books, message_of};
 
 /// Which layout of keys and values this is; another one makes the index anew.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// Message id, sender → ledger index of the sender's first message of that id. An id is chosen by its sender: that
 /// another agency used it too, by chance or to hide a message, must not show anywhere but where an id alone is asked

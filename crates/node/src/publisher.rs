@@ -21,8 +21,9 @@ use crate::engine::{Input, Outcome};
 use crate::handle::{AcknowledgeError, Command, Publication, PublishError, ViewError};
 use crate::pool::Pool;
 use crate::prepare::{self, Preparer};
+use crate::projection;
 use crate::shared::Shared;
-use crate::views::LedgerViews;
+use crate::views::{LedgerViews, index_fault};
 
 /// How many messages are being prepared at a time.
 const PREPARING_MAX: usize = 64;
@@ -108,7 +109,11 @@ impl Publisher {
             .run(publication.draft.parts().priority, move |rng| {
                 if let Some(key) = &publication.idempotency_key {
                     let used_as = preparer.used_as(key)?;
-                    if let Some(index) = shared.core().outbox.message_of(&used_as) {
+                    // In this order: what the core lets go, the index has.
+                    let unindexed = shared.core().outbox.message_of(&used_as);
+                    let indexed = || projection::message_of(shared.projections.as_ref(), &used_as);
+                    let found = unindexed.map_or_else(indexed, |index| Ok(Some(index)));
+                    if let Some(index) = found.map_err(index_fault)? {
                         return Ok(Draft::Repeats(index));
                     }
                 }

@@ -15,6 +15,7 @@ use sealpost_store::Projections;
 use tokio::sync::{Notify, watch};
 
 use crate::core::Core;
+use crate::projection::Books;
 use sealpost_server::changes::Changes;
 use sealpost_server::clock::Clock;
 
@@ -84,6 +85,11 @@ impl Shared {
     /// The core, to be changed.
     pub fn core_mut(&self) -> RwLockWriteGuard<'_, Core> {
         self.core.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The ledger and the index over it.
+    pub fn books(&self) -> Books<'_> {
+        Books { history: &self.history, index: self.projections.as_ref() }
     }
 
     /// The clock's time.

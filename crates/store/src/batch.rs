@@ -23,6 +23,11 @@ impl Keyspace {
         Self(name)
     }
 
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.0
+    }
+
     /// The key as it stands among those of all keyspaces. No name holds the zero byte that ends it, so that no
     /// keyspace reaches into another.
     pub(crate) fn full_key(self, key: &[u8]) -> Vec<u8> {

@@ -35,6 +35,12 @@ pub enum Error {
         /// What it said.
         source: sled::Error,
     },
+    /// They lack something that must have been derived.
+    #[error("the projections lack one of `{keyspace}`: the next start makes them anew from the ledger")]
+    Lacking {
+        /// Of which keyspace.
+        keyspace: &'static str,
+    },
     /// The ledger ends before what was applied: it never gave up a durable record by itself. Nothing was changed.
     #[error(
         "the projections in {} are at ledger index {applied}, but the ledger ends at {ledger_next}: acknowledged records \

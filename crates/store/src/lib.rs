@@ -38,4 +38,8 @@ pub trait Projections: Send + Sync {
     /// Makes all changes of the batch, and its applied index, visible at once. An index below the current one is
     /// refused and changes nothing.
     fn apply(&self, batch: Batch) -> Result<(), Error>;
+
+    /// Something is not here that must have been derived: nothing here is believed after this, and the next opening
+    /// starts anew. The error to end with.
+    fn lacks(&self, keyspace: Keyspace) -> Error;
 }

@@ -69,6 +69,10 @@ impl Projections for Memory {
         state.applied = batch.applied;
         Ok(())
     }
+
+    fn lacks(&self, keyspace: Keyspace) -> Error {
+        Error::Lacking { keyspace: keyspace.name() }
+    }
 }
 
 /// Where the full keys of a range start and end.

@@ -96,7 +96,7 @@ pub struct Store {
     marker: Marker,
     /// Held while a batch is applied.
     applied: Mutex<u64>,
-    /// sled failed: what is there is not believed again.
+    /// sled failed, or lost something: what is there is not believed again.
     failed: AtomicBool,
 }
 
@@ -162,11 +162,14 @@ impl Store {
             Ok(done) => done.map_err(sled_error(operation, &self.dir)),
             Err(_) => Err(Error::Unreadable { dir: self.dir.clone() }),
         };
-        done.inspect_err(|_| {
-            self.failed.store(true, Ordering::Relaxed);
-            // What cannot be removed is found wrong again, and then told.
-            let _ = marker::remove(&self.dir);
-        })
+        done.inspect_err(|_| self.distrust())
+    }
+
+    /// The next opening starts anew.
+    fn distrust(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+        // What cannot be removed is found wrong again, and then told.
+        let _ = marker::remove(&self.dir);
     }
 
     fn applied_lock(&self) -> MutexGuard<'_, u64> {
@@ -218,6 +221,11 @@ impl Projections for Store {
         self.guard("change", || self.tree.apply_batch(changes))?;
         *applied = batch.applied;
         Ok(())
+    }
+
+    fn lacks(&self, keyspace: Keyspace) -> Error {
+        self.distrust();
+        Error::Lacking { keyspace: keyspace.name() }
     }
 }
 

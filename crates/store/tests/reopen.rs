@@ -118,6 +118,20 @@ fn files_that_were_lost_or_spoilt_mean_a_rebuild() {
 }
 
 #[test]
+fn what_they_lack_is_told_and_they_are_rebuilt_even_when_they_were_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_at_seven(dir.path());
+    let lacking = store.lacks(INBOX);
+    assert_eq!(
+        lacking.to_string(),
+        "the projections lack one of `inbox`: the next start makes them anew from the ledger"
+    );
+    store.close().unwrap();
+    wait_for_lock(dir.path());
+    assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
+}
+
+#[test]
 fn after_an_error_they_are_rebuilt_even_when_they_were_closed() {
     const PAIRS: u32 = 40_000;
     for close in [true, false] {

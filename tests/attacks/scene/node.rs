@@ -30,10 +30,12 @@ use sealpost_node::core::{Alarm, Core, Env, NotInstalled, Policies, Round, Unbel
 use sealpost_node::handle::{Publication, ViewError};
 use sealpost_node::known::Known;
 use sealpost_node::prepare::Preparer;
+use sealpost_node::projection::{Books, Changes};
 use sealpost_node::verify::{Origin, Verified, Verifier};
 use sealpost_node::wraps;
 use sealpost_proto::v1 as pb;
 use sealpost_seglog::disk::sim::Sim;
+use sealpost_store::Memory;
 use sealpost_wire::envelope::header_from_bytes;
 use sealpost_wire::hub::{Delivery, delivery};
 use sealpost_wire::ledger::evidence_from_bytes;
@@ -48,6 +50,8 @@ pub(crate) const HUB: Incarnation = Incarnation([7; 16]);
 pub(crate) struct Node {
     core: Core,
     ledger: Ledger,
+    /// What the core does not keep.
+    index: Memory,
     verifier: Verifier,
     preparer: Preparer,
     buckets: Arc<Buckets>,
@@ -112,6 +116,7 @@ impl Node {
         let mut node = Self {
             core,
             ledger,
+            index: Memory::new(),
             verifier: Verifier::new(me.clone(), vec![sealing], Arc::clone(&buckets), Arc::new(Nothing)),
             preparer: Preparer::new(me, Arc::clone(&buckets), Arc::new(Nothing)),
             buckets,
@@ -133,13 +138,13 @@ impl Node {
     /// Decides something and makes it durable.
     fn step<T>(&mut self, decide: impl FnOnce(&mut Core, &mut Env<'_>, &mut Round) -> T) -> T {
         let mut round = Round::default();
-        let past = self.ledger.history().clone();
+        let history = self.ledger.history().clone();
         let mut env = Env {
             now: NOW,
             rng: &mut self.rng,
             signer: &self.signing,
             checkpoint: Bytes::new(),
-            past: &past,
+            past: &Books { history: &history, index: &self.index },
         };
         let decided = decide(&mut self.core, &mut env, &mut round);
         drop(self.ledger.enqueue(round.records().to_vec()).unwrap());
@@ -154,6 +159,10 @@ impl Node {
             let entry = entry.unwrap();
             self.core.apply(entry.index, entry.leaf.recorded_at, &entry.leaf.record, &entry.body).unwrap();
         }
+        let mut changes = Changes::new(&self.index, self.core.next_index());
+        changes.note_facts(self.core.take_facts()).unwrap();
+        changes.apply().unwrap();
+        self.core.indexed();
     }
 
     /// A message, sealed and not yet signed: its sender may still change it.
@@ -239,7 +248,7 @@ impl Node {
             Verified::Arrived(arrived) => {
                 let said = self.said(&arrived);
                 let judged = self.step(|core, env, round| core.arrived(env, round, *arrived));
-                assert_eq!(judged, Judged::Recorded);
+                assert_eq!(judged.unwrap(), Judged::Recorded);
                 said
             }
             Verified::Unproven(alarm) | Verified::Early(alarm) => self.alarmed(*alarm),

@@ -299,4 +299,8 @@ impl Projections for Kept {
     fn apply(&self, batch: Batch) -> Result<(), sealpost_store::Error> {
         self.0.apply(batch)
     }
+
+    fn lacks(&self, keyspace: Keyspace) -> sealpost_store::Error {
+        self.0.lacks(keyspace)
+    }
 }

@@ -22,7 +22,7 @@ fn a_gap_delays_nothing_and_is_closed_by_what_fills_it() {
     assert_eq!(link.contiguous(), 1);
     assert_eq!(link.delivered_beyond().collect::<Vec<_>>(), [(Range { first: 3, last: 4 }, digest(4))]);
     assert!(link.has_gap_before(3));
-    assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Next);
+    assert_eq!(link.judge(2, digest(2), digest(1)), Some(Arrival::Next));
     link.settle(2, digest(2), digest(1), Settled::Delivered);
     assert_eq!((link.contiguous(), link.chain_digest()), (4, digest(4)));
     assert_eq!(link.delivered_beyond().count(), 0);
@@ -31,26 +31,26 @@ fn a_gap_delays_nothing_and_is_closed_by_what_fills_it() {
 #[test]
 fn a_repeat_is_a_duplicate_and_another_content_an_equivocation() {
     let link = received(&[1, 2]);
-    assert_eq!(link.judge(2, digest(2), digest(1)), Arrival::Duplicate);
-    assert_eq!(link.judge(2, digest(9), digest(1)), Arrival::Equivocation { first: digest(2) });
+    assert_eq!(link.judge(2, digest(2), digest(1)), Some(Arrival::Duplicate));
+    assert_eq!(link.judge(2, digest(9), digest(1)), Some(Arrival::Equivocation { first: digest(2) }));
 }
 
 #[test]
 fn a_chain_that_does_not_fit_is_noticed_from_both_sides() {
     let link = received(&[1, 3]);
-    assert_eq!(link.judge(4, digest(4), digest(9)), Arrival::BrokenChain { settled: digest(3) });
-    assert_eq!(link.judge(2, digest(9), digest(1)), Arrival::BrokenChain { settled: digest(2) });
+    assert_eq!(link.judge(4, digest(4), digest(9)), Some(Arrival::BrokenChain { settled: digest(3) }));
+    assert_eq!(link.judge(2, digest(9), digest(1)), Some(Arrival::BrokenChain { settled: digest(2) }));
     assert_eq!(
         Received::default().judge(1, digest(1), digest(9)),
-        Arrival::BrokenChain { settled: Digest::ZERO }
+        Some(Arrival::BrokenChain { settled: Digest::ZERO })
     );
 }
 
 #[test]
 fn what_lies_beyond_the_window_is_not_taken() {
     let link = received(&[1]);
-    assert_eq!(link.judge(1 + WINDOW, digest(7), digest(6)), Arrival::AfterGap);
-    assert_eq!(link.judge(2 + WINDOW, digest(7), digest(6)), Arrival::TooFarAhead { contiguous: 1 });
+    assert_eq!(link.judge(1 + WINDOW, digest(7), digest(6)), Some(Arrival::AfterGap));
+    assert_eq!(link.judge(2 + WINDOW, digest(7), digest(6)), Some(Arrival::TooFarAhead { contiguous: 1 }));
 }
 
 #[test]
@@ -81,4 +81,38 @@ fn reading_counts_once() {
     assert!(!link.mark_read(1));
     assert!(!link.mark_read(7));
     assert_eq!(link.read(), [Range { first: 1, last: 1 }]);
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_let_go_and_the_link_goes_on() {
+    let mut link = received(&[1, 2, 3, 5]);
+    let before = link.clone();
+    link.let_go();
+    assert_eq!(link.judge(2, digest(2), digest(1)), None, "whoever keeps it tells");
+    assert_eq!(link.digest_at(2), None);
+    let ends = |link: &Received| (link.contiguous(), link.chain_digest(), link.highest());
+    assert_eq!(ends(&link), ends(&before));
+    for (number, previous) in [(3, 2), (4, 3), (4, 9), (5, 4), (6, 5), (6, 9)] {
+        let judge = |link: &Received| link.judge(number, digest(7), digest(previous));
+        assert_eq!(judge(&link), judge(&before), "number {number}");
+    }
+    assert!(link.is_settled(1) && link.is_settled(5) && !link.is_settled(4) && !link.is_settled(0));
+    assert!(link.mark_read(1));
+}
+
+#[test]
+fn exceptions_that_their_sender_knows_are_let_go_once_nothing_is_missing_before_them() {
+    let mut link = Received::default();
+    let refused = || Settled::Excepted(Disposition::Refused, "agreement.none".into());
+    link.settle(1, digest(1), digest(0), refused());
+    link.settle(2, digest(2), digest(1), refused());
+    link.settle(4, digest(4), digest(3), Settled::Void);
+    link.let_go_told(|_| true);
+    assert_eq!(link.not_delivered().collect::<Vec<_>>(), [2, 4], "they do not count as delivered");
+    link.settle(3, digest(3), digest(2), Settled::Delivered);
+    link.settle(5, digest(5), digest(4), Settled::Delivered);
+    link.let_go_told(|number| number != 4);
+    assert_eq!(link.not_delivered().collect::<Vec<_>>(), [4]);
+    link.let_go_told(|_| true);
+    assert_eq!(link.not_delivered().count(), 0);
 }

@@ -168,7 +168,8 @@ impl Chains {
             Link { sender: header.sender.clone(), recipient: agency.clone(), priority: header.priority };
         let Position { incarnation, number } = commitment.position;
         let state = self.received.entry((link.clone(), incarnation)).or_default();
-        let arrival = state.judge(number, digest, commitment.previous);
+        // Nothing is let go here: every number that is settled can be compared.
+        let arrival = state.judge(number, digest, commitment.previous).unwrap_or(Arrival::Duplicate);
         let settled = match settlement {
             Settlement::Delivered => Settled::Delivered,
             Settlement::Excepted(disposition, rule) => Settled::Excepted(disposition, rule),
@@ -211,7 +212,7 @@ impl Chains {
             return Ok(());
         }
         let state = self.received.entry((link, *incarnation)).or_default();
-        if let Arrival::Next | Arrival::AfterGap = state.judge(*number, *header, *previous) {
+        if let Some(Arrival::Next | Arrival::AfterGap) = state.judge(*number, *header, *previous) {
             state.settle(*number, *header, *previous, Settled::Void);
         }
         Ok(())

@@ -44,6 +44,9 @@ pub enum Error {
         /// Which one.
         index: u64,
     },
+    /// The index over the ledger failed, or lacks something.
+    #[error(transparent)]
+    Index(#[from] sealpost_store::Error),
     /// The node cannot speak for its agency.
     #[error(transparent)]
     Sign(#[from] SignError),

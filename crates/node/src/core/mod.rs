@@ -16,6 +16,7 @@ mod calendar;
 mod directories;
 pub mod erasures;
 mod error;
+pub mod facts;
 pub mod inbox;
 mod keys;
 pub mod outbox;

@@ -1,22 +1,25 @@
-//! What the ledger holds, read again where a decision needs the bytes of an earlier one.
+//! What the ledger holds, read again where a decision needs something of an earlier one.
 
 use bytes::Bytes;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
-use sealpost_ledger::History;
+use sealpost_store::Error as IndexError;
 
 use super::Round;
+use super::facts::{Chain, SettledBy};
 
-/// The durable records.
+/// The durable records, and the facts in them that were let go here: the index over the ledger has them. An index that
+/// lacks one says so by an error, and is not believed again.
 pub trait Past {
     /// The record at an index and its body's size; `None` where it cannot be read.
     fn record(&self, index: u64) -> Option<(Record, usize)>;
-}
-
-impl Past for History {
-    fn record(&self, index: u64) -> Option<(Record, usize)> {
-        self.get(index).ok().map(|entry| (entry.leaf.record, entry.body.len()))
-    }
+    /// What settled a number that was let go.
+    fn settled(&self, chain: &Chain, number: u64) -> Result<SettledBy, IndexError>;
+    /// Where the message of ours lies whose number was let go.
+    fn sent(&self, chain: &Chain, number: u64) -> Result<u64, IndexError>;
+    /// Where the message lies that was published under a key, by any digest of it.
+    fn message_of(&self, keys: &[Digest]) -> Result<Option<u64>, IndexError>;
 }
 
 /// Where a record is: durable, or still in the round that is being decided.

@@ -151,7 +151,7 @@ impl Core {
             made_at,
             greeting: self.meetings.greeted.get(peer).map(|greeted| greeted.greeting),
             answers: asked.and_then(|asked| asked.greeting),
-            returned: asked.map_or_else(Vec::new, |asked| self.inbox.returned(env.past, asked)),
+            returned: asked.map_or(Ok(Vec::new()), |asked| self.inbox.returned(env.past, asked))?,
         };
         let signed = sign(env, &resume)?;
         round.send(peer.clone(), ControlType::Resume, signed);
@@ -159,7 +159,13 @@ impl Core {
     }
 
     /// A peer says where it believes our links to be. The caller has verified the signature, and that it is for us.
-    pub fn resumed(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, resume: &Resume) {
+    pub fn resumed(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        statement: &Signed,
+        resume: &Resume,
+    ) -> Result<(), Error> {
         let peer = &resume.from;
         if resume.greeting.is_some() {
             self.meetings.to_answer.insert(peer.clone(), resume.clone());
@@ -170,12 +176,15 @@ impl Core {
         }
         let asked = self.meetings.greeted.get(peer).map(|greeted| greeted.greeting);
         if asked.is_none() || resume.answers != asked {
-            return;
+            return Ok(());
         }
         self.meetings.greeted.remove(peer);
         self.outbox.peer_lives_as(peer, resume.incarnation);
-        self.sent_heads(env, round, statement, peer, &resume.sent);
-        if let Some(shown) = resume.returned.iter().find(|returned| self.is_unknown(env, peer, returned)) {
+        self.sent_heads(env, round, statement, peer, &resume.sent)?;
+        for shown in &resume.returned {
+            if !self.is_unknown(env, peer, shown)? {
+                continue;
+            }
             let mut evidence = vec![shown.header.clone()];
             evidence.extend(shown.signatures.iter().map(|signature| signature.bytes.clone()));
             evidence.extend(exhibits(statement));
@@ -191,12 +200,12 @@ impl Core {
                 exhibits: evidence,
             };
             self.rolled_back(env, round, alarm);
-            return;
+            return Ok(());
         }
         if self.compare(env, round, statement, resume) {
             self.outbox.open_to(peer);
         }
-        self.inbox.agree(peer, resume.incarnation, &resume.sent);
+        self.inbox.agree(env.past, peer, resume.incarnation, &resume.sent)
     }
 
     /// This ledger is an older copy of itself: recorded whatever else was recorded just now, since its life ends here.
@@ -246,20 +255,20 @@ impl Core {
     }
 
     /// Whether a header that a peer shows is ours, of this life, for that peer, and not in this ledger.
-    fn is_unknown(&self, env: &Env<'_>, peer: &AgencyId, returned: &ReturnedHeader) -> bool {
+    fn is_unknown(&self, env: &Env<'_>, peer: &AgencyId, returned: &ReturnedHeader) -> Result<bool, Error> {
         let ReturnedHeader { header: bytes, signatures, commitment } = returned;
-        let Some(directory) = self.directory() else { return false };
+        let Some(directory) = self.directory() else { return Ok(false) };
         let listed = |id| {
             let (agency, record) = directory.evidence_key(id)?;
             (*agency == self.me).then_some((record.key.bytes.as_slice(), ()))
         };
-        let Ok(header) = header_from_bytes(bytes) else { return false };
+        let Ok(header) = header_from_bytes(bytes) else { return Ok(false) };
         let (incarnation, number) = (commitment.position.incarnation, commitment.position.number);
         let names = |recipient: &sealpost_domain::envelope::Recipient| {
             recipient.link_commitment
                 == link_commitment(&commitment.salt, &incarnation.0, number, &commitment.previous)
         };
-        header.sender == self.me
+        Ok(header.sender == self.me
             && incarnation == self.incarnation
             && header.recipients.get(peer).is_some_and(names)
             && self.outbox.gave_out_another(
@@ -268,8 +277,8 @@ impl Core {
                 header.priority,
                 commitment.position,
                 sha256(bytes),
-            )
-            && signed_by(PayloadType::Header, bytes, signatures, listed).is_ok()
+            )?
+            && signed_by(PayloadType::Header, bytes, signatures, listed).is_ok())
     }
 }
 

@@ -100,11 +100,11 @@ impl Core {
         }
         match said {
             Said::Receipt(receipt) => self.receipted(env, round, statement, receipt),
-            Said::Heads(heads) => self.heads(env, round, statement, heads),
-            Said::Void(void) => self.voided(env, round, statement, void),
+            Said::Heads(heads) => self.heads(env, round, statement, heads)?,
+            Said::Void(void) => self.voided(env, round, statement, void)?,
             Said::Resend(resend) => self.resend(env, round, statement, resend),
             Said::NeedWrap(need) => self.need_wrap(need, env.now),
-            Said::Resume(resume) => self.resumed(env, round, statement, resume),
+            Said::Resume(resume) => self.resumed(env, round, statement, resume)?,
             Said::Proof(proof) => self.proved(env, round, statement, proof)?,
             // Answered where the tree is.
             Said::ProofRequest(_) => {}

@@ -4,6 +4,7 @@ mod erasures;
 mod handling;
 mod hub;
 mod keys;
+mod let_go;
 mod missing;
 mod refill;
 mod repeated;
@@ -32,7 +33,7 @@ use crate::verify::Verified;
 const HK: Incarnation = Incarnation([b'H'; 16]);
 
 fn standing(station: &Station, priority: Priority, number: u64) -> Standing {
-    station.core.outbox.standing(&agency("DE-ZKA"), priority, HK, number).unwrap()
+    station.standing("DE-ZKA", priority, HK, number).unwrap()
 }
 
 fn state(station: &Station, number: u64) -> DeliveryState {
@@ -176,8 +177,9 @@ fn two_deliveries_of_one_round_are_judged_together() {
         _ => panic!("it verifies"),
     };
     let (first, second) = (verified(), verified());
-    let judged =
-        germany.step(|core, env, round| [core.arrived(env, round, first), core.arrived(env, round, second)]);
+    let judged = germany.step(|core, env, round| {
+        [core.arrived(env, round, first).unwrap(), core.arrived(env, round, second).unwrap()]
+    });
     assert_eq!(judged, [Judged::Recorded, Judged::Duplicate]);
 }
 
@@ -200,8 +202,8 @@ fn a_restart_gives_the_state_that_was_lived() {
     assert_eq!(restarted.outbox.traffic(), hong_kong.core.outbox.traffic());
     for (priority, numbers) in [(Priority::Flash, 1), (Priority::Urgent, 3), (Priority::Routine, 1)] {
         for number in 1..=numbers {
-            let after = restarted.outbox.standing(&agency("DE-ZKA"), priority, HK, number).unwrap();
-            assert_eq!(after, standing(&hong_kong, priority, number), "{priority} {number}");
+            let after = hong_kong.standing_in(&restarted, "DE-ZKA", priority, HK, number);
+            assert_eq!(after.unwrap(), standing(&hong_kong, priority, number), "{priority} {number}");
         }
     }
     let lived = hong_kong.submit().0;
@@ -270,7 +272,7 @@ fn an_exception_beyond_what_a_receipt_holds_is_not_counted_over() {
             panic!("it verifies");
         };
         arrived.settlement = Settlement::Excepted(Disposition::Quarantined, "alert.malformed".to_owned());
-        germany.step(|core, env, round| core.arrived(env, round, *arrived));
+        germany.step(|core, env, round| core.arrived(env, round, *arrived).unwrap());
     }
     receipted(&mut germany, &mut hong_kong);
     for number in 1..=258 {

@@ -52,7 +52,7 @@ impl Answers {
             }
             // The hub delivers it again after what was not kept: recorded before that, its cursor would pass over it.
             Input::Delivered { mark, .. } if mark.is_broken() => {}
-            Input::Delivered { verified, index, mark } => match deliver(*verified, core, env, round) {
+            Input::Delivered { verified, index, mark } => match deliver(*verified, core, env, round)? {
                 Judged::Outdated => mark.breaks(Broken::Outdated),
                 _ => self.delivered.push((mark, index)),
             },
@@ -201,9 +201,14 @@ fn published(placed: Placed, first: u64) -> Outcome {
     })
 }
 
-fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut Round) -> Judged {
+fn deliver(
+    verified: Verified,
+    core: &mut Core,
+    env: &mut Env<'_>,
+    round: &mut Round,
+) -> Result<Judged, Error> {
     match verified {
-        Verified::Arrived(arrived) => return core.arrived(env, round, *arrived),
+        Verified::Arrived(arrived) => return Ok(core.arrived(env, round, *arrived)?),
         Verified::Unproven(alarm) | Verified::Early(alarm) => {
             core.alarm(env, round, *alarm);
         }
@@ -215,5 +220,5 @@ fn deliver(verified: Verified, core: &mut Core, env: &mut Env<'_>, round: &mut R
         // Whoever verifies does not hand these on.
         Verified::Failed(_) => {}
     }
-    Judged::Alarmed
+    Ok(Judged::Alarmed)
 }

@@ -217,7 +217,7 @@ impl Engine {
         let mut core = shared.core_mut();
         let checkpoint = shared.checkpoint.borrow().as_ref().map_or_else(Bytes::new, tree::Signed::to_bytes);
         let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
-        let mut env = Env { now: shared.now(), rng, signer, checkpoint, past: &shared.history };
+        let mut env = Env { now: shared.now(), rng, signer, checkpoint, past: &shared.books() };
         let mut round = Round::default();
         // Computed from what is durable, so before anything of this round.
         let (owed, looked_at) = (core.inbox.owed(), Instant::now());
@@ -274,7 +274,8 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         let mut core = shared.core_mut();
         let (rng, signer) = (self.rng.as_mut(), self.signer.as_ref());
-        let mut env = Env { now: shared.now(), rng, signer, checkpoint: Bytes::new(), past: &shared.history };
+        let past = &shared.books();
+        let mut env = Env { now: shared.now(), rng, signer, checkpoint: Bytes::new(), past };
         let mut round = Round::default();
         for input in inputs {
             answers.turn_away(input, silenced, &mut core, &mut env, &mut round)?;
@@ -295,12 +296,15 @@ impl Engine {
         core.settled();
         let directory = core.directory().cloned();
         let rolled_back = core.is_rolled_back();
+        let facts = core.take_facts();
         drop(core);
         let mut changes = Changes::new(self.shared.projections.as_ref(), index);
         for (index, draft) in (first..).zip(round.records()) {
             changes.note(index, &draft.record)?;
         }
+        changes.note_facts(facts)?;
         changes.apply()?;
+        self.shared.core_mut().indexed();
         if new_directory {
             self.shared.directory.send_replace(directory);
             self.shared.directories.tell();

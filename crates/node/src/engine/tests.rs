@@ -280,6 +280,10 @@ impl Projections for Failing {
             Err(_) => Err(IndexError::Unreadable { dir: Path::new("/index").to_owned() }),
         }
     }
+
+    fn lacks(&self, keyspace: Keyspace) -> IndexError {
+        self.memory.lacks(keyspace)
+    }
 }
 
 #[tokio::test]

@@ -21,8 +21,9 @@ use sealpost_domain::view::{
 };
 use sealpost_ledger::ReadError;
 
+use crate::core::facts::Arrived;
 use crate::core::inbox::ReadMessage;
-use crate::core::outbox::Standing;
+use crate::core::outbox::{Standing, Stands};
 use crate::handle::{Ambiguous, FORWARD_MAX, Forward, ReportedOutcome, ViewError, Views};
 use crate::projection::{self, Listed};
 use crate::shared::Shared;
@@ -152,10 +153,22 @@ impl LedgerViews {
         }
     }
 
+    fn standing(&self, stands: Stands) -> Result<Standing, ViewError> {
+        match stands {
+            Stands::Known(standing) => Ok(standing),
+            Stands::Indexed(chain, number) => {
+                let arrived = projection::arrived(self.shared.projections.as_ref(), &chain, number);
+                let Arrived { state, since, .. } = arrived.map_err(index_fault)?;
+                Ok(Standing { state, since, rule: None })
+            }
+        }
+    }
+
     fn states(&self, message: &Message) -> Result<Vec<RecipientState>, ViewError> {
         let now = self.shared.now();
         let standings = message.standings(&self.shared.core().outbox);
-        let state = |(agency, standing): (AgencyId, Standing)| {
+        let state = |(agency, stands): (AgencyId, Stands)| {
+            let standing = self.standing(stands)?;
             Ok(RecipientState {
                 changed: self.told(&message.header, &agency)?,
                 agency,
@@ -307,7 +320,7 @@ fn record_fault(index: u64, error: &ReadError) -> ViewError {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are handed over where they arise")]
-fn index_fault(error: sealpost_store::Error) -> ViewError {
+pub(crate) fn index_fault(error: sealpost_store::Error) -> ViewError {
     ViewError::Index { fault: error.to_string() }
 }
 

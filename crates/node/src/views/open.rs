@@ -21,7 +21,7 @@ use tracing::warn;
 
 use crate::core::Core;
 use crate::core::erasures::Erasures;
-use crate::core::outbox::{Outbox, Standing};
+use crate::core::outbox::{Outbox, Standing, Stands};
 use crate::verify;
 
 /// A message that was recorded.
@@ -159,13 +159,13 @@ impl Message {
     }
 
     /// Where it stands at each recipient; empty for messages that were received.
-    pub(super) fn standings(&self, outbox: &Outbox) -> Vec<(AgencyId, Standing)> {
+    pub(super) fn standings(&self, outbox: &Outbox) -> Vec<(AgencyId, Stands)> {
         let Route::Sent(commitments) = &self.route else { return Vec::new() };
         let standing = |(agency, commitment): (&AgencyId, &OpenedCommitment)| {
             let position = commitment.position;
-            let standing =
+            let stands =
                 outbox.standing(agency, self.header.priority, position.incarnation, position.number)?;
-            Some((agency.clone(), standing))
+            Some((agency.clone(), stands))
         };
         self.header.recipients.agencies().zip(commitments).filter_map(standing).collect()
     }

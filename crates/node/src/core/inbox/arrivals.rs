@@ -14,7 +14,7 @@ use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::{Inbox, LinkKey, Tentative};
 use crate::core::past::exhibits_of;
-use crate::core::{Alarm, Core, Env, Error, Round};
+use crate::core::{Alarm, Core, Env, Error, Past, Round};
 
 /// An envelope whose signature and position are verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,10 +66,15 @@ pub enum Judged {
 impl Core {
     /// Judges an envelope by its position, and records it where it is new. Whatever comes of it, the hub may forget
     /// it once the round is durable, unless it has to be verified again.
-    pub fn arrived(&mut self, env: &mut Env<'_>, round: &mut Round, arrived: Arrived) -> Judged {
+    pub fn arrived(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        arrived: Arrived,
+    ) -> Result<Judged, Error> {
         // A reader of the ledger judges each record by the directory before it: keys, agreements, operations and all.
         if self.directory().is_none_or(|directory| directory.version != arrived.directory) {
-            return Judged::Outdated;
+            return Ok(Judged::Outdated);
         }
         let OpenedCommitment { position, previous, .. } = arrived.commitment;
         let key = LinkKey {
@@ -77,26 +82,29 @@ impl Core {
             priority: arrived.priority,
             incarnation: position.incarnation,
         };
-        let (rule, detail) = match self.inbox.judge(&key, position.number, arrived.digest, previous) {
+        let digests = (arrived.digest, previous);
+        let (rule, detail) = match self.inbox.judge(env.past, &key, position.number, digests)? {
             Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => (
                 Rule::LinkTooMany,
                 format!("{} begins one more link, in incarnation {}", arrived.sender, position.incarnation),
             ),
             Arrival::Next | Arrival::AfterGap => {
                 self.take(env, round, key, arrived);
-                return Judged::Recorded;
+                return Ok(Judged::Recorded);
             }
-            Arrival::Duplicate if self.inbox.is_void(&key, position.number) => (
+            Arrival::Duplicate if self.inbox.is_void(env.past, &key, position.number)? => (
                 Rule::LinkVoidDelivered,
                 format!(
                     "number {} was filled without a message by its sender, and came all the same",
                     position.number
                 ),
             ),
-            Arrival::Duplicate if self.restore(env, round, &key, &arrived) => return Judged::Restored,
+            Arrival::Duplicate if self.restore(env, round, &key, &arrived) => {
+                return Ok(Judged::Restored);
+            }
             Arrival::Duplicate => {
                 self.inbox.repeat_receipt(&arrived.sender);
-                return Judged::Duplicate;
+                return Ok(Judged::Duplicate);
             }
             Arrival::Equivocation { first } => {
                 (Rule::LinkEquivocation, format!("number {} was settled by header {first}", position.number))
@@ -107,7 +115,7 @@ impl Core {
             ),
             Arrival::TooFarAhead { contiguous } => {
                 if !self.inbox.expect_far(&key, position.number, env.now) {
-                    return Judged::Postponed;
+                    return Ok(Judged::Postponed);
                 }
                 (
                     Rule::LinkTooFarAhead,
@@ -117,11 +125,11 @@ impl Core {
         };
         let mut exhibits: Vec<Bytes> = vec![arrived.header];
         exhibits.extend(arrived.signatures.into_iter().map(|signature| signature.bytes));
-        exhibits.extend(self.contradicted(env, round, &key, position.number, rule));
+        exhibits.extend(self.contradicted(env, round, &key, position.number, rule)?);
         let alarm =
             Alarm { rule, peer: Some(arrived.sender), header: Some(arrived.digest), detail, exhibits };
         self.alarm(env, round, alarm);
-        Judged::Alarmed
+        Ok(Judged::Alarmed)
     }
 
     /// Records what is new on its link.
@@ -152,21 +160,26 @@ impl Core {
         key: &LinkKey,
         number: u64,
         rule: Rule,
-    ) -> Vec<Bytes> {
+    ) -> Result<Vec<Bytes>, Error> {
         let numbers: &[u64] = match rule {
             Rule::LinkEquivocation | Rule::LinkVoidDelivered => &[number],
             // Its predecessor and its successor: one of them was settled before.
             Rule::LinkBrokenChain => &[number.saturating_sub(1), number.saturating_add(1)],
             _ => &[],
         };
-        let settled = numbers.iter().filter_map(|number| self.inbox.settled_at(key, *number));
-        settled.flat_map(|place| exhibits_of(env.past, round, place)).collect()
+        let mut exhibits = Vec::new();
+        for number in numbers {
+            if let Some(place) = self.inbox.settled_at(env.past, key, *number)? {
+                exhibits.extend(exhibits_of(env.past, round, place));
+            }
+        }
+        Ok(exhibits)
     }
 }
 
 impl Inbox {
-    fn is_void(&self, key: &LinkKey, number: u64) -> bool {
-        self.links.get(key).is_some_and(|link| link.received.is_void(number))
+    fn is_void(&self, past: &dyn Past, key: &LinkKey, number: u64) -> Result<bool, Error> {
+        Ok(self.settled_by(past, key, number)?.is_some_and(|by| by.is_void))
     }
 
     pub(in crate::core) fn apply_received(

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{Activity, Heads, LinkHead, Signed};
 
 use super::{Inbox, LinkKey};
 use crate::core::past::exhibits;
-use crate::core::{Alarm, Core, Env, Round};
+use crate::core::{Alarm, Core, Env, Error, Round};
 
 /// What is heard of a sender's heads.
 #[derive(Clone, Copy)]
@@ -26,10 +25,16 @@ pub(super) struct Listening {
 impl Core {
     /// A sender says where its links end, and which receipt it holds. The caller has verified the signature, and that
     /// the heads are for this node.
-    pub fn heads(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, heads: &Heads) {
+    pub fn heads(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        statement: &Signed,
+        heads: &Heads,
+    ) -> Result<(), Error> {
         self.inbox.confirm_receipt(heads);
         self.inbox.listen(heads, env.now);
-        self.sent_heads(env, round, statement, &heads.sender, &heads.links);
+        self.sent_heads(env, round, statement, &heads.sender, &heads.links)
     }
 
     /// What a peer says that it sent to us.
@@ -40,15 +45,15 @@ impl Core {
         statement: &Signed,
         sender: &AgencyId,
         links: &[LinkHead],
-    ) {
+    ) -> Result<(), Error> {
         for LinkHead { priority, incarnation, head, .. } in links.iter().filter(|link| link.head.number > 0) {
             let key = LinkKey { sender: sender.clone(), priority: *priority, incarnation: *incarnation };
-            match self.inbox.digest_at(&key, head.number) {
+            match self.inbox.settled_by(env.past, &key, head.number)?.map(|by| by.digest) {
                 Some(settled) if settled == head.digest => {}
                 Some(settled) => {
                     let rule = Rule::LinkEquivocation;
                     let mut evidence = exhibits(statement);
-                    evidence.extend(self.contradicted(env, round, &key, head.number, rule));
+                    evidence.extend(self.contradicted(env, round, &key, head.number, rule)?);
                     let detail = format!(
                         "its heads name another header at number {} than {settled}, which came",
                         head.number
@@ -59,6 +64,7 @@ impl Core {
                 None => self.inbox.expect(&key, head.number, env.now),
             }
         }
+        Ok(())
     }
 
     /// Alarms of senders that fell silent in the middle of a burst.
@@ -93,9 +99,5 @@ impl Inbox {
             sender.clone()
         };
         silent.map(tell).collect()
-    }
-
-    pub(super) fn digest_at(&self, key: &LinkKey, number: u64) -> Option<Digest> {
-        self.links.get(key).and_then(|link| link.received.digest_at(number))
     }
 }

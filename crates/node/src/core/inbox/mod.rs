@@ -30,7 +30,9 @@ pub(crate) use receipts::Owed;
 use receipts::Peer;
 pub use voids::ReadMessage;
 
+use super::facts::{Chain, Fact, SettledBy};
 use super::past::Place;
+use super::{Error, Past};
 
 /// A link towards this node, in one life of its sender's ledger.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +40,12 @@ struct LinkKey {
     sender: AgencyId,
     priority: Priority,
     incarnation: Incarnation,
+}
+
+impl LinkKey {
+    fn chain(&self) -> Chain {
+        Chain { peer: self.sender.clone(), priority: self.priority, incarnation: self.incarnation }
+    }
 }
 
 /// In how many lanes and lives of its ledger a sender is heard: a receipt speaks of all of them.
@@ -60,13 +68,40 @@ pub struct Inbox {
     agreed: BTreeMap<LinkKey, Head>,
     /// Decided in this round, not durable yet, by number.
     tentative: BTreeMap<LinkKey, BTreeMap<u64, Tentative>>,
+    /// Not handed on yet.
+    facts: Vec<Fact>,
 }
 
-/// A link, and where what settled its numbers lies in the ledger.
+/// A link, and where what settled its numbers lies in the ledger; but for those before the last contiguous one, which the
+/// index has.
 #[derive(Default)]
 struct InLink {
     received: Received,
     records: BTreeMap<u64, u64>,
+}
+
+impl InLink {
+    /// What settled a number; `None` where nothing did.
+    fn settled_by(&self, past: &dyn Past, key: &LinkKey, number: u64) -> Result<Option<SettledBy>, Error> {
+        if !self.received.is_settled(number) {
+            return Ok(None);
+        }
+        match (self.received.digest_at(number), self.records.get(&number)) {
+            (Some(digest), Some(record)) => {
+                let is_void = self.received.is_void(number);
+                Ok(Some(SettledBy { digest, record: *record, is_void }))
+            }
+            _ => Ok(Some(past.settled(&key.chain(), number)?)),
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.received.let_go();
+        let contiguous = self.received.contiguous();
+        if self.records.first_key_value().is_some_and(|(first, _)| *first < contiguous) {
+            self.records = self.records.split_off(&contiguous);
+        }
+    }
 }
 
 /// How a number is settled once the round is durable.
@@ -90,6 +125,7 @@ impl Inbox {
             listening: BTreeMap::new(),
             agreed: BTreeMap::new(),
             tentative: BTreeMap::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -97,6 +133,22 @@ impl Inbox {
     pub(super) fn forget(&mut self) {
         self.tentative.clear();
         self.bodies.forget();
+    }
+
+    pub(super) fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// The index has what was settled.
+    pub(super) fn let_go(&mut self) {
+        self.links.values_mut().for_each(InLink::let_go);
+    }
+
+    /// Of how many numbers something is held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let links = self.links.values().map(|link| link.records.len() + link.received.held());
+        links.chain(self.peers.values().map(Peer::held)).sum()
     }
 
     /// Where the hub's stream of a priority goes on.
@@ -133,44 +185,54 @@ impl Inbox {
     }
 
     /// Judges a position, with what was decided in this round.
-    fn judge(&self, key: &LinkKey, number: u64, digest: Digest, previous: Digest) -> Arrival {
+    fn judge(
+        &self,
+        past: &dyn Past,
+        key: &LinkKey,
+        number: u64,
+        (digest, previous): (Digest, Digest),
+    ) -> Result<Arrival, Error> {
         let pending = self.tentative.get(key);
         let at = |number: u64| pending.and_then(|pending| pending.get(&number));
         if let Some(Tentative { digest: first, .. }) = at(number) {
-            return if *first == digest {
-                Arrival::Duplicate
-            } else {
-                Arrival::Equivocation { first: *first }
-            };
+            return Ok(Arrival::of_settled(*first, digest));
         }
         let durable = match self.links.get(key) {
             Some(link) => link.received.judge(number, digest, previous),
             None => Received::default().judge(number, digest, previous),
         };
+        let Some(durable) = durable else {
+            return Ok(Arrival::of_settled(past.settled(&key.chain(), number)?.digest, digest));
+        };
         if !matches!(durable, Arrival::Next | Arrival::AfterGap) {
-            return durable;
+            return Ok(durable);
         }
         if let Some(before) = number.checked_sub(1).and_then(at)
             && before.digest != previous
         {
-            return Arrival::BrokenChain { settled: before.digest };
+            return Ok(Arrival::BrokenChain { settled: before.digest });
         }
-        match number.checked_add(1).and_then(at) {
+        Ok(match number.checked_add(1).and_then(at) {
             Some(next) if next.previous != digest => Arrival::BrokenChain { settled: next.previous },
             _ => durable,
-        }
+        })
     }
 
     fn hold(&mut self, key: LinkKey, number: u64, tentative: Tentative) {
         self.tentative.entry(key).or_default().insert(number, tentative);
     }
 
+    /// What settled a number; `None` where nothing did, or it is not durable yet.
+    fn settled_by(&self, past: &dyn Past, key: &LinkKey, number: u64) -> Result<Option<SettledBy>, Error> {
+        self.links.get(key).map_or(Ok(None), |link| link.settled_by(past, key, number))
+    }
+
     /// Where the record is that settled a number.
-    fn settled_at(&self, key: &LinkKey, number: u64) -> Option<Place> {
+    fn settled_at(&self, past: &dyn Past, key: &LinkKey, number: u64) -> Result<Option<Place>, Error> {
         if let Some(pending) = self.tentative.get(key).and_then(|pending| pending.get(&number)) {
-            return Some(Place::Round(pending.place));
+            return Ok(Some(Place::Round(pending.place)));
         }
-        self.links.get(key)?.records.get(&number).copied().map(Place::Ledger)
+        Ok(self.settled_by(past, key, number)?.map(|by| Place::Ledger(by.record)))
     }
 
     fn settle(
@@ -181,6 +243,8 @@ impl Inbox {
         settled: Settled,
         index: u64,
     ) {
+        let by = SettledBy { digest, record: index, is_void: settled == Settled::Void };
+        self.facts.push(Fact::Settled { chain: key.chain(), number, by });
         let link = self.links.entry(key).or_default();
         link.received.settle(number, digest, previous, settled);
         link.records.insert(number, index);

@@ -1,20 +1,20 @@
 //! Our receipts: one per sender over all its links, made when the inbox is drained, repeated until its sender names
 //! its number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Head, Incarnation, Received, ranges};
+use sealpost_domain::link::{Head, Incarnation, ranges};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{ControlType, Delivered, Exception, Heads, LinkReceipt, Receipt, Signed};
 
-use super::{Inbox, LinkKey};
-use crate::core::{Core, Env, Error, Round, sign};
+use super::{InLink, Inbox, LinkKey};
+use crate::core::{Core, Env, Error, Past, Round, sign};
 
 /// What one receipt holds at most, so that its record stays below the largest leaf.
 const EXCEPTIONS_MAX: usize = 256;
@@ -64,6 +64,11 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.told.len()
+    }
+
     pub(super) fn settle(&mut self) {
         self.unreceipted += 1;
     }
@@ -76,7 +81,8 @@ impl Core {
         let Some(directory) = self.directory().map(|directory| directory.version) else { return Ok(()) };
         for sender in self.inbox.unreceipted() {
             let made_at = self.date(env.now);
-            let mut receipt = self.inbox.receipt(&sender, directory, env.checkpoint.clone(), made_at);
+            let checkpoint = env.checkpoint.clone();
+            let mut receipt = self.inbox.receipt(env.past, &sender, directory, checkpoint, made_at)?;
             receipt.cosigned = self.witness.untold_of(&sender);
             let signed = sign(env, &receipt)?;
             round.record(env, Record::ReceiptSent(signed.clone()), Bytes::new());
@@ -122,8 +128,28 @@ impl Inbox {
             Some((of, number)) if of == incarnation => number.min(peer.number),
             _ => 0,
         };
+        let is_news = named > peer.confirmed;
         peer.confirmed = peer.confirmed.max(named);
         peer.repeat |= named < peer.number && peer.latest.is_some();
+        if is_news {
+            self.let_go_told(&heads.sender);
+        }
+    }
+
+    /// What its sender knows was not delivered is not told again.
+    fn let_go_told(&mut self, sender: &AgencyId) {
+        let Some(peer) = self.peers.get_mut(sender) else { return };
+        let confirmed = peer.confirmed;
+        for (key, link) in self.links.iter_mut().filter(|(key, _)| key.sender == *sender) {
+            let place = |number| (key.priority, key.incarnation, number);
+            let told = &peer.told;
+            let is_known = |number| told.get(&place(number)).is_some_and(|told| *told <= confirmed);
+            link.received.let_go_told(is_known);
+            let kept: BTreeSet<u64> = link.received.not_delivered().collect();
+            peer.told.retain(|&(priority, incarnation, number), _| {
+                (priority, incarnation) != (key.priority, key.incarnation) || kept.contains(&number)
+            });
+        }
     }
 
     fn unreceipted(&self) -> Vec<AgencyId> {
@@ -144,16 +170,17 @@ impl Inbox {
 
     fn receipt(
         &self,
+        past: &dyn Past,
         sender: &AgencyId,
         directory: DirectoryVersion,
         checkpoint: Bytes,
         made_at: Instant,
-    ) -> Receipt {
+    ) -> Result<Receipt, Error> {
         let peer = self.peers.get(sender);
         let mut room =
             Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, read: READ_MAX, filled: FILLED_MAX };
         let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
-        Receipt {
+        Ok(Receipt {
             recipient: self.me.clone(),
             sender: sender.clone(),
             recipient_incarnation: self.incarnation,
@@ -161,13 +188,13 @@ impl Inbox {
             made_at,
             links: links
                 .map(|(key, link)| {
-                    link_receipt(key, &link.received, peer, self.agreed.get(key).copied(), &mut room)
+                    link_receipt(past, key, link, (peer, self.agreed.get(key).copied()), &mut room)
                 })
-                .collect(),
+                .collect::<Result<_, _>>()?,
             checkpoint,
             directory,
             cosigned: Bytes::new(),
-        }
+        })
     }
 
     pub(in crate::core) fn apply_receipt(&mut self, receipt: &Receipt, statement: &Signed) {
@@ -198,12 +225,13 @@ struct Room {
 }
 
 fn link_receipt(
+    past: &dyn Past,
     key: &LinkKey,
-    link: &Received,
-    peer: Option<&Peer>,
-    agreed: Option<Head>,
+    own: &InLink,
+    (peer, agreed): (Option<&Peer>, Option<Head>),
     room: &mut Room,
-) -> LinkReceipt {
+) -> Result<LinkReceipt, Error> {
+    let link = &own.received;
     let confirmed = |number: u64| {
         peer.and_then(|peer| Some((peer.confirmed, peer.told.get(&(key.priority, key.incarnation, number))?)))
             .is_some_and(|(confirmed, told)| *told <= confirmed)
@@ -219,10 +247,11 @@ fn link_receipt(
     let unfilled = filled.get(room.filled).map(|range| range.first);
     let untold = exceptions.next().map(|exception| exception.number).into_iter().chain(unfilled).min();
     let contiguous = untold.map_or(link.contiguous(), |number| link.contiguous().min(number - 1));
-    let chain_digest = link.digest_at(contiguous).unwrap_or(Digest::ZERO);
+    let settled = own.settled_by(past, key, contiguous)?;
+    let chain_digest = settled.map_or(Digest::ZERO, |by| by.digest);
     let delivered =
         link.delivered_beyond().map(|(numbers, digest)| Delivered { numbers, digest: Some(digest) });
-    LinkReceipt {
+    Ok(LinkReceipt {
         priority: key.priority,
         sender_incarnation: key.incarnation,
         contiguous,
@@ -232,7 +261,7 @@ fn link_receipt(
         read: take(link.read(), &mut room.read),
         agreed,
         filled: take(filled, &mut room.filled),
-    }
+    })
 }
 
 /// The first ranges for which there is room.

@@ -11,7 +11,7 @@ use sealpost_domain::statement::{Signed, Void};
 
 use super::{Inbox, LinkKey, Tentative};
 use crate::core::past::exhibits;
-use crate::core::{Alarm, Core, Env, Round};
+use crate::core::{Alarm, Core, Env, Error, Round};
 
 /// A received message that somebody read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,29 +29,38 @@ pub struct ReadMessage {
 impl Core {
     /// Records that the sender filled a number without a message, unless the number is settled. The caller has
     /// verified the signature, and that the void is for this node.
-    pub fn voided(&mut self, env: &mut Env<'_>, round: &mut Round, statement: &Signed, void: &Void) {
+    pub fn voided(
+        &mut self,
+        env: &mut Env<'_>,
+        round: &mut Round,
+        statement: &Signed,
+        void: &Void,
+    ) -> Result<(), Error> {
         let key =
             LinkKey { sender: void.sender.clone(), priority: void.priority, incarnation: void.incarnation };
-        let rule = match self.inbox.judge(&key, void.number, void.header, void.previous) {
+        let rule = match self.inbox.judge(env.past, &key, void.number, (void.header, void.previous))? {
             Arrival::Next | Arrival::AfterGap if !self.inbox.admits(&key) => Rule::LinkTooMany,
             Arrival::Next | Arrival::AfterGap => {
                 let place = round.record(env, Record::Voided(statement.clone()), Bytes::new());
                 self.inbox.expect_before(&key, void.number, env.now);
                 let (digest, previous) = (void.header, void.previous);
                 self.inbox.hold(key, void.number, Tentative { digest, previous, place });
-                return;
+                return Ok(());
             }
             // What was delivered stays delivered: the receipt tells the sender.
-            Arrival::Duplicate => return self.inbox.repeat_receipt(&void.sender),
+            Arrival::Duplicate => {
+                self.inbox.repeat_receipt(&void.sender);
+                return Ok(());
+            }
             Arrival::TooFarAhead { .. } => {
                 self.inbox.expect(&key, void.number, env.now);
-                return;
+                return Ok(());
             }
             Arrival::Equivocation { .. } => Rule::LinkEquivocation,
             Arrival::BrokenChain { .. } => Rule::LinkBrokenChain,
         };
         let mut evidence = exhibits(statement);
-        evidence.extend(self.contradicted(env, round, &key, void.number, rule));
+        evidence.extend(self.contradicted(env, round, &key, void.number, rule)?);
         let alarm = Alarm {
             rule,
             peer: Some(void.sender.clone()),
@@ -60,6 +69,7 @@ impl Core {
             exhibits: evidence,
         };
         self.alarm(env, round, alarm);
+        Ok(())
     }
 
     /// Records that a message was read, unless that is known. Whether it was unread.

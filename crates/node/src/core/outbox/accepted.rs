@@ -11,7 +11,9 @@ use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed, Void
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::statement::Payload as _;
 
+use super::link::{Moved, has_arrived};
 use super::{LinkKey, Outbox, Progress, Promise, Stream};
+use crate::core::facts::Fact;
 use crate::core::past::{Place, exhibits, exhibits_of};
 use crate::core::{Alarm, Core, Env, Error, Past, Round, sign};
 
@@ -85,7 +87,7 @@ impl Outbox {
         let void = |(recipient, number): &(AgencyId, u64)| {
             let (priority, incarnation) = (open.priority, open.incarnation);
             let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-            let state = self.links.get(&key)?.entry(*number)?.state();
+            let state = self.links.get(&key)?.place(*number)?.state();
             self.void_of(&key, *number, &sent, reason(state), now)
         };
         open.targets.iter().filter(|(agency, _)| refusal.concerns(agency)).filter_map(void).collect()
@@ -173,8 +175,13 @@ impl Outbox {
         at: Instant,
     ) {
         let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-        let settled = self.links.get_mut(&key).and_then(|link| link.advance(number, state, rule, at));
-        if let Some(message) = settled {
+        let moved = self.links.get_mut(&key).and_then(|link| link.advance(number, state, rule, at));
+        let Some(Moved { index, settled }) = moved else { return };
+        if has_arrived(state) {
+            let chain = key.chain();
+            self.facts.push(Fact::Arrived { chain, number, record: index, state, since: at });
+        }
+        if let Some(message) = index.filter(|_| settled) {
             self.close(message, recipient);
         }
     }

@@ -195,8 +195,8 @@ impl Outbox {
                     priority: open.priority,
                     incarnation: open.incarnation,
                 };
-                let entry = self.links.get(&key).and_then(|link| link.entry(number));
-                entry.is_some_and(|entry| entry.state() == DeliveryState::Published)
+                let place = self.links.get(&key).and_then(|link| link.place(number));
+                place.is_some_and(|place| place.state() == DeliveryState::Published)
             };
             let target = open.targets.iter().find(|(target, _)| target == agency);
             let waits = |number| open.progress == Progress::Held || never_sent(number);

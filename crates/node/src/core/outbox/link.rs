@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Head, Range};
+use sealpost_domain::link::{Disposition, Head, Range, Ranges};
 use sealpost_domain::statement::{Delivered, Exception, Signed};
 use sealpost_domain::view::DeliveryState;
 
@@ -18,15 +18,18 @@ const LOST: u64 = u64::MAX;
 /// Every message on a link, by number.
 #[derive(Default)]
 pub(super) struct OutLink {
-    entries: Vec<Entry>,
+    /// But for those up to the last receipted number that are delivered or read: those the index has.
+    entries: BTreeMap<u64, Entry>,
+    /// The numbers that were delivered or read since the index was told.
+    arrived: BTreeSet<u64>,
     head: Option<Head>,
     /// The end that is told to the recipient, where what lies beyond was withdrawn before anybody saw it.
     told: Option<Head>,
     open: u64,
     /// The recipient has settled every number up to and with this one.
     receipted: u64,
-    /// Every number up to and with this one is known to be read.
-    read: u64,
+    /// The numbers that are known to be read.
+    read: Ranges,
     /// The header digests from the last receipted number on.
     digests: BTreeMap<u64, Digest>,
     /// Numbers that the node filled without a message: a recipient that lost its ledger needs them again.
@@ -35,6 +38,35 @@ pub(super) struct OutLink {
     undelivered: BTreeSet<u64>,
     /// What its recipient excepted first at a number, where nothing proves yet that it is about these numbers.
     unproven: BTreeMap<u64, Exception>,
+}
+
+/// What is known of a number that was given out.
+pub(super) enum Place<'l> {
+    Here(&'l Entry),
+    /// It is delivered or read, and the index knows the rest.
+    LetGo(DeliveryState),
+}
+
+impl Place<'_> {
+    pub(super) fn state(&self) -> DeliveryState {
+        match self {
+            Self::Here(entry) => entry.state,
+            Self::LetGo(state) => *state,
+        }
+    }
+
+    /// Whether it is not known what the message was.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Here(entry) if entry.index == LOST)
+    }
+}
+
+/// A message that moved on.
+pub(super) struct Moved {
+    /// Where it lies in the ledger; `None` where the index knows that.
+    pub(super) index: Option<u64>,
+    /// By that, it is settled.
+    pub(super) settled: bool,
 }
 
 /// A message on a link.
@@ -49,11 +81,6 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn standing(&self) -> Standing {
         Standing { state: self.state, since: self.since, rule: self.rule.as_deref().map(str::to_owned) }
-    }
-
-    /// Whether it is not known what the message was.
-    pub(super) fn is_lost(&self) -> bool {
-        self.index == LOST
     }
 
     pub(super) fn state(&self) -> DeliveryState {
@@ -80,8 +107,8 @@ impl OutLink {
     /// The end of the link as it was before a record; what the recipient has settled is not taken back.
     pub(super) fn head_before(&self, record: u64) -> Head {
         let told = self.told_head();
-        let unsaid =
-            self.entries.iter().rev().take_while(|entry| entry.index != LOST && entry.index >= record);
+        let unreceipted = self.entries.range(self.receipted + 1..).rev().map(|(_, entry)| entry);
+        let unsaid = unreceipted.take_while(|entry| entry.index != LOST && entry.index >= record);
         let before = self.head().number - unsaid.count() as u64;
         let number = before.max(self.receipted).min(told.number);
         self.digest(number).map_or(told, |digest| Head { number, digest })
@@ -108,13 +135,38 @@ impl OutLink {
         self.receipted
     }
 
-    pub(super) fn entry(&self, number: u64) -> Option<&Entry> {
-        self.entries.get(position(number)?)
+    /// What is known of a number; `None` where it was not given out.
+    pub(super) fn place(&self, number: u64) -> Option<Place<'_>> {
+        match self.entries.get(&number) {
+            Some(entry) => Some(Place::Here(entry)),
+            None if !(1..=self.receipted).contains(&number) => None,
+            None if self.read.contains(number) => Some(Place::LetGo(DeliveryState::Read)),
+            None => Some(Place::LetGo(DeliveryState::Delivered)),
+        }
+    }
+
+    /// The index has what arrived.
+    pub(super) fn let_go(&mut self) {
+        let receipted = self.receipted;
+        self.arrived.retain(|number| {
+            let goes = *number <= receipted;
+            if goes {
+                self.entries.remove(number);
+            }
+            !goes
+        });
     }
 
     /// The digest of the header at a number that is not before the last receipted one.
     pub(super) fn digest(&self, number: u64) -> Option<Digest> {
         if number == 0 { Some(Digest::ZERO) } else { self.digests.get(&number).copied() }
+    }
+
+    /// Of how many numbers something is held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let numbers = [self.entries.len(), self.arrived.len(), self.digests.len(), self.voids.len()];
+        numbers.iter().sum::<usize>() + self.read.iter().count()
     }
 
     /// Adds the next message; false when its number is not the next one.
@@ -124,7 +176,8 @@ impl OutLink {
         }
         self.head = Some(self.head().followed_by(digest));
         self.digests.insert(number, digest);
-        self.entries.push(Entry { index, state: DeliveryState::Published, since: at, rule: None });
+        let entry = Entry { index, state: DeliveryState::Published, since: at, rule: None };
+        self.entries.insert(number, entry);
         self.open += 1;
         true
     }
@@ -136,32 +189,41 @@ impl OutLink {
         if number <= head + 1 || number - head - 1 > lost {
             return;
         }
-        for _ in head + 1..number {
+        for lost in head + 1..number {
             let state = DeliveryState::Withdrawn;
-            self.entries.push(Entry { index: LOST, state, since: at, rule: None });
+            self.entries.insert(lost, Entry { index: LOST, state, since: at, rule: None });
         }
         self.head = Some(Head { number: number - 1, digest: previous });
         self.digests.insert(number - 1, previous);
     }
 
-    /// Moves a message on, if its state allows it. The ledger index of a message that this settled.
+    /// Moves a message on, if its state allows it; `None` where it does not.
     pub(super) fn advance(
         &mut self,
         number: u64,
         state: DeliveryState,
         rule: Option<&str>,
         at: Instant,
-    ) -> Option<u64> {
-        let entry = position(number).and_then(|position| self.entries.get_mut(position))?;
-        if !may_follow(entry.state, state) {
+    ) -> Option<Moved> {
+        let before = self.place(number)?.state();
+        if !may_follow(before, state) {
             return None;
         }
-        let settled = state.is_settled() && !entry.state.is_settled();
+        let settled = state.is_settled() && !before.is_settled();
+        self.open -= u64::from(settled);
+        if state == DeliveryState::Read {
+            self.read.insert(number);
+        }
+        let Some(entry) = self.entries.get_mut(&number) else {
+            return Some(Moved { index: None, settled });
+        };
         entry.state = state;
         entry.since = at;
         entry.rule = rule.map(Into::into);
-        self.open -= u64::from(settled);
-        settled.then_some(entry.index)
+        if has_arrived(state) {
+            self.arrived.insert(number);
+        }
+        Some(Moved { index: Some(entry.index), settled })
     }
 
     pub(super) fn keep_void(&mut self, number: u64, statement: Signed) {
@@ -209,7 +271,7 @@ impl OutLink {
     /// Whether a receipt says something of this link that is not known.
     pub(super) fn learns(&self, Believed { receipt, unproven }: &Believed<'_>) -> bool {
         let moves =
-            |number: u64, state| self.entry(number).is_some_and(|entry| may_follow(entry.state, state));
+            |number: u64, state| self.place(number).is_some_and(|place| may_follow(place.state(), state));
         let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
         let last = self.told_head().number;
         let delivered = |Delivered { numbers, .. }: &Delivered| {
@@ -242,15 +304,8 @@ impl OutLink {
     }
 
     /// The numbers in a range that are not known to be read.
-    pub(super) fn unread_in(&self, first: u64, last: u64) -> RangeInclusive<u64> {
-        first.max(self.read + 1)..=last.min(self.told_head().number)
-    }
-
-    /// Everything up to and with the last message that was read without a gap is known to be read.
-    pub(super) fn note_read(&mut self) {
-        while self.entry(self.read + 1).is_some_and(|entry| entry.state == DeliveryState::Read) {
-            self.read += 1;
-        }
+    pub(super) fn unread_in(&self, first: u64, last: u64) -> impl Iterator<Item = u64> {
+        self.read.missing_in(first.max(1)..=last.min(self.told_head().number))
     }
 }
 
@@ -259,16 +314,17 @@ pub(super) fn numbers(exceptions: &[Exception]) -> Vec<Range> {
     exceptions.iter().map(|&Exception { number, .. }| Range { first: number, last: number }).collect()
 }
 
-fn position(number: u64) -> Option<usize> {
-    usize::try_from(number.checked_sub(1)?).ok()
-}
-
 /// How a message stands that its recipient excepted.
 pub(super) fn state_of(disposition: Disposition) -> DeliveryState {
     match disposition {
         Disposition::Refused => DeliveryState::Refused,
         Disposition::Quarantined => DeliveryState::Quarantined,
     }
+}
+
+/// Whether the recipient has the message.
+pub(super) fn has_arrived(state: DeliveryState) -> bool {
+    matches!(state, DeliveryState::Delivered | DeliveryState::Read)
 }
 
 /// Only the recipient settles what it holds: its word beats the hub's refusal and our own void, and what it excepted
@@ -309,16 +365,42 @@ mod tests {
     #[test]
     fn the_recipients_word_beats_a_refusal_and_an_exception_stays() {
         let mut link = link(2);
-        assert_eq!(link.advance(1, DeliveryState::Refused, Some("agreement.none"), NOW), Some(11));
-        assert_eq!(link.advance(1, DeliveryState::Accepted, None, NOW), None);
-        assert_eq!(link.entry(1).unwrap().standing().rule.as_deref(), Some("agreement.none"));
-        assert_eq!(link.advance(1, DeliveryState::Delivered, None, NOW), None);
-        assert_eq!(link.entry(1).unwrap().state(), DeliveryState::Delivered);
+        let settled =
+            |moved: Option<Moved>| moved.filter(|moved| moved.settled).and_then(|moved| moved.index);
+        let refused = link.advance(1, DeliveryState::Refused, Some("agreement.none"), NOW);
+        assert_eq!(settled(refused), Some(11));
+        assert!(link.advance(1, DeliveryState::Accepted, None, NOW).is_none());
+        assert_eq!(link.entries[&1].standing().rule.as_deref(), Some("agreement.none"));
+        assert_eq!(settled(link.advance(1, DeliveryState::Delivered, None, NOW)), None);
+        assert_eq!(link.place(1).unwrap().state(), DeliveryState::Delivered);
 
-        assert_eq!(link.advance(2, DeliveryState::Quarantined, Some("alert.malformed"), NOW), Some(12));
+        let quarantined = link.advance(2, DeliveryState::Quarantined, Some("alert.malformed"), NOW);
+        assert_eq!(settled(quarantined), Some(12));
         link.advance(2, DeliveryState::Delivered, None, NOW);
-        assert_eq!(link.entry(2).unwrap().state(), DeliveryState::Quarantined);
+        assert_eq!(link.place(2).unwrap().state(), DeliveryState::Quarantined);
         assert_eq!(link.open(), 0);
+    }
+
+    #[test]
+    fn what_arrived_is_let_go_once_all_before_it_is_receipted_and_can_still_be_read() {
+        let mut link = link(4);
+        for number in [1, 2, 4] {
+            link.advance(number, DeliveryState::Delivered, None, NOW);
+        }
+        link.advance(3, DeliveryState::Refused, Some("agreement.none"), NOW);
+        link.let_go();
+        assert_eq!(link.entries.len(), 4, "nothing is receipted");
+        link.receipt_up_to(3).for_each(drop);
+        link.let_go();
+        assert_eq!(link.entries.keys().copied().collect::<Vec<_>>(), [3, 4], "and what was refused stays");
+        let read = link.advance(2, DeliveryState::Read, None, NOW).unwrap();
+        assert_eq!((read.index, read.settled), (None, false), "the index knows where it lies");
+        let states = [1, 2, 3, 4, 5].map(|number| link.place(number).map(|place| place.state()));
+        let [delivered, read, refused] =
+            [DeliveryState::Delivered, DeliveryState::Read, DeliveryState::Refused];
+        assert_eq!(states, [Some(delivered), Some(read), Some(refused), Some(delivered), None]);
+        assert!(link.advance(2, DeliveryState::Read, None, NOW).is_none(), "that is known");
+        assert_eq!(link.unread_in(0, 9).collect::<Vec<_>>(), [1, 3, 4]);
     }
 
     #[test]

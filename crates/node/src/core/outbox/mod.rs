@@ -26,10 +26,11 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::view::DeliveryState;
 
+use super::facts::{Chain, Fact};
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;
-use link::OutLink;
+use link::{OutLink, Place};
 pub use publish::{Answer, HeaderParts, Idempotency, Keep, Placed, Prepared};
 use resend::Again;
 
@@ -65,6 +66,12 @@ struct LinkKey {
     incarnation: Incarnation,
 }
 
+impl LinkKey {
+    fn chain(&self) -> Chain {
+        Chain { peer: self.recipient.clone(), priority: self.priority, incarnation: self.incarnation }
+    }
+}
+
 /// Everything about what the node sends.
 pub struct Outbox {
     me: AgencyId,
@@ -77,7 +84,7 @@ pub struct Outbox {
     open: BTreeMap<u64, Open>,
     /// The same, by the digest of their headers.
     by_header: HashMap<Digest, u64>,
-    /// Every idempotency key that was used, by its digest in its bucket, and the message of that time.
+    /// The idempotency keys that the index does not have yet, by their digests in their buckets, and the messages.
     keys: HashMap<Digest, u64>,
     lanes: Lanes,
     peers: BTreeMap<AgencyId, Peer>,
@@ -95,6 +102,8 @@ pub struct Outbox {
     again: Again,
     /// Decided in this round, not durable yet.
     tentative: Tentative,
+    /// Not handed on yet.
+    facts: Vec<Fact>,
 }
 
 /// What the round that is being gathered changes.
@@ -184,6 +193,15 @@ pub struct Standing {
     pub rule: Option<String>,
 }
 
+/// Who knows where a message stands at one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// It is known here.
+    Known(Standing),
+    /// It arrived, and the index has it under this number.
+    Indexed(Chain, u64),
+}
+
 /// What went to one agency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -213,6 +231,7 @@ impl Outbox {
             lost: 0,
             again: Again::default(),
             tentative: Tentative::default(),
+            facts: Vec::new(),
         }
     }
 
@@ -227,6 +246,23 @@ impl Outbox {
         self.tentative = Tentative::default();
     }
 
+    pub(super) fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
+    }
+
+    /// The index has what arrived, and the keys that were used.
+    pub(super) fn let_go(&mut self) {
+        self.links.values_mut().for_each(OutLink::let_go);
+        self.keys.clear();
+    }
+
+    /// Of how many messages something is held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let links: usize = self.links.values().map(OutLink::held).sum();
+        links + self.open.len() + self.by_header.len() + self.keys.len()
+    }
+
     /// A leaf is lost, which may have been a message of ours.
     pub(in crate::core) fn apply_lost(&mut self) {
         self.lost += 1;
@@ -239,9 +275,12 @@ impl Outbox {
         priority: Priority,
         incarnation: Incarnation,
         number: u64,
-    ) -> Option<Standing> {
+    ) -> Option<Stands> {
         let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-        self.links.get(&key)?.entry(number).map(link::Entry::standing)
+        Some(match self.links.get(&key)?.place(number)? {
+            Place::Here(entry) => Stands::Known(entry.standing()),
+            Place::LetGo(_) => Stands::Indexed(key.chain(), number),
+        })
     }
 
     /// Another life of the ledger begins.
@@ -262,7 +301,8 @@ impl Outbox {
             for (recipient, number) in &open.targets {
                 let (priority, incarnation) = (open.priority, open.incarnation);
                 let key = LinkKey { recipient: recipient.clone(), priority, incarnation };
-                let state = self.links.get(&key).and_then(|link| link.entry(*number)).map(link::Entry::state);
+                let state =
+                    self.links.get(&key).and_then(|link| link.place(*number)).map(|place| place.state());
                 if state == Some(DeliveryState::Published) {
                     unsent.entry(key).or_default().push(*number);
                 }

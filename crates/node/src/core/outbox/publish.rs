@@ -21,7 +21,8 @@ use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
 use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::{LinkKey, Open, Outbox, Progress};
-use crate::core::{Core, Env, Error, Round, signature_of};
+use crate::core::facts::Fact;
+use crate::core::{Core, Env, Error, Past, Round, signature_of};
 
 /// A bucket in which content keys are kept. Its key is there already: keeping touches no disk.
 pub trait Keep: Send + Sync {
@@ -134,7 +135,9 @@ impl Core {
             return Ok(Answer::Stale);
         }
         let idempotency = prepared.idempotency.as_ref();
-        if let Some(answer) = idempotency.and_then(|key| self.outbox.used(&key.used_as)) {
+        if let Some(key) = idempotency
+            && let Some(answer) = self.outbox.used(env.past, &key.used_as)?
+        {
             return Ok(answer);
         }
         let idempotency_digest = idempotency.map(|key| key.digest);
@@ -166,12 +169,20 @@ impl Core {
 }
 
 impl Outbox {
-    fn used(&self, keys: &[Digest]) -> Option<Answer> {
+    fn used(&self, past: &dyn Past, keys: &[Digest]) -> Result<Option<Answer>, Error> {
         let place = |key| self.tentative.keys.get(key).map(|place| Answer::RepeatsPlace(*place));
-        self.message_of(keys).map(Answer::RepeatsRecord).or_else(|| keys.iter().find_map(place))
+        if let Some(answer) = keys.iter().find_map(place) {
+            return Ok(Some(answer));
+        }
+        let index = match self.message_of(keys) {
+            Some(index) => Some(index),
+            None => past.message_of(keys)?,
+        };
+        Ok(index.map(Answer::RepeatsRecord))
     }
 
-    /// The ledger index of the message that was published under a key, by any digest of it.
+    /// The ledger index of the message that was published under a key, by any digest of it, where the index over the
+    /// ledger does not have it yet: whoever asks both asks here first.
     pub fn message_of(&self, keys: &[Digest]) -> Option<u64> {
         keys.iter().find_map(|key| self.keys.get(key)).copied()
     }
@@ -239,6 +250,7 @@ impl Outbox {
         }
         if let Some(key) = sent.idempotency_digest {
             self.keys.insert(key, index);
+            self.facts.push(Fact::KeyUsed { key, record: index });
         }
         let open = Open {
             header: digest,

@@ -13,7 +13,7 @@ use sealpost_domain::statement::{Delivered, Exception, LinkReceipt, Receipt, Sig
 use sealpost_domain::view::DeliveryState;
 
 use super::belief::{Believed, believed};
-use super::link::{Entry, numbers, state_of};
+use super::link::{numbers, state_of};
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 
@@ -162,7 +162,7 @@ impl Outbox {
         let own_receipted = own.receipted();
         for number in counted {
             let Some(own) = self.links.get_mut(&key) else { return };
-            if own.entry(number).is_none_or(Entry::is_lost) {
+            if own.place(number).is_none_or(|place| place.is_lost()) {
                 continue;
             }
             // What the recipient neither excepts nor calls filled it has, also where we filled it since: the hub refused to carry
@@ -182,12 +182,10 @@ impl Outbox {
         }
         for range in &link.read {
             let Some(own) = self.links.get(&key) else { return };
-            for number in own.unread_in(range.first, range.last) {
+            let unread: Vec<u64> = own.unread_in(range.first, range.last).collect();
+            for number in unread {
                 self.settle(of, number, DeliveryState::Read, None, at);
             }
-        }
-        if let Some(own) = self.links.get_mut(&key) {
-            own.note_read();
         }
     }
 }

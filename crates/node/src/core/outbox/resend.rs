@@ -19,10 +19,10 @@ use sealpost_domain::view::DeliveryState;
 use sealpost_wire::envelope::header_from_bytes;
 
 use super::accepted::fill;
-use super::link::Entry;
+use super::link::Place;
 use super::receipts::key_of;
 use super::{LinkKey, Open, Outbox, Progress};
-use crate::core::past::{Place, exhibits, exhibits_of};
+use crate::core::past::{self, exhibits, exhibits_of};
 use crate::core::{Alarm, Core, Env, Error, Past, Round};
 
 /// The shortest time between two answers to a peer's requests, on each link and for wraps.
@@ -100,7 +100,7 @@ impl Core {
              did not come"
         );
         let mut evidence = exhibits(statement);
-        evidence.extend(exhibits_of(env.past, round, Place::Ledger(promise)));
+        evidence.extend(exhibits_of(env.past, round, past::Place::Ledger(promise)));
         let (rule, header) = (Rule::HubUndelivered, Some(header));
         self.alarm(env, round, Alarm { rule, peer: None, header, detail, exhibits: evidence });
     }
@@ -125,7 +125,7 @@ impl Core {
         let mut budget = Budget { numbers: LOOKED_AT_MAX, bytes: READ_BYTES_MAX };
         for key in self.outbox.turns() {
             while let Some(number) = self.outbox.next_again(&key, &mut budget) {
-                match self.outbox.answer(env.past, env.now, &key, number, &mut budget) {
+                match self.outbox.answer(env.past, env.now, &key, number, &mut budget)? {
                     Answered::Done => continue,
                     Answered::Void(void) => self.tell_void_again(env, round, &key.recipient, void)?,
                     Answered::Bodiless(void) => fill(env, round, &void)?,
@@ -144,7 +144,7 @@ impl Core {
 impl Outbox {
     /// A number that the hub had promised to deliver a while ago: its header, and the record of the promise.
     fn undelivered(&self, key: &LinkKey, number: u64, now: Instant) -> Option<(u64, Digest, u64)> {
-        let entry = self.links.get(key)?.entry(number)?;
+        let Place::Here(entry) = self.links.get(key)?.place(number)? else { return None };
         let is_late =
             entry.state() == DeliveryState::Accepted && now.since(entry.since()) >= self.policy.resend_after;
         let open = self.open.get(&entry.index).filter(|_| is_late)?;
@@ -170,7 +170,8 @@ impl Outbox {
             let (priority, incarnation) = (open.priority, open.incarnation);
             for (recipient, number) in open.targets.clone() {
                 let key = LinkKey { recipient, priority, incarnation };
-                let state = self.links.get(&key).and_then(|link| link.entry(number)).map(Entry::state);
+                let state =
+                    self.links.get(&key).and_then(|link| link.place(number)).map(|place| place.state());
                 let is_again = self.give_up_reopened(&key, number);
                 if is_again || state == Some(DeliveryState::Published) {
                     self.again.next.entry(key).or_default().asked.insert(number);
@@ -222,27 +223,30 @@ impl Outbox {
         key: &LinkKey,
         number: u64,
         budget: &mut Budget,
-    ) -> Answered {
+    ) -> Result<Answered, Error> {
         let Some(link) = self.links.get(key).filter(|link| number <= link.told_head().number) else {
-            return Answered::Done;
+            return Ok(Answered::Done);
         };
         if let Some(void) = link.void(number) {
-            return Answered::Void(void.clone());
+            return Ok(Answered::Void(void.clone()));
         }
-        let Some((index, state)) = link.entry(number).map(|entry| (entry.index, entry.state())) else {
-            return Answered::Done;
+        let (index, state) = match link.place(number) {
+            None => return Ok(Answered::Done),
+            Some(Place::Here(entry)) => (entry.index, entry.state()),
+            Some(Place::LetGo(state)) => (past.sent(&key.chain(), number)?, state),
         };
         if state == DeliveryState::Withdrawn {
-            return Answered::Done;
+            return Ok(Answered::Done);
         }
-        let Some((Record::Sent(sent), body_bytes)) = past.record(index) else { return Answered::Done };
+        let Some((Record::Sent(sent), body_bytes)) = past.record(index) else { return Ok(Answered::Done) };
         budget.bytes = budget.bytes.saturating_sub(body_bytes);
         if body_bytes == 0 || self.is_bodiless(index) {
             let reason = if state.is_settled() { VoidReason::Erased } else { VoidReason::Withdrawn };
-            return self.void_of(key, number, &sent, reason, now).map_or(Answered::Done, Answered::Bodiless);
+            let void = self.void_of(key, number, &sent, reason, now);
+            return Ok(void.map_or(Answered::Done, Answered::Bodiless));
         }
         self.reopen(key, number, index, &sent, body_bytes);
-        Answered::Done
+        Ok(Answered::Done)
     }
 
     /// How a number of ours is filled without its message.

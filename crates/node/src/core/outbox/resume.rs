@@ -8,9 +8,10 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{Activity, LinkHead, Resume};
 
+use super::link::Place;
 use super::{LinkKey, OpenTo, OutLink, Outbox};
-use crate::core::Past;
 use crate::core::resume::Difference;
+use crate::core::{Error, Past};
 
 /// In how many lanes and lives a peer is told where our links end, the latest lives first.
 const TOLD_MAX: usize = 96;
@@ -57,17 +58,21 @@ impl Outbox {
         priority: Priority,
         position: Position,
         shown: Digest,
-    ) -> bool {
+    ) -> Result<bool, Error> {
         let key = LinkKey { recipient: peer.clone(), priority, incarnation: position.incarnation };
-        let Some(link) = self.links.get(&key) else { return true };
-        let Some(entry) = link.entry(position.number) else { return true };
+        let Some(link) = self.links.get(&key) else { return Ok(true) };
+        let Some(place) = link.place(position.number) else { return Ok(true) };
         if let Some(digest) = link.digest(position.number) {
-            return digest != shown;
+            return Ok(digest != shown);
         }
-        match past.record(entry.index) {
+        let index = match place {
+            Place::Here(entry) => entry.index,
+            Place::LetGo(_) => past.sent(&key.chain(), position.number)?,
+        };
+        Ok(match past.record(index) {
             Some((Record::Sent(sent), _)) => sha256(&sent.header) != shown,
             _ => false,
-        }
+        })
     }
 
     /// Whether a peer said before its last receipt what it has: that it has less than it receipted then says nothing.

@@ -123,10 +123,11 @@ fn two_copies_in_one_round_and_a_round_that_is_not_kept_restore_it_once() {
         _ => panic!("it verifies"),
     };
     let [first, second, third] = [verified(), verified(), verified()];
-    germany.decide(|core, env, round| core.arrived(env, round, first));
+    germany.decide(|core, env, round| core.arrived(env, round, first).unwrap());
     germany.core.forget();
-    let judged =
-        germany.step(|core, env, round| [core.arrived(env, round, second), core.arrived(env, round, third)]);
+    let judged = germany.step(|core, env, round| {
+        [core.arrived(env, round, second).unwrap(), core.arrived(env, round, third).unwrap()]
+    });
     assert_eq!(judged, [Judged::Restored, Judged::Duplicate]);
     assert_eq!(bodies(&germany).len(), 1);
 }
@@ -144,7 +145,7 @@ fn what_does_not_open_is_no_body_and_what_is_refused_by_now_is_one() {
             panic!("it verifies");
         };
         arrived.settlement = Settlement::Excepted(disposition, "a.rule".to_owned());
-        let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived));
+        let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived).unwrap());
         assert_eq!(judged, expected, "{disposition:?}");
         germany.said.clear();
         germany.wait(LONG);
@@ -224,7 +225,8 @@ fn a_lost_leaf_leaves_a_place_on_the_link_that_nothing_is_known_of() {
         }
     }
     let standing = |number| {
-        core.outbox.standing(&agency("DE-ZKA"), Priority::Urgent, HK, number).map(|found| found.state)
+        let standing = hong_kong.standing_in(&core, "DE-ZKA", Priority::Urgent, HK, number);
+        standing.map(|found| found.state)
     };
     assert_eq!([1, 3].map(standing), [Some(DeliveryState::Delivered); 2]);
     assert_eq!(standing(2), Some(DeliveryState::Withdrawn));

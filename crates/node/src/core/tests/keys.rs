@@ -157,7 +157,10 @@ fn what_was_verified_under_one_directory_is_not_recorded_under_the_next() {
     };
     let (directory, _) = stolen(&network, &hong_kong);
     germany.installs(&directory);
-    assert_eq!(germany.step(|core, env, round| core.arrived(env, round, *arrived)), Judged::Outdated);
+    assert_eq!(
+        germany.step(|core, env, round| core.arrived(env, round, *arrived).unwrap()),
+        Judged::Outdated
+    );
     assert_eq!(received(&germany), 0);
     is_not_taken(&mut germany, &deliveries[0]);
     assert_eq!((received(&germany), germany.evidence(Rule::KeyUnknown).len()), (0, 1));
@@ -175,7 +178,10 @@ fn what_was_verified_under_an_agreement_is_not_delivered_once_that_has_ended() {
     let (mut denounced, _) = Network::rotated("DE-ZKA", &network.directory);
     denounced.agreements.clear();
     germany.installs(&denounced);
-    assert_eq!(germany.step(|core, env, round| core.arrived(env, round, *arrived)), Judged::Outdated);
+    assert_eq!(
+        germany.step(|core, env, round| core.arrived(env, round, *arrived).unwrap()),
+        Judged::Outdated
+    );
     assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
     let Record::Received(last) = &germany.records.last().unwrap().1 else { panic!("it came last") };
     let refused = Settlement::Excepted(Disposition::Refused, "agreement.unknown".to_owned());

@@ -238,7 +238,7 @@ fn a_sender_that_opens_at_a_million_is_alarmed_once_and_asked_for_what_is_before
     for (delivery, number) in deliveries.iter().zip([1_000_000, 1_000_001]) {
         let mut far = arrived(&mut germany, delivery);
         far.commitment.position.number = number;
-        germany.step(|core, env, round| core.arrived(env, round, far));
+        germany.step(|core, env, round| core.arrived(env, round, far).unwrap());
     }
     assert_eq!(germany.evidence(Rule::LinkTooFarAhead).len(), 1);
     assert_eq!(germany.count(|record| matches!(record, Record::Received(_))), 0);

@@ -6,25 +6,28 @@ use sealpost_seglog::disk::sim::Sim;
 use sealpost_store::Memory;
 
 use super::*;
-use crate::fixture::{NOW, Network, agency, empty_core};
+use crate::fixture::{NOW, Network, agency, draft, empty_core};
 
 /// The program ended between a durable append and the change of the index.
 #[tokio::test]
 async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
     let network = Network::new();
     let [mut station, _] = network.nodes();
-    (0..3).for_each(|_| station.publish(Priority::Routine));
+    (0..2).for_each(|_| station.publish(Priority::Routine));
+    let prepared = station.prepared(draft(Priority::Routine), Some("case-1"));
+    station.step(|core, env, round| core.publish(env, round, &prepared).unwrap());
+    let used_as = station.buckets.idempotency_digests("case-1").unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(5);
     let (disk, options) = (Arc::new(Sim::new()), Options { commits: Commits::Inline, ..Options::default() });
     let folder = std::path::Path::new("/ledger");
     let (ledger, _) = Ledger::open(disk, folder, &agency("HK-CED"), NOW, &mut rng, options).unwrap();
-    let draft = |(recorded_at, record, body): &(Instant, Record, Bytes)| Draft {
+    let drafted = |(recorded_at, record, body): &(Instant, Record, Bytes)| Draft {
         recorded_at: *recorded_at,
         salt: [0; 32],
         record: record.clone(),
         body: body.clone(),
     };
-    let appended = ledger.append(station.records.iter().map(draft).collect()).await.unwrap();
+    let appended = ledger.append(station.records.iter().map(drafted).collect()).await.unwrap();
 
     let index = tempfile::tempdir().unwrap();
     let basis = Basis {
@@ -42,12 +45,16 @@ async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
     }
     noted.apply().unwrap();
     assert_eq!(listed(&store).len(), 1);
+    assert_eq!(projection::message_of(&store, &used_as).unwrap(), None);
 
     let core = empty_core("HK-CED", ledger.incarnation(), &network.directory);
     let mut opened =
         Opened { ledger, core, store: Arc::new(store), untold: BTreeMap::new(), buckets: BTreeMap::new() };
     opened.take_over(0).unwrap();
     assert_eq!((opened.store.applied(), opened.core.next_index()), (appended.next, appended.next));
+
+    assert_eq!(projection::message_of(opened.store.as_ref(), &used_as).unwrap(), Some(appended.next - 1));
+    assert_eq!(opened.core.outbox.message_of(&used_as), None, "it was let go");
 
     let whole = Memory::new();
     let mut noted = Changes::new(&whole, appended.next);

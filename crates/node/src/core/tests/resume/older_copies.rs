@@ -186,12 +186,12 @@ fn deliver_new(network: &Network, copy: &mut Station, germany: &mut Station) {
     for delivery in submitted(network, copy) {
         let arrived = verified(germany, &delivery);
         if arrived.commitment.position.incarnation == life {
-            let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived));
+            let judged = germany.step(|core, env, round| core.arrived(env, round, *arrived).unwrap());
             assert_eq!(judged, Judged::Recorded);
         }
     }
     receipted(germany, copy);
-    let standing = copy.core.outbox.standing(&agency("DE-ZKA"), Priority::Urgent, life, 1).unwrap();
+    let standing = copy.standing("DE-ZKA", Priority::Urgent, life, 1).unwrap();
     assert_eq!(standing.state, DeliveryState::Delivered);
 }
 
@@ -225,7 +225,7 @@ fn what_was_excepted_beyond_a_gap_never_looks_delivered_after_a_backup() {
         panic!("it verifies")
     };
     third.settlement = Settlement::Excepted(Disposition::Quarantined, "alert.malformed".to_owned());
-    germany.step(|core, env, round| core.arrived(env, round, *third));
+    germany.step(|core, env, round| core.arrived(env, round, *third).unwrap());
     for delivery in &deliveries[2..] {
         germany.receive(delivery, Priority::Urgent);
     }

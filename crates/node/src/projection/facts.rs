@@ -1,0 +1,199 @@
+//! What is known of every message and not kept in memory, for the decisions of the core: see [`Fact`].
+
+use sealpost_domain::digest::Digest;
+use sealpost_domain::instant::Instant;
+use sealpost_domain::message::Priority;
+use sealpost_domain::record::Record;
+use sealpost_domain::view::DeliveryState;
+use sealpost_ledger::History;
+use sealpost_store::{Error, Keyspace, Projections};
+
+use super::{Changes, number, position};
+use crate::core::Past;
+use crate::core::facts::{Arrived, Chain, Fact, SettledBy};
+
+/// A link towards this node, and a number of it → whether it is a void, where what settled it lies, the digest of its header.
+const SETTLED: Keyspace = Keyspace::new("settled");
+/// A link of this node, and a number of it → how the message stands that arrived, since when, and where it lies.
+const ARRIVED: Keyspace = Keyspace::new("arrived");
+/// Digest of a publisher's key → where its message lies.
+const KEYS: Keyspace = Keyspace::new("keys");
+
+impl Changes<'_> {
+    /// Notes what records say that were applied.
+    pub fn note_facts(&mut self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Error> {
+        facts.into_iter().try_for_each(|fact| self.note_fact(fact))
+    }
+
+    fn note_fact(&mut self, fact: Fact) -> Result<(), Error> {
+        match fact {
+            Fact::Settled { chain, number, by: SettledBy { digest, record, is_void } } => {
+                let value = [&[u8::from(is_void)][..], &record.to_be_bytes(), digest.as_bytes()].concat();
+                // Nothing of the same batch asks for it: it need not be held for that.
+                self.batch.put(SETTLED, number_key(&chain, number), value);
+            }
+            Fact::Arrived { chain, number, record, state, since } => {
+                let key = number_key(&chain, number);
+                let record = match record {
+                    Some(record) => record,
+                    None => {
+                        let before = self.get(ARRIVED, &key)?.as_deref().and_then(read_arrived);
+                        before.ok_or_else(|| self.projections.lacks(ARRIVED))?.record
+                    }
+                };
+                self.put(ARRIVED, key, &written(&Arrived { record, state, since }));
+            }
+            Fact::KeyUsed { key, record } => {
+                self.batch.put(KEYS, key.as_bytes(), record.to_be_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What settled a number of a link towards this node, where something did.
+pub(crate) fn settled(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<SettledBy, Error> {
+    let value = projections.get(SETTLED, &number_key(chain, number))?;
+    value.as_deref().and_then(read_settled).ok_or_else(|| projections.lacks(SETTLED))
+}
+
+/// How the message stands that has a number of a link of this node, where it arrived.
+pub(crate) fn arrived(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<Arrived, Error> {
+    let value = projections.get(ARRIVED, &number_key(chain, number))?;
+    value.as_deref().and_then(read_arrived).ok_or_else(|| projections.lacks(ARRIVED))
+}
+
+/// Where the message lies that was published under a key, by any digest of it.
+pub fn message_of(projections: &dyn Projections, keys: &[Digest]) -> Result<Option<u64>, Error> {
+    for key in keys {
+        if let Some(value) = projections.get(KEYS, key.as_bytes())? {
+            return Ok(number(&value));
+        }
+    }
+    Ok(None)
+}
+
+/// The ledger and the index over it, as the core asks them.
+pub struct Books<'a> {
+    /// What is durable.
+    pub history: &'a History,
+    /// The index over it.
+    pub index: &'a dyn Projections,
+}
+
+impl Past for Books<'_> {
+    fn record(&self, index: u64) -> Option<(Record, usize)> {
+        self.history.get(index).ok().map(|entry| (entry.leaf.record, entry.body.len()))
+    }
+
+    fn settled(&self, chain: &Chain, number: u64) -> Result<SettledBy, Error> {
+        settled(self.index, chain, number)
+    }
+
+    fn sent(&self, chain: &Chain, number: u64) -> Result<u64, Error> {
+        Ok(arrived(self.index, chain, number)?.record)
+    }
+
+    fn message_of(&self, keys: &[Digest]) -> Result<Option<u64>, Error> {
+        message_of(self.index, keys)
+    }
+}
+
+fn number_key(chain: &Chain, number: u64) -> Vec<u8> {
+    let Chain { peer, priority, incarnation } = chain;
+    let lane = [0, position(Priority::ALL, priority)];
+    [peer.as_str().as_bytes(), &lane, &incarnation.0, &number.to_be_bytes()].concat()
+}
+
+fn read_settled(value: &[u8]) -> Option<SettledBy> {
+    let (is_void, rest) = value.split_first()?;
+    let (record, digest) = rest.split_at_checked(8)?;
+    let digest = Digest::new(digest.try_into().ok()?);
+    Some(SettledBy { digest, record: number(record)?, is_void: *is_void == 1 })
+}
+
+fn written(arrived: &Arrived) -> Vec<u8> {
+    let Arrived { record, state, since } = arrived;
+    let state = position(DeliveryState::ALL, state);
+    [&[state][..], &record.to_be_bytes(), &since.as_millis().to_be_bytes()].concat()
+}
+
+fn read_arrived(value: &[u8]) -> Option<Arrived> {
+    let (state, rest) = value.split_first()?;
+    let (record, since) = rest.split_at_checked(8)?;
+    let state = *DeliveryState::ALL.get(usize::from(*state))?;
+    let since = Instant::from_millis(i64::from_be_bytes(since.try_into().ok()?));
+    Some(Arrived { record: number(record)?, state, since })
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_domain::link::Incarnation;
+    use sealpost_store::Memory;
+
+    use super::*;
+
+    fn chain(peer: &str, priority: Priority, life: u8) -> Chain {
+        Chain { peer: peer.parse().unwrap(), priority, incarnation: Incarnation([life; 16]) }
+    }
+
+    fn noted(facts: impl IntoIterator<Item = Fact>, index: &Memory) -> Result<(), Error> {
+        let mut changes = Changes::new(index, index.applied() + 1);
+        changes.note_facts(facts)?;
+        changes.apply()
+    }
+
+    #[test]
+    fn a_number_is_settled_on_its_own_link_alone() {
+        let index = Memory::new();
+        let by = SettledBy { digest: Digest::new([4; 32]), record: 9, is_void: true };
+        let own = chain("DE-ZKA", Priority::Urgent, 1);
+        noted([Fact::Settled { chain: own.clone(), number: 3, by }], &index).unwrap();
+        assert_eq!(settled(&index, &own, 3).unwrap(), by);
+        for (other, number) in [
+            (own.clone(), 4),
+            (chain("DE-ZK", Priority::Urgent, 1), 3),
+            (chain("DE-ZKA", Priority::Flash, 1), 3),
+            (chain("DE-ZKA", Priority::Urgent, 2), 3),
+        ] {
+            let lacking = settled(&index, &other, number);
+            assert!(matches!(lacking, Err(Error::Lacking { .. })), "{other:?} {number}: {lacking:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_read_lies_where_it_was_delivered_from() {
+        let index = Memory::new();
+        let own = chain("DE-ZKA", Priority::Urgent, 1);
+        let fact = |record, state, at| {
+            let since = Instant::from_millis(at);
+            Fact::Arrived { chain: own.clone(), number: 3, record, state, since }
+        };
+        noted([fact(Some(7), DeliveryState::Delivered, 10)], &index).unwrap();
+        noted([fact(None, DeliveryState::Read, 20)], &index).unwrap();
+        let read = Arrived { record: 7, state: DeliveryState::Read, since: Instant::from_millis(20) };
+        assert_eq!(arrived(&index, &own, 3).unwrap(), read);
+    }
+
+    #[test]
+    fn an_index_that_lacks_what_was_delivered_says_so() {
+        let index = Memory::new();
+        let fact = Fact::Arrived {
+            chain: chain("DE-ZKA", Priority::Urgent, 1),
+            number: 3,
+            record: None,
+            state: DeliveryState::Read,
+            since: Instant::from_millis(1),
+        };
+        assert!(matches!(noted([fact], &index), Err(Error::Lacking { .. })));
+    }
+
+    #[test]
+    fn a_key_is_known_by_any_of_its_digests() {
+        let index = Memory::new();
+        noted([Fact::KeyUsed { key: Digest::new([2; 32]), record: 5 }], &index).unwrap();
+        let keys = [1, 2].map(|byte| Digest::new([byte; 32]));
+        assert_eq!(message_of(&index, &keys).unwrap(), Some(5));
+        assert_eq!(message_of(&index, &keys[..1]).unwrap(), None);
+    }
+}
