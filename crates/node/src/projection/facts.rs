@@ -34,12 +34,11 @@ impl Changes<'_> {
             }
             Fact::Arrived { chain, number, record, state, since } => {
                 let key = number_key(&chain, number);
-                let record = match record {
-                    Some(record) => record,
-                    None => {
-                        let before = self.get(ARRIVED, &key)?.as_deref().and_then(read_arrived);
-                        before.ok_or_else(|| self.projections.lacks(ARRIVED))?.record
-                    }
+                let record = if let Some(record) = record {
+                    record
+                } else {
+                    let before = self.get(ARRIVED, &key)?.as_deref().and_then(read_arrived);
+                    before.ok_or_else(|| self.projections.lacks(ARRIVED))?.record
                 };
                 self.put(ARRIVED, key, &written(&Arrived { record, state, since }));
             }

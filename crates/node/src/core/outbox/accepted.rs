@@ -11,7 +11,7 @@ use sealpost_domain::statement::{Accepted, ControlType, HubRefusal, Signed, Void
 use sealpost_domain::view::DeliveryState;
 use sealpost_wire::statement::Payload as _;
 
-use super::link::{Moved, has_arrived};
+use super::entry::{Moved, has_arrived};
 use super::{LinkKey, Outbox, Progress, Promise, Stream};
 use crate::core::facts::Fact;
 use crate::core::past::{Place, exhibits, exhibits_of};

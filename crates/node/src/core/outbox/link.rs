@@ -5,15 +5,12 @@ use std::ops::RangeInclusive;
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Disposition, Head, Range, Ranges};
+use sealpost_domain::link::{Head, Range, Ranges};
 use sealpost_domain::statement::{Delivered, Exception, Signed};
 use sealpost_domain::view::DeliveryState;
 
-use super::Standing;
 use super::belief::Believed;
-
-/// The place of a message whose leaf is lost.
-const LOST: u64 = u64::MAX;
+use super::entry::{Entry, LOST, Moved, Place, has_arrived, may_follow, state_of};
 
 /// Every message on a link, by number.
 #[derive(Default)]
@@ -38,59 +35,6 @@ pub(super) struct OutLink {
     undelivered: BTreeSet<u64>,
     /// What its recipient excepted first at a number, where nothing proves yet that it is about these numbers.
     unproven: BTreeMap<u64, Exception>,
-}
-
-/// What is known of a number that was given out.
-pub(super) enum Place<'l> {
-    Here(&'l Entry),
-    /// It is delivered or read, and the index knows the rest.
-    LetGo(DeliveryState),
-}
-
-impl Place<'_> {
-    pub(super) fn state(&self) -> DeliveryState {
-        match self {
-            Self::Here(entry) => entry.state,
-            Self::LetGo(state) => *state,
-        }
-    }
-
-    /// Whether it is not known what the message was.
-    pub(super) fn is_lost(&self) -> bool {
-        matches!(self, Self::Here(entry) if entry.index == LOST)
-    }
-}
-
-/// A message that moved on.
-pub(super) struct Moved {
-    /// Where it lies in the ledger; `None` where the index knows that.
-    pub(super) index: Option<u64>,
-    /// By that, it is settled.
-    pub(super) settled: bool,
-}
-
-/// A message on a link.
-pub(super) struct Entry {
-    /// Where it lies in the ledger.
-    pub index: u64,
-    state: DeliveryState,
-    since: Instant,
-    rule: Option<Box<str>>,
-}
-
-impl Entry {
-    pub(super) fn standing(&self) -> Standing {
-        Standing { state: self.state, since: self.since, rule: self.rule.as_deref().map(str::to_owned) }
-    }
-
-    pub(super) fn state(&self) -> DeliveryState {
-        self.state
-    }
-
-    /// When that was recorded.
-    pub(super) fn since(&self) -> Instant {
-        self.since
-    }
 }
 
 impl OutLink {
@@ -176,8 +120,7 @@ impl OutLink {
         }
         self.head = Some(self.head().followed_by(digest));
         self.digests.insert(number, digest);
-        let entry = Entry { index, state: DeliveryState::Published, since: at, rule: None };
-        self.entries.insert(number, entry);
+        self.entries.insert(number, Entry::new(index, DeliveryState::Published, at));
         self.open += 1;
         true
     }
@@ -191,7 +134,7 @@ impl OutLink {
         }
         for lost in head + 1..number {
             let state = DeliveryState::Withdrawn;
-            self.entries.insert(lost, Entry { index: LOST, state, since: at, rule: None });
+            self.entries.insert(lost, Entry::new(LOST, state, at));
         }
         self.head = Some(Head { number: number - 1, digest: previous });
         self.digests.insert(number - 1, previous);
@@ -217,9 +160,7 @@ impl OutLink {
         let Some(entry) = self.entries.get_mut(&number) else {
             return Some(Moved { index: None, settled });
         };
-        entry.state = state;
-        entry.since = at;
-        entry.rule = rule.map(Into::into);
+        entry.move_to(state, rule, at);
         if has_arrived(state) {
             self.arrived.insert(number);
         }
@@ -312,32 +253,6 @@ impl OutLink {
 /// The numbers of exceptions.
 pub(super) fn numbers(exceptions: &[Exception]) -> Vec<Range> {
     exceptions.iter().map(|&Exception { number, .. }| Range { first: number, last: number }).collect()
-}
-
-/// How a message stands that its recipient excepted.
-pub(super) fn state_of(disposition: Disposition) -> DeliveryState {
-    match disposition {
-        Disposition::Refused => DeliveryState::Refused,
-        Disposition::Quarantined => DeliveryState::Quarantined,
-    }
-}
-
-/// Whether the recipient has the message.
-pub(super) fn has_arrived(state: DeliveryState) -> bool {
-    matches!(state, DeliveryState::Delivered | DeliveryState::Read)
-}
-
-/// Only the recipient settles what it holds: its word beats the hub's refusal and our own void, and what it excepted
-/// is not delivered by a later count.
-fn may_follow(before: DeliveryState, after: DeliveryState) -> bool {
-    use DeliveryState::{Accepted, Delivered, Published, Quarantined, Read, Refused, Withdrawn};
-    match before {
-        Published => after != Published,
-        Accepted => !matches!(after, Published | Accepted),
-        Delivered => after == Read,
-        Refused | Withdrawn => matches!(after, Delivered | Read),
-        Quarantined | Read => false,
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod accepted;
 mod belief;
+mod entry;
 mod heads;
 mod lanes;
 mod link;
@@ -27,10 +28,11 @@ use sealpost_domain::rule::Rule;
 use sealpost_domain::view::DeliveryState;
 
 use super::facts::{Chain, Fact};
+use entry::Place;
 use heads::Peer;
 use lanes::Lanes;
 pub use lanes::Submission;
-use link::{OutLink, Place};
+use link::OutLink;
 pub use publish::{Answer, HeaderParts, Idempotency, Keep, Placed, Prepared};
 use resend::Again;
 

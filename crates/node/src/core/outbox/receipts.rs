@@ -13,7 +13,8 @@ use sealpost_domain::statement::{Delivered, Exception, LinkReceipt, Receipt, Sig
 use sealpost_domain::view::DeliveryState;
 
 use super::belief::{Believed, believed};
-use super::link::{numbers, state_of};
+use super::entry::state_of;
+use super::link::numbers;
 use super::{LinkKey, Outbox};
 use crate::core::{Alarm, Core, Env, Round};
 

@@ -19,7 +19,7 @@ use sealpost_domain::view::DeliveryState;
 use sealpost_wire::envelope::header_from_bytes;
 
 use super::accepted::fill;
-use super::link::Place;
+use super::entry::Place;
 use super::receipts::key_of;
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::past::{self, exhibits, exhibits_of};

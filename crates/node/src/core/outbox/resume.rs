@@ -8,7 +8,7 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{Activity, LinkHead, Resume};
 
-use super::link::Place;
+use super::entry::Place;
 use super::{LinkKey, OpenTo, OutLink, Outbox};
 use crate::core::resume::Difference;
 use crate::core::{Error, Past};
