@@ -19,8 +19,9 @@ use crate::marker::{self, Marker};
 use crate::memory::bounds;
 use crate::{Error, Pair, Projections};
 
-/// sled's own default is a gigabyte.
-const CACHE_BYTES: u64 = 4 << 20;
+/// sled's own default is a gigabyte. It takes many times what it is told: with 4 MiB it held some 22 MiB more than with
+/// this, for eight percent less processor time. Keys come in about the order of the ledger, so that what is hot is little.
+const CACHE_BYTES: u64 = 1 << 20;
 /// How often sled writes what it holds in memory. A killed program replays what came after from the ledger.
 const FLUSH_EVERY_MS: u64 = 1000;
 /// The directory of sled's files, beside the marker.
