@@ -11,11 +11,12 @@ use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::statement::Accepted;
 use sealpost_ledger::History;
 use sealpost_proto::v1 as pb;
-use sealpost_proto::v1::submit_response::Event;
-use sealpost_seglog::Reader;
+use sealpost_proto::v1::submit_response::Event as Answered;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
+use sealpost_seglog::{Location, Reader};
 use sealpost_wire::envelope::header_from_bytes;
+use sealpost_wire::hub::{BodyLocation, Entry, Event};
 use sealpost_wire::statement::Payload as _;
 
 use crate::hub;
@@ -58,20 +59,29 @@ impl Kept {
     }
 }
 
-/// Of the hub's answer to a submission: the entry of the journal that it promises, if that is not on the disk.
+/// Of the hub's answer to a submission: the entry of the journal that it promises, if that is not on the disk, or not with all
+/// of its bodies.
 pub(crate) fn promised_without(disk: &Sim, answer: &[u8]) -> Option<u64> {
     let answered = pb::SubmitResponse::decode(answer).ok()?;
-    let Some(Event::Accepted(pb::BatchAccepted { statement: Some(statement), .. })) = answered.event else {
+    let Some(Answered::Accepted(pb::BatchAccepted { statement: Some(statement), .. })) = answered.event
+    else {
         return None;
     };
-    let accepted = Accepted::from_payload(&statement.payload).ok()?;
-    // What is refused need not be there.
-    if !accepted.refusals.is_empty() {
-        return None;
-    }
-    let journal = Reader::open(&without_power(disk), &Path::new(hub::FOLDER).join("journal"), 0);
-    let is_there = journal.is_ok_and(|(journal, _)| accepted.index < journal.durable());
-    (!is_there).then_some(accepted.index)
+    let Accepted { index, .. } = Accepted::from_payload(&statement.payload).ok()?;
+    (!is_whole(&without_power(disk), index).unwrap_or(false)).then_some(index)
+}
+
+/// Whether an entry of the hub's journal is there with all of its bodies; those of a segment that was deleted were settled.
+fn is_whole(disk: &Arc<dyn Disk>, index: u64) -> Option<bool> {
+    let log = |name| Reader::open(disk, &Path::new(hub::FOLDER).join(name), 0).ok();
+    let ((entries, _), (bodies, _)) = (log("journal")?, log("bodies")?);
+    let entry = Entry::from_bytes(&entries.get(index).ok()?.record.body).ok()?;
+    let Event::Batch { envelopes, .. } = entry.event else { return Some(false) };
+    let is_there = |body: &BodyLocation| {
+        let BodyLocation { segment, offset, length, checksum: crc, index } = *body;
+        index < bodies.first() || bodies.read_at(&Location { segment, offset, length, crc }).is_ok()
+    };
+    Some(envelopes.iter().all(|envelope| is_there(&envelope.payload)))
 }
 
 /// A copy of a disk of which nothing is left that was not synced.

@@ -21,6 +21,9 @@ pub struct Envelope {
     pub payload: Payload,
 }
 
+/// About what an envelope takes beside its bytes: signatures, names, and its part in the order.
+const OVERHEAD: usize = 500;
+
 /// The envelopes of the latest journal entries.
 pub struct Hot {
     budget_bytes: usize,
@@ -41,12 +44,16 @@ impl Hot {
         Self { budget_bytes, entries: Mutex::default() }
     }
 
-    /// Takes the envelopes of an entry over, and forgets the oldest for them.
+    /// Takes the envelopes of an entry over, and forgets the oldest for them. An entry without any takes no place: there can
+    /// be any number of those.
     pub fn insert(&self, index: u64, envelopes: Arc<[Envelope]>) {
+        if envelopes.is_empty() {
+            return;
+        }
         let size = |envelope: &Envelope| {
             let wraps = envelope.payload.wraps.iter();
             let wraps: usize = wraps.map(|wrap| wrap.encapsulated_key.len() + wrap.ciphertext.len()).sum();
-            envelope.header.len() + envelope.payload.sealed.len() + wraps
+            OVERHEAD + envelope.header.len() + envelope.payload.sealed.len() + wraps
         };
         let bytes = envelopes.iter().map(size).sum();
         let mut entries = self.lock();
@@ -86,17 +93,27 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room_for_the_newest() {
-        let hot = Hot::new(100);
+        let hot = Hot::new(2 * (OVERHEAD + 50));
         for index in 1..=3 {
             hot.insert(index, envelope(40));
         }
         let held = |index| hot.get(Place::new(index, 0)).is_some();
         assert_eq!([held(1), held(2), held(3)], [false, true, true]);
-        hot.insert(4, envelope(101));
+        hot.insert(4, envelope(2 * (OVERHEAD + 50)));
         assert_eq!([held(2), held(3), held(4)], [false; 3], "larger than the whole budget");
         hot.insert(5, envelope(1));
         assert!(held(5));
         hot.clear();
         assert!(!held(5));
+    }
+
+    #[test]
+    fn entries_without_envelopes_take_no_memory() {
+        let hot = Hot::new(1000);
+        for index in 0..100 {
+            hot.insert(index, [].into());
+        }
+        let entries = hot.lock();
+        assert_eq!((entries.by_index.len(), entries.order.len()), (0, 0));
     }
 }

@@ -10,7 +10,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::Signed;
 use sealpost_hub::core::{Effect, State};
-use sealpost_hub::verify::{Sound, verify};
+use sealpost_hub::verify::{Sender, Sound, verify};
 use sealpost_proto::v1 as pb;
 use sealpost_wire::envelope::{envelope, envelope_message};
 use sealpost_wire::hub::{BodyLocation, Delivery, Entry, Event, SubmittedEnvelope, delivery_message};
@@ -73,7 +73,8 @@ impl Hub {
         let message = pb::Envelope::decode(bytes).map_err(|_| Refused::Unreadable)?;
         let submitted = envelope(message).map_err(|_| Refused::Unreadable)?;
         let sender = agency(HK);
-        let sound = verify(submitted, &sender, &self.directory, self.now).map_err(Refused::by)?;
+        let sound =
+            verify(submitted, &Sender::new(&sender, &self.directory, self.now)).map_err(Refused::by)?;
         let effects = self.journalled(sender, &sound);
         let mut passed = Passed { deliveries: Vec::new(), refusals: Vec::new() };
         for effect in effects {
@@ -88,7 +89,7 @@ impl Hub {
                         sealed: sound.content.sealed.clone(),
                         wrap: wrap.clone(),
                     };
-                    passed.deliveries.push((recipient, delivery_message(&delivery).encode_to_vec().into()));
+                    passed.deliveries.push((recipient, delivery_message(delivery).encode_to_vec().into()));
                 }
                 Effect::Accepted(acceptance) => {
                     for refusal in acceptance.refusals {

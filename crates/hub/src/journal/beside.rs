@@ -44,10 +44,15 @@ impl Beside {
 
     /// Syncs both logs; an error of either is one of both.
     pub(super) fn sync_with(&self, entries: &mut Log) -> Result<(), Fatal> {
-        const LIVES: &str = "the thread ends by a panic alone before the journal does";
-        self.ask.send(()).expect(LIVES);
+        let asked = self.ask.send(());
         let entries = entries.sync();
-        let bodies = self.synced.recv().expect(LIVES);
+        let bodies = asked.ok().and_then(|()| self.synced.recv().ok()).unwrap_or_else(|| Err(gone()));
         bodies.and(entries).map(drop)
     }
+}
+
+/// The thread panicked: what it did to the log is not known.
+fn gone() -> Fatal {
+    let source = io::Error::other("the thread that syncs it has ended");
+    Fatal { operation: "sync", file: "bodies".into(), source: Arc::new(source) }
 }
