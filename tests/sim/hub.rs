@@ -20,6 +20,7 @@ use sealpost_hub::writer::{Reserve, Turns, Writer};
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_server::clock::Clock;
+use sealpost_server::connection::Connections;
 use sealpost_server::pool::{Blocking, Pool};
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
@@ -124,6 +125,7 @@ impl Hub {
             tasks: TaskTracker::new(),
             limits: Limits { backlog: BACKLOG, sender_bytes: SENDER_BYTES },
             pace: Pace::new(RATES),
+            connections: Connections::default(),
         });
         wire.hub(service, self.disk.clone());
         true

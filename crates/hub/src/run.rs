@@ -242,6 +242,7 @@ impl Hub {
                 sender_bytes: config.limits.sender_bytes,
             },
             pace: Pace::new(config.limits.rates()),
+            connections: connections.clone(),
         });
         let renewal = Renewal::new(
             config.tls.clone(),

@@ -30,6 +30,7 @@ use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
 use sealpost_seglog::append::Fatal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::{Acceptance, Fault, Place};
 use crate::journal::Journal;
@@ -166,7 +167,8 @@ impl Writer {
         (Self { commands, room, failure }, turns)
     }
 
-    /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns.
+    /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns. Room
+    /// that is handed over is used at once, also where the caller is not polled any more.
     pub async fn submit(
         &self,
         sender: AgencyId,
@@ -180,9 +182,14 @@ impl Writer {
         let size = |sound: &Sound| sound.header.len() + sound.payload.len();
         let bytes: usize = envelopes.iter().map(size).sum();
         let wanted = u32::try_from(bytes.clamp(1, limit)).unwrap_or(u32::MAX);
-        let room = Arc::clone(room).acquire_many_owned(wanted).await.map_err(|_| Refused::Stopping)?;
+        let (room, commands) = (Arc::clone(room), self.commands.clone());
         let (done, accepted) = oneshot::channel();
-        self.command(Command::Batch(Batch { sender, lane, envelopes, bytes, done, room }))?;
+        let waiting = tokio::spawn(async move {
+            let room = room.acquire_many_owned(wanted).await.map_err(|_| Refused::Stopping)?;
+            let batch = Batch { sender, lane, envelopes, bytes, done, room };
+            commands.send(Command::Batch(batch)).map_err(|_| Refused::Stopping)
+        });
+        AbortOnDropHandle::new(waiting).await.map_err(|_| Refused::Stopping)??;
         Ok(Pending(accepted))
     }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Workers for express work alone.
 const EXPRESS_WORKERS: usize = 1;
@@ -76,29 +77,42 @@ impl Pool {
     }
 
     /// Waits for a worker, and for the work.
+    ///
+    /// A task of its own does the waiting: a worker that was handed to a caller who is not polled, because the client at the
+    /// other end of his stream does not read, would be nobody's for as long as that client likes.
     pub async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GivenUp> {
-        let room = match lane {
+        let room = Arc::clone(match lane {
             Lane::Express => &self.express,
             Lane::Ordinary => &self.ordinary,
-        };
-        let permit = Arc::clone(room).acquire_owned().await.map_err(|_| GivenUp)?;
-        let work = move || {
-            let _permit = permit;
-            work()
-        };
-        self.blocking.run(work).await
+        });
+        let blocking = self.blocking;
+        let waiting = tokio::spawn(async move {
+            let permit = room.acquire_owned().await.map_err(|_| GivenUp)?;
+            let work = move || {
+                let _permit = permit;
+                work()
+            };
+            blocking.run(work).await
+        });
+        AbortOnDropHandle::new(waiting).await.map_err(|_| GivenUp)?
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::mpsc;
+    use std::task::{Context, Waker};
 
     use super::*;
+
+    fn is_polled_once<F: Future>(future: &mut Pin<Box<F>>) -> bool {
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
 
     #[tokio::test]
     async fn express_work_passes_ordinary_work_that_is_being_done_and_that_waits() {
@@ -130,6 +144,22 @@ mod tests {
         }
         let order: Vec<_> = order.iter().collect();
         assert_eq!((order.len(), order[0]), (5, 99), "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_is_not_polled_keeps_no_worker() {
+        let pool = Pool::new(1);
+        let (release, released) = mpsc::channel::<()>();
+        // Ends with the hold on it.
+        let first = pool.run(Lane::Ordinary, move || released.recv().is_ok());
+        let second = pool.run(Lane::Ordinary, || ());
+        let (mut first, mut second) = (Box::pin(first), Box::pin(second));
+        assert!(is_polled_once(&mut first) && is_polled_once(&mut second));
+        let third = pool.run(Lane::Ordinary, || 3);
+        drop(release);
+        // Neither of those before is polled again.
+        assert_eq!(third.await, Ok(3));
+        assert_eq!((first.await, second.await), (Ok(false), Ok(())));
     }
 
     #[tokio::test]

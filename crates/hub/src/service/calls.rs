@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::stream::{self, BoxStream, StreamExt as _};
 use sealpost_domain::agency::AgencyId;
 use sealpost_wire::status::Failure;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +27,15 @@ impl Method {
             Self::Submit | Self::Control | Self::WatchDirectory => 4,
         }
     }
+
+    /// Messages between a stream and the transport: many small ones, or few that may be large.
+    pub(super) const fn ahead(self) -> usize {
+        match self {
+            Self::Submit | Self::Control => 16,
+            Self::Receive => 2,
+            Self::WatchDirectory => 1,
+        }
+    }
 }
 
 /// The streams that there are, the oldest first.
@@ -37,33 +45,15 @@ pub(super) struct Calls(Arc<Mutex<Open>>);
 type Open = HashMap<(AgencyId, Method), VecDeque<CancellationToken>>;
 
 /// A stream's place on the list, given back when it is dropped.
-struct Call {
+pub(super) struct Call {
     calls: Calls,
     key: (AgencyId, Method),
     ended: CancellationToken,
 }
 
 impl Calls {
-    /// A stream that ends when too many newer ones of its kind have come.
-    pub(super) fn bound<T: Send + 'static>(
-        &self,
-        agency: &AgencyId,
-        method: Method,
-        stream: BoxStream<'static, Result<T, Status>>,
-    ) -> BoxStream<'static, Result<T, Status>> {
-        let call = self.enter(agency, method);
-        stream::unfold(Some((stream, call)), |parts| async move {
-            let (mut stream, call) = parts?;
-            tokio::select! {
-                biased;
-                () = call.ended.cancelled() => Some((Err(call.replaced()), None)),
-                next = stream.next() => next.map(|next| (next, Some((stream, call)))),
-            }
-        })
-        .boxed()
-    }
-
-    fn enter(&self, agency: &AgencyId, method: Method) -> Call {
+    /// A place for one more stream, which the oldest of its kind leaves if it has to.
+    pub(super) fn enter(&self, agency: &AgencyId, method: Method) -> Call {
         let (key, ended) = ((agency.clone(), method), CancellationToken::new());
         let mut open = self.lock();
         let calls = open.entry(key.clone()).or_default();
@@ -80,7 +70,9 @@ impl Calls {
 }
 
 impl Call {
-    fn replaced(&self) -> Status {
+    /// Waits until it has to leave for a newer one, and says so.
+    pub(super) async fn replaced(&self) -> Status {
+        self.ended.cancelled().await;
         let (agency, method) = &self.key;
         let most = method.most();
         let detail =
@@ -105,33 +97,33 @@ impl Drop for Call {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use tonic::Code;
 
     use super::*;
     use crate::fixture::agency;
 
+    fn has_to_leave(call: &Call) -> bool {
+        call.replaced().now_or_never().is_some_and(|status| status.code() == Code::Aborted)
+    }
+
     #[tokio::test]
     async fn the_oldest_stream_of_a_kind_ends_for_one_too_many_and_no_other_does() {
         let calls = Calls::default();
-        let open = |id, method| calls.bound::<()>(&agency(id), method, stream::pending().boxed());
+        let enter = |id, method| calls.enter(&agency(id), method);
         let mut submitting: Vec<_> =
-            (0..Method::Submit.most()).map(|_| open("HK-CED", Method::Submit)).collect();
-        let mut others = [open("HK-CED", Method::Receive), open("DE-ZKA", Method::Submit)];
-        let waits = |stream: &mut BoxStream<'static, Result<(), Status>>| {
-            futures::FutureExt::now_or_never(stream.next()).is_none()
-        };
-        assert!(submitting.iter_mut().chain(&mut others).all(waits));
+            (0..Method::Submit.most()).map(|_| enter("HK-CED", Method::Submit)).collect();
+        let others = [enter("HK-CED", Method::Receive), enter("DE-ZKA", Method::Submit)];
+        assert!(!submitting.iter().chain(&others).any(has_to_leave));
 
-        submitting.push(open("HK-CED", Method::Submit));
-        let mut oldest = submitting.remove(0);
-        assert_eq!(oldest.next().await.unwrap().unwrap_err().code(), Code::Aborted);
-        assert!(oldest.next().await.is_none());
-        assert!(submitting.iter_mut().chain(&mut others).all(waits));
+        submitting.push(enter("HK-CED", Method::Submit));
+        assert!(has_to_leave(&submitting.remove(0)));
+        assert!(!submitting.iter().chain(&others).any(has_to_leave));
 
         drop(submitting.pop());
-        submitting.push(open("HK-CED", Method::Submit));
-        assert!(submitting.iter_mut().all(waits), "the place of one that ended is free");
-        drop((submitting, others, oldest));
+        submitting.push(enter("HK-CED", Method::Submit));
+        assert!(!submitting.iter().any(has_to_leave), "the place of one that ended is free");
+        drop((submitting, others));
         assert!(calls.lock().is_empty());
     }
 }

@@ -2,50 +2,32 @@
 
 use std::sync::Arc;
 
-use futures::stream::{BoxStream, StreamExt as _};
 use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
 use sealpost_wire::status::Failure;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::served::Answers;
 use super::{Parts, farewell};
 use crate::rates::Flow;
 use crate::relay::Seat;
 
-/// Frames between a mailbox and the transport.
-const FRAMES: usize = 16;
-
-type Response = Result<pb::ControlFrame, Status>;
-
 /// Serves one stream.
-pub(super) fn stream(
+pub(super) async fn serve(
     parts: Arc<Parts>,
     agency: AgencyId,
     incoming: Streaming<pb::ControlFrame>,
-) -> BoxStream<'static, Response> {
-    let (told, outgoing) = mpsc::channel(FRAMES);
-    let tasks = parts.tasks.clone();
-    // The task ends with the stream: when the client goes, when it is replaced or takes part no more, or with the
-    // connection.
-    tasks.spawn(async move {
-        let seat = parts.relay.sit(&agency);
-        let ended = tokio::select! {
-            biased;
-            ended = hear(&parts, &agency, incoming) => ended,
-            ended = tell(&seat, &told) => ended,
-            () = told.closed() => Ok(()),
-            () = farewell(&parts.shutdown) => Ok(()),
-        };
-        if let Err(status) = ended {
-            // The client may have gone.
-            let _ = told.send(Err(status)).await;
-        }
-    });
-    ReceiverStream::new(outgoing).boxed()
+    told: Answers<pb::ControlFrame>,
+) -> Result<(), Status> {
+    let seat = parts.relay.sit(&agency);
+    tokio::select! {
+        biased;
+        ended = hear(&parts, &agency, incoming) => ended,
+        ended = tell(&seat, &told) => ended,
+        () = farewell(&parts.shutdown) => Ok(()),
+    }
 }
 
 /// Posts what the node says. A frame that goes nowhere is dropped, and so is one that cannot be read or is beyond the
@@ -77,7 +59,7 @@ async fn hear(
     Ok(())
 }
 
-async fn tell(seat: &Seat, told: &mpsc::Sender<Response>) -> Result<(), Status> {
+async fn tell(seat: &Seat, told: &Answers<pb::ControlFrame>) -> Result<(), Status> {
     while let Some(frame) = seat.next().await {
         if told.send(Ok(control_message(&frame))).await.is_err() {
             return Ok(());

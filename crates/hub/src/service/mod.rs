@@ -12,6 +12,7 @@ mod pace;
 mod receive;
 mod room;
 mod seats;
+mod served;
 mod submit;
 mod taking_part;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use sealpost_domain::identity::{Role, Subject};
 use sealpost_domain::link::Incarnation;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_server::Hub;
-use sealpost_server::connection::Peer;
+use sealpost_server::connection::{Connections, Peer};
 use sealpost_server::pool::{GivenUp, Lane, Pool};
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
@@ -46,6 +47,7 @@ pub use door::Door;
 pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
+use served::{Answers, Caller, forward};
 
 /// When nodes are asked to come back after a planned stop: a hub that is started again at once is there by then, and from
 /// another one they back off.
@@ -88,6 +90,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How fast it is taken.
     pub pace: Pace,
+    /// Those that live.
+    pub connections: Connections,
 }
 
 /// How much the services take.
@@ -157,21 +161,25 @@ impl Service {
     }
 
     /// The same, for a call that is to be answered with a stream: opening one costs as much as its headers may be long.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<AgencyId, Status> {
+    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let agency = self.node(request)?;
         self.parts.pace.keep(&agency, Flow::Control, 1, OPENING_BYTES, &self.parts.shutdown).await?;
-        Ok(agency)
+        Ok(Caller { agency, address: Peer::of(request)?.address() })
     }
 
     /// Answers with a stream that ends when the agency takes part no more, or for newer ones of its kind.
-    fn answer<T: Send + 'static>(
+    fn answer<T, S>(
         &self,
-        agency: AgencyId,
+        caller: Caller,
         method: Method,
-        stream: BoxStream<'static, Result<T, Status>>,
-    ) -> Response<BoxStream<'static, Result<T, Status>>> {
-        let stream = self.calls.bound(&agency, method, stream);
-        Response::new(taking_part::as_long_as_it_does(&self.parts.view, agency, stream))
+        serve: impl FnOnce(Answers<T>) -> S + Send + 'static,
+    ) -> Response<BoxStream<'static, Result<T, Status>>>
+    where
+        T: Send + 'static,
+        S: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let call = self.calls.enter(&caller.agency, method);
+        Response::new(served::apart(Arc::clone(&self.parts), caller, method, call, serve))
     }
 }
 
@@ -216,38 +224,39 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
-        let sender = self.caller(&request).await?;
-        let received = Received::of(&request)?;
-        let stream = submit::stream(Arc::clone(&self.parts), sender.clone(), received, request.into_inner());
-        Ok(self.answer(sender, Method::Submit, stream))
+        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let (sender, received) = (caller.agency.clone(), Received::of(&request)?);
+        let answers = submit::stream(parts, sender, received, request.into_inner());
+        Ok(self.answer(caller, Method::Submit, |told| forward(answers, told)))
     }
 
     async fn receive(
         &self,
         request: Request<Streaming<pb::ReceiveRequest>>,
     ) -> Result<Response<Self::ReceiveStream>, Status> {
-        let recipient = self.caller(&request).await?;
-        let (parts, seats) = (Arc::clone(&self.parts), self.seats.clone());
-        let stream = receive::stream(parts, seats, recipient.clone(), request.into_inner());
-        Ok(self.answer(recipient, Method::Receive, stream))
+        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let (seats, recipient) = (self.seats.clone(), caller.agency.clone());
+        let serve = |told| receive::serve(parts, seats, recipient, request.into_inner(), told);
+        Ok(self.answer(caller, Method::Receive, serve))
     }
 
     async fn control(
         &self,
         request: Request<Streaming<pb::ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
-        let agency = self.caller(&request).await?;
-        let stream = control::stream(Arc::clone(&self.parts), agency.clone(), request.into_inner());
-        Ok(self.answer(agency, Method::Control, stream))
+        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let agency = caller.agency.clone();
+        let serve = |told| control::serve(parts, agency, request.into_inner(), told);
+        Ok(self.answer(caller, Method::Control, serve))
     }
 
     async fn watch_directory(
         &self,
         request: Request<pb::WatchDirectoryRequest>,
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
-        let agency = self.caller(&request).await?;
-        let after = request.into_inner().after_version;
-        Ok(self.answer(agency, Method::WatchDirectory, directory::watch(Arc::clone(&self.parts), after)))
+        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let versions = directory::watch(parts, request.into_inner().after_version);
+        Ok(self.answer(caller, Method::WatchDirectory, |told| forward(versions, told)))
     }
 
     async fn publish_directory(

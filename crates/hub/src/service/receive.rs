@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use futures::stream::{BoxStream, StreamExt as _};
 use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
@@ -16,49 +15,27 @@ use sealpost_proto::v1::receive_request::Event as Asked;
 use sealpost_proto::v1::receive_response::Event as Told;
 use sealpost_wire::hub as wire;
 use sealpost_wire::status::Failure;
-use tokio::sync::{Notify, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::Notify;
 use tonic::{Status, Streaming};
 
 use super::seats::{Activity, Seat, Seats};
+use super::served::Answers;
 use super::{FAREWELL, Parts, drain, given_up, refused};
 use crate::core::Place;
 use crate::rates::Flow;
 
-/// Batches between this stream and the transport.
-const BATCHES: usize = 2;
 /// What a node may say for every envelope that it got, at no cost: it acknowledges it, and gives credit for another one.
 const SAID_FOR_EACH: u32 = 2;
 
-type Response = Result<pb::ReceiveResponse, Status>;
-
 /// Serves one stream.
-pub(super) fn stream(
+pub(super) async fn serve(
     parts: Arc<Parts>,
     seats: Seats,
     recipient: AgencyId,
-    incoming: Streaming<pb::ReceiveRequest>,
-) -> BoxStream<'static, Response> {
-    let (told, outgoing) = mpsc::channel(BATCHES);
-    let tasks = parts.tasks.clone();
-    // The task ends with the stream: when the client goes, when it is replaced or takes part no more, or with the
-    // connection.
-    tasks.spawn(async move {
-        if let Err(status) = serve(&parts, &seats, recipient, incoming, &told).await {
-            // The client may have gone.
-            let _ = told.send(Err(status)).await;
-        }
-    });
-    ReceiverStream::new(outgoing).boxed()
-}
-
-async fn serve(
-    parts: &Parts,
-    seats: &Seats,
-    recipient: AgencyId,
     mut incoming: Streaming<pb::ReceiveRequest>,
-    told: &mpsc::Sender<Response>,
+    told: Answers<pb::ReceiveResponse>,
 ) -> Result<(), Status> {
+    let (parts, told) = (&*parts, &told);
     let first = tokio::select! {
         first = incoming.message() => first?,
         () = told.closed() => return Ok(()),
@@ -110,7 +87,7 @@ struct Session<'p> {
 
 impl Session<'_> {
     /// Goes on after a cursor: what lies before it is durable at the recipient. One of another journal is of no use.
-    async fn resume(&mut self, cursor: Cursor, told: &mpsc::Sender<Response>) -> Result<(), Status> {
+    async fn resume(&mut self, cursor: Cursor, told: &Answers<pb::ReceiveResponse>) -> Result<(), Status> {
         if self.parts.dispatch.knows(self.priority, cursor).await.map_err(given_up)? {
             let place = Place::from_index(cursor.index);
             self.sent = Some(place);
@@ -124,7 +101,7 @@ impl Session<'_> {
     async fn run(
         mut self,
         mut incoming: Streaming<pb::ReceiveRequest>,
-        told: &mpsc::Sender<Response>,
+        told: &Answers<pb::ReceiveResponse>,
     ) -> Result<(), Status> {
         loop {
             let ready = self.credit > 0 && self.more == Waiting::Perhaps;
@@ -227,7 +204,7 @@ fn incarnation(incarnation: Incarnation) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(&incarnation.0)
 }
 
-async fn tell(told: &mpsc::Sender<Response>, event: Told) -> Result<(), Status> {
+async fn tell(told: &Answers<pb::ReceiveResponse>, event: Told) -> Result<(), Status> {
     // A client that has gone shows as the end of its requests.
     let _ = told.send(Ok(pb::ReceiveResponse { event: Some(event) })).await;
     Ok(())

@@ -38,6 +38,7 @@ mod hostile;
 mod limits;
 mod revoked;
 mod stopped;
+mod unread;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -36,13 +36,13 @@ impl Others {
     }
 }
 
-fn endpoint(stage: &Stage) -> Endpoint {
+pub(super) fn endpoint(stage: &Stage) -> Endpoint {
     let roots: Vec<_> = stage.network.roots.values().collect();
     let issued = stage.network.roots["HK"].issue(&format!("spiffe://{NETWORK}/HK/CED/node/main"));
     issued.endpoint(&Trust::new(trust(&roots)), [Admitted::Hub])
 }
 
-async fn shaken(hub: &str, endpoint: &Endpoint) -> TlsStream<TcpStream> {
+pub(super) async fn shaken(hub: &str, endpoint: &Endpoint) -> TlsStream<TcpStream> {
     let (config, _) = endpoint.client(&[b"h2"]).unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let stream = TcpStream::connect(hub).await.unwrap();
@@ -50,7 +50,7 @@ async fn shaken(hub: &str, endpoint: &Endpoint) -> TlsStream<TcpStream> {
 }
 
 /// Waits until the hub closes a connection, and gives what it said before.
-async fn closed(mut stream: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+pub(super) async fn closed(mut stream: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
     let mut said = Vec::new();
     // A reset is an end as well.
     let _ = within(stream.read_to_end(&mut said)).await;
