@@ -1,5 +1,7 @@
 //! `envelope.proto`: envelopes, headers, sealed contents and wraps.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use prost::Message as _;
 use sealpost_domain::digest::KeyId;
@@ -211,22 +213,33 @@ pub(crate) fn key_id_bytes(key_id: KeyId) -> Bytes {
     Bytes::copy_from_slice(key_id.as_bytes())
 }
 
-/// Reads a statement that many may sign, a directory or one in it; nothing in it is verified.
+/// Reads a statement that many may sign, each key once, a directory or one in it; nothing in it is verified.
 pub fn signed(message: pb::SignedStatement) -> Result<Signed, Error> {
     signed_by_many(message, PARTIES_MAX)
 }
 
 fn signed_by_many(message: pb::SignedStatement, max: usize) -> Result<Signed, Error> {
+    let at = In("SignedStatement");
     let pb::SignedStatement { payload, signatures } = message;
-    Ok(Signed { payload, signatures: signatures_of(In("SignedStatement"), signatures, max)? })
+    Ok(Signed { payload, signatures: each_key_once(at, signatures_of(at, signatures, max)?)? })
 }
 
-/// Reads a statement of one signer, as nodes and the hub make them and ledgers keep them; nothing in it is verified.
+/// Reads a statement of one signer, as nodes and the hub make them and ledgers keep them: each of its keys once; nothing in it
+/// is verified.
 pub fn signed_by_one(message: pb::SignedStatement) -> Result<Signed, Error> {
     let at = In("SignedStatement");
     let pb::SignedStatement { payload, signatures } = message;
     sized(at, &payload, STATEMENT_BYTES_MAX)?;
-    Ok(Signed { payload, signatures: self::signatures(at, signatures)? })
+    Ok(Signed { payload, signatures: each_key_once(at, self::signatures(at, signatures)?)? })
+}
+
+/// A second signature of a key says nothing more than its first, and would have each reader verify the payload once more.
+fn each_key_once(at: In, signatures: Vec<Signature>) -> Result<Vec<Signature>, Error> {
+    let mut keys = BTreeSet::new();
+    match signatures.iter().find(|signature| !keys.insert(signature.key_id)) {
+        Some(second) => Err(at.fault("signatures", format!("has a second one of key {}", second.key_id))),
+        None => Ok(signatures),
+    }
 }
 
 /// The message for a signed statement.

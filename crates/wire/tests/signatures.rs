@@ -1,5 +1,5 @@
 //! How many signatures each kind of statement takes: as many as the largest agreement has parties where all of them sign, few
-//! elsewhere.
+//! elsewhere, and of each key one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -80,4 +80,29 @@ fn an_approval_takes_as_many_as_ever() {
     };
     assert_eq!(read(64).unwrap().approvals, [signed_times(64)]);
     assert!(fault(read(65)).unwrap().contains("has 65 entries, allowed are 64"));
+}
+
+#[test]
+fn a_second_signature_of_one_key_is_refused_in_every_kind_of_statement() {
+    let twice = |place: usize| {
+        let mut statement = signed_times(3);
+        statement.signatures[2].key_id = statement.signatures[place].key_id;
+        statement.signatures[2].bytes = Bytes::from_static(b"another signature");
+        statement
+    };
+    for place in [0, 1] {
+        let statement = twice(place);
+        let key = statement.signatures[place].key_id;
+        let expected = format!("SignedStatement.signatures: has a second one of key {key}");
+        let version = signed_directory_from_bytes(&signed_to_bytes(&statement).into());
+        assert_eq!(fault(version), Some(expected.clone()));
+        assert_eq!(fault(signed(signed_message(&statement))), Some(expected.clone()));
+        assert_eq!(fault(signed_by_one(signed_message(&statement))), Some(expected.clone()));
+        let listed = Listing::from_payload(&listing(vec![statement.clone()]).to_payload());
+        assert!(fault(listed).unwrap().contains(&expected));
+        let content =
+            Content { salt: [3; 32], body: Bytes::from_static(b"a body"), approvals: vec![statement] };
+        let content = content_from_bytes(&Bytes::copy_from_slice(&content_to_bytes(&content)));
+        assert_eq!(fault(content), Some(expected));
+    }
 }
