@@ -31,30 +31,33 @@ use sealpost_domain::statement::Signed;
 use sealpost_wire::directory::Listing;
 
 use crate::digest::sha256;
-use crate::dsse::{PayloadType, VerifyingKey, verify_statement};
+use crate::dsse::{PayloadType, VerifyingKey};
 use crate::trust::{self, RootHolder, TrustSet};
 
 mod chain;
 mod error;
 mod file;
+mod signatures;
 mod subject;
 mod verifier;
 
 pub use error::Error;
 pub use file::{FileError, read};
+use signatures::Signatures;
 pub use subject::{Novelty, Statement, Term, Withdrawable};
 use verifier::Verifier;
 
 /// Verifies a version of the directory: against the version before it, or (`None`) by itself, as a node does with
 /// the version that its operator provisioned.
 pub fn verify(signed: &Signed, previous: Option<&Directory>) -> Result<Directory, Error> {
+    let mut signatures = Signatures::new(signed, PayloadType::Directory);
     if let Some(previous) = previous {
         let keys = authority_keys(&previous.authority_keys)?;
-        authority(signed, &keys, previous.threshold, previous.version.version)?;
+        authority(&mut signatures, &keys, previous.threshold, previous.version.version)?;
     }
     let listing = Listing::from_payload(&signed.payload)?;
     let keys = own_authority(&listing)?;
-    authority(signed, &keys, listing.threshold, listing.version)?;
+    authority(&mut signatures, &keys, listing.threshold, listing.version)?;
     listed(listing, &signed.payload, previous)
 }
 
@@ -96,8 +99,8 @@ pub struct Quorum {
 
 impl Quorum {
     /// Which of the keys signed a version. Signatures of others are neither counted nor held against it.
-    fn of(signed: &Signed, keys: &[VerifyingKey], threshold: u32, version: u64) -> Self {
-        let key = |key: &VerifyingKey| (key.key_id(), key.has_signed(signed, PayloadType::Directory));
+    fn of(signatures: &mut Signatures<'_>, keys: &[VerifyingKey], threshold: u32, version: u64) -> Self {
+        let key = |key: &VerifyingKey| (key.key_id(), signatures.hold_of(key));
         Self { version, threshold, keys: keys.iter().map(key).collect() }
     }
 
@@ -116,8 +119,9 @@ impl Quorum {
 /// Who signed a version: of the authority of the version before, where there is one, and then of its own.
 pub fn quorums(signed: &Signed, previous: Option<&Directory>) -> Result<Vec<Quorum>, Error> {
     let listing = Listing::from_payload(&signed.payload)?;
-    let quorum = |version, threshold, keys: &[[u8; 32]]| {
-        Ok(Quorum::of(signed, &authority_keys(keys)?, threshold, version))
+    let mut signatures = Signatures::new(signed, PayloadType::Directory);
+    let mut quorum = |version, threshold, keys: &[[u8; 32]]| {
+        Ok(Quorum::of(&mut signatures, &authority_keys(keys)?, threshold, version))
     };
     let before = previous
         .map(|previous| quorum(previous.version.version, previous.threshold, &previous.authority_keys));
@@ -156,25 +160,23 @@ fn authority_keys(keys: &[[u8; 32]]) -> Result<Vec<VerifyingKey>, Error> {
     keys.iter().enumerate().map(read).collect()
 }
 
-/// Enough of the authority's keys signed.
-fn authority(signed: &Signed, keys: &[VerifyingKey], threshold: u32, version: u64) -> Result<(), Error> {
-    let quorum = Quorum::of(signed, keys, threshold, version);
-    if quorum.is_reached() {
-        Ok(())
-    } else {
-        Err(Error::Authority { version, found: quorum.signed(), threshold })
+/// Enough of the authority's keys signed; a key that is listed twice counts once. No signature is verified once that is known.
+fn authority(
+    signatures: &mut Signatures<'_>,
+    keys: &[VerifyingKey],
+    threshold: u32,
+    version: u64,
+) -> Result<(), Error> {
+    let mut signers = BTreeSet::new();
+    for key in keys {
+        if signatures.hold_of(key) {
+            signers.insert(key.key_id());
+        }
+        if signers.len() >= threshold as usize {
+            return Ok(());
+        }
     }
-}
-
-impl VerifyingKey {
-    /// Whether one of the signatures is this key's and holds.
-    pub fn has_signed(&self, signed: &Signed, kind: PayloadType) -> bool {
-        signed
-            .signatures
-            .iter()
-            .filter(|signature| signature.key_id == self.key_id())
-            .any(|signature| verify_statement(self, kind, &signed.payload, &signature.bytes).is_ok())
-    }
+    Err(Error::Authority { version, found: signers.len(), threshold })
 }
 
 #[cfg(test)]

@@ -18,10 +18,11 @@ use sealpost_wire::directory::{
     ListedAgency, Listing, SealingKeyTerms, SigningKeyTerms, agreement_from_payload, operation_from_payload,
 };
 
+use super::signatures::Signatures;
 use super::subject::{Novelty, Statement, Term};
 use super::{Error, authority_keys};
 use crate::digest::{Algorithm, key_id, sha256};
-use crate::dsse::{PayloadType, VerifyingKey, verify_statement};
+use crate::dsse::{PayloadType, VerifyingKey};
 use crate::trust::RootHolder;
 use crate::wrap::{PUBLIC_KEY_SIZE, SealingPublicKey};
 use crate::x509;
@@ -269,16 +270,14 @@ impl<'p> Verifier<'p> {
     /// The agencies whose nodes signed. Signatures that do not hold count for nobody, and those of keys that this version
     /// revokes only for what `stands` since an earlier version.
     fn signers(&self, signed: &Signed, kind: PayloadType, stands: bool) -> BTreeSet<AgencyId> {
-        let holds = |key: &VerifyingKey, signature: &[u8]| {
-            verify_statement(key, kind, &signed.payload, signature).is_ok()
-        };
+        let mut signatures = Signatures::new(signed, kind);
         signed
             .signatures
             .iter()
             .filter(|signature| stands || !self.revoked.contains(&signature.key_id))
-            .filter_map(|signature| Some((self.node_keys.get(&signature.key_id)?, &signature.bytes)))
-            .filter(|((_, key), bytes)| holds(key, bytes))
-            .map(|((agency, _), _)| agency.clone())
+            .filter_map(|signature| self.node_keys.get(&signature.key_id))
+            .filter(|(_, key)| signatures.hold_of(key))
+            .map(|(agency, _)| agency.clone())
             .collect()
     }
 
