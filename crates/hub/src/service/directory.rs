@@ -118,6 +118,7 @@ pub(super) async fn publish(
         take_lists(parts, crls).await?;
         return Ok(pb::PublishDirectoryResponse { version: present.version.version });
     }
+    let directory = verified(parts, directory).await?;
     let published = parts.writer.publish(directory).await.map_err(|error| refusal(&error))?;
     tracing::info!(version = published.version.version, "directory published");
     match directory::trust_set(&published) {
@@ -129,6 +130,15 @@ pub(super) async fn publish(
     }
     take_lists(parts, crls).await?;
     Ok(pb::PublishDirectoryResponse { version: published.version.version })
+}
+
+/// A version as it came, once it verified against the one in force. What does not never gets to the writer, behind whom all mail
+/// waits, and who verifies again: another version may be in force by then.
+async fn verified(parts: &Parts, signed: Signed) -> Result<Signed, Status> {
+    let (previous, now) = (parts.view.directory(), parts.clock.now());
+    let verify = move || directory::verify_now(&signed, previous.as_deref(), now).map(|_| signed);
+    let verified = parts.pool.run(Lane::Ordinary, verify).await.map_err(given_up)?;
+    verified.map_err(|error| refusal(&PublishError::Directory(Box::new(error))))
 }
 
 async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {

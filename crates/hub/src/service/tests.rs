@@ -39,6 +39,7 @@ mod limits;
 mod revoked;
 mod stopped;
 mod unread;
+mod unsigned;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
