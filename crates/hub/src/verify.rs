@@ -73,8 +73,10 @@ pub fn verify(envelope: Envelope, sender: &Sender<'_>) -> Result<Sound, Rule> {
     }
     let wrapped = wrapped(&wraps, &header.recipients)?;
     let recipients = header.recipients.agencies().cloned().collect();
-    let content = Payload { sealed: apart(&sealed), wraps: wraps.into_iter().map(wrap_apart).collect() };
-    let (payload, priority) = (content.to_bytes(), header.priority);
+    let payload = Payload { sealed, wraps }.to_bytes();
+    // Its parts, and no second copy of them.
+    let content = Payload::from_bytes(&payload).map_err(|_| Rule::HeaderMalformed)?;
+    let priority = header.priority;
     let signatures = signatures
         .into_iter()
         .map(|signature| Signature { bytes: apart(&signature.bytes), ..signature })
@@ -85,11 +87,6 @@ pub fn verify(envelope: Envelope, sender: &Sender<'_>) -> Result<Sound, Rule> {
 /// The same bytes in memory of their own: parts of a message share the buffer in which it came.
 pub fn apart(bytes: &Bytes) -> Bytes {
     Bytes::copy_from_slice(bytes)
-}
-
-fn wrap_apart(wrap: Wrap) -> Wrap {
-    let (encapsulated_key, ciphertext) = (apart(&wrap.encapsulated_key), apart(&wrap.ciphertext));
-    Wrap { encapsulated_key, ciphertext, ..wrap }
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside

@@ -46,6 +46,7 @@ async fn hub(stage: &Stage) -> (Parts, Turns) {
         tasks: TaskTracker::new(),
         limits: Limits { backlog: 1, sender_bytes: 1 },
         pace: Pace::new(Rates { flash: ENOUGH, mail: ENOUGH, control: ENOUGH }),
+        connections: Connections::default(),
     };
     (parts, turns)
 }
@@ -77,6 +78,13 @@ async fn a_version_that_is_not_believed_is_refused_without_the_writer() {
     let mut believed = Box::pin(publish(&next));
     let waits = futures::future::poll_immediate(&mut believed).await;
     assert!(waits.is_none());
-    let published = tokio::join!(believed, async { turns.take() }).0;
+    let is_in_force = || parts.view.directory().is_some_and(|directory| directory.version.version == 2);
+    let writing = async {
+        while !is_in_force() {
+            turns.take();
+            tokio::task::yield_now().await;
+        }
+    };
+    let published = tokio::join!(believed, writing).0;
     assert_eq!(published.unwrap().version, 2);
 }
