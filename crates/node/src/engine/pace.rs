@@ -3,7 +3,8 @@
 //! A receipt costs a signature, a record and a sync at both ends, and one settles any number of messages. So they are
 //! gathered while more keeps arriving. A message that comes alone gains nothing by waiting: its sender may well hand in
 //! the next one only when it is receipted. Whether more keeps arriving is seen by what the last receipt settled and by what waits
-//! now, so that nothing has to be waited for to know it.
+//! now, so that nothing has to be waited for to know it. However much keeps arriving, and whatever it is, nobody waits for a receipt
+//! longer than a pause: what arrives may have nothing to do with who is owed one.
 //!
 //! Never here: who is owed a receipt, and what it says.
 
@@ -22,12 +23,15 @@ const GATHERED_MAX: u64 = 64;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     last: Option<(Instant, Owed)>,
+    /// Since when something is owed.
+    owed_since: Option<Instant>,
 }
 
 impl Pace {
     /// Receipts were made for all that was owed.
     pub(super) fn made(&mut self, owed: Owed, now: Instant) {
         self.last = Some((now, owed));
+        self.owed_since = None;
     }
 
     /// From when on receipts are due; `None` where nothing is owed.
@@ -42,9 +46,16 @@ impl Pace {
     }
 
     /// Whether receipts are made in the round that begins now. While more is `waiting` to be settled they are not, unless
-    /// very much is owed.
-    pub(super) fn is_due(&self, owed: Owed, waiting: bool, now: Instant) -> bool {
-        owed.all >= GATHERED_MAX || !waiting && self.due(owed, now).is_some_and(|due| due <= now)
+    /// very much is owed, or something has been for a pause: since it was seen here first.
+    pub(super) fn is_due(&mut self, owed: Owed, waiting: bool, now: Instant) -> bool {
+        if !owed.is_any() {
+            self.owed_since = None;
+            return false;
+        }
+        let since = *self.owed_since.get_or_insert(now);
+        let has_waited = now.saturating_duration_since(since) >= PAUSE;
+        let is_time = self.due(owed, now).is_some_and(|due| due <= now);
+        owed.all >= GATHERED_MAX || is_time && (has_waited || !waiting)
     }
 }
 
@@ -67,7 +78,7 @@ mod tests {
 
     #[test]
     fn nothing_is_due_while_nothing_is_owed() {
-        let (pace, at) = after(from_one(1));
+        let (mut pace, at) = after(from_one(1));
         assert_eq!(pace.due(NOTHING, at + PAUSE), None);
         assert!(!pace.is_due(NOTHING, false, at + PAUSE));
     }
@@ -91,13 +102,13 @@ mod tests {
     #[test]
     fn one_message_of_each_of_many_senders_is_not_more() {
         let of_many = Owed { all: 16, of_one: 1, repeats: false };
-        let (pace, at) = after(of_many);
+        let (mut pace, at) = after(of_many);
         assert!(pace.is_due(of_many, false, at));
     }
 
     #[test]
     fn more_is_gathered_for_a_pause_and_no_longer() {
-        let (pace, at) = after(from_one(1));
+        let (mut pace, at) = after(from_one(1));
         assert_eq!(pace.due(from_one(2), at), Some(at + PAUSE));
         assert!(!pace.is_due(from_one(2), false, at + PAUSE / 2));
         assert!(pace.is_due(from_one(2), false, at + PAUSE));
@@ -122,9 +133,47 @@ mod tests {
 
     #[test]
     fn what_waits_to_be_settled_is_settled_first_unless_very_much_is_owed() {
-        let pace = Pace::default();
+        let mut pace = Pace::default();
         let now = Instant::now();
         assert!(!pace.is_due(from_one(GATHERED_MAX - 1), true, now));
         assert!(pace.is_due(from_one(GATHERED_MAX), true, now));
+    }
+
+    /// After how long receipts are made for what is owed from now on, while something waits in each of many short rounds.
+    fn waits_under_load(pace: &mut Pace, owed: Owed, now: Instant) -> Duration {
+        let step = Duration::from_millis(1);
+        let rounds = (0..1000).map(|round| step * round);
+        let made = rounds.into_iter().find(|after| pace.is_due(owed, true, now + *after));
+        made.expect("they are made while the load lasts")
+    }
+
+    #[test]
+    fn a_lone_message_is_receipted_after_a_pause_however_much_else_keeps_coming() {
+        let (mut pace, at) = after(from_one(1));
+        for owed in [from_one(1), from_one(2), Owed { all: 3, of_one: 1, repeats: false }] {
+            let later = at + 10 * PAUSE;
+            assert_eq!(waits_under_load(&mut pace, owed, later), PAUSE, "{owed:?}");
+            pace.made(owed, later + PAUSE);
+            assert_eq!(waits_under_load(&mut pace, owed, later + PAUSE), PAUSE, "{owed:?}: once more");
+            pace.made(owed, at);
+        }
+    }
+
+    #[test]
+    fn repeats_go_under_load_and_a_pause_apart() {
+        let repeats = Owed { repeats: true, ..NOTHING };
+        let (mut pace, at) = after(NOTHING);
+        assert_eq!(waits_under_load(&mut pace, repeats, at), PAUSE);
+        pace.made(repeats, at + PAUSE);
+        assert_eq!(waits_under_load(&mut pace, repeats, at + PAUSE), PAUSE);
+    }
+
+    #[test]
+    fn what_was_not_owed_meanwhile_has_not_waited() {
+        let (mut pace, at) = after(from_one(1));
+        assert!(!pace.is_due(from_one(1), true, at + PAUSE));
+        assert!(!pace.is_due(NOTHING, true, at + PAUSE * 2));
+        assert!(!pace.is_due(from_one(1), true, at + PAUSE * 3));
+        assert!(pace.is_due(from_one(1), true, at + PAUSE * 4));
     }
 }
