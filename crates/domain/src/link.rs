@@ -162,7 +162,8 @@ impl Arrival {
 /// What a recipient knows of one link in one incarnation of its sender.
 ///
 /// Duplicates are decided by the digests of all settled numbers, for the whole retention and never by a time window. Where
-/// they are kept elsewhere too, those before the last contiguous number can be [let go](Self::let_go) here.
+/// they are kept elsewhere too, those before the last contiguous number can be [let go](Self::let_go) here. What was not
+/// delivered stays, so that it can be told again to whoever lost what he knew of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     contiguous: u64,
@@ -231,15 +232,6 @@ impl Received {
         }
     }
 
-    /// Its sender knows of these numbers how they were settled: of those before the last contiguous one, that they
-    /// were not delivered is let go.
-    pub fn let_go_told(&mut self, is_known: impl Fn(u64) -> bool) {
-        let contiguous = self.contiguous;
-        let stays = |number: u64| number >= contiguous || !is_known(number);
-        self.exceptions.retain(|number, _| stays(*number));
-        self.voids.retain(|number| stays(*number));
-    }
-
     /// Of how many numbers and ranges something is held here.
     pub fn held(&self) -> usize {
         let numbers = [self.digests.len(), self.expected.len(), self.exceptions.len(), self.voids.len()];
@@ -288,7 +280,7 @@ impl Received {
             .map_or(Head::EMPTY, |(number, digest)| Head { number: *number, digest: *digest })
     }
 
-    /// Whether a number was filled without a message, where that was not let go.
+    /// Whether a number was filled without a message.
     pub fn is_void(&self, number: u64) -> bool {
         self.voids.contains(&number)
     }
@@ -312,17 +304,12 @@ impl Received {
         ranges.filter_map(|range| Some((range, *self.digests.get(&range.last)?)))
     }
 
-    /// The numbers that were settled without being delivered, and why; but for those that were let go.
+    /// The numbers that were settled without being delivered, and why.
     pub fn exceptions(&self) -> impl Iterator<Item = (u64, Disposition, &str)> {
         self.exceptions.iter().map(|(number, (disposition, rule))| (*number, *disposition, rule.as_str()))
     }
 
-    /// The numbers that were settled without being delivered, whatever for; but for those that were let go.
-    pub fn not_delivered(&self) -> impl Iterator<Item = u64> {
-        self.exceptions.keys().copied().chain(self.voids())
-    }
-
-    /// The numbers that were filled without a message; but for those that were let go.
+    /// The numbers that were filled without a message.
     pub fn voids(&self) -> impl Iterator<Item = u64> {
         self.voids.iter().copied()
     }

@@ -107,6 +107,8 @@ pub struct Receipt {
     pub directory: DirectoryVersion,
     /// The sender's latest checkpoint that the recipient cosigned, a signed note; empty where there is none to tell.
     pub cosigned: Bytes,
+    /// What was not delivered according to receipts up to this one is not told here again; 0 where nothing is left out.
+    pub builds_on: u64,
 }
 
 /// What is settled on one link.

@@ -235,6 +235,7 @@ proptest! {
             checkpoint: Bytes::from_static(b"of the recipient"),
             directory: DirectoryVersion { version: 2, digest: Digest::new([1; 32]) },
             cosigned: Bytes::from_static(b"of the sender"),
+            builds_on: number / 2,
         };
         prop_assert_eq!(Receipt::from_payload(&receipt.to_payload()).unwrap(), receipt);
     }
@@ -291,6 +292,7 @@ fn ranges_out_of_order_are_refused() {
         checkpoint: Bytes::new(),
         directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
         cosigned: Bytes::new(),
+        builds_on: 0,
     };
     let error = Receipt::from_payload(&receipt.to_payload()).unwrap_err();
     assert!(error.to_string().starts_with("LinkReceipt.delivered: has ranges"), "{error}");

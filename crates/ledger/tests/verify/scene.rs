@@ -236,6 +236,7 @@ pub(crate) fn receipt(contiguous: u64) -> Receipt {
         checkpoint: Bytes::new(),
         directory: DIRECTORY,
         cosigned: Bytes::new(),
+        builds_on: 0,
     }
 }
 

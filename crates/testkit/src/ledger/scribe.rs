@@ -218,6 +218,7 @@ impl Scribe {
             links,
             checkpoint: Bytes::new(),
             cosigned: Bytes::new(),
+            builds_on: 0,
             directory: self.network.version,
         };
         sign(&recipient.key, PayloadType::Receipt, receipt.to_payload())

@@ -21,6 +21,7 @@ pub(super) fn receipt(at: In, message: pb::Receipt) -> Result<Receipt, Error> {
         checkpoint,
         directory,
         cosigned,
+        builds_on,
     } = message;
     at.count("links", links.len(), ENTRIES_MAX)?;
     Ok(Receipt {
@@ -33,6 +34,7 @@ pub(super) fn receipt(at: In, message: pb::Receipt) -> Result<Receipt, Error> {
         checkpoint,
         directory: directory_version(at, directory)?,
         cosigned,
+        builds_on,
     })
 }
 
@@ -47,6 +49,7 @@ pub(super) fn receipt_message(receipt: &Receipt) -> pb::Receipt {
         checkpoint: receipt.checkpoint.clone(),
         directory: Some(directory_version_message(receipt.directory)),
         cosigned: receipt.cosigned.clone(),
+        builds_on: receipt.builds_on,
     }
 }
 

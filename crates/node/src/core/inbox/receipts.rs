@@ -1,5 +1,10 @@
 //! Our receipts: one per sender over all its links, made when the inbox is drained, repeated until its sender names
 //! its number.
+//!
+//! What was not delivered is told until its sender names a receipt that told it, and left out from then on: a receipt has
+//! not room for all of it for ever. But the sender may lose what it knew, and a count over what is left out would make it
+//! look delivered. So each receipt names the one that it builds on; a sender that does not hold that takes nothing from it,
+//! and says what it holds; from there on all is told again. So nothing that was not delivered is let go here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,9 +62,11 @@ pub(super) struct Peer {
     unreceipted: u64,
     /// It has to be sent again: the sender seems not to have it.
     repeat: bool,
+    /// On which receipt that one builds.
+    builds_on: u64,
     /// The number of the receipt that the sender says it holds.
     confirmed: u64,
-    /// In which receipt an exception, or a number that was filled, was told first.
+    /// Since which receipt an exception, or a number that was filled, is in each one until the sender names one of them.
     told: BTreeMap<(Priority, Incarnation, u64), u64>,
 }
 
@@ -69,6 +76,7 @@ impl Peer {
         self.told.len()
     }
 
+    /// There is something to tell.
     pub(super) fn settle(&mut self) {
         self.unreceipted += 1;
     }
@@ -128,27 +136,13 @@ impl Inbox {
             Some((of, number)) if of == incarnation => number.min(peer.number),
             _ => 0,
         };
-        let is_news = named > peer.confirmed;
-        peer.confirmed = peer.confirmed.max(named);
-        peer.repeat |= named < peer.number && peer.latest.is_some();
-        if is_news {
-            self.let_go_told(&heads.sender);
-        }
-    }
-
-    /// What its sender knows was not delivered is not told again.
-    fn let_go_told(&mut self, sender: &AgencyId) {
-        let Some(peer) = self.peers.get_mut(sender) else { return };
-        let confirmed = peer.confirmed;
-        for (key, link) in self.links.iter_mut().filter(|(key, _)| key.sender == *sender) {
-            let place = |number| (key.priority, key.incarnation, number);
-            let told = &peer.told;
-            let is_known = |number| told.get(&place(number)).is_some_and(|told| *told <= confirmed);
-            link.received.let_go_told(is_known);
-            let kept: BTreeSet<u64> = link.received.not_delivered().collect();
-            peer.told.retain(|&(priority, incarnation, number), _| {
-                (priority, incarnation) != (key.priority, key.incarnation) || kept.contains(&number)
-            });
+        // It may be an older one than before: that of an older copy of its ledger.
+        peer.confirmed = named;
+        if named < peer.builds_on {
+            // What we told last is of no use to it.
+            peer.settle();
+        } else {
+            peer.repeat |= named < peer.number && peer.latest.is_some();
         }
     }
 
@@ -194,6 +188,7 @@ impl Inbox {
             checkpoint,
             directory,
             cosigned: Bytes::new(),
+            builds_on: peer.map_or(0, |peer| peer.confirmed),
         })
     }
 
@@ -205,15 +200,23 @@ impl Inbox {
         peer.number = receipt.number;
         peer.latest = Some(statement.clone());
         peer.unreceipted = 0;
-        for link in &receipt.links {
-            let excepted = link.exceptions.iter().map(|exception| exception.number);
-            let filled = link.filled.iter().flat_map(|range| range.first..=range.last);
-            for number in excepted.chain(filled) {
-                let key = (link.priority, link.sender_incarnation, number);
-                peer.told.entry(key).or_insert(receipt.number);
-            }
+        peer.builds_on = receipt.builds_on;
+        // After a restart this is all that is known of it.
+        peer.confirmed = receipt.builds_on;
+        let told: BTreeSet<_> = receipt.links.iter().flat_map(not_delivered_in).collect();
+        // For what there was no room this time, an earlier receipt may have been lost: it counts as told from the next one on.
+        peer.told.retain(|place, since| *since <= receipt.builds_on || told.contains(place));
+        for place in told {
+            peer.told.entry(place).or_insert(receipt.number);
         }
     }
+}
+
+/// The numbers that a receipt says were not delivered.
+fn not_delivered_in(link: &LinkReceipt) -> impl Iterator<Item = (Priority, Incarnation, u64)> {
+    let excepted = link.exceptions.iter().map(|exception| exception.number);
+    let filled = link.filled.iter().flat_map(|range| range.first..=range.last);
+    excepted.chain(filled).map(|number| (link.priority, link.sender_incarnation, number))
 }
 
 /// What still fits into a receipt.
@@ -270,3 +273,6 @@ fn take<T>(mut ranges: Vec<T>, room: &mut usize) -> Vec<T> {
     *room -= ranges.len();
     ranges
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub(super) struct Peer {
     pub(super) receipt: Option<(Incarnation, u64)>,
     /// When it was made, by the peer's clock.
     pub(super) receipt_made_at: Option<Instant>,
+    /// A receipt of it came that builds on one that we do not hold, since the last heads.
+    pub(super) misses_receipt: bool,
     /// Something happened since the last heads, the last time then.
     touched_at: Option<Instant>,
     told_at: Option<Instant>,
@@ -142,7 +144,9 @@ impl Outbox {
     }
 
     fn heads_due(&self, now: Instant) -> Vec<AgencyId> {
+        let is_paced = |peer: &Peer| peer.told_at.is_none_or(|told| now.since(told) >= self.policy.quiet);
         let due = |(agency, peer): &(&AgencyId, &Peer)| match (peer.touched_at, peer.told_at) {
+            _ if peer.misses_receipt && is_paced(peer) => true,
             (Some(touched), _) if now.since(touched) >= self.policy.quiet => true,
             (_, Some(told)) => now.since(told) >= self.policy.heads_every && self.is_active(agency),
             (Some(touched), None) => now.since(touched) >= self.policy.heads_every,
@@ -185,6 +189,7 @@ impl Outbox {
         let active = self.is_active(recipient);
         if let Some(peer) = self.peers.get_mut(recipient) {
             peer.touched_at = None;
+            peer.misses_receipt = false;
             peer.told_at = Some(now);
             if active {
                 peer.unanswered.get_or_insert(Unanswered { since: now, told: false });

@@ -35,6 +35,8 @@ enum Judgement {
     OtherChain,
     /// It speaks of more than we sent.
     Ahead,
+    /// It builds on one that we do not hold.
+    Incomplete,
 }
 
 impl Core {
@@ -54,6 +56,10 @@ impl Core {
             }
             Judgement::Old => {
                 self.outbox.heard_again(receipt);
+                return;
+            }
+            Judgement::Incomplete => {
+                self.outbox.miss_receipt(&receipt.recipient);
                 return;
             }
             Judgement::OtherChain => (
@@ -104,6 +110,10 @@ impl Outbox {
                 return Judgement::OtherChain;
             }
         }
+        let holds = held.filter(|(incarnation, _)| *incarnation == receipt.recipient_incarnation);
+        if receipt.builds_on > holds.map_or(0, |(_, number)| number) {
+            return Judgement::Incomplete;
+        }
         let says_more = receipt
             .links
             .iter()
@@ -117,6 +127,13 @@ impl Outbox {
         let count = self.tentative.receipts.entry(peer.clone()).or_default();
         *count += 1;
         *count <= OF_PEER_IN_ROUND_MAX
+    }
+
+    /// A receipt leaves out what this ledger never had, or has lost: its peer is told at once what we hold.
+    fn miss_receipt(&mut self, recipient: &AgencyId) {
+        let peer = self.peers.entry(recipient.clone()).or_default();
+        peer.misses_receipt = true;
+        peer.answered();
     }
 
     /// A receipt that we hold is repeated, since what it covers came once more: it need not go again.

@@ -86,6 +86,88 @@ fn what_was_let_go_is_read_later_and_stands_the_same_after_a_restart() {
     }
 }
 
+/// Germany has had a message of Hong Kong that was delivered, and one that it refused; and what Hong Kong knew before it
+/// heard of the second.
+fn refused_second() -> (Network, Station, Station, usize) {
+    let (network, mut hong_kong, mut germany, _) = received(1);
+    receipted(&mut germany, &mut hong_kong);
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(&network, &mut hong_kong);
+    let before = hong_kong.records.len();
+    let agreements = std::mem::take(&mut germany.directory.agreements);
+    germany.receive(&deliveries[0], Priority::Urgent);
+    germany.directory.agreements = agreements;
+    receipted(&mut germany, &mut hong_kong);
+    assert_eq!(state(&hong_kong, 2), DeliveryState::Refused);
+    // Hong Kong says that it knows.
+    hong_kong.wait(Duration::from_secs(2));
+    germany.now = hong_kong.now;
+    germany.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    (network, hong_kong, germany, before)
+}
+
+/// Somebody reads the first message, so that there is something to receipt.
+fn read_first(germany: &mut Station) {
+    let message = sealpost_domain::message::MessageId::new(1, [0; 10]);
+    let position = Position { incarnation: HK, number: 1 };
+    let read = ReadMessage { message, sender: agency("HK-CED"), priority: Priority::Urgent, position };
+    germany.step(|core, env, round| core.read(env, round, read, KeyId::new([9; 32])));
+}
+
+fn exceptions(germany: &Station) -> Vec<usize> {
+    let told = germany.says(ControlType::Receipt).into_iter().map(|signed| {
+        let receipt = Receipt::from_payload(&signed.payload).unwrap();
+        receipt.links.iter().map(|link| link.exceptions.len()).sum()
+    });
+    told.collect()
+}
+
+#[test]
+fn a_refused_message_never_looks_delivered_to_a_sender_that_lost_the_refusal() {
+    for restarts in [false, true] {
+        let (network, hong_kong, mut germany, before) = refused_second();
+        let mut copy = hong_kong.older_copy(&network, before);
+        read_first(&mut germany);
+        germany.receipts();
+        assert_eq!(exceptions(&germany), [0], "it was known");
+        if restarts {
+            germany.core = germany.restarted();
+        }
+        copy.now = hong_kong.now;
+        copy.hear(std::mem::take(&mut germany.said), "DE-ZKA");
+        assert_eq!(
+            [1, 2].map(|number| state(&copy, number)),
+            [DeliveryState::Delivered, DeliveryState::Accepted]
+        );
+        // The copy says which receipt it holds, and hears all of it.
+        copy.wait(Duration::from_secs(2));
+        germany.now = copy.now;
+        germany.hear(std::mem::take(&mut copy.said), "HK-CED");
+        receipted(&mut germany, &mut copy);
+        assert_eq!([1, 2].map(|number| state(&copy, number)), [DeliveryState::Read, DeliveryState::Refused]);
+    }
+}
+
+#[test]
+fn what_a_sender_knows_is_not_told_again_after_a_restart() {
+    let (_, mut hong_kong, mut germany, _) = refused_second();
+    read_first(&mut germany);
+    receipted(&mut germany, &mut hong_kong);
+    germany.core = germany.restarted();
+    let [third] = &{
+        hong_kong.publish(Priority::Urgent);
+        hong_kong.submit().1
+    }[..] else {
+        panic!("one delivery")
+    };
+    germany.receive(third, Priority::Urgent);
+    germany.receipts();
+    assert_eq!(exceptions(&germany), [0]);
+    hong_kong.hear(std::mem::take(&mut germany.said), "DE-ZKA");
+    let states = [1, 2, 3].map(|number| state(&hong_kong, number));
+    assert_eq!(states, [DeliveryState::Read, DeliveryState::Refused, DeliveryState::Delivered]);
+}
+
 /// How much two nodes hold after so many messages that were all delivered, receipted and read.
 fn held_after(messages: u64) -> (usize, usize) {
     let network = Network::new();

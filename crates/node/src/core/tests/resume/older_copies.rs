@@ -303,6 +303,7 @@ fn a_peer_cannot_fill_the_ledger_with_ever_other_exceptions_of_an_earlier_life()
             checkpoint: Bytes::new(),
             directory: network.directory.version,
             cosigned: Bytes::new(),
+            builds_on: 0,
         };
         let statement = sign(&germany.signing, PayloadType::Receipt, receipt.to_payload());
         copy.hear(vec![Outgoing { to: agency("HK-CED"), kind: ControlType::Receipt, statement }], "DE-ZKA");

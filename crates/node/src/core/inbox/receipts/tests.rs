@@ -1,0 +1,110 @@
+use sealpost_domain::link::Settled;
+
+use super::*;
+use crate::core::facts::{Chain, SettledBy};
+use crate::fixture::agency;
+
+const LIFE: Incarnation = Incarnation([1; 16]);
+const NOW: Instant = Instant::from_millis(1);
+
+/// A past that nobody has to ask.
+struct Unasked;
+
+impl Past for Unasked {
+    fn record(&self, _: u64) -> Option<(Record, usize)> {
+        None
+    }
+
+    fn settled(&self, _: &Chain, number: u64) -> Result<SettledBy, sealpost_store::Error> {
+        panic!("number {number} is held")
+    }
+
+    fn sent(&self, _: &Chain, number: u64) -> Result<u64, sealpost_store::Error> {
+        panic!("number {number} is not ours")
+    }
+
+    fn message_of(&self, _: &[Digest]) -> Result<Option<u64>, sealpost_store::Error> {
+        Ok(None)
+    }
+}
+
+fn key() -> LinkKey {
+    LinkKey { sender: agency("HK-CED"), priority: Priority::Urgent, incarnation: LIFE }
+}
+
+fn inbox() -> Inbox {
+    Inbox::new(agency("DE-ZKA"), LIFE)
+}
+
+fn refuse(inbox: &mut Inbox, numbers: impl Iterator<Item = u64>) {
+    for number in numbers {
+        let settled = Settled::Excepted(sealpost_domain::link::Disposition::Refused, "agreement.none".into());
+        inbox.settle(key(), number, (Digest::new([1; 32]), Digest::new([1; 32])), settled, number);
+    }
+}
+
+/// Makes the next receipt, and applies it.
+fn receipt(inbox: &mut Inbox) -> Receipt {
+    let directory = DirectoryVersion { version: 1, digest: Digest::ZERO };
+    let made = inbox.receipt(&Unasked, &key().sender, directory, Bytes::new(), NOW).unwrap();
+    let statement = Signed { payload: Bytes::new(), signatures: Vec::new() };
+    inbox.apply_receipt(&made, &statement);
+    made
+}
+
+/// The sender says which receipt it holds.
+fn confirm(inbox: &mut Inbox, number: u64) {
+    inbox.confirm_receipt(&Heads {
+        sender: key().sender,
+        recipient: agency("DE-ZKA"),
+        made_at: NOW,
+        links: Vec::new(),
+        receipt: Some((LIFE, number)),
+        checkpoint: Bytes::new(),
+        directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
+        cosigned: Bytes::new(),
+    });
+}
+
+fn excepted(receipt: &Receipt) -> Vec<u64> {
+    receipt.links.iter().flat_map(|link| &link.exceptions).map(|exception| exception.number).collect()
+}
+
+#[test]
+fn an_exception_that_found_no_room_again_is_not_known_by_the_receipt_that_lacked_it() {
+    let mut inbox = inbox();
+    let room = EXCEPTIONS_MAX as u64;
+    refuse(&mut inbox, 11..=room + 10);
+    let lost = receipt(&mut inbox);
+    assert_eq!(excepted(&lost), (11..=room + 10).collect::<Vec<_>>());
+    refuse(&mut inbox, 1..=10);
+    let second = receipt(&mut inbox);
+    assert_eq!(excepted(&second), (1..=room).collect::<Vec<_>>());
+    // The first one never came, so that the sender knows nothing of the last ten.
+    confirm(&mut inbox, second.number);
+    let third = receipt(&mut inbox);
+    assert_eq!((third.builds_on, excepted(&third)), (second.number, (room + 1..=room + 10).collect()));
+    confirm(&mut inbox, third.number);
+    assert_eq!(excepted(&receipt(&mut inbox)), [0; 0]);
+}
+
+#[test]
+fn all_is_told_again_to_a_sender_that_names_an_earlier_receipt() {
+    let mut inbox = inbox();
+    refuse(&mut inbox, 1..=3);
+    let first = receipt(&mut inbox);
+    confirm(&mut inbox, first.number);
+    refuse(&mut inbox, 4..=5);
+    let second = receipt(&mut inbox);
+    assert_eq!((second.builds_on, excepted(&second)), (first.number, vec![4, 5]));
+    confirm(&mut inbox, second.number);
+    let third = receipt(&mut inbox);
+    assert_eq!((third.builds_on, excepted(&third)), (second.number, vec![]));
+    assert_eq!(inbox.owed(), Owed::default());
+    for (named, told) in [(first.number, vec![4, 5]), (0, vec![1, 2, 3, 4, 5])] {
+        confirm(&mut inbox, named);
+        assert!(inbox.owed().all > 0, "the last receipt is of no use to it");
+        let again = receipt(&mut inbox);
+        assert_eq!((again.builds_on, excepted(&again)), (named, told));
+    }
+}
