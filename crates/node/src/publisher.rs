@@ -127,9 +127,14 @@ impl Publisher {
             Err(prepare::Error::Refused(refusals)) => Err(PublishError::Refused(refusals)),
             Err(error @ (prepare::Error::Bucket(_) | prepare::Error::Ledger(_))) => {
                 error!(error = with_causes(&error), "no message can be prepared");
-                Err(PublishError::Full)
+                Err(self.cannot())
             }
         }
+    }
+
+    /// What is told where something here could not be read: by an index that failed the node ends, so that nobody is to wait.
+    fn cannot(&self) -> PublishError {
+        if self.shared.projections.has_failed() { PublishError::Stopping } else { PublishError::Full }
     }
 
     /// Gives a prepared message its place in the order; its answer is awaited apart.
@@ -205,7 +210,7 @@ impl Publisher {
             }])),
             Ok(Err(error)) => {
                 error!(%error, "the message of an idempotency key cannot be read");
-                Err(PublishError::Full)
+                Err(self.cannot())
             }
             Err(_) => Err(PublishError::Stopping),
         }
@@ -230,7 +235,10 @@ impl Publisher {
             failed => {
                 error!(failed = ?failed.err(), "messages that were read cannot be found");
                 // Whoever asked may be gone.
-                let _ = answer.send(Err(AcknowledgeError::Full));
+                let _ = answer.send(Err(match self.cannot() {
+                    PublishError::Full => AcknowledgeError::Full,
+                    _ => AcknowledgeError::Stopping,
+                }));
                 return;
             }
         };
@@ -246,3 +254,6 @@ fn tell(answer: PublishAnswer, outcome: Result<Published, PublishError>) {
     // A publisher that went away learns of its message by its idempotency key.
     let _ = answer.send(outcome);
 }
+
+#[cfg(test)]
+mod tests;

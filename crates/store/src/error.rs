@@ -41,6 +41,9 @@ pub enum Error {
         /// Of which keyspace.
         keyspace: &'static str,
     },
+    /// They failed before this, where whoever met it could not end the program.
+    #[error("the projections failed while they were read: the next start makes them anew from the ledger")]
+    Failed,
     /// The ledger ends before what was applied: it never gave up a durable record by itself. Nothing was changed.
     #[error(
         "the projections in {} are at ledger index {applied}, but the ledger ends at {ledger_next}: acknowledged records \

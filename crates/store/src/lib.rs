@@ -41,5 +41,9 @@ pub trait Projections: Send + Sync {
 
     /// Something is not here that must have been derived: nothing here is believed after this, and the next opening
     /// starts anew. The error to end with.
-    fn lacks(&self, keyspace: Keyspace) -> Error;
+    fn distrust_lacking(&self, keyspace: Keyspace) -> Error;
+
+    /// Whether anything failed here, or was lacking, whoever met it: nothing here is read or changed any more
+    /// ([`Error::Failed`]), and the program has to end.
+    fn has_failed(&self) -> bool;
 }

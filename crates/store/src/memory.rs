@@ -16,6 +16,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     applied: u64,
+    failed: bool,
     pairs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -28,6 +29,11 @@ impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn believed(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.state();
+        if state.failed { Err(Error::Failed) } else { Ok(state) }
+    }
 }
 
 impl Projections for Memory {
@@ -36,11 +42,11 @@ impl Projections for Memory {
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.state().pairs.get(&keyspace.full_key(key)).cloned())
+        Ok(self.believed()?.pairs.get(&keyspace.full_key(key)).cloned())
     }
 
     fn scan(&self, keyspace: Keyspace, range: &Range<'_>) -> Result<Vec<Pair>, Error> {
-        let state = self.state();
+        let state = self.believed()?;
         let bounds = bounds(keyspace, range);
         let prefix = keyspace.full_key(range.prefix);
         let skipped = prefix.len() - range.prefix.len();
@@ -55,7 +61,7 @@ impl Projections for Memory {
     }
 
     fn apply(&self, batch: Batch) -> Result<(), Error> {
-        let mut state = self.state();
+        let mut state = self.believed()?;
         if batch.applied < state.applied {
             return Err(Error::Backwards { applied: state.applied, asked: batch.applied });
         }
@@ -70,8 +76,13 @@ impl Projections for Memory {
         Ok(())
     }
 
-    fn lacks(&self, keyspace: Keyspace) -> Error {
+    fn distrust_lacking(&self, keyspace: Keyspace) -> Error {
+        self.state().failed = true;
         Error::Lacking { keyspace: keyspace.name() }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state().failed
     }
 }
 

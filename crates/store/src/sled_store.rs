@@ -157,6 +157,9 @@ impl Store {
     /// Works with sled. When that fails, the next opening starts anew: a program that ends by the error, and is started
     /// again, must not meet it again.
     fn guard<T>(&self, operation: &'static str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
+        if self.has_failed() {
+            return Err(Error::Failed);
+        }
         // sled panics on some files that are not as it left them.
         let done = catch_unwind(AssertUnwindSafe(work));
         let done = match done {
@@ -224,9 +227,13 @@ impl Projections for Store {
         Ok(())
     }
 
-    fn lacks(&self, keyspace: Keyspace) -> Error {
+    fn distrust_lacking(&self, keyspace: Keyspace) -> Error {
         self.distrust();
         Error::Lacking { keyspace: keyspace.name() }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 }
 

@@ -121,11 +121,14 @@ fn files_that_were_lost_or_spoilt_mean_a_rebuild() {
 fn what_they_lack_is_told_and_they_are_rebuilt_even_when_they_were_closed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_at_seven(dir.path());
-    let lacking = store.lacks(INBOX);
+    assert!(!store.has_failed());
+    let lacking = store.distrust_lacking(INBOX);
     assert_eq!(
         lacking.to_string(),
         "the projections lack one of `inbox`: the next start makes them anew from the ledger"
     );
+    assert!(store.has_failed());
+    assert!(matches!(store.get(INBOX, b"key"), Err(Error::Failed)), "nothing is believed any more");
     store.close().unwrap();
     wait_for_lock(dir.path());
     assert_eq!(reopen(dir.path(), &basis("first")), Opened::Rebuild { reason: Reason::New });
@@ -149,6 +152,7 @@ fn after_an_error_they_are_rebuilt_even_when_they_were_closed() {
         // More than the cache holds: some of them come from the files.
         let failed = (0..PAIRS).find_map(|number| store.get(INBOX, &number.to_be_bytes()).err());
         assert!(failed.is_some(), "the damage is met");
+        assert!(store.has_failed(), "whoever watches over it learns of that");
         if close {
             store.close().unwrap();
         } else {

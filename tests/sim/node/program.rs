@@ -300,7 +300,11 @@ impl Projections for Kept {
         self.0.apply(batch)
     }
 
-    fn lacks(&self, keyspace: Keyspace) -> sealpost_store::Error {
-        self.0.lacks(keyspace)
+    fn distrust_lacking(&self, keyspace: Keyspace) -> sealpost_store::Error {
+        self.0.distrust_lacking(keyspace)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.has_failed()
     }
 }

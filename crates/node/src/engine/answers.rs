@@ -40,8 +40,9 @@ impl Answers {
             Input::Publish { prepared, answer } => match core.publish(env, round, &prepared) {
                 Ok(decided) => self.published.push((answer, decided)),
                 Err(error) => {
-                    let _ = answer.send(Err(PublishError::Full));
-                    return Err(error.into());
+                    let error = error.into();
+                    let _ = answer.send(Err(not_decided(&error)));
+                    return Err(error);
                 }
             },
             Input::Acknowledge { messages, reader, answer } => {
@@ -118,10 +119,10 @@ impl Answers {
     }
 
     /// Notes who waits for an input of a round that will not be kept.
-    pub(super) fn pass_over(&mut self, input: Input) {
+    pub(super) fn pass_over(&mut self, input: Input, failed: &Error) {
         match input {
             Input::Publish { answer, .. } => {
-                let _ = answer.send(Err(PublishError::Full));
+                let _ = answer.send(Err(not_decided(failed)));
             }
             Input::Acknowledge { answer, .. } => self.acknowledged.push((answer, 0)),
             Input::Delivered { index, mark, .. } => self.delivered.push((mark, index)),
@@ -187,6 +188,14 @@ impl Answers {
             let _ = answer.send(Err(NotInstalled::NoSpace));
         }
         shared.core_mut().outbox.requeue(self.accepted);
+    }
+}
+
+/// What a publisher is told where nothing can be decided.
+fn not_decided(failed: &Error) -> PublishError {
+    match failed {
+        Error::Core(unsigned) if unsigned.is_unsigned() => PublishError::Full,
+        _ => PublishError::Stopping,
     }
 }
 

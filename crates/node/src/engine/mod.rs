@@ -3,7 +3,7 @@
 //!
 //! While a round is being synced the next one gathers by itself; there is no timer. A full disk refuses a round whole:
 //! publishers are told to come back, what the hub delivered is taken from it again. So does a key that does not sign, as
-//! one on a token that is away. A disk that fails ends the node.
+//! one on a token that is away. A disk that fails ends the node, and so does the index over the ledger, whoever meets that.
 
 mod answers;
 mod input;
@@ -120,6 +120,10 @@ impl Engine {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while let Some(inputs) = self.gather(&mut tick).await {
+            // Whoever reads of the index may have met that first, and cannot end the node.
+            if self.shared.projections.has_failed() {
+                return Err(sealpost_store::Error::Failed.into());
+            }
             self.round(inputs).await?;
         }
         // What was settled last is still to be receipted, so that the next start owes nothing.
@@ -231,7 +235,7 @@ impl Engine {
         for input in inputs {
             match &failed {
                 None => failed = answers.decide(input, &mut core, &mut env, &mut round).err(),
-                Some(_) => answers.pass_over(input),
+                Some(failed) => answers.pass_over(input, failed),
             }
         }
         if let Some(failed) = failed {

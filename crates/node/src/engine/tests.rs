@@ -281,8 +281,12 @@ impl Projections for Failing {
         }
     }
 
-    fn lacks(&self, keyspace: Keyspace) -> IndexError {
-        self.memory.lacks(keyspace)
+    fn distrust_lacking(&self, keyspace: Keyspace) -> IndexError {
+        self.memory.distrust_lacking(keyspace)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.memory.has_failed()
     }
 }
 
@@ -295,6 +299,40 @@ async fn an_index_that_fails_after_a_durable_append_ends_the_writer_and_loses_no
     assert!(matches!(desk.engine.await.unwrap(), Err(Error::Index(_))));
     assert_eq!(desk.shared.projections.applied(), 3, "from here on the next start indexes");
     assert!(matches!(desk.shared.history.get(3).unwrap().leaf.record, Record::Sent(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_fails_while_somebody_reads_of_it_ends_the_writer_though_nothing_is_published() {
+    let mut desk = Desk::open().await;
+    desk.publish().await.unwrap();
+    desk.shared.projections.distrust_lacking(Keyspace::new("any"));
+    let ended = tokio::time::timeout(TICK * 2, desk.engine).await.expect("it ends by its next tick");
+    assert!(matches!(ended.unwrap(), Err(Error::Index(IndexError::Failed))));
+}
+
+#[tokio::test]
+async fn a_publisher_is_told_that_the_node_stops_where_the_index_fails() {
+    let mut desk = Desk::open().await;
+    let prepared = Box::new(desk.station.prepared(draft(Priority::Urgent), Some("case-1")));
+    let (answer, outcome) = oneshot::channel();
+    desk.shared.projections.distrust_lacking(Keyspace::new("any"));
+    let input = Input::Publish { prepared, answer };
+    let mut answers = Answers::default();
+    let signer = Arc::clone(&desk.station.signing);
+    let mut env = Env {
+        now: NOW,
+        rng: &mut desk.station.rng,
+        signer: signer.as_ref(),
+        checkpoint: Bytes::new(),
+        past: &desk.shared.books(),
+    };
+    let decided = answers.decide(input, &mut desk.shared.core_mut(), &mut env, &mut Round::default());
+    let failed = decided.unwrap_err();
+    assert_eq!(outcome.await.unwrap().unwrap_err(), PublishError::Stopping);
+    let prepared = Box::new(desk.station.prepared(draft(Priority::Urgent), None));
+    let (answer, next) = oneshot::channel();
+    answers.pass_over(Input::Publish { prepared, answer }, &failed);
+    assert_eq!(next.await.unwrap().unwrap_err(), PublishError::Stopping);
 }
 
 /// A node that published, and whose clock then passed the month of that bucket. How many keys are left, where peers'

@@ -38,7 +38,7 @@ impl Changes<'_> {
                     record
                 } else {
                     let before = self.get(ARRIVED, &key)?.as_deref().and_then(read_arrived);
-                    before.ok_or_else(|| self.projections.lacks(ARRIVED))?.record
+                    before.ok_or_else(|| self.projections.distrust_lacking(ARRIVED))?.record
                 };
                 self.put(ARRIVED, key, &written(&Arrived { record, state, since }));
             }
@@ -53,13 +53,13 @@ impl Changes<'_> {
 /// What settled a number of a link towards this node, where something did.
 pub(crate) fn settled(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<SettledBy, Error> {
     let value = projections.get(SETTLED, &number_key(chain, number))?;
-    value.as_deref().and_then(read_settled).ok_or_else(|| projections.lacks(SETTLED))
+    value.as_deref().and_then(read_settled).ok_or_else(|| projections.distrust_lacking(SETTLED))
 }
 
 /// How the message stands that has a number of a link of this node, where it arrived.
 pub(crate) fn arrived(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<Arrived, Error> {
     let value = projections.get(ARRIVED, &number_key(chain, number))?;
-    value.as_deref().and_then(read_arrived).ok_or_else(|| projections.lacks(ARRIVED))
+    value.as_deref().and_then(read_arrived).ok_or_else(|| projections.distrust_lacking(ARRIVED))
 }
 
 /// Where the message lies that was published under a key, by any digest of it.
@@ -144,17 +144,17 @@ mod tests {
 
     #[test]
     fn a_number_is_settled_on_its_own_link_alone() {
-        let index = Memory::new();
         let by = SettledBy { digest: Digest::new([4; 32]), record: 9, is_void: true };
         let own = chain("DE-ZKA", Priority::Urgent, 1);
-        noted([Fact::Settled { chain: own.clone(), number: 3, by }], &index).unwrap();
-        assert_eq!(settled(&index, &own, 3).unwrap(), by);
         for (other, number) in [
             (own.clone(), 4),
             (chain("DE-ZK", Priority::Urgent, 1), 3),
             (chain("DE-ZKA", Priority::Flash, 1), 3),
             (chain("DE-ZKA", Priority::Urgent, 2), 3),
         ] {
+            let index = Memory::new();
+            noted([Fact::Settled { chain: own.clone(), number: 3, by }], &index).unwrap();
+            assert_eq!(settled(&index, &own, 3).unwrap(), by);
             let lacking = settled(&index, &other, number);
             assert!(matches!(lacking, Err(Error::Lacking { .. })), "{other:?} {number}: {lacking:?}");
         }
