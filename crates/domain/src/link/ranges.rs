@@ -70,6 +70,22 @@ impl Ranges {
         self.holding(number).is_some()
     }
 
+    /// Adds all numbers of a range, which is not empty.
+    pub fn insert_all(&mut self, Range { first, last }: Range) {
+        let mut joined = Range { first, last };
+        if let Some((before, end)) = self.lasts.range(..=first).next_back()
+            && *end >= first.saturating_sub(1)
+        {
+            joined.first = *before;
+        }
+        while let Some((next, end)) = self.lasts.range(joined.first..=joined.last.saturating_add(1)).next() {
+            let (next, end) = (*next, *end);
+            self.lasts.remove(&next);
+            joined.last = joined.last.max(end);
+        }
+        self.lasts.insert(joined.first, joined.last);
+    }
+
     /// The ranges, ascending.
     pub fn iter(&self) -> impl Iterator<Item = Range> {
         self.lasts.iter().map(|(first, last)| Range { first: *first, last: *last })
@@ -85,6 +101,23 @@ impl Ranges {
             let number = self.holding(next_one).map_or(Some(next_one), |range| range.last.checked_add(1))?;
             next = number.checked_add(1);
             (number <= last).then_some(number)
+        })
+    }
+
+    /// The same as ranges: it costs as much as there are of them.
+    pub fn gaps_in(&self, numbers: RangeInclusive<u64>) -> impl Iterator<Item = Range> {
+        let (first, last) = numbers.into_inner();
+        let mut next = Some(first);
+        std::iter::from_fn(move || {
+            let next_one = next?;
+            let from = self.holding(next_one).map_or(Some(next_one), |range| range.last.checked_add(1))?;
+            if from > last {
+                return None;
+            }
+            let following = self.lasts.range(from..).next();
+            let until = following.map_or(last, |(first, _)| last.min(first - 1));
+            next = until.checked_add(1);
+            Some(Range { first: from, last: until })
         })
     }
 
@@ -118,8 +151,33 @@ mod tests {
             for (first, last) in [(0, 63), (5, 5), (10, 40), (40, 10), (62, 70)] {
                 let missing: Vec<u64> = (first..=last).filter(|number| !set.contains(number)).collect();
                 assert_eq!(numbers.missing_in(first..=last).collect::<Vec<_>>(), missing);
+                assert_eq!(
+                    numbers.gaps_in(first..=last).collect::<Vec<_>>(),
+                    ranges(missing.iter().copied())
+                );
             }
         }
+    }
+
+    #[test]
+    fn a_range_is_added_as_its_numbers_are() {
+        for (first, last) in [(0, 0), (0, 63), (5, 5), (10, 40), (30, 31), (60, 63), (70, 80)] {
+            let (mut one_by_one, mut at_once) = (Ranges::default(), Ranges::default());
+            for number in scattered().take(25) {
+                one_by_one.insert(number);
+                at_once.insert(number);
+            }
+            for number in first..=last {
+                one_by_one.insert(number);
+            }
+            at_once.insert_all(Range { first, last });
+            assert_eq!(at_once, one_by_one, "{first} to {last}");
+        }
+        let mut end = Ranges::default();
+        end.insert_all(Range { first: 3, last: u64::MAX });
+        end.insert_all(Range { first: 2, last: u64::MAX });
+        assert_eq!(end.iter().collect::<Vec<_>>(), [Range { first: 2, last: u64::MAX }]);
+        assert_eq!(end.gaps_in(0..=u64::MAX).collect::<Vec<_>>(), [Range { first: 0, last: 1 }]);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! What the core learns from records and does not keep, since there is as much of it as there are messages: what settled
 //! each number, where each message lies and since when it is delivered, which publishers' keys were used.
 //!
-//! It is handed to the index over the ledger ([`Core::take_facts`]), and held here until the index has it ([`Core::indexed`]); from
-//! then on decisions ask for it ([`Past`](super::Past)). So there is no moment in which neither knows it, and what is held is
-//! bounded by what one round records. The index may be lost: the facts come again with the records.
+//! It is handed to the index over the ledger ([`Core::take_facts`]), and held here until the index has it
+//! ([`Core::indexed`]); from then on decisions ask for it ([`Past`](super::Past)). So there is no moment in which neither
+//! knows it. What one round hands over is bounded by what it records and by what was held of it before: the messages that a
+//! receipt settles were not settled until then. The index may be lost: the facts come again with the records.
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Incarnation;
+use sealpost_domain::link::{Incarnation, Range};
 use sealpost_domain::message::Priority;
 use sealpost_domain::view::DeliveryState;
 
@@ -65,10 +66,20 @@ pub enum Fact {
         chain: Chain,
         /// At which number of it.
         number: u64,
-        /// Where it lies in the ledger; `None` where an earlier fact told.
-        record: Option<u64>,
+        /// Where it lies in the ledger.
+        record: u64,
         /// Delivered or read.
         state: DeliveryState,
+        /// When that was recorded.
+        since: Instant,
+    },
+    /// A recipient has read messages of this node of which earlier facts told that they arrived: one fact of them all,
+    /// however many they are, since a peer may say so of everything at once.
+    Read {
+        /// On which link.
+        chain: Chain,
+        /// Which numbers of it; of none of them another fact tells that it was read.
+        numbers: Range,
         /// When that was recorded.
         since: Instant,
     },

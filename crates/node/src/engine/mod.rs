@@ -306,7 +306,7 @@ impl Engine {
         for (index, draft) in (first..).zip(round.records()) {
             changes.note(index, &draft.record)?;
         }
-        changes.note_facts(facts)?;
+        changes.note_facts(facts);
         changes.apply()?;
         self.shared.core_mut().indexed();
         if new_directory {

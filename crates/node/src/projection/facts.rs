@@ -2,11 +2,12 @@
 
 use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
+use sealpost_domain::link::Range as LinkRange;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::view::DeliveryState;
 use sealpost_ledger::History;
-use sealpost_store::{Error, Keyspace, Projections};
+use sealpost_store::{Error, Keyspace, Projections, Range};
 
 use super::{Changes, number, position};
 use crate::core::Past;
@@ -16,50 +17,70 @@ use crate::core::facts::{Arrived, Chain, Fact, SettledBy};
 const SETTLED: Keyspace = Keyspace::new("settled");
 /// A link of this node, and a number of it → how the message stands that arrived, since when, and where it lies.
 const ARRIVED: Keyspace = Keyspace::new("arrived");
+/// A link of this node, and the last number of a range of it that was read after it had arrived → the first one, and since when.
+const READ: Keyspace = Keyspace::new("read");
 /// Digest of a publisher's key → where its message lies.
 const KEYS: Keyspace = Keyspace::new("keys");
 
 impl Changes<'_> {
     /// Notes what records say that were applied.
-    pub fn note_facts(&mut self, facts: impl IntoIterator<Item = Fact>) -> Result<(), Error> {
-        facts.into_iter().try_for_each(|fact| self.note_fact(fact))
+    pub fn note_facts(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        facts.into_iter().for_each(|fact| self.note_fact(fact));
     }
 
-    fn note_fact(&mut self, fact: Fact) -> Result<(), Error> {
+    // Nothing of the same batch asks for any of it: it need not be held for that.
+    fn note_fact(&mut self, fact: Fact) {
         match fact {
             Fact::Settled { chain, number, by: SettledBy { digest, record, is_void } } => {
                 let value = [&[u8::from(is_void)][..], &record.to_be_bytes(), digest.as_bytes()].concat();
-                // Nothing of the same batch asks for it: it need not be held for that.
                 self.batch.put(SETTLED, number_key(&chain, number), value);
             }
             Fact::Arrived { chain, number, record, state, since } => {
-                let key = number_key(&chain, number);
-                let record = if let Some(record) = record {
-                    record
-                } else {
-                    let before = self.get(ARRIVED, &key)?.as_deref().and_then(read_arrived);
-                    before.ok_or_else(|| self.projections.distrust_lacking(ARRIVED))?.record
-                };
-                self.put(ARRIVED, key, &written(&Arrived { record, state, since }));
+                let value = written(&Arrived { record, state, since });
+                self.batch.put(ARRIVED, number_key(&chain, number), value);
+            }
+            Fact::Read { chain, numbers: LinkRange { first, last }, since } => {
+                let value = [first.to_be_bytes(), since.as_millis().to_be_bytes()].concat();
+                self.batch.put(READ, number_key(&chain, last), value);
             }
             Fact::KeyUsed { key, record } => {
                 self.batch.put(KEYS, key.as_bytes(), record.to_be_bytes());
             }
         }
-        Ok(())
     }
 }
 
-/// What settled a number of a link towards this node, where something did.
+/// What settled a number of a link towards this node. That is in the index: something did, and the core let it go, so that an
+/// index without it is broken, and is made anew at the next start.
 pub(crate) fn settled(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<SettledBy, Error> {
     let value = projections.get(SETTLED, &number_key(chain, number))?;
     value.as_deref().and_then(read_settled).ok_or_else(|| projections.distrust_lacking(SETTLED))
 }
 
-/// How the message stands that has a number of a link of this node, where it arrived.
+/// How the message stands that has a number of a link of this node. That is in the index: it arrived, and the core let it go,
+/// so that an index without it is broken, and is made anew at the next start.
 pub(crate) fn arrived(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<Arrived, Error> {
+    let arrived = arrived_first(projections, chain, number)?;
+    let read = read_since(projections, chain, number)?;
+    Ok(read.map_or(arrived, |since| Arrived { state: DeliveryState::Read, since, ..arrived }))
+}
+
+/// The same, but for whether it was read after the core had let it go.
+fn arrived_first(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<Arrived, Error> {
     let value = projections.get(ARRIVED, &number_key(chain, number))?;
     value.as_deref().and_then(read_arrived).ok_or_else(|| projections.distrust_lacking(ARRIVED))
+}
+
+/// Since when a message is read that was let go before; `None` where that is not known.
+fn read_since(projections: &dyn Projections, chain: &Chain, number: u64) -> Result<Option<Instant>, Error> {
+    let Some(before) = number.checked_sub(1) else { return Ok(None) };
+    let (link, before) = (link_key(chain), number_key(chain, before));
+    let found = projections.scan(READ, &Range::prefix(&link, 1).after(&before))?;
+    let Some((_, value)) = found.first() else { return Ok(None) };
+    let (first, since) = value.split_at_checked(8).unwrap_or_default();
+    let is_in_it = self::number(first).is_some_and(|first| first <= number);
+    let since = since.try_into().ok().map(i64::from_be_bytes).filter(|_| is_in_it);
+    Ok(since.map(Instant::from_millis))
 }
 
 /// Where the message lies that was published under a key, by any digest of it.
@@ -90,7 +111,7 @@ impl Past for Books<'_> {
     }
 
     fn sent(&self, chain: &Chain, number: u64) -> Result<u64, Error> {
-        Ok(arrived(self.index, chain, number)?.record)
+        Ok(arrived_first(self.index, chain, number)?.record)
     }
 
     fn message_of(&self, keys: &[Digest]) -> Result<Option<u64>, Error> {
@@ -98,10 +119,15 @@ impl Past for Books<'_> {
     }
 }
 
-fn number_key(chain: &Chain, number: u64) -> Vec<u8> {
-    let Chain { peer, priority, incarnation } = chain;
+fn link_key(Chain { peer, priority, incarnation }: &Chain) -> Vec<u8> {
     let lane = [0, position(Priority::ALL, priority)];
-    [peer.as_str().as_bytes(), &lane, &incarnation.0, &number.to_be_bytes()].concat()
+    [peer.as_str().as_bytes(), &lane, &incarnation.0].concat()
+}
+
+fn number_key(chain: &Chain, number: u64) -> Vec<u8> {
+    let mut key = link_key(chain);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
 }
 
 fn read_settled(value: &[u8]) -> Option<SettledBy> {
@@ -138,7 +164,7 @@ mod tests {
 
     fn noted(facts: impl IntoIterator<Item = Fact>, index: &Memory) -> Result<(), Error> {
         let mut changes = Changes::new(index, index.applied() + 1);
-        changes.note_facts(facts)?;
+        changes.note_facts(facts);
         changes.apply()
     }
 
@@ -161,30 +187,48 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_read_lies_where_it_was_delivered_from() {
+    fn messages_that_are_read_lie_where_they_were_delivered_from() {
         let index = Memory::new();
-        let own = chain("DE-ZKA", Priority::Urgent, 1);
-        let fact = |record, state, at| {
-            let since = Instant::from_millis(at);
-            Fact::Arrived { chain: own.clone(), number: 3, record, state, since }
+        let (own, other) = (chain("DE-ZKA", Priority::Urgent, 1), chain("DE-ZKA", Priority::Flash, 1));
+        let at = Instant::from_millis;
+        let delivered = |chain: &Chain, number| Fact::Arrived {
+            chain: chain.clone(),
+            number,
+            record: 100 + number,
+            state: DeliveryState::Delivered,
+            since: at(10),
         };
-        noted([fact(Some(7), DeliveryState::Delivered, 10)], &index).unwrap();
-        noted([fact(None, DeliveryState::Read, 20)], &index).unwrap();
-        let read = Arrived { record: 7, state: DeliveryState::Read, since: Instant::from_millis(20) };
-        assert_eq!(arrived(&index, &own, 3).unwrap(), read);
+        let facts = (1..=9).flat_map(|number| [delivered(&own, number), delivered(&other, number)]);
+        noted(facts, &index).unwrap();
+        let read = |first, last, since| Fact::Read {
+            chain: own.clone(),
+            numbers: LinkRange { first, last },
+            since: at(since),
+        };
+        noted([read(6, 8, 20)], &index).unwrap();
+        noted([read(2, 4, 30), read(5, 5, 40)], &index).unwrap();
+        for number in 1..=9 {
+            let (state, since) = match number {
+                1 | 9 => (DeliveryState::Delivered, at(10)),
+                2..=4 => (DeliveryState::Read, at(30)),
+                5 => (DeliveryState::Read, at(40)),
+                _ => (DeliveryState::Read, at(20)),
+            };
+            assert_eq!(
+                arrived(&index, &own, number).unwrap(),
+                Arrived { record: 100 + number, state, since }
+            );
+            assert_eq!(arrived(&index, &other, number).unwrap().state, DeliveryState::Delivered, "{number}");
+        }
     }
 
     #[test]
     fn an_index_that_lacks_what_was_delivered_says_so() {
         let index = Memory::new();
-        let fact = Fact::Arrived {
-            chain: chain("DE-ZKA", Priority::Urgent, 1),
-            number: 3,
-            record: None,
-            state: DeliveryState::Read,
-            since: Instant::from_millis(1),
-        };
-        assert!(matches!(noted([fact], &index), Err(Error::Lacking { .. })));
+        let own = chain("DE-ZKA", Priority::Urgent, 1);
+        let numbers = LinkRange { first: 3, last: 3 };
+        noted([Fact::Read { chain: own.clone(), numbers, since: Instant::from_millis(1) }], &index).unwrap();
+        assert!(matches!(arrived(&index, &own, 3), Err(Error::Lacking { .. })));
     }
 
     #[test]

@@ -305,7 +305,7 @@ impl<S: Projections> Opened<S> {
                 noted.note(index, &record)?;
             }
             if index == last {
-                noted.note_facts(self.core.take_facts())?;
+                noted.note_facts(self.core.take_facts());
                 noted.apply()?;
                 self.core.indexed();
             } else {

@@ -181,8 +181,8 @@ impl Outbox {
             let chain = key.chain();
             self.facts.push(Fact::Arrived { chain, number, record: index, state, since: at });
         }
-        if let Some(message) = index.filter(|_| settled) {
-            self.close(message, recipient);
+        if settled {
+            self.close(index, recipient);
         }
     }
 }

@@ -65,8 +65,8 @@ impl Place<'_> {
 
 /// A message that moved on.
 pub(super) struct Moved {
-    /// Where it lies in the ledger; `None` where the index knows that.
-    pub(super) index: Option<u64>,
+    /// Where it lies in the ledger.
+    pub(super) index: u64,
     /// By that, it is settled.
     pub(super) settled: bool,
 }

@@ -140,7 +140,7 @@ impl OutLink {
         self.digests.insert(number - 1, previous);
     }
 
-    /// Moves a message on, if its state allows it; `None` where it does not.
+    /// Moves a message on that was not let go, if its state allows it; `None` where it does not.
     pub(super) fn advance(
         &mut self,
         number: u64,
@@ -148,7 +148,8 @@ impl OutLink {
         rule: Option<&str>,
         at: Instant,
     ) -> Option<Moved> {
-        let before = self.place(number)?.state();
+        let entry = self.entries.get_mut(&number)?;
+        let before = entry.state();
         if !may_follow(before, state) {
             return None;
         }
@@ -157,14 +158,35 @@ impl OutLink {
         if state == DeliveryState::Read {
             self.read.insert(number);
         }
-        let Some(entry) = self.entries.get_mut(&number) else {
-            return Some(Moved { index: None, settled });
-        };
         entry.move_to(state, rule, at);
         if has_arrived(state) {
             self.arrived.insert(number);
         }
-        Some(Moved { index: Some(entry.index), settled })
+        Some(Moved { index: entry.index, settled })
+    }
+
+    /// The numbers in a range of which more than that they arrived is held, and that are not known to be read.
+    pub(super) fn held_unread_in(&self, range: Range) -> Vec<u64> {
+        let last = range.last.min(self.told_head().number);
+        let held = self.entries.range(range.first..).map(|(number, _)| *number);
+        held.take_while(|number| *number <= last).filter(|number| !self.read.contains(*number)).collect()
+    }
+
+    /// Of the numbers in a range, those were read that arrived and were let go: of which that was not known.
+    pub(super) fn read_let_go(&mut self, range: Range) -> Vec<Range> {
+        let mut news = Vec::new();
+        for gap in self.read.gaps_in(range.first.max(1)..=range.last.min(self.receipted)) {
+            let mut first = gap.first;
+            for held in self.entries.range(gap.first..=gap.last).map(|(number, _)| *number) {
+                news.extend((first < held).then(|| Range { first, last: held - 1 }));
+                first = held + 1;
+            }
+            news.extend((first <= gap.last).then_some(Range { first, last: gap.last }));
+        }
+        for range in &news {
+            self.read.insert_all(*range);
+        }
+        news
     }
 
     pub(super) fn keep_void(&mut self, number: u64, statement: Signed) {
@@ -280,8 +302,7 @@ mod tests {
     #[test]
     fn the_recipients_word_beats_a_refusal_and_an_exception_stays() {
         let mut link = link(2);
-        let settled =
-            |moved: Option<Moved>| moved.filter(|moved| moved.settled).and_then(|moved| moved.index);
+        let settled = |moved: Option<Moved>| moved.filter(|moved| moved.settled).map(|moved| moved.index);
         let refused = link.advance(1, DeliveryState::Refused, Some("agreement.none"), NOW);
         assert_eq!(settled(refused), Some(11));
         assert!(link.advance(1, DeliveryState::Accepted, None, NOW).is_none());
@@ -308,13 +329,14 @@ mod tests {
         link.receipt_up_to(3).for_each(drop);
         link.let_go();
         assert_eq!(link.entries.keys().copied().collect::<Vec<_>>(), [3, 4], "and what was refused stays");
-        let read = link.advance(2, DeliveryState::Read, None, NOW).unwrap();
-        assert_eq!((read.index, read.settled), (None, false), "the index knows where it lies");
+        assert!(link.advance(2, DeliveryState::Read, None, NOW).is_none(), "nothing is held of it");
+        let two = Range { first: 2, last: 2 };
+        assert_eq!(link.read_let_go(Range { first: 2, last: 9 }), [two], "the others are held");
         let states = [1, 2, 3, 4, 5].map(|number| link.place(number).map(|place| place.state()));
         let [delivered, read, refused] =
             [DeliveryState::Delivered, DeliveryState::Read, DeliveryState::Refused];
         assert_eq!(states, [Some(delivered), Some(read), Some(refused), Some(delivered), None]);
-        assert!(link.advance(2, DeliveryState::Read, None, NOW).is_none(), "that is known");
+        assert_eq!(link.read_let_go(two), [], "that is known");
         assert_eq!(link.unread_in(0, 9).collect::<Vec<_>>(), [1, 3, 4]);
     }
 

@@ -16,6 +16,7 @@ use super::belief::{Believed, believed};
 use super::entry::state_of;
 use super::link::numbers;
 use super::{LinkKey, Outbox};
+use crate::core::facts::Fact;
 use crate::core::{Alarm, Core, Env, Round};
 
 /// How many receipts of one peer stand in one round: none of them is applied yet, so that each looks new. Those beyond
@@ -199,9 +200,11 @@ impl Outbox {
             }
         }
         for range in &link.read {
-            let Some(own) = self.links.get(&key) else { return };
-            let unread: Vec<u64> = own.unread_in(range.first, range.last).collect();
-            for number in unread {
+            let Some(own) = self.links.get_mut(&key) else { return };
+            for numbers in own.read_let_go(*range) {
+                self.facts.push(Fact::Read { chain: key.chain(), numbers, since: at });
+            }
+            for number in own.held_unread_in(*range) {
                 self.settle(of, number, DeliveryState::Read, None, at);
             }
         }

@@ -1,8 +1,10 @@
 //! What the core leaves to the index: it decides as if it held it.
 
+use sealpost_domain::link::Range;
 use sealpost_domain::rule::Rule;
 
 use super::*;
+use crate::core::facts::Fact;
 
 /// Germany has received so many messages of Hong Kong; what came, in order.
 fn received(messages: usize) -> (Network, Station, Station, Vec<Delivery>) {
@@ -166,6 +168,28 @@ fn what_a_sender_knows_is_not_told_again_after_a_restart() {
     hong_kong.hear(std::mem::take(&mut germany.said), "DE-ZKA");
     let states = [1, 2, 3].map(|number| state(&hong_kong, number));
     assert_eq!(states, [DeliveryState::Read, DeliveryState::Refused, DeliveryState::Delivered]);
+}
+
+#[test]
+fn a_receipt_that_says_that_all_is_read_is_one_fact_however_much_that_is() {
+    let (_, mut hong_kong, mut germany, _) = received(20);
+    receipted(&mut germany, &mut hong_kong);
+    let read = |number| {
+        let message = sealpost_domain::message::MessageId::new(number, [0; 10]);
+        let position = Position { incarnation: HK, number };
+        ReadMessage { message, sender: agency("HK-CED"), priority: Priority::Urgent, position }
+    };
+    let reader = KeyId::new([9; 32]);
+    germany.step(|core, env, round| {
+        (1..=20).for_each(|number| assert!(core.read(env, round, read(number), reader)));
+    });
+    germany.receipts();
+    let receipt = Receipt::from_payload(&germany.says(ControlType::Receipt)[0].payload).unwrap();
+    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt);
+    let facts = hong_kong.core.take_facts();
+    assert!(matches!(&facts[..], [Fact::Read { numbers, .. }] if *numbers == Range { first: 1, last: 20 }));
+    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt);
+    assert_eq!(hong_kong.core.take_facts(), []);
 }
 
 /// How much two nodes hold after so many messages that were all delivered, receipted and read.
