@@ -14,7 +14,7 @@ mod receipts;
 mod resume;
 mod voids;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
@@ -78,6 +78,8 @@ pub struct Inbox {
 struct InLink {
     received: Received,
     records: BTreeMap<u64, u64>,
+    /// The numbers that were read and are in no receipt yet.
+    read_untold: BTreeSet<u64>,
 }
 
 impl InLink {

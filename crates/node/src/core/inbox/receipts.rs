@@ -13,7 +13,7 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::{Head, Incarnation, ranges};
+use sealpost_domain::link::{Head, Incarnation, Range, ranges};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::{ControlType, Delivered, Exception, Heads, LinkReceipt, Receipt, Signed};
@@ -171,18 +171,23 @@ impl Inbox {
         made_at: Instant,
     ) -> Result<Receipt, Error> {
         let peer = self.peers.get(sender);
-        let mut room =
-            Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, read: READ_MAX, filled: FILLED_MAX };
-        let links = self.links.iter().filter(|(key, _)| key.sender == *sender);
+        let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, filled: FILLED_MAX };
+        let links = || self.links.iter().filter(|(key, _)| key.sender == *sender);
+        let number = peer.map_or(0, |peer| peer.number) + 1;
+        let read = links().map(|(_, link)| Reads { ranges: link.received.read(), untold: &link.read_untold });
+        let read = told_of_read(read.collect(), number);
         Ok(Receipt {
             recipient: self.me.clone(),
             sender: sender.clone(),
             recipient_incarnation: self.incarnation,
-            number: peer.map_or(0, |peer| peer.number) + 1,
+            number,
             made_at,
-            links: links
-                .map(|(key, link)| {
-                    link_receipt(past, key, link, (peer, self.agreed.get(key).copied()), &mut room)
+            links: links()
+                .zip(read)
+                .map(|((key, link), read)| {
+                    let known = (peer, self.agreed.get(key).copied());
+                    let receipt = link_receipt(past, key, link, known, &mut room)?;
+                    Ok::<_, Error>(LinkReceipt { read, ..receipt })
                 })
                 .collect::<Result<_, _>>()?,
             checkpoint,
@@ -199,7 +204,18 @@ impl Inbox {
         let peer = self.peers.entry(receipt.sender.clone()).or_default();
         peer.number = receipt.number;
         peer.latest = Some(statement.clone());
-        peer.unreceipted = 0;
+        let mut reads_left = false;
+        for link in &receipt.links {
+            let (sender, priority, incarnation) =
+                (receipt.sender.clone(), link.priority, link.sender_incarnation);
+            let key = LinkKey { sender, priority, incarnation };
+            if let Some(own) = self.links.get_mut(&key) {
+                own.read_untold.retain(|number| !is_in(&link.read, *number));
+                reads_left |= !own.read_untold.is_empty();
+            }
+        }
+        // What was read and found no room goes in the next one.
+        peer.unreceipted = u64::from(reads_left);
         peer.builds_on = receipt.builds_on;
         // After a restart this is all that is known of it.
         peer.confirmed = receipt.builds_on;
@@ -223,7 +239,6 @@ fn not_delivered_in(link: &LinkReceipt) -> impl Iterator<Item = (Priority, Incar
 struct Room {
     exceptions: usize,
     delivered: usize,
-    read: usize,
     filled: usize,
 }
 
@@ -261,10 +276,55 @@ fn link_receipt(
         chain_digest,
         delivered: take(delivered.collect(), &mut room.delivered),
         exceptions: told,
-        read: take(link.read(), &mut room.read),
+        read: Vec::new(),
         agreed,
         filled: take(filled, &mut room.filled),
     })
+}
+
+/// What was read on one link.
+struct Reads<'l> {
+    ranges: Vec<Range>,
+    /// The numbers that are in no receipt yet.
+    untold: &'l BTreeSet<u64>,
+}
+
+impl Reads<'_> {
+    fn is_untold(&self, range: Range) -> bool {
+        self.untold.range(range.first..=range.last).next().is_some()
+    }
+}
+
+/// What a receipt of this number tells of what was read on each link: all of it where there is room. Otherwise what no receipt
+/// told yet, and of the rest other ranges in each receipt, since those that told it may have been lost.
+fn told_of_read(links: Vec<Reads<'_>>, number: u64) -> Vec<Vec<Range>> {
+    let all: usize = links.iter().map(|link| link.ranges.len()).sum();
+    if all <= READ_MAX {
+        return links.into_iter().map(|link| link.ranges).collect();
+    }
+    let portion = READ_MAX / 2;
+    let turn = number % (all.div_ceil(portion) as u64);
+    let (mut place, mut room) = (0, portion);
+    let mut told_on = |link: &Reads<'_>| {
+        let mut told = Vec::new();
+        for range in &link.ranges {
+            let is_its_turn = (place / portion) as u64 == turn;
+            let is_news = !is_its_turn && room > 0 && link.is_untold(*range);
+            room -= usize::from(is_news);
+            place += 1;
+            if is_its_turn || is_news {
+                told.push(*range);
+            }
+        }
+        told
+    };
+    links.iter().map(&mut told_on).collect()
+}
+
+/// Whether a number is in one of some ascending ranges.
+fn is_in(ascending: &[Range], number: u64) -> bool {
+    let place = ascending.partition_point(|range| range.last < number);
+    ascending.get(place).is_some_and(|range| range.contains(number))
 }
 
 /// The first ranges for which there is room.

@@ -94,8 +94,9 @@ impl Inbox {
 
     pub(in crate::core) fn apply_read(&mut self, sender: &AgencyId, priority: Priority, position: Position) {
         let key = LinkKey { sender: sender.clone(), priority, incarnation: position.incarnation };
-        let marked = self.links.get_mut(&key).is_some_and(|link| link.received.mark_read(position.number));
-        if marked {
+        let Some(link) = self.links.get_mut(&key) else { return };
+        if link.received.mark_read(position.number) {
+            link.read_untold.insert(position.number);
             self.peers.entry(sender.clone()).or_default().settle();
         }
     }

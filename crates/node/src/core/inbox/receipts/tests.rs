@@ -108,3 +108,67 @@ fn all_is_told_again_to_a_sender_that_names_an_earlier_receipt() {
         assert_eq!((again.builds_on, excepted(&again)), (named, told));
     }
 }
+
+/// So many ranges that were read, of one number each.
+fn read_on(ranges: u64) -> Vec<Range> {
+    (1..=ranges).map(|number| Range { first: 2 * number, last: 2 * number }).collect()
+}
+
+fn reads<'l>(links: &[Vec<Range>], untold: &'l BTreeSet<u64>) -> Vec<Reads<'l>> {
+    links.iter().map(|ranges| Reads { ranges: ranges.clone(), untold }).collect()
+}
+
+#[test]
+fn all_that_was_read_is_told_where_there_is_room() {
+    let links = vec![read_on(READ_MAX as u64 - 3), Vec::new(), read_on(3)];
+    assert_eq!(told_of_read(reads(&links, &BTreeSet::new()), 7), links);
+}
+
+#[test]
+fn more_reads_than_one_receipt_has_room_for_are_told_in_a_few_also_where_receipts_are_lost() {
+    let links = vec![read_on(1500), Vec::new(), read_on(40), read_on(700)];
+    let all: usize = links.iter().map(Vec::len).sum();
+    let mut told = vec![BTreeSet::new(); links.len()];
+    for number in (5..).take(all.div_ceil(READ_MAX / 2)) {
+        let in_it = told_of_read(reads(&links, &BTreeSet::new()), number);
+        assert!(in_it.iter().map(Vec::len).sum::<usize>() <= READ_MAX);
+        for (place, link) in in_it.iter().enumerate() {
+            told[place].extend(link.iter().map(|range| range.first));
+        }
+    }
+    let counts: Vec<usize> = told.iter().map(BTreeSet::len).collect();
+    assert_eq!(counts, links.iter().map(Vec::len).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_read_just_now_is_told_at_once_wherever_it_lies_and_what_found_no_room_soon() {
+    let mut inbox = inbox();
+    let number_max = 6 * READ_MAX as u64;
+    for number in 1..=number_max {
+        let digests = (Digest::new([1; 32]), Digest::new([1; 32]));
+        inbox.settle(key(), number, digests, Settled::Delivered, number);
+    }
+    let read = |inbox: &mut Inbox, number| {
+        let position = sealpost_domain::link::Position { incarnation: LIFE, number };
+        inbox.apply_read(&key().sender, Priority::Urgent, position);
+    };
+    let told = |receipt: &Receipt, number| is_in(&receipt.links[0].read, number);
+    // Every third one but for one of them, all at once.
+    let is_left = |number: &u64| *number == 30;
+    for number in (3..=number_max).step_by(3).filter(|number| !is_left(number)) {
+        read(&mut inbox, number);
+    }
+    let mut told_of = BTreeSet::new();
+    let mut receipts = 0;
+    while inbox.owed().is_any() {
+        let made = receipt(&mut inbox);
+        assert!(made.links[0].read.len() <= READ_MAX);
+        told_of.extend((1..=number_max).filter(|number| told(&made, *number)));
+        receipts += 1;
+        assert!(receipts <= 8, "{} are told", told_of.len());
+    }
+    assert_eq!(told_of.len() as u64, number_max / 3 - 1);
+    read(&mut inbox, 30);
+    assert!(told(&receipt(&mut inbox), 30));
+    assert_eq!(inbox.owed(), Owed::default());
+}
