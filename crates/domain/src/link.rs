@@ -178,9 +178,11 @@ pub struct Received {
 
 impl Received {
     /// Judges an envelope by its position, its digest and the predecessor that it names. Changes nothing. `None` where the
-    /// number was settled and let go: what is kept elsewhere [tells](Arrival::of_settled) what arrived.
+    /// number was settled and let go: what is kept elsewhere [tells](Arrival::of_settled) what arrived. Nothing lies at 0, and
+    /// whatever claims to contradicts the beginning of the link.
     pub fn judge(&self, number: u64, digest: Digest, previous: Digest) -> Option<Arrival> {
         match self.digests.get(&number) {
+            _ if number == 0 => Some(Arrival::of_settled(Digest::ZERO, digest)),
             Some(first) => Some(Arrival::of_settled(*first, digest)),
             None if number <= self.contiguous => None,
             None => Some(self.judge_new(number, digest, previous)),

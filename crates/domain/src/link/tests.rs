@@ -110,3 +110,14 @@ fn what_was_not_delivered_is_never_let_go() {
     assert_eq!(link.exceptions().collect::<Vec<_>>(), [(1, Disposition::Refused, "agreement.none")]);
     assert_eq!(link.voids().collect::<Vec<_>>(), [2]);
 }
+
+#[test]
+fn nothing_is_taken_at_number_0_and_nobody_is_asked_about_it() {
+    for mut link in [received(&[]), received(&[1, 2, 3])] {
+        for _ in 0..2 {
+            let contradicts = Arrival::Equivocation { first: Digest::ZERO };
+            assert_eq!(link.judge(0, digest(7), Digest::ZERO), Some(contradicts));
+            link.let_go();
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! A hub that refuses, forgets, is full or does not answer.
 
+use sealpost_domain::rule::Rule;
+use sealpost_domain::statement::{Void, VoidReason};
+
 use super::*;
 
 #[test]
@@ -91,4 +94,29 @@ fn a_message_to_a_recipient_that_is_full_at_the_hub_is_kept_and_sent_again_befor
     let deliveries = submitted(&network, &mut hong_kong);
     assert_eq!(state(&hong_kong, 1), DeliveryState::Accepted);
     assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+}
+
+#[test]
+fn a_void_of_number_0_is_refused_where_it_is_read_and_ends_no_node() {
+    let (priority, digest) = (Priority::Urgent, sealpost_domain::digest::Digest::new([7; 32]));
+    let network = Network::new();
+    let [hong_kong, mut germany] = network.nodes();
+    let void = Void {
+        sender: agency("HK-CED"),
+        recipient: agency("DE-ZKA"),
+        priority,
+        incarnation: HK,
+        number: 0,
+        header: digest,
+        previous: sealpost_domain::digest::Digest::ZERO,
+        reason: VoidReason::Withdrawn,
+        made_at: germany.now,
+    };
+    let statement = sign(&hong_kong.signing, PayloadType::Void, void.to_payload());
+    let refused = Void::from_payload(&statement.payload).unwrap_err();
+    assert_eq!(refused.to_string(), "Void.number: is 0, numbers count from 1");
+    // Whoever handed it on all the same would be told of a contradiction.
+    let judged = germany.step(|core, env, round| core.voided(env, round, &statement, &void));
+    assert!(judged.is_ok(), "{judged:?}");
+    assert_eq!(germany.evidence(Rule::LinkEquivocation).len(), 1);
 }
