@@ -1,7 +1,9 @@
 //! What the single writer, the session and the views share.
 //!
-//! The core is behind a lock that is held for moments and never across an await or a disk access. Its state changes
-//! through the writer alone, but for what is not recorded: which messages are on their way to the hub.
+//! The core is behind a lock that is never held across an await. It is held for moments; while the writer decides on a round,
+//! that may be as long as the disk takes: what the core let go is then read from the index, and evidence and what a peer
+//! asks for again from the ledger. Nothing is written or synced under it. The core's state changes through the writer alone,
+//! but for what is not recorded: which messages are on their way to the hub.
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -2,8 +2,8 @@
 //!
 //! A receipt costs a signature, a record and a sync at both ends, and one settles any number of messages. So they are
 //! gathered while more keeps arriving. A message that comes alone gains nothing by waiting: its sender may well hand in
-//! the next one only when it is receipted. Whether more keeps arriving is seen by what the last receipt settled and by what waits
-//! now, so that nothing has to be waited for to know it. However much keeps arriving, and whatever it is, nobody waits for a receipt
+//! the next one only when it is receipted. Whether more keeps arriving is seen by what the last receipt settled and by
+//! what waits now, so that nothing has to be waited for to know it. However much keeps arriving, nobody waits for a receipt
 //! longer than a pause: what arrives may have nothing to do with who is owed one.
 //!
 //! Never here: who is owed a receipt, and what it says.

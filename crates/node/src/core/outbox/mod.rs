@@ -1,9 +1,9 @@
 //! What the node sends: where every link ends, where every message stands, and what goes to the hub next.
 //!
 //! A message is numbered on each of its links and signed in the same round in which it is recorded. Link heads are
-//! tentative until that round is durable; if it is not, they fall back ([`Core::forget`](super::Core::forget)) and nobody saw a number of
-//! it. A message is handed to the hub again until each of its recipients has receipted it or refused it: at once when
-//! the hub that accepted it lost its memory, and otherwise at growing distances.
+//! tentative until that round is durable; if it is not, they fall back ([`Core::forget`](super::Core::forget)) and
+//! nobody saw a number of it. A message is handed to the hub again until each of its recipients has receipted it or
+//! refused it: at once when the hub that accepted it lost its memory, and otherwise at growing distances.
 
 mod accepted;
 mod belief;
