@@ -35,6 +35,7 @@ use rand::CryptoRng;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
+use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::Record;
@@ -171,13 +172,7 @@ impl Core {
         }
         let unreadable = |source| Error::Record { index, source };
         match record {
-            Record::Directory(version) => {
-                let before = self.directory().cloned();
-                self.directories.apply(index, *version, body)?;
-                if before.is_some_and(|before| self.has_lost_a_key_since(&before)) {
-                    self.outbox.key_ended();
-                }
-            }
+            Record::Directory(version) => self.apply_directory(index, *version, body)?,
             Record::Sent(sent) => self.outbox.apply_sent(index, recorded_at, sent, body)?,
             Record::Accepted { statement, headers } => {
                 self.outbox.apply_accepted(index, recorded_at, statement, headers)?;
@@ -230,6 +225,15 @@ impl Core {
         }
         self.dated = self.dated.max(Some(recorded_at));
         self.next = index + 1;
+        Ok(())
+    }
+
+    fn apply_directory(&mut self, index: u64, version: DirectoryVersion, body: &Bytes) -> Result<(), Error> {
+        let before = self.directory().cloned();
+        self.directories.apply(index, version, body)?;
+        if before.is_some_and(|before| self.has_lost_a_key_since(&before)) {
+            self.outbox.key_ended();
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The state of a node from its ledger: every record is applied in order, as it was when it was made.
 
+mod take_over;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::Record;
 use sealpost_domain::statement::Signed;
 use sealpost_ledger::tree::Files;
-use sealpost_ledger::{Bucket, Buckets, Commits, Draft, Entry, History, Ledger, Options, ReadError, Start};
+use sealpost_ledger::{Bucket, Buckets, Commits, Draft, History, Ledger, Options, Start};
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_seglog::frame::Fault;
 use sealpost_store::{Basis, Opened as OpenedStore, Projections, Store};
@@ -26,14 +28,11 @@ use super::new_life::Cause;
 use super::{Error, Places, checkpoints};
 use crate::config::NodeConfig;
 use crate::core::{Core, Opener, Policies, Unbelieved};
-use crate::erase;
 use crate::pool::Random;
-use crate::projection::{self, Changes};
+use crate::projection;
 use sealpost_server::clock::Clock;
 use sealpost_server::program::with_causes;
 
-/// How many records one change of the index covers.
-const BATCH: u64 = 1024;
 /// What a node begins with: its ledger, and what is known from it. `S` is the index over it.
 pub struct Opened<S> {
     /// The ledger.
@@ -272,70 +271,6 @@ impl<S: Projections> Opened<S> {
         ledger.close().await.map_err(|fatal| Error::Writer(fatal.into()))?;
         drop(store);
         Ok(())
-    }
-
-    /// Applies the records from an index on, to the core and where it lacks them to the index.
-    fn take_over(&mut self, first: u64) -> Result<(), Error> {
-        let store = Arc::clone(&self.store);
-        let (applied, end) = (store.applied(), self.ledger.durable());
-        let mut changes: Option<(u64, Changes<'_>)> = None;
-        for entry in self.ledger.scan(first) {
-            let (index, record) = match entry {
-                Ok(entry) => (entry.index, Some(self.apply(entry)?)),
-                Err(ReadError::Lost { index, leaf_hash }) => {
-                    self.core.apply_lost(index)?;
-                    self.untold.insert(index, Digest::new(*leaf_hash.as_bytes()));
-                    (index, None)
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if index < applied {
-                // The index has it; what it says is let go from time to time.
-                if index + 1 == applied || (index + 1).is_multiple_of(BATCH) {
-                    drop(self.core.take_facts());
-                    self.core.indexed();
-                }
-                continue;
-            }
-            let (last, mut noted) = changes.take().unwrap_or_else(|| {
-                let next = end.min(index + BATCH);
-                (next - 1, Changes::new(store.as_ref(), next))
-            });
-            if let Some(record) = record {
-                noted.note(index, &record)?;
-            }
-            if index == last {
-                noted.note_facts(self.core.take_facts());
-                noted.apply()?;
-                self.core.indexed();
-            } else {
-                changes = Some((last, noted));
-            }
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, entry: Entry) -> Result<Record, Error> {
-        if let Some(body) = erase::body_in(&entry) {
-            match self.buckets.get_mut(&body.bucket) {
-                Some(last) => *last = entry.index,
-                // A copy: the body would be kept in memory with it.
-                None => drop(self.buckets.insert(Bytes::copy_from_slice(&body.bucket), entry.index)),
-            }
-        }
-        let Entry { index, leaf, leaf_bytes: _, body, body_lost, body_differs: _ } = entry;
-        if body_lost && matches!(leaf.record, Record::Directory(_)) {
-            return Err(crate::core::Error::DirectoryLost { index }.into());
-        }
-        self.core.apply(index, leaf.recorded_at, &leaf.record, &body)?;
-        if body_lost {
-            warn!(record = index, "its body was damaged and is lost here");
-            self.core.body_lost(index, leaf.recorded_at, &leaf.record);
-        }
-        if let Record::Loss { index, .. } = &leaf.record {
-            self.untold.remove(index);
-        }
-        Ok(leaf.record)
     }
 
     /// The buckets of bodies that were not erased, and whose keys are not there.

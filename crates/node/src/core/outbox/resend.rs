@@ -4,6 +4,8 @@
 //!
 //! Asking costs little: it is noted, and read from the disk a few messages in each round, whoever asks.
 
+mod next;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -24,16 +26,12 @@ use super::receipts::key_of;
 use super::{LinkKey, Open, Outbox, Progress};
 use crate::core::past::{self, exhibits, exhibits_of};
 use crate::core::{Alarm, Core, Env, Error, Past, Round};
+use next::{ANSWERED_MAX, Budget, Next};
 
 /// The shortest time between two answers to a peer's requests, on each link and for wraps.
 const ANSWER_PAUSE: Duration = Duration::from_secs(5);
-/// How many numbers one request may name.
-const ANSWERED_MAX: usize = 1024;
 /// How many messages of a link are on their way again at a time.
 const STRETCH_MAX: usize = 256;
-/// How many numbers of all links are looked at in one round, and how many bytes are read for that.
-const LOOKED_AT_MAX: usize = 64;
-const READ_BYTES_MAX: usize = 4 << 20;
 
 /// What recipients asked for again.
 #[derive(Default)]
@@ -54,15 +52,6 @@ pub(super) struct Again {
     lives: BTreeMap<AgencyId, Incarnation>,
 }
 
-/// Numbers of a link that go again.
-#[derive(Default)]
-struct Next {
-    /// Lost by a recipient that had settled them.
-    lost: Option<Range>,
-    /// Asked for one by one.
-    asked: BTreeSet<u64>,
-}
-
 /// What came of a number that goes again.
 enum Answered {
     /// It is on its way, or cannot be read.
@@ -71,12 +60,6 @@ enum Answered {
     Void(Signed),
     /// Its body is gone: it has to be filled.
     Bodiless(Void),
-}
-
-/// What may still be read in a round.
-struct Budget {
-    numbers: usize,
-    bytes: usize,
 }
 
 impl Core {
@@ -122,7 +105,7 @@ impl Core {
     /// Goes on with what goes again.
     pub fn refill(&mut self, env: &mut Env<'_>, round: &mut Round) -> Result<(), Error> {
         self.outbox.note_bodiless();
-        let mut budget = Budget { numbers: LOOKED_AT_MAX, bytes: READ_BYTES_MAX };
+        let mut budget = Budget::of_a_round();
         for key in self.outbox.turns() {
             while let Some(number) = self.outbox.next_again(&key, &mut budget) {
                 match self.outbox.answer(env.past, env.now, &key, number, &mut budget)? {
@@ -360,28 +343,6 @@ fn is_paced<K: Ord + Clone>(times: &mut BTreeMap<K, Instant>, key: &K, now: Inst
         times.insert(key.clone(), now);
     }
     paced
-}
-
-impl Budget {
-    fn is_spent(&self) -> bool {
-        self.numbers == 0 || self.bytes == 0
-    }
-}
-
-impl Next {
-    fn ask(&mut self, numbers: Vec<u64>) {
-        let room = ANSWERED_MAX.saturating_sub(self.asked.len());
-        self.asked.extend(numbers.into_iter().take(room));
-    }
-
-    fn take(&mut self) -> Option<u64> {
-        if let Some(number) = self.asked.pop_first() {
-            return Some(number);
-        }
-        let Range { first, last } = self.lost?;
-        self.lost = (first < last).then_some(Range { first: first + 1, last });
-        Some(first)
-    }
 }
 
 /// A settled message, as it has to be to go out again.

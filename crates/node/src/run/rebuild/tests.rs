@@ -7,6 +7,7 @@ use sealpost_store::Memory;
 
 use super::*;
 use crate::fixture::{NOW, Network, agency, draft, empty_core};
+use crate::projection::Changes;
 
 /// The program ended between a durable append and the change of the index.
 #[tokio::test]
