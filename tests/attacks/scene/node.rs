@@ -160,7 +160,7 @@ impl Node {
             self.core.apply(entry.index, entry.leaf.recorded_at, &entry.leaf.record, &entry.body).unwrap();
         }
         let mut changes = Changes::new(&self.index, self.core.next_index());
-        changes.note_facts(self.core.take_facts()).unwrap();
+        changes.note_facts(self.core.take_facts());
         changes.apply().unwrap();
         self.core.indexed();
     }
