@@ -8,6 +8,7 @@ mod calls;
 mod control;
 mod directory;
 mod door;
+mod limits;
 mod pace;
 mod receive;
 mod room;
@@ -29,7 +30,7 @@ use sealpost_domain::link::Incarnation;
 use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_server::Hub;
 use sealpost_server::connection::{Connections, Peer};
-use sealpost_server::pool::{GivenUp, Lane, Pool};
+use sealpost_server::pool::{GivenUp, Pool};
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::status::{self, Failure};
@@ -44,6 +45,7 @@ use crate::writer::{Refused, Writer};
 use batches::Received;
 use calls::{Calls, Method};
 pub use door::Door;
+pub use limits::Limits;
 pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
@@ -92,48 +94,6 @@ pub struct Parts {
     pub pace: Pace,
     /// Those that live.
     pub connections: Connections,
-}
-
-/// How much the services take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Deliveries that may wait for one recipient.
-    pub backlog: usize,
-    /// Bytes of bodies that may wait of one sender, each once for every recipient.
-    pub sender_bytes: u64,
-}
-
-impl Limits {
-    /// How many deliveries may wait for one recipient before mail of a lane is refused for it: FLASH finds room where there
-    /// is none for other mail.
-    fn backlog(self, lane: Lane) -> usize {
-        match lane {
-            Lane::Express => self.backlog.saturating_add(self.backlog / 8),
-            Lane::Ordinary => self.backlog,
-        }
-    }
-
-    /// Whether a queue in which so many deliveries wait, so many of them of the sender, takes one more of it. The first half
-    /// is for whoever comes. Of the other half every agency has the same share, which it finds whatever the others did.
-    fn queue_takes(self, lane: Lane, agencies: usize, all: usize, own: usize) -> bool {
-        let most = self.backlog(lane);
-        let half = most / 2;
-        let share = (half / agencies.max(1)).max(1);
-        all < most && (all < half || own < share)
-    }
-
-    /// How many bytes may wait of one sender before its mail of a lane is refused.
-    fn sender_bytes(self, lane: Lane) -> u64 {
-        match lane {
-            Lane::Express => self.sender_bytes.saturating_add(self.sender_bytes / 8),
-            Lane::Ordinary => self.sender_bytes,
-        }
-    }
-
-    /// What may wait of a sender for one recipient in any case, so that one who fetches nothing bars nobody else's mail.
-    fn share(self) -> u64 {
-        (self.sender_bytes / 64).max(1)
-    }
 }
 
 /// The services.
