@@ -9,13 +9,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::envelope::Signature;
 use sealpost_domain::statement::Signed;
 use sealpost_wire::hub::Control;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::verify::apart;
+use crate::verify::{apart, signature_apart};
 
 /// Frames that may wait in one mailbox.
 const FRAMES_MAX: usize = 1024;
@@ -41,9 +40,8 @@ impl Relay {
     /// Puts a frame into its recipient's mailbox: a copy, since the message in which it came may be larger.
     pub fn post(&self, frame: Control) {
         let Signed { payload, signatures } = frame.statement;
-        let own = |signature: Signature| Signature { bytes: apart(&signature.bytes), ..signature };
-        let statement =
-            Signed { payload: apart(&payload), signatures: signatures.into_iter().map(own).collect() };
+        let signatures = signatures.into_iter().map(signature_apart).collect();
+        let statement = Signed { payload: apart(&payload), signatures };
         let frame = Control { statement, ..frame };
         let mut mailboxes = self.lock();
         mailboxes.entry(frame.to.clone()).or_default().put(frame);
@@ -155,6 +153,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use sealpost_domain::envelope::Signature;
     use sealpost_domain::statement::ControlType;
 
     use super::*;

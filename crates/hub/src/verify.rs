@@ -77,16 +77,18 @@ pub fn verify(envelope: Envelope, sender: &Sender<'_>) -> Result<Sound, Rule> {
     // Its parts, and no second copy of them.
     let content = Payload::from_bytes(&payload).map_err(|_| Rule::HeaderMalformed)?;
     let priority = header.priority;
-    let signatures = signatures
-        .into_iter()
-        .map(|signature| Signature { bytes: apart(&signature.bytes), ..signature })
-        .collect();
+    let signatures = signatures.into_iter().map(signature_apart).collect();
     Ok(Sound { header: apart(&bytes), signatures, payload, content, wrapped, recipients, priority })
 }
 
 /// The same bytes in memory of their own: parts of a message share the buffer in which it came.
 pub fn apart(bytes: &Bytes) -> Bytes {
     Bytes::copy_from_slice(bytes)
+}
+
+/// A signature whose bytes are in memory of their own.
+pub fn signature_apart(signature: Signature) -> Signature {
+    Signature { bytes: apart(&signature.bytes), ..signature }
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside

@@ -9,9 +9,9 @@ use sealpost_domain::agency::AgencyId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agency(u32);
 
-/// The least that a delivery counts: what it costs in memory and in the journal whatever its body is. No honest body is as
-/// small, since a wrap alone is larger.
-const DELIVERY_BYTES_MIN: u32 = 1 << 10;
+/// The least that a delivery counts, in its sender's budget and among what waits: what it costs in memory and in the journal
+/// whatever its body is. No honest body is as small, since a wrap alone is larger.
+pub const DELIVERY_BYTES_MIN: u32 = 1 << 10;
 
 /// Bodies that wait. A body counts once for each recipient that has not settled it.
 #[derive(Debug, Default)]

@@ -29,7 +29,7 @@ use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 pub use admit::{Admission, Shown, admit};
 use bodies::Bodies;
 use held::Held;
-pub use held::{Between, weight};
+pub use held::{Between, DELIVERY_BYTES_MIN, weight};
 pub use place::{ENVELOPES_MAX, Place};
 use queue::Queue;
 pub use queue::Waiting;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
 use sealpost_wire::status::Failure;
 use tonic::{Status, Streaming};
 
+use super::messages::Unpaid;
 use super::served::Answers;
 use super::{Parts, farewell};
 use crate::rates::Flow;
@@ -18,27 +18,34 @@ use crate::relay::Seat;
 pub(super) async fn serve(
     parts: Arc<Parts>,
     agency: AgencyId,
+    unpaid: Unpaid,
     incoming: Streaming<pb::ControlFrame>,
     told: Answers<pb::ControlFrame>,
 ) -> Result<(), Status> {
     let seat = parts.relay.sit(&agency);
     tokio::select! {
         biased;
-        ended = hear(&parts, &agency, incoming) => ended,
+        ended = hear(&parts, &agency, &unpaid, incoming) => ended,
         ended = tell(&seat, &told) => ended,
         () = farewell(&parts.shutdown) => Ok(()),
     }
 }
 
-/// Posts what the node says. A frame that goes nowhere is dropped, and so is one that cannot be read or is beyond the
+/// Posts what the node says. A frame that goes nowhere is dropped, and so is one that says what no frame may or is beyond the
 /// agency's budget: nothing is promised about it, and the stream, with the node's FLASH beside it, goes on.
 async fn hear(
     parts: &Parts,
     agency: &AgencyId,
+    unpaid: &Unpaid,
     mut incoming: Streaming<pb::ControlFrame>,
 ) -> Result<(), Status> {
-    while let Some(frame) = incoming.message().await? {
-        if !parts.pace.passes(agency, Flow::Control, 1, frame.encoded_len(), &parts.shutdown).await {
+    loop {
+        let frame = match incoming.message().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Ok(()),
+            Err(status) => return Err(parts.ended(agency, Flow::Control, unpaid.take(), status).await),
+        };
+        if !parts.pace.passes(agency, Flow::Control, 1, unpaid.take(), &parts.shutdown).await {
             continue;
         }
         let frame = match control(pb::ControlFrame { from: agency.to_string(), ..frame }) {
@@ -56,7 +63,6 @@ async fn hear(
             tracing::debug!(from = %agency, to = %frame.to, "control frame to an unknown agency dropped");
         }
     }
-    Ok(())
 }
 
 async fn tell(seat: &Seat, told: &Answers<pb::ControlFrame>) -> Result<(), Status> {

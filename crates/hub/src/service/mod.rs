@@ -3,12 +3,12 @@
 //! The agency is always the one that the caller's certificate names, never one from a message. Every stream has its
 //! own bounds, and none waits for another. To be served behind a [`Door`].
 
-mod batches;
 mod calls;
 mod control;
 mod directory;
 mod door;
 mod limits;
+mod messages;
 mod pace;
 mod receive;
 mod room;
@@ -42,10 +42,10 @@ use crate::rates::Flow;
 use crate::relay::Relay;
 use crate::view::View;
 use crate::writer::{Refused, Writer};
-use batches::Received;
 use calls::{Calls, Method};
 pub use door::Door;
 pub use limits::Limits;
+use messages::Unpaid;
 pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
@@ -96,6 +96,17 @@ pub struct Parts {
     pub connections: Connections,
 }
 
+impl Parts {
+    /// How a call ends in which something came that cannot be read, of so many bytes: they are paid for all the same. Whether
+    /// there was room in the budget is of no interest to a call that ends.
+    async fn ended(&self, agency: &AgencyId, flow: Flow, bytes: usize, status: Status) -> Status {
+        if bytes > 0 {
+            let _ = self.pace.keep(agency, flow, 1, bytes, &self.shutdown).await;
+        }
+        status
+    }
+}
+
 /// The services.
 #[derive(Clone)]
 pub struct Service {
@@ -120,11 +131,27 @@ impl Service {
         Ok(agency.clone())
     }
 
-    /// The same, for a call that is to be answered with a stream: opening one costs as much as its headers may be long.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let agency = self.node(request)?;
-        self.parts.pace.keep(&agency, Flow::Control, 1, OPENING_BYTES, &self.parts.shutdown).await?;
-        Ok(Caller { agency, address: Peer::of(request)?.address() })
+    /// The same, for a call that is to be answered with a stream: opening one costs as much as its headers may be long, and
+    /// what came with it.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<(Caller, Unpaid), Status> {
+        let (agency, unpaid) = (self.node(request)?, Unpaid::of(request)?);
+        let bytes = OPENING_BYTES + unpaid.take();
+        self.parts.pace.keep(&agency, Flow::Control, 1, bytes, &self.parts.shutdown).await?;
+        Ok((Caller { agency, address: Peer::of(request)?.address() }, unpaid))
+    }
+
+    /// Reads what WatchDirectory asks, and serves it.
+    async fn watch(
+        &self,
+        request: Request<Streaming<pb::WatchDirectoryRequest>>,
+    ) -> Result<Response<<Self as Hub>::WatchDirectoryStream>, Status> {
+        let (agency, unpaid) = (self.node(&request)?, Unpaid::of(&request)?);
+        let (metadata, extensions, mut incoming) = request.into_parts();
+        match incoming.message().await {
+            Ok(Some(asked)) => self.watch_directory(Request::from_parts(metadata, extensions, asked)).await,
+            Ok(None) => Err(Failure::Malformed.status("WatchDirectoryRequest: is missing")),
+            Err(status) => Err(self.parts.ended(&agency, Flow::Control, unpaid.take(), status).await),
+        }
     }
 
     /// Answers with a stream that ends when the agency takes part no more, or for newer ones of its kind.
@@ -184,9 +211,8 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
-        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
-        let (sender, received) = (caller.agency.clone(), Received::of(&request)?);
-        let answers = submit::stream(parts, sender, received, request.into_inner());
+        let (parts, (caller, unpaid)) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let answers = submit::stream(parts, caller.agency.clone(), unpaid, request.into_inner());
         Ok(self.answer(caller, Method::Submit, |told| forward(answers, told)))
     }
 
@@ -194,9 +220,9 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::ReceiveRequest>>,
     ) -> Result<Response<Self::ReceiveStream>, Status> {
-        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let (parts, (caller, unpaid)) = (Arc::clone(&self.parts), self.caller(&request).await?);
         let (seats, recipient) = (self.seats.clone(), caller.agency.clone());
-        let serve = |told| receive::serve(parts, seats, recipient, request.into_inner(), told);
+        let serve = |told| receive::serve(parts, seats, recipient, unpaid, request.into_inner(), told);
         Ok(self.answer(caller, Method::Receive, serve))
     }
 
@@ -204,9 +230,9 @@ impl Hub for Service {
         &self,
         request: Request<Streaming<pb::ControlFrame>>,
     ) -> Result<Response<Self::ControlStream>, Status> {
-        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let (parts, (caller, unpaid)) = (Arc::clone(&self.parts), self.caller(&request).await?);
         let agency = caller.agency.clone();
-        let serve = |told| control::serve(parts, agency, request.into_inner(), told);
+        let serve = |told| control::serve(parts, agency, unpaid, request.into_inner(), told);
         Ok(self.answer(caller, Method::Control, serve))
     }
 
@@ -214,7 +240,7 @@ impl Hub for Service {
         &self,
         request: Request<pb::WatchDirectoryRequest>,
     ) -> Result<Response<Self::WatchDirectoryStream>, Status> {
-        let (parts, caller) = (Arc::clone(&self.parts), self.caller(&request).await?);
+        let (parts, (caller, _)) = (Arc::clone(&self.parts), self.caller(&request).await?);
         let versions = directory::watch(parts, request.into_inner().after_version);
         Ok(self.answer(caller, Method::WatchDirectory, |told| forward(versions, told)))
     }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
@@ -18,6 +17,7 @@ use sealpost_wire::status::Failure;
 use tokio::sync::Notify;
 use tonic::{Status, Streaming};
 
+use super::messages::Unpaid;
 use super::seats::{Activity, Seat, Seats};
 use super::served::Answers;
 use super::{FAREWELL, Parts, drain, given_up, refused};
@@ -26,20 +26,29 @@ use crate::rates::Flow;
 
 /// What a node may say for every envelope that it got, at no cost: it acknowledges it, and gives credit for another one.
 const SAID_FOR_EACH: u32 = 2;
+/// How long each of these may be: twice as long as any of this version.
+const SAID_BYTES_MAX: usize = 32;
 
 /// Serves one stream.
 pub(super) async fn serve(
     parts: Arc<Parts>,
     seats: Seats,
     recipient: AgencyId,
+    unpaid: Unpaid,
     mut incoming: Streaming<pb::ReceiveRequest>,
     told: Answers<pb::ReceiveResponse>,
 ) -> Result<(), Status> {
     let (parts, told) = (&*parts, &told);
     let first = tokio::select! {
-        first = incoming.message() => first?,
+        first = incoming.message() => first,
         () = told.closed() => return Ok(()),
     };
+    let first = match first {
+        Ok(first) => first,
+        Err(status) => return Err(parts.ended(&recipient, Flow::Control, unpaid.take(), status).await),
+    };
+    // As a frame it was paid for with its stream.
+    parts.pace.keep(&recipient, Flow::Control, 0, unpaid.take(), &parts.shutdown).await?;
     let Some(pb::ReceiveRequest { event: Some(Asked::Open(open)) }) = first else {
         return Err(Failure::Malformed.status("ReceiveRequest.event: expected `open` first"));
     };
@@ -49,6 +58,7 @@ pub(super) async fn serve(
         seat: seats.take(&recipient, priority),
         bell: parts.view.bell(&recipient, priority),
         recipient,
+        unpaid,
         priority,
         credit: open.credit,
         sent: None,
@@ -75,6 +85,7 @@ struct Session<'p> {
     seat: Seat,
     bell: Arc<Notify>,
     recipient: AgencyId,
+    unpaid: Unpaid,
     priority: Priority,
     credit: u32,
     /// The last place that was sent or passed over.
@@ -114,9 +125,10 @@ impl Session<'_> {
                 }
                 () = told.closed() => return Ok(()),
                 () = self.parts.shutdown.begun() => break,
-                message = incoming.message() => match message? {
-                    Some(message) => self.hear(message).await?,
-                    None => return Ok(()),
+                message = incoming.message() => match message {
+                    Ok(Some(message)) => self.hear(message).await?,
+                    Ok(None) => return Ok(()),
+                    Err(status) => return Err(self.ended(status).await),
                 },
                 room = told.reserve(), if sending => {
                     let Ok(room) = room else { return Ok(()) };
@@ -139,7 +151,7 @@ impl Session<'_> {
     }
 
     async fn hear(&mut self, message: pb::ReceiveRequest) -> Result<(), Status> {
-        self.pay(&message).await?;
+        self.pay().await?;
         match message.event {
             Some(Asked::Credit(pb::ReceiveCredit { envelopes })) => {
                 self.credit = self.credit.saturating_add(envelopes);
@@ -160,13 +172,20 @@ impl Session<'_> {
     }
 
     /// Whoever says more than its mail gives reason to, pays for it as for what nodes say to each other.
-    async fn pay(&mut self, message: &pb::ReceiveRequest) -> Result<(), Status> {
-        if let Some(left) = self.earned.checked_sub(1) {
+    async fn pay(&mut self) -> Result<(), Status> {
+        let bytes = self.unpaid.take();
+        if bytes <= SAID_BYTES_MAX
+            && let Some(left) = self.earned.checked_sub(1)
+        {
             self.earned = left;
             return Ok(());
         }
         let Parts { pace, shutdown, .. } = self.parts;
-        pace.keep(&self.recipient, Flow::Control, 1, message.encoded_len(), shutdown).await
+        pace.keep(&self.recipient, Flow::Control, 1, bytes, shutdown).await
+    }
+
+    async fn ended(&self, status: Status) -> Status {
+        self.parts.ended(&self.recipient, Flow::Control, self.unpaid.take(), status).await
     }
 
     async fn settle(&mut self, place: Place) -> Result<(), Status> {

@@ -23,10 +23,10 @@ use sealpost_wire::statement::Payload as _;
 use sealpost_wire::status::Failure;
 use tonic::{Status, Streaming};
 
-use super::batches::Received;
+use super::messages::Unpaid;
 use super::room::{self, Candidate};
 use super::{Parts, drain, given_up, refused};
-use crate::core::Acceptance;
+use crate::core::{Acceptance, DELIVERY_BYTES_MIN};
 use crate::lane::lane;
 use crate::rates::Flow;
 use crate::verify::{Sender, verify};
@@ -36,8 +36,6 @@ use crate::writer::Pending;
 const VERIFYING: usize = 4;
 /// Batches of one stream that may wait for the disk.
 const COMMITTING: usize = 32;
-/// The least that a delivery is charged: what it costs apart from its bytes. A wrap alone is longer, if it is honest.
-const DELIVERY_BYTES_MIN: usize = 1 << 10;
 
 /// A batch as it came, within its sender's budget.
 struct Read {
@@ -70,7 +68,7 @@ struct Queued {
 pub(super) fn stream(
     parts: Arc<Parts>,
     sender: AgencyId,
-    received: Received,
+    unpaid: Unpaid,
     incoming: Streaming<pb::SubmitRequest>,
 ) -> BoxStream<'static, Result<pb::SubmitResponse, Status>> {
     let (slowing, checking) = (Arc::clone(&parts), Arc::clone(&parts));
@@ -79,7 +77,7 @@ pub(super) fn stream(
     let stopping = parts.shutdown.token();
     let answers = incoming
         .take_until(stopping.cancelled_owned())
-        .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), received.take(), request))
+        .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), unpaid.take(), request))
         .map(move |read| check(Arc::clone(&checking), checked_sender.clone(), read))
         .buffered(VERIFYING)
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
@@ -103,59 +101,34 @@ async fn read(
     let Parts { pace, shutdown, .. } = &*parts;
     let request = match request {
         Ok(request) => request,
-        Err(status) => {
-            if bytes > 0 {
-                // It came all the same. Whether there was room in the budget is of no interest to a call that ends.
-                let _ = pace.keep(&sender, Flow::Mail, 1, bytes, shutdown).await;
-            }
-            return Err(status);
-        }
+        Err(status) => return Err(parts.ended(&sender, Flow::Mail, bytes, status).await),
     };
     let count = request.envelopes.len();
     let deliveries: usize = request.envelopes.iter().map(|envelope| envelope.wraps.len()).sum();
-    let bytes = bytes.max(deliveries * DELIVERY_BYTES_MIN);
-    let kind = Kind::of(&request.envelopes);
-    let flow = match kind {
-        Kind::Flash => Flow::Flash,
-        Kind::Other | Kind::Mixed => Flow::Mail,
+    let bytes = bytes.max(deliveries * DELIVERY_BYTES_MIN as usize);
+    let lane = lane_of(&request.envelopes);
+    let flow = match lane {
+        Some(Lane::Express) => Flow::Flash,
+        Some(Lane::Ordinary) | None => Flow::Mail,
     };
     pace.keep(&sender, flow, count.max(1), bytes, shutdown).await?;
     let Submission { batch, envelopes } = submission(request)?;
-    match kind {
-        Kind::Flash => Ok(Read { batch, lane: Lane::Express, envelopes }),
-        Kind::Other => Ok(Read { batch, lane: Lane::Ordinary, envelopes }),
-        Kind::Mixed => Err(Failure::Malformed.status(
+    let lane = lane.ok_or_else(|| {
+        Failure::Malformed.status(
             "SubmitRequest.envelopes: FLASH stands beside other mail; send FLASH in batches of its own, which have a budget of \
              their own",
-        )),
-    }
+        )
+    })?;
+    Ok(Read { batch, lane, envelopes })
 }
 
-/// By which budget a batch goes. Nodes send FLASH apart from everything else.
-#[derive(Clone, Copy)]
-enum Kind {
-    Flash,
-    Other,
-    Mixed,
-}
-
-impl Kind {
-    /// What headers that cannot be read would be is of no interest: their envelopes are refused.
-    fn of(envelopes: &[pb::Envelope]) -> Self {
-        let headers = envelopes.iter().filter_map(|envelope| header_from_bytes(&envelope.header).ok());
-        let (mut flash, mut other) = (false, false);
-        for header in headers {
-            match lane(header.priority) {
-                Lane::Express => flash = true,
-                Lane::Ordinary => other = true,
-            }
-        }
-        match (flash, other) {
-            (true, true) => Self::Mixed,
-            (true, false) => Self::Flash,
-            (false, _) => Self::Other,
-        }
-    }
+/// In which lane a batch goes, and so by which budget; `None` where FLASH stands beside other mail. What headers that cannot be
+/// read would be is of no interest: their envelopes are refused.
+fn lane_of(envelopes: &[pb::Envelope]) -> Option<Lane> {
+    let headers = envelopes.iter().filter_map(|envelope| header_from_bytes(&envelope.header).ok());
+    let mut lanes = headers.map(|header| lane(header.priority));
+    let Some(first) = lanes.next() else { return Some(Lane::Ordinary) };
+    lanes.all(|other| other == first).then_some(first)
 }
 
 async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) -> Result<Checked, Status> {

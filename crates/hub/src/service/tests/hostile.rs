@@ -10,6 +10,7 @@ use tokio_rustls::client::TlsStream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::*;
+use crate::rates::Rate;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -160,9 +161,7 @@ async fn messages_that_are_no_messages_or_too_large_end_their_own_call_alone() {
     let malformed = Bytes::from_static(&[0x12, 0x7f, 1]);
     let too_large = Bytes::from(vec![0; (4 << 20) + 1]);
     for method in ["Submit", "Receive", "Control", "WatchDirectory"] {
-        // The contract names what is said of a batch; of others the transport says it.
-        let unreadable = if method == "Submit" { Code::InvalidArgument } else { Code::Internal };
-        for (message, code) in [(&malformed, unreadable), (&too_large, Code::OutOfRange)] {
+        for (message, code) in [(&malformed, Code::InvalidArgument), (&too_large, Code::OutOfRange)] {
             let mut grpc = tonic::client::Grpc::new(channel.clone());
             grpc.ready().await.unwrap();
             let path = format!("/sealpost.v1.Hub/{method}").parse().unwrap();
@@ -256,6 +255,70 @@ async fn padding_is_charged_as_what_it_is_padded_to() {
     others.are_served(&stage).await;
     drop((others, channel));
     hub.stop().await;
+}
+
+/// Ends once what was asked is charged: answers come after that, and so do faults.
+async fn charged(stage: &Stage, hub: &Running, channel: &Channel, method: &str, asked: Vec<Bytes>) {
+    let mut de = stage.node(hub, "DE-ZKA").await;
+    let mut relayed = de.control(stream::pending()).await.unwrap().into_inner();
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
+    grpc.ready().await.unwrap();
+    let path = format!("/sealpost.v1.Hub/{method}").parse().unwrap();
+    let request = Request::new(stream::iter(asked).chain(stream::pending()));
+    let mut answers = grpc.streaming(request, path, Raw).await.unwrap().into_inner();
+    tokio::select! {
+        answer = within(answers.message()) => drop(answer),
+        frame = within(relayed.message()) => drop(frame),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_is_padded_with_is_charged_whatever_is_called() {
+    // More than ten seconds' worth, and the five for which it would be slowed down.
+    let padding = vec![0_u8; 120 << 10];
+    let refused_after = async |method: &str, asked: Vec<Bytes>| {
+        let stage = Stage::new();
+        let mut config = stage.config();
+        config.limits.control = Rate { items: 1000, bytes: 8 << 10 };
+        let hub = stage.start_as(&config).await;
+        let channel = connect(&hub.address, &endpoint(&stage), PATIENCE).await.unwrap().channel();
+        charged(&stage, &hub, &channel, method, asked).await;
+        let again = HubClient::new(channel).control(stream::pending()).await;
+        hub.stop().await;
+        again.err().map(|status| status.code())
+    };
+    let receive = |event| prost::Message::encode_to_vec(&pb::ReceiveRequest { event: Some(event) });
+    let open = pb::ReceiveOpen { priority: priority_number(Priority::Routine), cursor: None, credit: 1 };
+    let not_delivered = pb::ReceiveAcknowledge { index: 1 };
+    let frame = pb::ControlFrame {
+        from: String::new(),
+        to: "DE-ZKA".to_owned(),
+        r#type: pb::ControlType::Void.into(),
+        statement: Some(signed_message(&Network::new().genesis())),
+    };
+    let calls = [
+        (
+            "Receive",
+            vec![
+                receive(pb::receive_request::Event::Open(open)),
+                receive(pb::receive_request::Event::Acknowledge(not_delivered)),
+            ],
+        ),
+        ("Control", vec![prost::Message::encode_to_vec(&frame)]),
+        ("WatchDirectory", vec![vec![]]),
+    ];
+    for (method, asked) in calls {
+        for padded in 0..asked.len() {
+            let mut padded_asked = asked.clone();
+            // Field 15, of which nobody knows.
+            prost::encoding::bytes::encode(15, &padding, &mut padded_asked[padded]);
+            let padded_asked = padded_asked.into_iter().map(Bytes::from).collect();
+            let refused = refused_after(method, padded_asked).await;
+            assert_eq!(refused, Some(Code::ResourceExhausted), "{method}, message {padded}");
+        }
+        let honest = asked.into_iter().map(Bytes::from).collect();
+        assert_eq!(refused_after(method, honest).await, None, "{method}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
