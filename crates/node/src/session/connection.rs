@@ -20,22 +20,21 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    pub(super) fn over(line: Arc<dyn Line>) -> Self {
+        Self { line }
+    }
+
     pub(super) fn client(&self) -> HubClient<Calls> {
         HubClient::new(self.line.calls())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// What a failed call means.
+    /// What a failed call means: the end of the connection, or that the hub takes no more of this stream for now.
     pub(super) fn failed(&self, status: Status) -> Ended {
-        Ended::Connection(self.line.explain(status))
-    }
-
-    /// The same, where the hub may also say that it takes no more for now.
-    pub(super) fn refused(&self, status: Status) -> Ended {
         match retry_after(&status) {
             Some(retry_after) => Ended::Full { retry_after, detail: status.message().to_owned() },
-            None => self.failed(status),
+            None => Ended::Connection(self.line.explain(status)),
         }
     }
 }
@@ -54,7 +53,7 @@ impl Session {
         };
         self.state.connected(lanes, &line.hub());
         backoff.reset();
-        let wire = Wire { line };
+        let wire = Wire::over(line);
         let ended = tokio::select! {
             biased;
             ended = self.serve(lanes, &wire) => ended,

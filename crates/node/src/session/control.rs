@@ -1,6 +1,5 @@
 //! What nodes say to each other through the hub. Nothing arrives for certain: whoever needs it repeats it.
 
-use sealpost_client::Backoff;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::ProofRequest;
 use sealpost_proto::v1 as pb;
@@ -10,6 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::warn;
 
 use super::connection::Wire;
+use super::pauses::Pauses;
 use super::{Ended, Session};
 use crate::core::Said;
 use crate::engine::Input;
@@ -21,23 +21,20 @@ const FRAMES: usize = 16;
 /// Speaks and hears until the connection ends. A hub that takes no more statements for now is given the time that it asks
 /// for: the mail on the same connection, which is FLASH, has nothing to do with it.
 pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
-    let mut backoff = Backoff::new(session.settings.retry_first, session.settings.retry_max);
-    loop {
-        let ended = speak(session, wire, &mut backoff).await;
-        let Err(Ended::Full { retry_after, detail }) = ended else { return ended };
-        let pause = backoff.next_after(retry_after, session.pool.random().as_mut());
-        warn!(detail, ?pause, "the hub takes no statements now");
-        tokio::time::sleep(pause).await;
+    let mut pauses = Pauses::new(session, "Control");
+    while let Err(ended) = speak(session, wire, &mut pauses).await {
+        pauses.sit_out(ended).await?;
     }
+    Ok(())
 }
 
 /// Speaks and hears until the stream ends.
-async fn speak(session: &Session, wire: &Wire, backoff: &mut Backoff) -> Result<(), Ended> {
+async fn speak(session: &Session, wire: &Wire, pauses: &mut Pauses) -> Result<(), Ended> {
     let mut outgoing = session.outgoing.lock().await;
     let (frames, stream) = mpsc::channel(FRAMES);
     let mut client = wire.client();
     let answered = client.control(ReceiverStream::new(stream)).await;
-    let mut incoming = answered.map_err(|status| wire.refused(status))?.into_inner();
+    let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
     let me = session.shared.agency();
     let mut answers = session.prover.answers();
     let gone = |_| Ended::Protocol("Control takes no more frames".to_owned());
@@ -53,9 +50,9 @@ async fn speak(session: &Session, wire: &Wire, backoff: &mut Backoff) -> Result<
             Some(answer) = answers.next() => {
                 frames.send(control_message(&answer)).await.map_err(gone)?;
             }
-            frame = incoming.message() => match frame.map_err(|status| wire.refused(status))? {
+            frame = incoming.message() => match frame.map_err(|status| wire.failed(status))? {
                 Some(frame) => {
-                    backoff.reset();
+                    pauses.over();
                     if let Some(request) = hear(session, frame).await? {
                         answers.begin(request);
                     }

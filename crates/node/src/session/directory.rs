@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 use super::connection::Wire;
+use super::pauses::Pauses;
 use super::{Ended, Session};
 use crate::core::NotInstalled;
 use crate::engine::Input;
@@ -27,8 +28,17 @@ use crate::own_keys::{OwnKeys, Unlisted};
 /// How many versions that are not believed one connection may show: each is verified by the one writer.
 const UNBELIEVED_MAX: usize = 16;
 
-/// Watches until the stream ends.
+/// Watches until the connection ends.
 pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
+    let mut pauses = Pauses::new(session, "WatchDirectory");
+    while let Err(ended) = listen(session, wire, &mut pauses).await {
+        pauses.sit_out(ended).await?;
+    }
+    Ok(())
+}
+
+/// Watches until the stream ends.
+async fn listen(session: &Session, wire: &Wire, pauses: &mut Pauses) -> Result<(), Ended> {
     let directory = session.shared.directory.subscribe();
     let (own, clock) = (&session.settings.own_keys, &session.shared.clock);
     let mut watching = Watching::new(&session.engine, &session.roots, directory, own, clock);
@@ -37,6 +47,7 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
     let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;
     let mut updates = answered.map_err(|status| wire.failed(status))?.into_inner();
     while let Some(update) = updates.message().await.map_err(|status| wire.failed(status))? {
+        pauses.over();
         watching.hear(directory_news(update)?).await?;
     }
     Err(Ended::Protocol("WatchDirectory ended".to_owned()))

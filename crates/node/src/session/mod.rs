@@ -8,6 +8,7 @@ mod connection;
 mod control;
 pub mod dial;
 mod directory;
+mod pauses;
 mod prove;
 mod receive;
 mod state;

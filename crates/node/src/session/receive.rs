@@ -24,6 +24,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, info};
 
 use super::connection::Wire;
+use super::pauses::Pauses;
 use super::{Ended, Session};
 use crate::core::Alarm;
 use crate::engine::{Broken, Input, Mark};
@@ -57,16 +58,26 @@ impl Patience {
 }
 
 /// Receives until the connection ends; a stream on which something was not kept since the directory changed is opened
-/// anew.
+/// anew, and so is one for which the hub was full.
 pub(super) async fn run(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
+    let mut pauses = Pauses::new(session, "Receive");
     loop {
-        receive(session, wire, priority).await?;
-        debug!(%priority, "the directory changed: what was verified under the one before is fetched again");
+        match receive(session, wire, priority, &mut pauses).await {
+            Ok(()) => {
+                debug!(%priority, "the directory changed: what was verified under the one before is fetched again");
+            }
+            Err(ended) => pauses.sit_out(ended).await?,
+        }
     }
 }
 
 /// Receives until the stream ends, or has to be opened anew.
-async fn receive(session: &Session, wire: &Wire, priority: Priority) -> Result<(), Ended> {
+async fn receive(
+    session: &Session,
+    wire: &Wire,
+    priority: Priority,
+    pauses: &mut Pauses,
+) -> Result<(), Ended> {
     let (requests, outgoing) = mpsc::channel(REQUESTS);
     let open = pb::ReceiveOpen {
         priority: priority_number(priority),
@@ -106,6 +117,7 @@ async fn receive(session: &Session, wire: &Wire, priority: Priority) -> Result<(
                 let message = message.map_err(|status| wire.failed(status))?;
                 match message.and_then(|message| message.event) {
                     Some(Told::Batch(batch)) => {
+                        pauses.over();
                         let hub = incarnation(&batch.hub_incarnation)?;
                         know(session, hub);
                         if unacknowledged.len() + batch.deliveries.len() > credit {

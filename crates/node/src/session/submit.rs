@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use rand::CryptoRng;
-use sealpost_client::Backoff;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::directory::Directory;
@@ -22,6 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tracing::{error, warn};
 
 use super::connection::Wire;
+use super::pauses::Pauses;
 use super::{Ended, Lanes, Session};
 use crate::core::outbox::Submission;
 use crate::engine::Input;
@@ -50,31 +50,23 @@ struct Ready {
 /// given the time that it asks for: what it did not answer stays in the ledger, goes back into its lane, and goes out
 /// again by itself. Nothing else on the connection waits for that.
 pub(super) async fn run(session: &Arc<Session>, wire: &Wire, lanes: Lanes) -> Result<(), Ended> {
-    let mut backoff = Backoff::new(session.settings.retry_first, session.settings.retry_max);
-    loop {
-        let ended = submit(session, wire, lanes, &mut backoff).await;
-        let Err(Ended::Full { retry_after, detail }) = ended else { return ended };
-        let pause = backoff.next_after(retry_after, session.pool.random().as_mut());
-        warn!(?lanes, detail, ?pause, "the hub takes no mail now");
+    let mut pauses = Pauses::new(session, "Submit");
+    while let Err(ended) = submit(session, wire, lanes, &mut pauses).await {
         session.shared.core_mut().outbox.requeue_lanes(lanes.priorities());
-        tokio::time::sleep(pause).await;
+        pauses.sit_out(ended).await?;
     }
+    Ok(())
 }
 
 /// Submits until the stream ends.
-async fn submit(
-    session: &Arc<Session>,
-    wire: &Wire,
-    lanes: Lanes,
-    backoff: &mut Backoff,
-) -> Result<(), Ended> {
+async fn submit(session: &Arc<Session>, wire: &Wire, lanes: Lanes, pauses: &mut Pauses) -> Result<(), Ended> {
     let (requests, outgoing) = mpsc::channel(1);
     let (sent, mut answered) = mpsc::channel::<Sent>(session.settings.batches_in_flight);
     let mut client = wire.client();
     let mut answers = client
         .submit(ReceiverStream::new(outgoing))
         .await
-        .map_err(|status| wire.refused(status))?
+        .map_err(|status| wire.failed(status))?
         .into_inner();
 
     let sending = async {
@@ -105,14 +97,14 @@ async fn submit(
     };
     let hearing = async {
         loop {
-            let answer = answers.message().await.map_err(|status| wire.refused(status))?;
+            let answer = answers.message().await.map_err(|status| wire.failed(status))?;
             match answer.and_then(|answer| answer.event) {
                 Some(Event::Accepted(accepted)) => {
                     let batch = answered.try_recv().map_err(|_| {
                         Ended::Protocol("it accepts a batch that was not submitted".to_owned())
                     })?;
                     hear(session, lanes, accepted, batch).await?;
-                    backoff.reset();
+                    pauses.over();
                 }
                 Some(Event::Drain(pb::Drain { reconnect_after_ms })) => {
                     break Err::<(), Ended>(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));
