@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::connection::{Connection, Connections, Room};
+use crate::descriptors;
 use unfinished::Unfinished;
 
 /// A pause after the system had no file or no memory for another connection.
@@ -140,6 +141,7 @@ impl Acceptor {
         limits: Limits,
         protocols: Protocols,
     ) -> Result<Self, Error> {
+        descriptors::warn_if_few(limits.connections_max, limits.handshakes_max);
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })?;
         let Limits { connections_max: all, per_peer_max: of_peer, peers, .. } = limits;
         let door = Door { endpoint, connections: Connections::default(), room: Room { all, of_peer, peers } };
@@ -206,10 +208,22 @@ impl Acceptor {
                     }
                     Err(error) => {
                         warn!(%error, "no connection could be accepted");
+                        if descriptors::are_exhausted(&error) {
+                            self.give_way(&mut unfinished);
+                        }
                         time::sleep(EXHAUSTED_PAUSE).await;
                     }
                 },
             }
+        }
+    }
+
+    /// Makes room in the system for whoever comes: by a handshake, and where there is none by a connection. So nobody without
+    /// a certificate displaces one who has one.
+    fn give_way(&self, unfinished: &mut Unfinished<AbortHandle>) {
+        match unfinished.give_way() {
+            Some(oldest) => oldest.abort(),
+            None => self.door.connections.give_way(),
         }
     }
 

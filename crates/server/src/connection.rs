@@ -143,8 +143,9 @@ impl Connections {
         }
     }
 
-    /// Lists a connection whose handshake is done, and closes others where it takes their room. The certificate was judged in the midst of that: who was revoked since is
-    /// refused here, for whoever was told of the change did not find the connection on the list.
+    /// Lists a connection whose handshake is done, and closes others where it takes their room. Its certificate was judged
+    /// during the handshake. Who was revoked since then is refused here: a closing of all who are refused did not find this
+    /// connection on the list.
     pub(crate) fn admit(
         &self,
         stream: TlsStream<TcpStream>,
@@ -162,6 +163,20 @@ impl Connections {
         let listed = self.list(Entry { peer: peer.clone(), party, der: der.clone(), closing }, room);
         endpoint.judge(&der, Usage::Client)?;
         Ok(Connection { stream, peer, closed, _listed: listed })
+    }
+
+    /// Closes the oldest connection of the party that has most, where the system has no room for another one.
+    pub(crate) fn give_way(&self) {
+        let live = self.lock();
+        let living = live.living();
+        let party = heaviest(&living, None);
+        if let Some(entry) = living.iter().find(|entry| Some(&entry.party) == party) {
+            tracing::warn!(
+                address = %entry.peer.address(), identity = %entry.peer.identity(),
+                "no room for another connection: the oldest of who has most is closed"
+            );
+            entry.closing.cancel();
+        }
     }
 
     fn list(&self, entry: Entry, room: Room) -> Listed {
@@ -184,40 +199,52 @@ impl Connections {
 }
 
 impl Live {
-    /// Closes the oldest connections of a newcomer's party until it may have one more, and then of the party that has most,
-    /// the newcomer counted, until there may be one more at all.
-    fn make_room(&self, newcomer: &Party, room: Room) -> Vec<Peer> {
+    /// Those that are not being closed, the oldest first.
+    fn living(&self) -> Vec<&Entry> {
         let mut living: Vec<_> =
             self.entries.iter().filter(|(_, entry)| !entry.closing.is_cancelled()).collect();
         living.sort_unstable_by_key(|(number, _)| **number);
-        let mut counts = HashMap::<&Party, usize>::new();
-        for party in living.iter().map(|(_, entry)| &entry.party).chain([newcomer]) {
-            *counts.entry(party).or_default() += 1;
-        }
+        living.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Closes the oldest connections of a newcomer's party until it may have one more, and then of the party that has most,
+    /// the newcomer counted, until there may be one more at all.
+    fn make_room(&self, newcomer: &Party, room: Room) -> Vec<Peer> {
+        let mut living = self.living();
         let mut displaced = Vec::new();
         loop {
-            let of_newcomer = counts.get(newcomer).copied().unwrap_or(0);
-            let most = counts.values().copied().max().unwrap_or(0);
-            let party = if of_newcomer > room.of_peer || (living.len() >= room.all && of_newcomer == most) {
-                newcomer
+            let of_newcomer = living.iter().filter(|entry| entry.party == *newcomer).count();
+            let gives_way = if of_newcomer >= room.of_peer {
+                Some(newcomer)
             } else if living.len() >= room.all {
-                let heaviest = living.iter().find(|(_, entry)| counts.get(&entry.party) == Some(&most));
-                let Some((_, entry)) = heaviest else { return displaced };
-                &entry.party
+                heaviest(&living, Some(newcomer))
             } else {
-                return displaced;
+                None
             };
-            // A party that has none but the newcomer takes the place of the oldest there is.
-            let oldest = living.iter().position(|(_, entry)| entry.party == *party).unwrap_or(0);
-            if living.is_empty() {
-                return displaced;
-            }
-            let (_, entry) = living.remove(oldest);
+            let oldest = living.iter().position(|entry| Some(&entry.party) == gives_way);
+            let Some(oldest) = oldest else { return displaced };
+            let entry = living.remove(oldest);
             entry.closing.cancel();
             displaced.push(entry.peer.clone());
-            counts.entry(&entry.party).and_modify(|count| *count -= 1);
         }
     }
+}
+
+/// The party that has most of these, once the newcomer is in. Of several, the newcomer's own: nobody takes a place from one
+/// who has no more; otherwise the one that came first.
+fn heaviest<'e>(living: &[&'e Entry], newcomer: Option<&Party>) -> Option<&'e Party> {
+    let mut counts = HashMap::<&Party, usize>::new();
+    for entry in living {
+        *counts.entry(&entry.party).or_default() += 1;
+    }
+    if let Some(own) = newcomer.and_then(|newcomer| counts.get_mut(newcomer)) {
+        *own += 1;
+    }
+    let most = counts.values().copied().max()?;
+    let has_most = |entry: &&&'e Entry| counts.get(&entry.party) == Some(&most);
+    let of_newcomer = |entry: &&&'e Entry| Some(&entry.party) == newcomer;
+    let own = living.iter().filter(has_most).find(of_newcomer);
+    own.or_else(|| living.iter().find(has_most)).map(|entry| &entry.party)
 }
 
 /// Takes a connection off the list when it ends.

@@ -8,6 +8,7 @@
 //! | [`changes`] | that something changed, told in an order that chance does not decide |
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
+//! | `descriptors` | how many files and connections the system lets the program have: as many as it may, and told when too few |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
 //! | [`program`] | from the command line to the exit code |
 //! | [`renewal`] | certificate, key and revocation lists, looked at again while the program runs |
@@ -23,6 +24,7 @@ pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod connection;
+mod descriptors;
 pub mod pool;
 pub mod program;
 pub mod renewal;

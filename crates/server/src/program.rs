@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::{self, Config};
+use crate::descriptors;
 use crate::settings::Log;
 use crate::telemetry;
 
@@ -107,13 +108,14 @@ pub fn with_causes(error: &dyn Error) -> String {
     text
 }
 
-/// Starts the log and runs the work on as many threads as the machine has cores.
+/// Starts the log, takes as many open files as the program may have, and runs the work on as many threads as the machine has cores.
 pub fn run<E: From<telemetry::Error>>(
     log: &Log,
     work: impl Future<Output = Result<(), E>>,
     system: impl FnOnce(io::Error) -> E,
 ) -> Result<(), E> {
     log.start()?;
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(system)?;
     runtime.block_on(work)
 }

@@ -40,10 +40,18 @@ impl<H> Unfinished<H> {
         let gives_way = if of_newcomer >= self.per_address_max {
             newcomer
         } else if self.running.len() >= self.max {
-            self.heaviest_with(newcomer)?
+            self.heaviest(Some(newcomer))?
         } else {
             return None;
         };
+        let oldest = self.running.iter().position(|(source, _)| *source == gives_way)?;
+        Some(self.running.remove(oldest).1)
+    }
+
+    /// Which handshake has to be ended where the system has no room for another one, which is off the list then; `None`: there
+    /// is none.
+    pub(super) fn give_way(&mut self) -> Option<H> {
+        let gives_way = self.heaviest(None)?;
         let oldest = self.running.iter().position(|(source, _)| *source == gives_way)?;
         Some(self.running.remove(oldest).1)
     }
@@ -58,17 +66,17 @@ impl<H> Unfinished<H> {
 
     /// The source that has most once the newcomer is in. Of several, the newcomer's own: nobody takes a place from one who
     /// has no more; otherwise the one that began first.
-    fn heaviest_with(&self, newcomer: Source) -> Option<Source> {
+    fn heaviest(&self, newcomer: Option<Source>) -> Option<Source> {
         let mut counts = HashMap::<Source, usize>::new();
         for (source, _) in &self.running {
             *counts.entry(*source).or_default() += 1;
         }
-        if let Some(own) = counts.get_mut(&newcomer) {
+        if let Some(own) = newcomer.and_then(|newcomer| counts.get_mut(&newcomer)) {
             *own += 1;
         }
         let most = counts.values().copied().max()?;
-        if counts.get(&newcomer) == Some(&most) {
-            return Some(newcomer);
+        if newcomer.is_some_and(|newcomer| counts.get(&newcomer) == Some(&most)) {
+            return newcomer;
         }
         self.running.iter().map(|(source, _)| *source).find(|source| counts.get(source) == Some(&most))
     }
@@ -124,6 +132,13 @@ mod tests {
 
         let mut full = filled(3, 3, &[1, 2, 2]);
         assert_eq!(full.make_room(address(1)), Some(0), "it would have as many as the other");
+    }
+
+    #[test]
+    fn without_room_in_the_system_the_source_that_has_most_gives_way_to_whoever_comes() {
+        let mut unfinished = filled(8, 8, &[1, 2, 2]);
+        let gone = std::iter::from_fn(|| unfinished.give_way()).collect::<Vec<_>>();
+        assert_eq!(gone, [1, 0, 2], "then of all the same the oldest, until there is none");
     }
 
     #[test]

@@ -122,6 +122,11 @@ async fn a_connection_does_not_outlive_the_list_that_would_have_to_show_that_it_
 
 /// Lists connections of these identities one after the other, and says which of them live then.
 fn living(room: Room, identities: &[&str]) -> Vec<usize> {
+    living_after(room, identities, |_| {})
+}
+
+/// The same, after something was done to them.
+fn living_after(room: Room, identities: &[&str], done: impl Fn(&Connections)) -> Vec<usize> {
     let (root, connections) = (Root::new("HK"), Connections::default());
     let certificate = Certificate::parse(&root.issue(NODE).certificate).unwrap();
     let mut listed = Vec::new();
@@ -132,6 +137,7 @@ fn living(room: Room, identities: &[&str]) -> Vec<usize> {
         let (der, closing) = (CertificateDer::from(Vec::new()), CancellationToken::new());
         listed.push((connections.list(Entry { peer, party, der, closing: closing.clone() }, room), closing));
     }
+    done(&connections);
     (0..).zip(&listed).filter(|(_, (_, closing))| !closing.is_cancelled()).map(|(at, _)| at).collect()
 }
 
@@ -152,4 +158,14 @@ fn a_full_door_takes_the_newcomer_and_who_has_most_loses_its_oldest() {
     assert_eq!(living(room, &[de, hk, hk, hk, th, hk]), [0, 3, 4, 5], "it has most itself");
     assert_eq!(living(Room { all: 3, ..room }, &[de, hk, th, jp]), [1, 2, 3], "of all the same: the oldest");
     assert_eq!(living(Room { all: 1, ..room }, &[de, hk]), [1]);
+}
+
+#[test]
+fn without_room_in_the_system_who_has_most_loses_its_oldest() {
+    let room = Room { all: 100, of_peer: 100, peers: Peers::Agencies };
+    let (hk, de) = ("HK/CED/node/a", "DE/ZKA/node/a");
+    assert_eq!(living_after(room, &[de, hk, hk], Connections::give_way), [0, 2]);
+    let twice = |connections: &Connections| (0..2).for_each(|_| connections.give_way());
+    assert_eq!(living_after(room, &[de, hk, hk], twice), [2], "of all the same: the oldest");
+    assert!(living_after(room, &[], Connections::give_way).is_empty());
 }
