@@ -4,6 +4,7 @@
 //! Runs on the worker pool. Whether it may go to its recipients is not decided here but in [`crate::core`].
 
 use sealpost_domain::rule::Rule;
+use std::collections::BTreeSet;
 use std::slice;
 
 use bytes::Bytes;
@@ -92,7 +93,7 @@ pub fn signature_apart(signature: Signature) -> Signature {
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside
-/// that of its successor, are not passed on.
+/// that of its successor, are not passed on, and neither are repeats.
 fn holding(signatures: Vec<Signature>, header: &[u8], sender: &Sender<'_>) -> Result<Vec<Signature>, Rule> {
     let keys = sender.keys.as_deref().ok_or(Rule::AgencyUnknown)?;
     let mut refusal = Rule::KeyUnknown;
@@ -110,7 +111,9 @@ fn holding(signatures: Vec<Signature>, header: &[u8], sender: &Sender<'_>) -> Re
             false
         }
     };
-    let holding: Vec<_> = signatures.into_iter().filter(|signature| holds(signature)).collect();
+    let mut holding: Vec<_> = signatures.into_iter().filter(|signature| holds(signature)).collect();
+    let mut seen = BTreeSet::new();
+    holding.retain(|signature| seen.insert(signature.key_id));
     if holding.is_empty() { Err(refusal) } else { Ok(holding) }
 }
 

@@ -12,7 +12,8 @@
 //! there is: nobody else would say it again while the lane is idle. A failed sync is final and ends the program.
 //!
 //! Mail leaves a reserve of the disk alone, so that there is room for what makes room: what is settled, and versions of the
-//! directory, are never refused for it.
+//! directory. Where less than half of the reserve is free, what is settled is written together, once in a while, and none of it
+//! in the last part, which is for the directory: a revocation finds room whatever nodes acknowledge.
 
 mod group;
 mod reserve;
@@ -45,6 +46,10 @@ use sealpost_server::pool::Lane;
 const ORDINARY_BYTES: usize = 8 << 20;
 /// The same for FLASH, so that it never waits for room behind anything else. One envelope must fit.
 const FLASH_BYTES: usize = 4 << 20;
+/// What a signature takes beside its bytes: its key's id, and the fields.
+const SIGNATURE_BYTES: usize = 40;
+/// What the frames of an envelope take in both logs, and where its body lies.
+const FRAMES_BYTES: usize = 160;
 /// When settlements that had no room on the disk are tried again, if nothing else comes before.
 const OWED_AGAIN: Duration = Duration::from_secs(1);
 /// How many settlements may wait.
@@ -179,7 +184,6 @@ impl Writer {
             Lane::Express => (&self.room.flash, FLASH_BYTES),
             Lane::Ordinary => (&self.room.ordinary, ORDINARY_BYTES),
         };
-        let size = |sound: &Sound| sound.header.len() + sound.payload.len();
         let bytes: usize = envelopes.iter().map(size).sum();
         let wanted = u32::try_from(bytes.clamp(1, limit)).unwrap_or(u32::MAX);
         let (room, commands) = (Arc::clone(room), self.commands.clone());
@@ -217,6 +221,12 @@ impl Writer {
     fn command(&self, command: Command) -> Result<(), Refused> {
         self.commands.send(command).map_err(|_| Refused::Stopping)
     }
+}
+
+/// What an envelope takes of the disk, and of memory until it is there, in both logs.
+fn size(envelope: &Sound) -> usize {
+    let signatures = envelope.signatures.iter().map(|signature| signature.bytes.len() + SIGNATURE_BYTES);
+    envelope.header.len() + envelope.payload.len() + signatures.sum::<usize>() + FRAMES_BYTES
 }
 
 /// Commits what is queued, one group after the other.

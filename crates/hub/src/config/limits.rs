@@ -71,9 +71,9 @@ impl Waiting {
         );
         let disk_reserve = section.within(
             "disk_reserve",
-            "What mail leaves free of the disk of [hub] data, FLASH half of it: what was fetched is noted there, and versions of the directory, so that mail which nobody waits for can be deleted.",
+            "What mail leaves free of the disk of [hub] data, FLASH half of it: what was fetched is noted there, and versions of the directory, so that mail which nobody waits for can be deleted. A quarter of it, but 8 MiB at least, is for the directory alone.",
             ByteSize::new(64 << 20),
-            ByteSize::new(1 << 20)..=ByteSize::new(1 << 40),
+            ByteSize::new(16 << 20)..=ByteSize::new(1 << 40),
         );
         Field::build(|| {
             Some(Self {

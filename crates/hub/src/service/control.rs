@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::directory::Directory;
 use sealpost_proto::v1 as pb;
 use sealpost_wire::hub::{Control, control, control_message};
 use sealpost_wire::status::Failure;
@@ -55,14 +56,19 @@ async fn hear(
                 continue;
             }
         };
-        let listed =
-            parts.view.directory().is_some_and(|directory| directory.agencies.contains_key(&frame.to));
+        let listed = relays(parts.view.directory().as_deref(), agency, &frame.to);
         if listed {
             parts.relay.post(frame);
         } else {
-            tracing::debug!(from = %agency, to = %frame.to, "control frame to an unknown agency dropped");
+            tracing::debug!(from = %agency, to = %frame.to, "control frame between agencies that do not both take part dropped");
         }
     }
+}
+
+/// Whether the directory lets an agency speak, and has the other one listed. The stream of one that takes part no more ends as
+/// well; what is still read of it goes nowhere.
+fn relays(directory: Option<&Directory>, from: &AgencyId, to: &AgencyId) -> bool {
+    directory.is_some_and(|directory| directory.takes_part(from) && directory.agencies.contains_key(to))
 }
 
 async fn tell(seat: &Seat, told: &Answers<pb::ControlFrame>) -> Result<(), Status> {
@@ -72,4 +78,20 @@ async fn tell(seat: &Seat, told: &Answers<pb::ControlFrame>) -> Result<(), Statu
         }
     }
     Err(Failure::Replaced.status("a newer call of this agency took the place of this one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Network, agency};
+
+    #[test]
+    fn frames_go_from_who_takes_part_to_who_is_listed_alone() {
+        let mut directory = sealpost_crypto::directory::verify(&Network::new().genesis(), None).unwrap();
+        let (hk, de) = (agency("HK-CED"), agency("DE-ZKA"));
+        assert!(relays(Some(&directory), &hk, &de));
+        assert!(!relays(None, &hk, &de) && !relays(Some(&directory), &hk, &agency("ZZ-XXX")));
+        directory.agencies.remove(&hk);
+        assert!(!relays(Some(&directory), &hk, &de), "it was dropped");
+    }
 }

@@ -23,7 +23,8 @@ impl Pace {
         Self { budgets: Budgets::new(rates), began: Instant::now() }
     }
 
-    /// Charges a flow of an agency, and waits until it may go on; at the end of the hub nobody waits.
+    /// Charges a flow of an agency, and waits until it may go on; at the end of the hub nobody waits. What is refused came all
+    /// the same: its bytes are charged to what nodes say, so that calls whose mail is refused cannot be opened for ever.
     pub(super) async fn keep(
         &self,
         agency: &AgencyId,
@@ -39,6 +40,9 @@ impl Pace {
             }
             Turn::Refused(after) => {
                 tracing::warn!(%agency, ?flow, ?after, "too fast, refused");
+                if flow != Flow::Control {
+                    let _ = self.turn(agency, Flow::Control, 1, bytes);
+                }
                 let detail = format!("{agency} goes on faster than the hub takes; nothing was taken of this");
                 Err(status::full(detail, after))
             }
@@ -100,5 +104,17 @@ mod tests {
         assert!(before.elapsed() > SLOWED_MAX, "nothing is read meanwhile");
         assert!(pace.passes(&hk, Flow::Control, 1, 1, &shutdown).await);
         pace.keep(&hk, Flow::Flash, 1, 1, &shutdown).await.expect("FLASH has a budget of its own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn mail_that_is_refused_is_paid_for_with_the_next_calls() {
+        let rate = Rate { items: 1000, bytes: 1000 };
+        let pace = Pace::new(Rates { flash: rate, mail: rate, control: rate });
+        let (hk, shutdown) = (agency("HK-CED"), Shutdown::new(Duration::ZERO));
+        let large = async || pace.keep(&hk, Flow::Mail, 1, 20_000, &shutdown).await;
+        large().await.unwrap();
+        assert!(matches!(pace.turn(&hk, Flow::Control, 1, 1), Turn::After(Duration::ZERO)));
+        large().await.unwrap_err();
+        assert!(matches!(pace.turn(&hk, Flow::Control, 1, 1), Turn::Refused(_)));
     }
 }

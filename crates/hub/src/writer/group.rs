@@ -13,7 +13,8 @@ use sealpost_domain::statement::Signed;
 use sealpost_seglog::append;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
-use super::{Batch, Command, Failure, PublishError, Refused, Reserve, Settlement};
+use super::reserve::Settling;
+use super::{Batch, Command, Failure, OWED_AGAIN, PublishError, Refused, Reserve, Settlement};
 use crate::core::Effect;
 use crate::hot;
 use crate::journal::Journal;
@@ -32,6 +33,8 @@ pub(super) struct Committer {
     reserve: Reserve,
     /// How far each lane of each recipient is settled, as long as that is not written: a full disk takes it later.
     owed: BTreeMap<(AgencyId, Priority), u64>,
+    /// When that was last written.
+    settled_at: Option<Instant>,
 }
 
 /// What is committed together.
@@ -61,7 +64,7 @@ impl Group {
 
 impl Committer {
     pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock, reserve: Reserve) -> Self {
-        Self { journal, view, clock, reserve, owed: BTreeMap::new() }
+        Self { journal, view, clock, reserve, owed: BTreeMap::new(), settled_at: None }
     }
 
     /// Commits one group: what came first and what is queued behind it.
@@ -118,36 +121,69 @@ impl Committer {
             let owed = self.owed.entry((recipient, priority)).or_default();
             *owed = place.index().max(*owed);
         }
-        let mut entries: Vec<_> = self.owed.iter().map(|(lane, index)| settled(at, lane, *index)).collect();
-        self.keep_reserve(&mut batches);
+        if batches.is_empty() && self.owed.is_empty() {
+            return Ok(());
+        }
+        let free = self.free();
+        let mut entries = Vec::new();
+        if self.may_settle(free, at) {
+            entries.extend(self.owed.iter().map(|(lane, index)| settled(at, lane, *index)));
+        }
+        let settled = entries.len();
+        self.keep_reserve(free, &mut batches);
         match self.write_batches(at, &batches) {
             Ok(written) => entries.extend(written),
             Err(refused) => refuse(&mut batches, refused)?,
         }
         if entries.is_empty() {
-            return Ok(());
+            return self.forget();
         }
         let first = match self.journal.write_entries(&entries) {
             Ok(first) => first,
             // What was settled stays owed.
-            Err(refused) => return refuse(&mut batches, refused),
+            Err(refused) => {
+                refuse(&mut batches, refused)?;
+                return self.forget();
+            }
         };
         if !batches.is_empty() {
             self.journal.sync().map_err(Failure::Disk)?;
         }
-        self.owed.clear();
+        if settled > 0 {
+            self.owed.clear();
+            self.settled_at = Some(at);
+        }
         self.apply(first, &entries, batches)
     }
 
-    /// Refuses the batches that would go into the reserve. A disk that does not say how much is free says so when it is full.
-    fn keep_reserve(&self, batches: &mut Vec<Batch>) {
-        if batches.is_empty() {
-            return;
-        }
-        let mut free = self.journal.free().unwrap_or_else(|error| {
+    /// How much of the disk is free. One that does not say so says when it is full.
+    fn free(&self) -> u64 {
+        self.journal.free().unwrap_or_else(|error| {
             tracing::warn!(%error, "the disk does not say how much of it is free");
             u64::MAX
-        });
+        })
+    }
+
+    /// Whether what is settled may be written now. Where little is left, that of each lane is written together: who
+    /// acknowledges one by one would otherwise fill what is left with it.
+    fn may_settle(&self, free: u64, now: Instant) -> bool {
+        match self.reserve.settling(free) {
+            Settling::AtOnce => true,
+            Settling::Seldom => {
+                // A clock that was set back has told nothing about how long ago it was.
+                self.settled_at.is_none_or(|last| last > now || now.since(last) >= OWED_AGAIN)
+            }
+            Settling::NotNow => false,
+        }
+    }
+
+    /// Deletes what nothing that is applied waits for.
+    fn forget(&mut self) -> Result<(), Failure> {
+        self.journal.forget_settled(&self.view.state()).map_err(Failure::Disk)
+    }
+
+    /// Refuses the batches that would go into the reserve.
+    fn keep_reserve(&self, mut free: u64, batches: &mut Vec<Batch>) {
         let does_not_fit = |batch: &mut Batch| match self.reserve.after(free, batch.lane, batch.bytes) {
             Some(left) => {
                 free = left;
@@ -206,7 +242,7 @@ impl Committer {
                 self.view.hot.clear();
             }
         }
-        self.journal.forget_settled(&self.view.state()).map_err(Failure::Disk)?;
+        self.forget()?;
         for (batch, acceptance) in batches.into_iter().zip(answers) {
             drop(batch.room);
             // The caller may have gone; what was taken over stays taken over.

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sealpost_crypto::chains::NOW;
@@ -153,6 +154,52 @@ async fn mail_leaves_a_reserve_of_the_disk_to_what_makes_room() {
     hub.writer.publish(next).await.unwrap();
     assert_eq!(hub.view.state().backlog(), 1, "FLASH alone still waits");
     hub.ending.close();
+}
+
+#[tokio::test]
+async fn settlements_leave_room_for_the_directory_and_are_few_when_little_is_left() {
+    const RESERVE: u64 = 32 << 20;
+    let (network, disk) = (Network::new(), Sim::new());
+    let hub = open(&disk);
+    hub.writer.publish(network.genesis()).await.unwrap();
+    for seed in 1..=4 {
+        hub.submit(routine(&network, seed)).await.unwrap();
+    }
+    hub.ending.close();
+
+    let (journal, state) = journal(&disk);
+    let view = Arc::new(View::new(state, Hot::new(1 << 20)));
+    let millis = Arc::new(AtomicI64::new(NOW.as_millis()));
+    let clock = Arc::clone(&millis);
+    let clock = Clock::new(move || Instant::from_millis(clock.load(Ordering::Relaxed)));
+    let (writer, mut turns) = Writer::by_turns(journal, Arc::clone(&view), clock, Reserve::of(RESERVE));
+    let waiting = view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
+    let settle = async |at: usize| {
+        writer.settle(agency("DE-ZKA"), Priority::Routine, waiting[at].0).await.unwrap();
+    };
+    let left = || view.state().backlog();
+    disk.set_capacity(Some(disk.used() + RESERVE / 2 - 1));
+    for (at, waits) in [(0, 3), (1, 3), (2, 3)] {
+        settle(at).await;
+        turns.take();
+        assert_eq!(left(), waits, "one by one they are written together");
+    }
+    millis.fetch_add(i64::try_from(OWED_AGAIN.as_millis()).unwrap(), Ordering::Relaxed);
+    turns.take();
+    assert_eq!(left(), 1);
+
+    disk.set_capacity(Some(disk.used() + RESERVE / 4 - 1));
+    millis.fetch_add(60_000, Ordering::Relaxed);
+    settle(3).await;
+    turns.take();
+    assert_eq!(left(), 1, "the last part is for the directory");
+    let genesis = view.directory().unwrap();
+    let next = network.next_version(&genesis, &["DE-ZKA", "HK-CED"]);
+    let (published, ()) = tokio::join!(writer.publish(next), async { turns.take() });
+    published.unwrap();
+    disk.set_capacity(None);
+    turns.take();
+    assert_eq!(left(), 0);
 }
 
 #[tokio::test]
