@@ -154,6 +154,14 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_that_is_repeated_is_kept_once() {
+        let network = Network::new();
+        let mut envelope = network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 1);
+        envelope.signatures.extend(envelope.signatures.clone());
+        assert_eq!(judge(&network, envelope).ok().unwrap().signatures.len(), 1);
+    }
+
+    #[test]
     fn a_sound_envelope_keeps_its_bytes_and_says_who_has_a_wrap() {
         let network = Network::new();
         let mut envelope = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Flash, 1);

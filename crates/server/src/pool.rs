@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 const EXPRESS_WORKERS: usize = 1;
 
 /// Which work waits for which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// Never behind anything but other express work.
     Express,

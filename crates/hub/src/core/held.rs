@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sealpost_domain::agency::AgencyId;
+use sealpost_server::pool::Lane;
 
 /// An agency by its number within this state: in the order in which the journal names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,10 +25,22 @@ pub(super) struct Held {
 /// What waits of one sender for one recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Between {
-    /// How many deliveries.
-    pub deliveries: usize,
-    /// Of how many bytes.
+    /// How many deliveries of FLASH.
+    pub flash: usize,
+    /// How many of all other mail.
+    pub other: usize,
+    /// All of how many bytes.
     pub bytes: u64,
+}
+
+impl Between {
+    /// How many deliveries of a lane.
+    pub fn deliveries(&mut self, lane: Lane) -> &mut usize {
+        match lane {
+            Lane::Express => &mut self.flash,
+            Lane::Ordinary => &mut self.other,
+        }
+    }
 }
 
 /// What a delivery of a body counts.
@@ -47,15 +60,15 @@ impl Held {
     }
 
     /// A body of a sender begins to wait for a recipient.
-    pub(super) fn hold(&mut self, sender: Agency, recipient: Agency, bytes: u32) {
+    pub(super) fn hold(&mut self, sender: Agency, recipient: Agency, lane: Lane, bytes: u32) {
         *self.of_sender.entry(sender).or_default() += weight(bytes);
         let between = self.between.entry((sender, recipient)).or_default();
-        between.deliveries += 1;
+        *between.deliveries(lane) += 1;
         between.bytes += weight(bytes);
     }
 
     /// It does not wait for that recipient any more.
-    pub(super) fn release(&mut self, sender: Agency, recipient: Agency, bytes: u32) {
+    pub(super) fn release(&mut self, sender: Agency, recipient: Agency, lane: Lane, bytes: u32) {
         if let Some(held) = self.of_sender.get_mut(&sender) {
             *held = held.saturating_sub(weight(bytes));
             if *held == 0 {
@@ -63,9 +76,10 @@ impl Held {
             }
         }
         if let Some(between) = self.between.get_mut(&(sender, recipient)) {
-            between.deliveries = between.deliveries.saturating_sub(1);
+            let deliveries = between.deliveries(lane);
+            *deliveries = deliveries.saturating_sub(1);
             between.bytes = between.bytes.saturating_sub(weight(bytes));
-            if between.deliveries == 0 {
+            if between.flash + between.other == 0 {
                 self.between.remove(&(sender, recipient));
             }
         }

@@ -24,6 +24,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::{HubRefusal, Signed};
+use sealpost_server::pool::Lane;
 use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
 
 pub use admit::{Admission, Shown, admit};
@@ -33,6 +34,8 @@ pub use held::{Between, DELIVERY_BYTES_MIN, weight};
 pub use place::{ENVELOPES_MAX, Place};
 use queue::Queue;
 pub use queue::Waiting;
+
+use crate::lane::lane;
 
 /// All that the hub knows.
 #[derive(Debug, Default)]
@@ -135,10 +138,11 @@ impl State {
         self.backlog
     }
 
-    /// How many deliveries wait for one recipient, in all lanes.
-    pub fn backlog_of(&self, recipient: &AgencyId) -> usize {
+    /// How many deliveries of a lane wait for one recipient.
+    pub fn backlog_of(&self, recipient: &AgencyId, of: Lane) -> usize {
+        let priorities = Priority::ALL.iter().filter(|priority| lane(**priority) == of);
         let queue = |priority: &Priority| self.queues.get(&(recipient.clone(), *priority));
-        Priority::ALL.iter().filter_map(queue).map(Queue::len).sum()
+        priorities.filter_map(queue).map(Queue::len).sum()
     }
 
     /// Bytes of bodies of one sender that wait, each once for every recipient that has not settled it, and [`weight`]ed.
@@ -275,9 +279,9 @@ impl State {
         let replaced = queue.push(place, waiting);
         self.bodies.hold(&waiting.payload);
         let number = self.held.number(recipient);
-        self.held.hold(waiting.sender, number, waiting.payload.length);
+        self.held.hold(waiting.sender, number, lane(priority), waiting.payload.length);
         self.backlog += 1;
-        self.release(recipient, replaced);
+        self.release(recipient, priority, replaced);
     }
 
     fn settle(&mut self, recipient: &AgencyId, priority: Priority, up_to: Place) {
@@ -289,14 +293,19 @@ impl State {
         if queue.len() == 0 {
             self.queues.remove(&key);
         }
-        self.release(recipient, settled);
+        self.release(recipient, priority, settled);
     }
 
-    fn release(&mut self, recipient: &AgencyId, settled: impl IntoIterator<Item = Waiting>) {
+    fn release(
+        &mut self,
+        recipient: &AgencyId,
+        priority: Priority,
+        settled: impl IntoIterator<Item = Waiting>,
+    ) {
         let recipient = self.held.number(recipient);
         for waiting in settled {
             self.bodies.release(&waiting.payload);
-            self.held.release(waiting.sender, recipient, waiting.payload.length);
+            self.held.release(waiting.sender, recipient, lane(priority), waiting.payload.length);
             self.backlog -= 1;
         }
     }

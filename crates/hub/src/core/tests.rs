@@ -251,7 +251,7 @@ fn what_waits_of_a_sender_is_counted_for_every_recipient_until_it_is_settled() {
     let mut hub = Hub::new(&network);
     let held = |hub: &Hub| {
         let between = |id| hub.state.held_between(&agency("HK-CED"), &agency(id));
-        let of = |id| (between(id).deliveries, between(id).bytes);
+        let of = |id| (between(id).other, between(id).bytes);
         (hub.state.held_of(&agency("HK-CED")), of("DE-ZKA"), of("TH-TCD"))
     };
     let both = network.envelope("HK-CED", &["DE-ZKA", "TH-TCD"], Priority::Routine, 1);

@@ -108,30 +108,34 @@ struct Room<'s> {
     agencies: usize,
     /// Bytes of the sender.
     held: u64,
-    /// For each recipient: all deliveries, and what is of the sender.
-    waiting: BTreeMap<AgencyId, (usize, Between)>,
+    /// For each recipient: what waits of the sender.
+    own: BTreeMap<AgencyId, Between>,
+    /// For each recipient and lane: how many deliveries of all senders.
+    all: BTreeMap<(AgencyId, Lane), usize>,
 }
 
 impl<'s> Room<'s> {
     fn new(state: &'s State, limits: Limits, sender: &'s AgencyId) -> Self {
         let agencies = state.directory().map_or(1, |directory| directory.agencies.len());
         let held = state.held_of(sender);
-        Self { state, limits, sender, agencies, held, waiting: BTreeMap::new() }
+        Self { state, limits, sender, agencies, held, own: BTreeMap::new(), all: BTreeMap::new() }
     }
 
     /// Takes room for one delivery; otherwise says by which rule there is none.
     fn take(&mut self, recipient: &AgencyId, lane: Lane, bytes: u64) -> Result<(), Rule> {
         let Self { state, sender, limits, agencies, .. } = *self;
-        let before = || (state.backlog_of(recipient), state.held_between(sender, recipient));
-        let (all, own) = self.waiting.entry(recipient.clone()).or_insert_with(before);
-        if !limits.queue_takes(lane, agencies, *all, own.deliveries) {
+        let own = self.own.entry(recipient.clone());
+        let own = own.or_insert_with(|| state.held_between(sender, recipient));
+        let all = self.all.entry((recipient.clone(), lane));
+        let all = all.or_insert_with(|| state.backlog_of(recipient, lane));
+        if !limits.queue_takes(lane, agencies, *all, *own.deliveries(lane)) {
             return Err(Rule::RecipientFull);
         }
         if !limits.sender_may(lane, self.held, own.bytes) {
             return Err(Rule::SenderFull);
         }
         *all += 1;
-        own.deliveries += 1;
+        *own.deliveries(lane) += 1;
         own.bytes += bytes;
         self.held += bytes;
         Ok(())
@@ -167,7 +171,7 @@ mod tests {
             let event = Event::Batch { sender: agency(sender), envelopes };
             state.step(index, &Entry { at: NOW, event }).unwrap();
             let held = state.held_between(&agency(sender), &agency("DE-ZKA"));
-            assert_eq!(held.deliveries, usize::from(*count));
+            assert_eq!(held.other, usize::from(*count));
         }
         state
     }
@@ -210,10 +214,25 @@ mod tests {
     fn flash_finds_room_where_there_is_none_for_other_mail() {
         let network = Network::new();
         let state = waiting(&network, &[("HK-CED", 8)]);
-        let flash = |seed| network.envelope("HK-CED", &["DE-ZKA"], Priority::Flash, seed);
-        let mut batch = candidates(&network, "HK-CED", vec![flash(1), flash(2), flash(3)]);
-        let refusals = leave_out_the_full(&state, LIMITS, &agency("HK-CED"), &mut batch);
-        assert_eq!(told(&refusals), [(2, "DE-ZKA", "recipient.full")], "an eighth of 16 more");
+        let refusals_of = |limits, envelopes| {
+            let mut batch = candidates(&network, "HK-CED", envelopes);
+            leave_out_the_full(&state, limits, &agency("HK-CED"), &mut batch)
+        };
+        let of = |priority, seed| network.envelope("HK-CED", &["DE-ZKA"], priority, seed);
+        let [flash, other] = [Priority::Flash, Priority::Routine];
+        let refusals = refusals_of(LIMITS, vec![of(flash, 1), of(other, 2), of(flash, 3)]);
+        assert_eq!(
+            told(&refusals),
+            [(1, "DE-ZKA", "recipient.full"), (2, "DE-ZKA", "recipient.full")],
+            "FLASH has an eighth of 16 for itself, of which one alone fills half"
+        );
+        // The other way round as well: of 32, FLASH fills what it may, and takes nothing of the other half.
+        let of_32 = Limits { backlog: 32, ..LIMITS };
+        let refusals = refusals_of(of_32, vec![of(flash, 1), of(flash, 2), of(flash, 3)]);
+        assert_eq!(told(&refusals), [(2, "DE-ZKA", "recipient.full")]);
+        let before = (10..18).map(|seed| of(other, seed));
+        let refusals = refusals_of(of_32, [of(flash, 1), of(flash, 2)].into_iter().chain(before).collect());
+        assert_eq!(refusals, [], "8 waited");
     }
 
     #[test]
