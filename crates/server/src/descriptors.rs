@@ -18,7 +18,7 @@ pub(crate) fn raise() {
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => debug!(descriptors = ?raised.current, "as many descriptors as the system allows"),
         Err(error) => {
-            warn!(%error, descriptors = ?present.current, "the limit of descriptors cannot be raised")
+            warn!(%error, descriptors = ?present.current, "the limit of descriptors cannot be raised");
         }
     }
 }

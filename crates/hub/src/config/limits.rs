@@ -59,7 +59,7 @@ impl Waiting {
         );
         let backlog_envelopes = section.within(
             "backlog_envelopes",
-            "Envelopes that wait for one recipient, FLASH an eighth more; further ones are refused for it alone, until there is room: senders keep them. Half of it is for whoever comes; above that each agency has an equal part of the other half.",
+            "Envelopes that wait for one recipient, and an eighth as many of FLASH beside them; further ones are refused for it alone, until there is room: senders keep them. Half of it is for whoever comes; above that each agency has an equal part of the other half.",
             1_000_000_usize,
             1000..=100_000_000,
         );

@@ -1,5 +1,5 @@
-//! How many streams of one kind an agency has: a node needs one or two, and after its line broke those before them, until the
-//! hub has noticed. The newest go on: the oldest is ended for them, so that streams which nobody hears any more bar no door.
+//! How many streams of one kind an agency has: a node needs one or two, of Receive one for each priority, and after its line
+//! broke those before them, until the hub has noticed. The newest go on: the oldest is ended for them, so that streams which nobody hears any more bar no door.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
