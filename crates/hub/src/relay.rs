@@ -40,7 +40,7 @@ impl Relay {
     /// Puts a frame into its recipient's mailbox: a copy, since the message in which it came may be larger.
     pub fn post(&self, frame: Control) {
         let Signed { payload, signatures } = frame.statement;
-        let signatures = signatures.into_iter().map(signature_apart).collect();
+        let signatures = signatures.iter().map(signature_apart).collect();
         let statement = Signed { payload: apart(&payload), signatures };
         let frame = Control { statement, ..frame };
         let mut mailboxes = self.lock();

@@ -78,7 +78,7 @@ pub fn verify(envelope: Envelope, sender: &Sender<'_>) -> Result<Sound, Rule> {
     // Its parts, and no second copy of them.
     let content = Payload::from_bytes(&payload).map_err(|_| Rule::HeaderMalformed)?;
     let priority = header.priority;
-    let signatures = signatures.into_iter().map(signature_apart).collect();
+    let signatures = signatures.iter().map(signature_apart).collect();
     Ok(Sound { header: apart(&bytes), signatures, payload, content, wrapped, recipients, priority })
 }
 
@@ -88,8 +88,8 @@ pub fn apart(bytes: &Bytes) -> Bytes {
 }
 
 /// A signature whose bytes are in memory of their own.
-pub fn signature_apart(signature: Signature) -> Signature {
-    Signature { bytes: apart(&signature.bytes), ..signature }
+pub fn signature_apart(signature: &Signature) -> Signature {
+    Signature { key_id: signature.key_id, bytes: apart(&signature.bytes) }
 }
 
 /// The signatures that hold, by node keys of the sender that are valid now. Others, such as an older key's beside

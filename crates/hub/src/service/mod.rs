@@ -140,7 +140,7 @@ impl Service {
         Ok((Caller { agency, address: Peer::of(request)?.address() }, unpaid))
     }
 
-    /// Reads what WatchDirectory asks, and serves it.
+    /// Reads what a watcher of the directory asks, and serves it.
     async fn watch(
         &self,
         request: Request<Streaming<pb::WatchDirectoryRequest>>,
