@@ -19,7 +19,7 @@ async fn a_sender_above_its_budget_waits_as_told_and_loses_nothing_while_flash_a
 
     hk.receives_exactly(&theirs).await;
     de.receives_exactly(&[backlog, vec![flash.id]].concat()).await;
-    assert!(network.log(HK).contains("the hub takes no mail now"), "{}", network.log(HK));
+    assert!(network.log(HK).contains("the hub takes no more now"), "{}", network.log(HK));
     network.assert_ledgers_sound().await;
     network.end().await;
 }

@@ -46,6 +46,13 @@ impl PublicKey for &VerifyingKey {
     }
 }
 
+/// Read before, and perhaps no key that could be used: whatever names it is wrong.
+impl PublicKey for &Result<VerifyingKey, VerifyError> {
+    fn ready(self) -> Result<VerifyingKey, VerifyError> {
+        self.clone()
+    }
+}
+
 /// The first signature that a listed key made over these bytes, with what `listed` says of that key.
 ///
 /// `listed` gives the key, and whatever else is known of it. A signature of a key that is not listed is passed

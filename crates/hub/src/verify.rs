@@ -9,7 +9,7 @@ use std::slice;
 
 use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
-use sealpost_crypto::dsse::{PayloadType, VerifyingKey};
+use sealpost_crypto::dsse::{PayloadType, VerifyError, VerifyingKey};
 use sealpost_crypto::signed_by::{NotSigned, signed_by};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
@@ -44,18 +44,15 @@ pub struct Sound {
 pub struct Sender<'a> {
     agency: &'a AgencyId,
     /// `None` for an agency that the directory does not list.
-    keys: Option<Vec<(KeyId, VerifyingKey)>>,
+    keys: Option<Vec<(KeyId, Result<VerifyingKey, VerifyError>)>>,
 }
 
 impl<'a> Sender<'a> {
     /// Reads the keys from the directory in force.
     pub fn new(agency: &'a AgencyId, directory: &Directory, now: Instant) -> Self {
-        // The directory was verified with its keys: all of them can be read.
-        let ready = |record: &SigningKeyRecord| {
-            VerifyingKey::from_bytes(&record.key.bytes).ok().map(|key| (record.key.id, key))
-        };
+        let ready = |record: &SigningKeyRecord| (record.key.id, VerifyingKey::from_bytes(&record.key.bytes));
         let listed = directory.agencies.contains_key(agency);
-        let keys = listed.then(|| directory.node_keys(agency, now).filter_map(ready).collect());
+        let keys = listed.then(|| directory.node_keys(agency, now).map(ready).collect());
         Self { agency, keys }
     }
 }

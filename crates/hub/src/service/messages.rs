@@ -116,6 +116,8 @@ impl<Asked, Told: Message> Encoder for Weighing<Asked, Told> {
     type Error = Status;
 
     fn encode(&mut self, told: Told, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        // At once: a buffer that grows as it is filled is copied, and wiped, several times.
+        buffer.reserve(told.encoded_len());
         told.encode(buffer).map_err(|error| Failure::Internal.status(error.to_string()))
     }
 }
