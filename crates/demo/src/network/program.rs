@@ -112,6 +112,8 @@ fn tail(log: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
 
     /// A script that is started as programs are: `--config FILE run`.
@@ -123,7 +125,11 @@ mod tests {
         path
     }
 
+    /// One at a time: a process that another test begins meanwhile would have the script open for writing for a moment, and
+    /// the system starts no program that somebody writes.
     fn start(folder: &Path, text: &str) -> Program {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         Program::start("HK-CED", &script(folder, text), Path::new("node.toml"), &folder.join("log")).unwrap()
     }
 
