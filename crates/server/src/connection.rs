@@ -25,6 +25,7 @@ use tonic::Status;
 use tonic::transport::server::Connected;
 
 use crate::acceptor::Peers;
+use crate::giving_way;
 use crate::roots::Roots;
 
 /// Who is on the other end of a connection.
@@ -169,8 +170,8 @@ impl Connections {
     pub(crate) fn give_way(&self) {
         let live = self.lock();
         let living = live.living();
-        let party = heaviest(&living, None);
-        if let Some(entry) = living.iter().find(|entry| Some(&entry.party) == party) {
+        let oldest = giving_way::of_heaviest(living.iter().map(|entry| &entry.party), None);
+        if let Some(entry) = oldest.and_then(|oldest| living.get(oldest)) {
             tracing::warn!(
                 address = %entry.peer.address(), identity = %entry.peer.identity(),
                 "no room for another connection: the oldest of who has most is closed"
@@ -213,38 +214,14 @@ impl Live {
         let mut living = self.living();
         let mut displaced = Vec::new();
         loop {
-            let of_newcomer = living.iter().filter(|entry| entry.party == *newcomer).count();
-            let gives_way = if of_newcomer >= room.of_peer {
-                Some(newcomer)
-            } else if living.len() >= room.all {
-                heaviest(&living, Some(newcomer))
-            } else {
-                None
-            };
-            let oldest = living.iter().position(|entry| Some(&entry.party) == gives_way);
-            let Some(oldest) = oldest else { return displaced };
-            let entry = living.remove(oldest);
+            let parties = living.iter().map(|entry| &entry.party);
+            let gives_way = giving_way::to_newcomer(parties, newcomer, room.all, room.of_peer);
+            let Some(gives_way) = gives_way else { return displaced };
+            let entry = living.remove(gives_way);
             entry.closing.cancel();
             displaced.push(entry.peer.clone());
         }
     }
-}
-
-/// The party that has most of these, once the newcomer is in. Of several, the newcomer's own: nobody takes a place from one
-/// who has no more; otherwise the one that came first.
-fn heaviest<'e>(living: &[&'e Entry], newcomer: Option<&Party>) -> Option<&'e Party> {
-    let mut counts = HashMap::<&Party, usize>::new();
-    for entry in living {
-        *counts.entry(&entry.party).or_default() += 1;
-    }
-    if let Some(own) = newcomer.and_then(|newcomer| counts.get_mut(newcomer)) {
-        *own += 1;
-    }
-    let most = counts.values().copied().max()?;
-    let has_most = |entry: &&&'e Entry| counts.get(&entry.party) == Some(&most);
-    let of_newcomer = |entry: &&&'e Entry| Some(&entry.party) == newcomer;
-    let own = living.iter().filter(has_most).find(of_newcomer);
-    own.or_else(|| living.iter().find(has_most)).map(|entry| &entry.party)
 }
 
 /// Takes a connection off the list when it ends.

@@ -9,6 +9,7 @@
 //! | [`clock`] | the time, passed in |
 //! | [`connection`] | who is on the other end; any live connection can be closed |
 //! | `descriptors` | how many files and connections the system lets the program have: as many as it may, and told when too few |
+//! | `giving_way` | who leaves where there is no room for one more |
 //! | [`pool`] | work off the threads that serve, bounded, with an express lane |
 //! | [`program`] | from the command line to the exit code |
 //! | [`renewal`] | certificate, key and revocation lists, looked at again while the program runs |
@@ -25,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 mod descriptors;
+mod giving_way;
 pub mod pool;
 pub mod program;
 pub mod renewal;

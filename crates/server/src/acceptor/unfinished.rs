@@ -4,8 +4,9 @@
 //! way at once, and the newcomer counts. So two sources that hold all of it lose their own handshakes to each newcomer, and
 //! one with a single handshake is the last to be cut off.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+
+use crate::giving_way;
 
 /// From where somebody comes, for counting: who has an IPv6 address has all of its /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,24 +37,15 @@ impl<H> Unfinished<H> {
     /// Which handshake has to be ended for a newcomer, which is off the list then; `None`: there is room.
     pub(super) fn make_room(&mut self, address: IpAddr) -> Option<H> {
         let newcomer = Source::from(address);
-        let of_newcomer = self.running.iter().filter(|(source, _)| *source == newcomer).count();
-        let gives_way = if of_newcomer >= self.per_address_max {
-            newcomer
-        } else if self.running.len() >= self.max {
-            self.heaviest(Some(newcomer))?
-        } else {
-            return None;
-        };
-        let oldest = self.running.iter().position(|(source, _)| *source == gives_way)?;
-        Some(self.running.remove(oldest).1)
+        let gives_way = giving_way::to_newcomer(self.sources(), &newcomer, self.max, self.per_address_max)?;
+        Some(self.running.remove(gives_way).1)
     }
 
     /// Which handshake has to be ended where the system has no room for another one, which is off the list then; `None`: there
     /// is none.
     pub(super) fn give_way(&mut self) -> Option<H> {
-        let gives_way = self.heaviest(None)?;
-        let oldest = self.running.iter().position(|(source, _)| *source == gives_way)?;
-        Some(self.running.remove(oldest).1)
+        let gives_way = giving_way::of_heaviest(self.sources(), None)?;
+        Some(self.running.remove(gives_way).1)
     }
 
     pub(super) fn begin(&mut self, address: IpAddr, handle: H) {
@@ -64,21 +56,8 @@ impl<H> Unfinished<H> {
         self.running.retain(|(_, handle)| !is(handle));
     }
 
-    /// The source that has most once the newcomer is in. Of several, the newcomer's own: nobody takes a place from one who
-    /// has no more; otherwise the one that began first.
-    fn heaviest(&self, newcomer: Option<Source>) -> Option<Source> {
-        let mut counts = HashMap::<Source, usize>::new();
-        for (source, _) in &self.running {
-            *counts.entry(*source).or_default() += 1;
-        }
-        if let Some(own) = newcomer.and_then(|newcomer| counts.get_mut(&newcomer)) {
-            *own += 1;
-        }
-        let most = counts.values().copied().max()?;
-        if newcomer.is_some_and(|newcomer| counts.get(&newcomer) == Some(&most)) {
-            return newcomer;
-        }
-        self.running.iter().map(|(source, _)| *source).find(|source| counts.get(source) == Some(&most))
+    fn sources(&self) -> impl Iterator<Item = &Source> + Clone {
+        self.running.iter().map(|(source, _)| source)
     }
 }
 
