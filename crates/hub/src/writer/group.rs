@@ -113,14 +113,7 @@ impl Committer {
     fn commit(&mut self, group: Group) -> Result<(), Failure> {
         let Group { mut batches, settlements, .. } = group;
         let at = self.clock.now();
-        for Settlement { recipient, priority, place, .. } in settlements {
-            // What is settled already, or was never there, is not worth an entry.
-            if !self.view.state().waits_up_to(&recipient, priority, place) {
-                continue;
-            }
-            let owed = self.owed.entry((recipient, priority)).or_default();
-            *owed = place.index().max(*owed);
-        }
+        self.owe(settlements);
         if batches.is_empty() && self.owed.is_empty() {
             return Ok(());
         }
@@ -154,6 +147,17 @@ impl Committer {
             self.settled_at = Some(at);
         }
         self.apply(first, &entries, batches)
+    }
+
+    /// Notes what recipients have. What is settled already, or was never there, is not worth an entry.
+    fn owe(&mut self, settlements: Vec<Settlement>) {
+        let state = self.view.state();
+        for Settlement { recipient, priority, place, .. } in settlements {
+            if state.waits_up_to(&recipient, priority, place) {
+                let owed = self.owed.entry((recipient, priority)).or_default();
+                *owed = place.index().max(*owed);
+            }
+        }
     }
 
     /// How much of the disk is free. One that does not say so says when it is full.
