@@ -33,8 +33,6 @@ pub struct SettledBy {
     pub digest: Digest,
     /// Where that lies in the ledger.
     pub record: u64,
-    /// Its sender filled it without a message.
-    pub is_void: bool,
 }
 
 /// How a message of this node stands at a recipient that has it.

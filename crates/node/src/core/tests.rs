@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealpost_crypto::dsse::PayloadType;
 use sealpost_domain::digest::KeyId;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Disposition, Incarnation, Position};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::{Leaf, Record, Settlement};
@@ -46,6 +47,20 @@ fn submitted(network: &Network, hong_kong: &mut Station) -> Vec<Delivery> {
     let accepted = network.accept(&agency("HK-CED"), HUB, &headers, Vec::new());
     hong_kong.hear_hub(&accepted, &headers);
     deliveries
+}
+
+/// Heads of Germany's node for Hong Kong's with this checkpoint, made at some time.
+pub(super) fn heads(germany: &Station, checkpoint: Bytes, made_at: Instant) -> Heads {
+    Heads {
+        sender: agency("DE-ZKA"),
+        recipient: agency("HK-CED"),
+        made_at,
+        links: Vec::new(),
+        receipt: None,
+        checkpoint,
+        directory: germany.directory.version,
+        cosigned: Bytes::new(),
+    }
 }
 
 /// Germany receipts, and Hong Kong hears it.

@@ -13,7 +13,7 @@ use super::{Changes, number, position};
 use crate::core::Past;
 use crate::core::facts::{Arrived, Chain, Fact, SettledBy};
 
-/// A link towards this node, and a number of it → whether it is a void, where what settled it lies, the digest of its header.
+/// A link towards this node, and a number of it → where what settled it lies, and the digest of its header.
 const SETTLED: Keyspace = Keyspace::new("settled");
 /// A link of this node, and a number of it → how the message stands that arrived, since when, and where it lies.
 const ARRIVED: Keyspace = Keyspace::new("arrived");
@@ -31,8 +31,8 @@ impl Changes<'_> {
     // Nothing of the same batch asks for any of it: it need not be held for that.
     fn note_fact(&mut self, fact: Fact) {
         match fact {
-            Fact::Settled { chain, number, by: SettledBy { digest, record, is_void } } => {
-                let value = [&[u8::from(is_void)][..], &record.to_be_bytes(), digest.as_bytes()].concat();
+            Fact::Settled { chain, number, by: SettledBy { digest, record } } => {
+                let value = [&record.to_be_bytes()[..], digest.as_bytes()].concat();
                 self.batch.put(SETTLED, number_key(&chain, number), value);
             }
             Fact::Arrived { chain, number, record, state, since } => {
@@ -131,10 +131,9 @@ fn number_key(chain: &Chain, number: u64) -> Vec<u8> {
 }
 
 fn read_settled(value: &[u8]) -> Option<SettledBy> {
-    let (is_void, rest) = value.split_first()?;
-    let (record, digest) = rest.split_at_checked(8)?;
+    let (record, digest) = value.split_at_checked(8)?;
     let digest = Digest::new(digest.try_into().ok()?);
-    Some(SettledBy { digest, record: number(record)?, is_void: *is_void == 1 })
+    Some(SettledBy { digest, record: number(record)? })
 }
 
 fn written(arrived: &Arrived) -> Vec<u8> {
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_number_is_settled_on_its_own_link_alone() {
-        let by = SettledBy { digest: Digest::new([4; 32]), record: 9, is_void: true };
+        let by = SettledBy { digest: Digest::new([4; 32]), record: 9 };
         let own = chain("DE-ZKA", Priority::Urgent, 1);
         for (other, number) in [
             (own.clone(), 4),

@@ -14,7 +14,7 @@ use sealpost_wire::ledger::stored_body_to_bytes;
 
 use super::{Inbox, LinkKey, Tentative};
 use crate::core::past::exhibits_of;
-use crate::core::{Alarm, Core, Env, Error, Past, Round};
+use crate::core::{Alarm, Core, Env, Error, Round};
 
 /// An envelope whose signature and position are verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Core {
                 self.take(env, round, key, arrived);
                 return Ok(Judged::Recorded);
             }
-            Arrival::Duplicate if self.inbox.is_void(env.past, &key, position.number)? => (
+            Arrival::Duplicate if self.inbox.is_void(&key, position.number) => (
                 Rule::LinkVoidDelivered,
                 format!(
                     "number {} was filled without a message by its sender, and came all the same",
@@ -178,8 +178,8 @@ impl Core {
 }
 
 impl Inbox {
-    fn is_void(&self, past: &dyn Past, key: &LinkKey, number: u64) -> Result<bool, Error> {
-        Ok(self.settled_by(past, key, number)?.is_some_and(|by| by.is_void))
+    fn is_void(&self, key: &LinkKey, number: u64) -> bool {
+        self.links.get(key).is_some_and(|link| link.received.is_void(number))
     }
 
     pub(in crate::core) fn apply_received(

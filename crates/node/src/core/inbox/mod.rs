@@ -89,10 +89,7 @@ impl InLink {
             return Ok(None);
         }
         match (self.received.digest_at(number), self.records.get(&number)) {
-            (Some(digest), Some(record)) => {
-                let is_void = self.received.is_void(number);
-                Ok(Some(SettledBy { digest, record: *record, is_void }))
-            }
+            (Some(digest), Some(record)) => Ok(Some(SettledBy { digest, record: *record })),
             _ => Ok(Some(past.settled(&key.chain(), number)?)),
         }
     }
@@ -245,7 +242,7 @@ impl Inbox {
         settled: Settled,
         index: u64,
     ) {
-        let by = SettledBy { digest, record: index, is_void: settled == Settled::Void };
+        let by = SettledBy { digest, record: index };
         self.facts.push(Fact::Settled { chain: key.chain(), number, by });
         let link = self.links.entry(key).or_default();
         link.received.settle(number, digest, previous, settled);

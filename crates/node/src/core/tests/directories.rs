@@ -11,16 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// What Germany says with its heads: that it has this version.
 fn says(germany: &Station, directory: DirectoryVersion) -> Outgoing {
-    let heads = Heads {
-        sender: agency("DE-ZKA"),
-        recipient: agency("HK-CED"),
-        made_at: germany.now,
-        links: Vec::new(),
-        receipt: None,
-        checkpoint: Bytes::new(),
-        directory,
-        cosigned: Bytes::new(),
-    };
+    let heads = Heads { directory, ..heads(germany, Bytes::new(), germany.now) };
     let statement = sign(&germany.signing, PayloadType::Heads, heads.to_payload());
     Outgoing { to: agency("HK-CED"), kind: ControlType::Heads, statement }
 }

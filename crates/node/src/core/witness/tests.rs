@@ -11,25 +11,12 @@ use sealpost_wire::statement::Payload as _;
 
 use super::*;
 use crate::core::Outgoing;
+use crate::core::tests::heads;
 use crate::fixture::{HUB, NOW, Network, Station, agency};
 
 const HK: &str = "HK-CED";
 const DE: &str = "DE-ZKA";
 const MINUTE: Duration = Duration::from_mins(1);
-
-/// Heads of Germany's node with this checkpoint, made at some time.
-fn heads(germany: &Station, checkpoint: Bytes, made_at: Instant) -> Heads {
-    Heads {
-        sender: agency(DE),
-        recipient: agency(HK),
-        made_at,
-        links: Vec::new(),
-        receipt: None,
-        checkpoint,
-        directory: germany.directory.version,
-        cosigned: Bytes::new(),
-    }
-}
 
 /// Hong Kong hears heads of Germany's node with its checkpoint over so many records.
 fn hears(hong_kong: &mut Station, germany: &Station, records: usize) {

@@ -4,15 +4,21 @@ use sealpost_domain::statement::{Exception, LinkReceipt};
 
 use super::*;
 
-#[test]
-fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
+/// Hong Kong with a message that Germany has, how many records it had before it published a second one, which Germany has
+/// too, and a copy of it as it was then, which waits for its peers.
+fn copied_before_the_second() -> (Network, Station, Station, usize, Station) {
     let (network, mut hong_kong, mut germany) = delivered(1);
     let records = hong_kong.records.len();
     hong_kong.publish(Priority::Urgent);
     assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
-
     let mut copy = hong_kong.older_copy(&network, records);
     copy.core.await_peers(copy.records.len() as u64);
+    (network, hong_kong, germany, records, copy)
+}
+
+#[test]
+fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
+    let (network, hong_kong, mut germany, records, mut copy) = copied_before_the_second();
     copy.unproven_from = Some(records as u64);
     copy.publish(Priority::Urgent);
     assert_eq!(copy.submit().0.len(), 0, "Germany was not heard yet");
@@ -45,25 +51,10 @@ fn a_sender_on_an_older_copy_is_shown_it_and_reuses_no_number() {
 
 #[test]
 fn a_cosignature_tells_a_peer_that_was_not_heard_nothing_of_what_was_given_out_since() {
-    let (network, mut hong_kong, mut germany) = delivered(1);
-    let records = hong_kong.records.len();
-    hong_kong.publish(Priority::Urgent);
-    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
-
+    let (_, _, mut germany, _, mut copy) = copied_before_the_second();
     // Number 2 of Germany's link now names two messages, and only one of them was sent.
-    let mut copy = hong_kong.older_copy(&network, records);
-    copy.core.await_peers(copy.records.len() as u64);
     copy.publish(Priority::Urgent);
-    let heads = Heads {
-        sender: agency("DE-ZKA"),
-        recipient: agency("HK-CED"),
-        made_at: germany.now,
-        links: Vec::new(),
-        receipt: None,
-        checkpoint: germany.checkpoint_over(germany.records.len()),
-        directory: germany.directory.version,
-        cosigned: Bytes::new(),
-    };
+    let heads = heads(&germany, germany.checkpoint_over(germany.records.len()), germany.now);
     copy.hear(vec![germany.claims("HK-CED", ControlType::Heads, &heads)], "DE-ZKA");
     let told = Heads::from_payload(&copy.says(ControlType::Heads)[0].payload).unwrap();
     assert!(!told.cosigned.is_empty());
