@@ -5,6 +5,7 @@
 //! gone, while leaf, author and time stay provable. Key files are backed up apart from the ledger.
 
 mod ending;
+mod listed;
 mod rewrapped;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ending::{remove, sync};
+use listed::Listed;
 use rand::CryptoRng;
 use rewrapped::Rewrapped;
 use sealpost_crypto::bucket::{self, BucketKey, IdempotencySecret};
@@ -44,6 +46,7 @@ const SECRET_BINDING: Digest = Digest::new(*b"sealpost/idempotency-secret/kept")
 pub struct Buckets {
     dir: PathBuf,
     keys: Mutex<BTreeMap<Bucket, Arc<Keys>>>,
+    listed: Mutex<Option<Listed>>,
 }
 
 /// What opens a bucket.
@@ -193,7 +196,7 @@ impl Buckets {
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(|source| Error::Directory { dir: dir.to_owned(), source })?;
-        let buckets = Self { dir: dir.to_owned(), keys: Mutex::default() };
+        let buckets = Self { dir: dir.to_owned(), keys: Mutex::default(), listed: Mutex::default() };
         match buckets.recover() {
             // Whoever looks after the keys tells it, and tries again: it is no reason to do without all others.
             Ok(()) | Err(Error::Ended { .. }) => Ok(buckets),
@@ -203,7 +206,7 @@ impl Buckets {
 
     /// The keys in `dir`, to be read beside a running node.
     pub fn read_only(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), keys: Mutex::default() }
+        Self { dir: dir.to_owned(), keys: Mutex::default(), listed: Mutex::default() }
     }
 
     /// The body of a message at rest: its content key wrapped under the key of the bucket, which is made when the
@@ -267,7 +270,8 @@ impl Buckets {
 
     /// What a leaf may hold of a publisher's idempotency key, in any bucket that did not end.
     pub fn idempotency_digests(&self, key: &str) -> Result<Vec<Digest>, Error> {
-        let digests = self.list()?.into_iter().map(|bucket| self.idempotency_digest(&bucket, key));
+        let buckets = self.listed()?;
+        let digests = buckets.iter().map(|bucket| self.idempotency_digest(bucket, key));
         // One that ends in this moment holds nothing any more.
         digests.filter(|digest| !matches!(digest, Err(Error::Erased { .. }))).collect()
     }
@@ -276,19 +280,6 @@ impl Buckets {
     pub fn is_missing(&self, bucket: &Bucket) -> Result<bool, Error> {
         let is_there = |path: PathBuf| path.try_exists().map_err(|source| self.in_folder(source));
         Ok(!is_there(self.path(bucket))? && !is_there(self.dir.join(format!("{bucket}.lost")))?)
-    }
-
-    /// Every bucket that has a key, ascending.
-    pub fn list(&self) -> Result<Vec<Bucket>, Error> {
-        let unreadable = |source| self.in_folder(source);
-        let mut buckets = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(unreadable)? {
-            let name = entry.map_err(unreadable)?.file_name();
-            let bucket = name.to_str().and_then(|name| name.strip_suffix(".key")).map(str::parse);
-            buckets.extend(bucket.and_then(Result::ok));
-        }
-        buckets.sort();
-        Ok(buckets)
     }
 
     fn in_folder(&self, source: io::Error) -> Error {
@@ -308,6 +299,7 @@ impl Buckets {
         let mut keys = self.keys();
         match self.read(&mut keys, bucket) {
             Err(Error::Erased { .. }) => {
+                self.forget_list();
                 self.make(rng, bucket)?;
                 self.read(&mut keys, bucket)
             }

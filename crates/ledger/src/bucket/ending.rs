@@ -32,6 +32,7 @@ impl Buckets {
     pub(super) fn end(&self, bucket: &Bucket) -> Result<(), Error> {
         let mut keys = self.keys();
         keys.remove(bucket);
+        self.forget_list();
         let in_folder = |source| self.in_folder(source);
         let aside = set_aside(&self.path(bucket)).map_err(in_folder)?;
         remove(&self.rewrapped(bucket)).map_err(in_folder)?;
@@ -50,6 +51,7 @@ impl Buckets {
     pub fn recover(&self) -> Result<(), Error> {
         // Held so that no ending is taken for a leftover while it is at work.
         let keys = self.keys();
+        self.forget_list();
         let in_folder = |source| self.in_folder(source);
         let mut failed = None;
         for entry in fs::read_dir(&self.dir).map_err(in_folder)? {
@@ -159,6 +161,7 @@ impl Ending<'_> {
         let secret = new.wrap(rng, &present.idempotency_secret(bucket)?.to_key(), &SECRET_BINDING);
 
         let mut keys = buckets.keys();
+        buckets.forget_list();
         let [next_key, next_rewrapped] = buckets.next(bucket);
         if let Some(aside) = set_aside(&next_key).map_err(failed)? {
             buckets.overwrite(&aside)?;

@@ -35,15 +35,19 @@ fn a_publishers_key_is_looked_for_in_every_bucket_that_did_not_end() {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
     let buckets = Buckets::open(dir.path()).unwrap();
     let months = ["message.2027-03", "message.2027-11"].map(|name| name.parse::<Bucket>().unwrap());
-    for bucket in &months {
-        let key = ContentKey::generate(&mut rng);
+    let digests = || buckets.idempotency_digests("case-1").unwrap();
+    // Each change is seen, however soon after the last question it comes.
+    for count in 1..=months.len() {
+        let (bucket, key) = (&months[count - 1], ContentKey::generate(&mut rng));
         buckets.keep(&mut rng, bucket, &key, &Digest::ZERO, Bytes::new()).unwrap();
+        assert_eq!(digests().len(), count);
     }
     assert_eq!(buckets.list().unwrap(), months);
-    let digests = buckets.idempotency_digests("case-1").unwrap();
-    let own = months.map(|bucket| buckets.idempotency_digest(&bucket, "case-1").unwrap());
-    assert_eq!(digests, own);
+    let own = months.clone().map(|bucket| buckets.idempotency_digest(&bucket, "case-1").unwrap());
+    assert_eq!(digests(), own);
     assert_ne!(own[0], own[1]);
+    buckets.end(&months[0]).unwrap();
+    assert_eq!(digests(), own[1..]);
 }
 
 #[test]
