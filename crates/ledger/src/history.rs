@@ -15,6 +15,9 @@ use sealpost_wire::ledger::leaf_from_bytes;
 
 use crate::lost::{Held, held};
 
+/// So many records are read and passed over rather than searched behind.
+const PASSED_MAX: u64 = 8;
+
 /// Reads a ledger. Clones are cheap.
 #[derive(Clone)]
 pub struct History {
@@ -112,6 +115,11 @@ impl History {
         entry(self.reader.get(index))
     }
 
+    /// Reads one record after the other, wherever they lie; what lies close behind the last one is found without a search.
+    pub fn pick(&self) -> Pick {
+        Pick { history: self.clone(), scan: None }
+    }
+
     /// The exact bytes of the leaves from `index` on, in order, not taken apart: what the tree hashes. A leaf that is
     /// lost is empty, as no other is.
     pub fn leaves(&self, index: u64) -> impl Iterator<Item = Result<Bytes, ReadError>> + use<> {
@@ -156,6 +164,34 @@ impl Iterator for Scan {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.log.next().map(entry)
+    }
+}
+
+/// Records of a ledger, one after the other: see [`History::pick`].
+pub struct Pick {
+    history: History,
+    scan: Option<seglog::read::Scan>,
+}
+
+impl Pick {
+    /// Reads one record.
+    pub fn get(&mut self, index: u64) -> Result<Entry, ReadError> {
+        let is_close =
+            |scan: &seglog::read::Scan| (scan.position()..=scan.position() + PASSED_MAX).contains(&index);
+        let mut scan = match self.scan.take() {
+            Some(scan) if is_close(&scan) => scan,
+            _ => self.history.reader.scan(index),
+        };
+        while scan.position() < index {
+            match scan.next() {
+                Some(Ok(_) | Err(seglog::read::Error::Listed(_))) => {}
+                // What is in between cannot be read; that says nothing about the one that is asked for.
+                Some(Err(_)) | None => return self.history.get(index),
+            }
+        }
+        let Some(read) = scan.next() else { return self.history.get(index) };
+        self.scan = Some(scan);
+        entry(read)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::segments::Known;
 
 /// Where so little is left the headers are followed.
 const WALK_BYTES: u64 = 16 << 10;
+/// How much of that is read at a time.
+const STEP_BYTES: usize = 4 << 10;
 /// How much is searched for a frame behind the middle: first a little, then more. Records too large for that are so few
 /// in a segment that their headers are soon followed.
 const WINDOWS_BYTES: [usize; 2] = [4 << 10, 64 << 10];
@@ -73,21 +75,28 @@ pub(crate) fn name(
     Ok((index, offset, fault))
 }
 
-/// Follows the headers from a known place.
+/// Follows the headers from a known place, as many of them as lie in what one read gives.
 fn walk(file: &dyn File, from: (u64, u64), index: u64) -> io::Result<Place> {
     let (mut at, mut offset) = from;
-    let mut bytes = [0; HEADER_BYTES];
+    let mut window = [0; STEP_BYTES];
     loop {
-        let whole = file.read_at(&mut bytes, offset)? == HEADER_BYTES;
-        let header = Header::parse(&bytes).ok().filter(|header| whole && header.index == at);
-        let Some(header) = header else {
-            return Ok(Place::Behind(from.0, from.1));
-        };
-        if at == index {
-            return Ok(Place::At(offset));
+        let read = file.read_at(&mut window, offset)?;
+        let (start, mut left) = (offset, &window[..read]);
+        while let Some(bytes) = left.first_chunk() {
+            let Some(header) = Header::parse(bytes).ok().filter(|header| header.index == at) else {
+                return Ok(Place::Behind(from.0, from.1));
+            };
+            if at == index {
+                return Ok(Place::At(offset));
+            }
+            at += 1;
+            offset += header.frame_bytes() as u64;
+            left = left.get(header.frame_bytes()..).unwrap_or_default();
         }
-        at += 1;
-        offset += header.frame_bytes() as u64;
+        if offset == start {
+            // Not even one header is there.
+            return Ok(Place::Behind(from.0, from.1));
+        }
     }
 }
 

@@ -150,8 +150,9 @@ fn pack(
     rng: &mut dyn CryptoRng,
 ) -> Ready {
     let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
+    let mut records = shared.history.pick();
     for Submission { index, recipients } in batch {
-        let entry = shared.history.get(index).map_err(|source| wraps::Error::Unreadable { index, source });
+        let entry = records.get(index).map_err(|source| wraps::Error::Unreadable { index, source });
         let wrapped = entry.and_then(|entry| {
             wraps::envelope(&entry, &recipients, &shared.buckets, directory, now, signer, &mut *rng)
         });
