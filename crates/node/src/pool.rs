@@ -38,6 +38,11 @@ impl Pool {
         self.workers.run(lane(priority), move || work(random().as_mut())).await
     }
 
+    /// How many of so many small pieces of work one worker is given at a time.
+    pub fn share(&self, count: usize) -> usize {
+        self.workers.share(count)
+    }
+
     /// Random numbers of the pool's source.
     pub fn random(&self) -> Box<dyn CryptoRng + Send> {
         (self.random)()

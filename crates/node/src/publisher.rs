@@ -1,15 +1,18 @@
 //! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
 //! came, and a key that was used before is answered with the message of that time.
 
-use sealpost_domain::rule::Rule;
 use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
+use rand::CryptoRng;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::KeyId;
+use sealpost_domain::directory::Directory;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::message::{MessageId, Priority};
+use sealpost_domain::rule::Rule;
 use sealpost_domain::view::{Published, Refusal};
 use sealpost_server::program::with_causes;
 use tokio::sync::{mpsc, oneshot};
@@ -32,6 +35,8 @@ const WAITING_MAX: usize = 1024;
 /// How often a message is prepared again because the directory changed meanwhile.
 const PREPARATIONS_MAX: u32 = 3;
 
+/// A message to be published, and who waits for what became of it.
+type Asked = (Arc<Publication>, PublishAnswer);
 type PublishAnswer = oneshot::Sender<Result<Published, PublishError>>;
 
 /// Takes the commands of a [`Handle`](crate::handle::Handle).
@@ -65,71 +70,98 @@ impl Publisher {
 
     /// Works until every handle is gone, and everything that was taken is answered.
     pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
-        let mut preparing = FuturesOrdered::new();
+        let (mut preparing, mut unprepared) = (FuturesOrdered::new(), 0);
         let mut waiting = JoinSet::new();
+        let mut taken = Vec::with_capacity(PREPARING_MAX);
         let mut open = true;
         while open || !preparing.is_empty() || !waiting.is_empty() {
+            let room = PREPARING_MAX - unprepared;
             tokio::select! {
                 biased;
-                Some((publication, answer, draft)) = preparing.next(), if !preparing.is_empty() => {
-                    self.hand_on(publication, answer, draft, &mut waiting).await;
+                Some((publications, drafts)) = preparing.next(), if !preparing.is_empty() => {
+                    for ((publication, answer), draft) in std::iter::zip(publications, drafts) {
+                        unprepared -= 1;
+                        self.hand_on(publication, answer, draft, &mut waiting).await;
+                    }
                 }
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
-                command = commands.recv(),
-                    if open && preparing.len() < PREPARING_MAX && waiting.len() < WAITING_MAX => match command {
-                    Some(Command::Publish(publication, answer)) => preparing.push_back(self.prepare(publication, answer)),
-                    Some(Command::Acknowledge { messages, sender, reader, answer }) => {
-                        waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
+                count = commands.recv_many(&mut taken, room), if open && room > 0 && waiting.len() < WAITING_MAX => {
+                    open = count > 0;
+                    let mut publications = Vec::with_capacity(count);
+                    for command in taken.drain(..) {
+                        match command {
+                            Command::Publish(publication, answer) => publications.push((publication.into(), answer)),
+                            Command::Acknowledge { messages, sender, reader, answer } => {
+                                waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
+                            }
+                        }
                     }
-                    None => open = false,
-                },
+                    unprepared += publications.len();
+                    preparing.extend(self.shared_out(publications).into_iter().map(|chunk| self.prepare(chunk)));
+                }
             }
         }
+    }
+
+    /// What came together, in its order, shared among the workers; FLASH apart from other mail.
+    fn shared_out(&self, publications: Vec<Asked>) -> Vec<Vec<Asked>> {
+        let size = self.pool.share(publications.len());
+        let is_flash = |(publication, _): &Asked| publication.draft.parts().priority == Priority::Flash;
+        let mut chunks: Vec<Vec<Asked>> = Vec::new();
+        for asked in publications {
+            let fits = |chunk: &&mut Vec<Asked>| {
+                chunk.len() < size && chunk.first().is_some_and(|first| is_flash(first) == is_flash(&asked))
+            };
+            match chunks.last_mut().filter(fits) {
+                Some(chunk) => chunk.push(asked),
+                None => chunks.push(vec![asked]),
+            }
+        }
+        chunks
     }
 
     fn prepare(
         &self,
-        publication: Box<Publication>,
-        answer: PublishAnswer,
-    ) -> impl Future<Output = (Box<Publication>, PublishAnswer, Result<Draft, PublishError>)> + use<> {
+        asked: Vec<Asked>,
+    ) -> impl Future<Output = (Vec<Asked>, Vec<Result<Draft, PublishError>>)> + use<> {
         let this = self.clone();
         async move {
-            let draft = this.draft(&publication).await;
-            (publication, answer, draft)
+            let drafts =
+                this.drafts(asked.iter().map(|(publication, _)| Arc::clone(publication)).collect()).await;
+            (asked, drafts)
         }
     }
 
-    async fn draft(&self, publication: &Publication) -> Result<Draft, PublishError> {
-        let directory = self.shared.directory.borrow().clone().ok_or(PublishError::Stopping)?;
-        let (preparer, publication) = (Arc::clone(&self.preparer), publication.clone());
-        let shared = Arc::clone(&self.shared);
-        let now = self.shared.now();
-        let prepared = self
-            .pool
-            .run(publication.draft.parts().priority, move |rng| {
-                if let Some(key) = &publication.idempotency_key {
-                    let used_as = preparer.used_as(key)?;
-                    // In this order: what the core lets go, the index has.
-                    let unindexed = shared.core().outbox.message_of(&used_as);
-                    let indexed = || projection::message_of(shared.projections.as_ref(), &used_as);
-                    let found = unindexed.map_or_else(indexed, |index| Ok(Some(index)));
-                    if let Some(index) = found.map_err(index_fault)? {
-                        return Ok(Draft::Repeats(index));
-                    }
+    /// The drafts of messages of one lane, one for each.
+    async fn drafts(&self, publications: Vec<Arc<Publication>>) -> Vec<Result<Draft, PublishError>> {
+        let count = publications.len();
+        let directory = self.shared.directory.borrow().clone();
+        let (Some(first), Some(directory)) = (publications.first(), directory) else {
+            return stopping(count);
+        };
+        let (priority, now) = (first.draft.parts().priority, self.shared.now());
+        let (shared, preparer) = (Arc::clone(&self.shared), Arc::clone(&self.preparer));
+        let work = move |rng: &mut dyn CryptoRng| {
+            let draft =
+                |publication: &Arc<Publication>| draft(&shared, &preparer, publication, &directory, now, rng);
+            publications.iter().map(draft).collect::<Vec<_>>()
+        };
+        let Ok(drafts) = self.pool.run(priority, work).await else { return stopping(count) };
+        let told = |drafted: Result<Draft, prepare::Error>| {
+            drafted.map_err(|error| match error {
+                prepare::Error::Refused(refusals) => PublishError::Refused(refusals),
+                prepare::Error::Bucket(_) | prepare::Error::Ledger(_) => {
+                    error!(error = with_causes(&error), "no message can be prepared");
+                    self.cannot()
                 }
-                let prepared = preparer.prepare(&publication, &directory, now, rng)?;
-                Ok(Draft::Prepared(Box::new(prepared)))
             })
-            .await
-            .map_err(|_| PublishError::Stopping)?;
-        match prepared {
-            Ok(draft) => Ok(draft),
-            Err(prepare::Error::Refused(refusals)) => Err(PublishError::Refused(refusals)),
-            Err(error @ (prepare::Error::Bucket(_) | prepare::Error::Ledger(_))) => {
-                error!(error = with_causes(&error), "no message can be prepared");
-                Err(self.cannot())
-            }
-        }
+        };
+        drafts.into_iter().map(told).collect()
+    }
+
+    /// The draft of one message.
+    async fn draft(&self, publication: &Arc<Publication>) -> Result<Draft, PublishError> {
+        self.drafts(vec![Arc::clone(publication)]).await.pop().unwrap_or(Err(PublishError::Stopping))
     }
 
     /// What is told where something here could not be read: by an index that failed the node ends, so that nobody is to wait.
@@ -140,7 +172,7 @@ impl Publisher {
     /// Gives a prepared message its place in the order; its answer is awaited apart.
     async fn hand_on(
         &self,
-        publication: Box<Publication>,
+        publication: Arc<Publication>,
         answer: PublishAnswer,
         draft: Result<Draft, PublishError>,
         waiting: &mut JoinSet<()>,
@@ -172,7 +204,7 @@ impl Publisher {
 
     async fn conclude(
         self,
-        publication: Box<Publication>,
+        publication: Arc<Publication>,
         answer: PublishAnswer,
         mut outcome: oneshot::Receiver<Result<Outcome, PublishError>>,
     ) {
@@ -196,7 +228,7 @@ impl Publisher {
     }
 
     /// The message of that time, if it says the same.
-    async fn repeated(&self, publication: Box<Publication>, index: u64) -> Result<Published, PublishError> {
+    async fn repeated(&self, publication: Arc<Publication>, index: u64) -> Result<Published, PublishError> {
         let views = Arc::clone(&self.views);
         let priority = publication.draft.parts().priority;
         let compared = self.pool.run(priority, move |_| views.repeated(&publication.draft, index)).await;
@@ -248,6 +280,32 @@ impl Publisher {
             let _ = answer.send(Err(AcknowledgeError::Stopping));
         }
     }
+}
+
+/// Seals a draft, unless its key was used before.
+fn draft(
+    shared: &Shared,
+    preparer: &Preparer,
+    publication: &Publication,
+    directory: &Directory,
+    now: Instant,
+    rng: &mut dyn CryptoRng,
+) -> Result<Draft, prepare::Error> {
+    if let Some(key) = &publication.idempotency_key {
+        let used_as = preparer.used_as(key)?;
+        // In this order: what the core lets go, the index has.
+        let unindexed = shared.core().outbox.message_of(&used_as);
+        let indexed = || projection::message_of(shared.projections.as_ref(), &used_as);
+        let found = unindexed.map_or_else(indexed, |index| Ok(Some(index)));
+        if let Some(index) = found.map_err(index_fault)? {
+            return Ok(Draft::Repeats(index));
+        }
+    }
+    Ok(Draft::Prepared(Box::new(preparer.prepare(publication, directory, now, rng)?)))
+}
+
+fn stopping(count: usize) -> Vec<Result<Draft, PublishError>> {
+    std::iter::repeat_with(|| Err(PublishError::Stopping)).take(count).collect()
 }
 
 fn tell(answer: PublishAnswer, outcome: Result<Published, PublishError>) {

@@ -10,6 +10,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Workers for express work alone.
 const EXPRESS_WORKERS: usize = 1;
+/// How many small pieces of work are handed to a worker at most at a time: what follows waits no longer than for these.
+const SHARE_MAX: usize = 8;
 
 /// Which work waits for which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +49,8 @@ impl Blocking {
 pub struct Pool {
     express: Arc<Semaphore>,
     ordinary: Arc<Semaphore>,
+    /// Those for ordinary work.
+    workers: usize,
     blocking: Blocking,
 }
 
@@ -58,11 +62,19 @@ pub struct GivenUp;
 impl Pool {
     /// A pool of so many workers for ordinary work.
     pub fn new(workers: usize) -> Self {
+        let workers = workers.max(1);
         Self {
             express: Arc::new(Semaphore::new(EXPRESS_WORKERS)),
-            ordinary: Arc::new(Semaphore::new(workers.max(1))),
+            ordinary: Arc::new(Semaphore::new(workers)),
+            workers,
             blocking: Blocking::Apart,
         }
+    }
+
+    /// How many of so many small pieces of work one worker is given at a time, so that none is idle and little is handed
+    /// over: at least one.
+    pub fn share(&self, count: usize) -> usize {
+        count.div_ceil(self.workers).clamp(1, SHARE_MAX)
     }
 
     /// The same pool, with its work done elsewhere.

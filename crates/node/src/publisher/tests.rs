@@ -31,9 +31,9 @@ async fn nobody_is_told_to_come_back_where_the_index_failed() {
     let network = Network::new();
     let station = Station::new(&network, "HK-CED");
     let (publisher, _handed_on) = publisher_of(&station, &network).await;
-    assert!(matches!(publisher.draft(&publication()).await, Ok(Draft::Prepared(_))));
+    assert!(matches!(publisher.draft(&publication().into()).await, Ok(Draft::Prepared(_))));
     publisher.shared.projections.distrust_lacking(Keyspace::new("any"));
-    let drafted = publisher.draft(&publication()).await;
+    let drafted = publisher.draft(&publication().into()).await;
     assert_eq!(drafted.err(), Some(PublishError::Stopping));
     let (answer, read) = oneshot::channel();
     let message = MessageId::new(1, [0; 10]);

@@ -4,6 +4,7 @@
 //! acknowledged only after it is durable. So a stream may break at any moment: the next one begins at the durable
 //! cursor. A hub that is down is survived silently, and shown in the status.
 
+mod chunk;
 mod connection;
 mod control;
 pub mod dial;
@@ -31,9 +32,9 @@ use crate::own_keys::OwnKeys;
 use crate::pool::Pool;
 use crate::shared::Shared;
 use crate::verify::Verifier;
+use chunk::Patience;
 use dial::Dial;
 pub use prove::Prover;
-use receive::Patience;
 use state::State;
 
 /// How the session behaves.
