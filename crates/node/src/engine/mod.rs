@@ -197,9 +197,8 @@ impl Engine {
                 if self.told_full_at.take().is_some() {
                     info!("there is space again");
                 }
-                self.apply(appended.first, &round)?;
+                self.apply(appended.first, &mut round)?;
                 answers.settle(Some(appended.first), &self.shared);
-                self.send(&mut round);
                 if round.records().iter().any(|draft| matches!(draft.record, Record::Erasure { .. })) {
                     self.erase(erase::present(&self.shared.buckets));
                 }
@@ -287,8 +286,9 @@ impl Engine {
         Ok(round)
     }
 
-    /// The records are durable: they change the state, and can be read.
-    fn apply(&mut self, first: u64, round: &Round) -> Result<(), Error> {
+    /// The records are durable: they change the state, and can be read. What is for peers does not wait for the index, which
+    /// no peer sees, but for a new directory.
+    fn apply(&mut self, first: u64, round: &mut Round) -> Result<(), Error> {
         let mut core = self.shared.core_mut();
         let mut index = first;
         let mut new_directory = false;
@@ -302,6 +302,10 @@ impl Engine {
         let rolled_back = core.is_rolled_back();
         let facts = core.take_facts();
         drop(core);
+        if !rolled_back && !new_directory {
+            self.send(round);
+            self.shared.notify_lanes();
+        }
         let mut changes = Changes::new(self.shared.projections.as_ref(), index);
         for (index, draft) in (first..).zip(round.records()) {
             changes.note(index, &draft.record)?;
@@ -314,11 +318,17 @@ impl Engine {
             self.shared.directories.tell();
         }
         self.shared.next_index.send_replace(index);
-        self.shared.notify_lanes();
         for alarm in round.alarms() {
             warn!(%alarm, "recorded as a security matter");
         }
-        if rolled_back { Err(Error::RolledBack) } else { Ok(()) }
+        if rolled_back {
+            return Err(Error::RolledBack);
+        }
+        if new_directory {
+            self.send(round);
+            self.shared.notify_lanes();
+        }
+        Ok(())
     }
 
     /// The buckets that have a key, when it is time to look which of them have ended. A key that ended before and could
