@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::core::Core;
 use crate::projection::Books;
+use crate::wraps::SealingKeys;
 use sealpost_server::changes::Changes;
 use sealpost_server::clock::Clock;
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub projections: Arc<dyn Projections>,
     /// The keys of its bodies.
     pub buckets: Arc<Buckets>,
+    /// The sealing keys of those whom it writes to.
+    pub sealing_keys: SealingKeys,
     /// The node's clock.
     pub clock: Clock,
     /// Told when a lane may have got something to submit: FLASH, and the others.
@@ -71,6 +74,7 @@ impl Shared {
             history,
             projections,
             buckets,
+            sealing_keys: SealingKeys::default(),
             clock,
             flash_ready: Notify::new(),
             bulk_ready: Notify::new(),

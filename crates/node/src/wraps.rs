@@ -2,6 +2,9 @@
 //! each recipient that still needs the message; and where the key that signed it is believed no more, the present one
 //! signs the same bytes beside it. Called where blocking is allowed.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rand::CryptoRng;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::{PayloadType, SignError, Signer, sign_statement};
@@ -19,6 +22,44 @@ use zeroize::Zeroizing;
 
 use crate::core::erasures::Erasures;
 use crate::core::signature_of;
+
+/// How many keys of recipients are kept: some 6 KiB each.
+const SEALING_KEYS_MAX: usize = 64;
+
+/// By what envelopes are made.
+#[derive(Clone, Copy)]
+pub struct Wrapping<'a> {
+    /// The keys of the bodies.
+    pub buckets: &'a Buckets,
+    /// Who is believed, and under which keys the recipients are reached.
+    pub directory: &'a Directory,
+    /// Those of the keys that were read before.
+    pub keys: &'a SealingKeys,
+    /// When.
+    pub now: Instant,
+    /// The node's present key.
+    pub signer: &'a dyn Signer,
+}
+
+/// Recipients' keys, read once: that costs a sixth of a wrap.
+#[derive(Default)]
+pub struct SealingKeys(Mutex<BTreeMap<Vec<u8>, Arc<SealingPublicKey>>>);
+
+impl SealingKeys {
+    fn read(&self, bytes: &[u8]) -> Result<Arc<SealingPublicKey>, wrap::Error> {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(bytes) {
+            return Ok(Arc::clone(key));
+        }
+        let key = Arc::new(SealingPublicKey::from_bytes(bytes)?);
+        // All of a network, unless it is very large; keys that were replaced go with the others.
+        if keys.len() >= SEALING_KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(bytes.to_vec(), Arc::clone(&key));
+        Ok(key)
+    }
+}
 
 /// An envelope that is ready to be submitted.
 pub struct Wrapped {
@@ -119,12 +160,10 @@ impl Error {
 pub fn envelope(
     entry: &Entry,
     recipients: &[AgencyId],
-    buckets: &Buckets,
-    directory: &Directory,
-    now: Instant,
-    signer: &dyn Signer,
+    by: Wrapping<'_>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Wrapped, Error> {
+    let Wrapping { buckets, directory, keys, now, signer } = by;
     let index = entry.index;
     let Record::Sent(sent) = &entry.leaf.record else { return Err(Error::NotSent { index }) };
     let unreadable = |source| Error::Record { index, source };
@@ -147,7 +186,7 @@ pub fn envelope(
             continue;
         };
         let failed = |source| Error::Wrap { index, recipient: recipient.clone(), source };
-        let public = SealingPublicKey::from_bytes(&record.key.bytes).map_err(failed)?;
+        let public = keys.read(&record.key.bytes).map_err(failed)?;
         let context = WrapContext {
             message_id: header.id.as_bytes(),
             sender: &header.sender,

@@ -32,7 +32,7 @@ use sealpost_node::known::Known;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::projection::{Books, Changes};
 use sealpost_node::verify::{Origin, Verified, Verifier};
-use sealpost_node::wraps;
+use sealpost_node::wraps::{self, SealingKeys, Wrapping};
 use sealpost_proto::v1 as pb;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_store::Memory;
@@ -188,11 +188,14 @@ impl Node {
     fn submit(&mut self) -> Envelope {
         let submission = self.core.outbox.take(Priority::ALL, 1 << 20).remove(0);
         let entry = self.ledger.get(submission.index).unwrap();
-        let (buckets, directory) = (&self.buckets, &self.directory);
-        let recipients = &submission.recipients;
-        wraps::envelope(&entry, recipients, buckets, directory, NOW, &self.signing, &mut self.rng)
-            .unwrap()
-            .envelope
+        let by = Wrapping {
+            buckets: &self.buckets,
+            directory: &self.directory,
+            keys: &SealingKeys::default(),
+            now: NOW,
+            signer: &self.signing,
+        };
+        wraps::envelope(&entry, &submission.recipients, by, &mut self.rng).unwrap().envelope
     }
 
     /// The same from a draft, as an honest sender does it.

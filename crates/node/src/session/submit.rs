@@ -27,7 +27,7 @@ use crate::core::outbox::Submission;
 use crate::engine::Input;
 use crate::shared::Shared;
 use crate::verify::statements;
-use crate::wraps;
+use crate::wraps::{self, Wrapping};
 
 /// How many batches are being wrapped at a time.
 const WRAPPING: usize = 2;
@@ -150,12 +150,11 @@ fn pack(
     rng: &mut dyn CryptoRng,
 ) -> Ready {
     let mut ready = Ready { envelopes: Vec::new(), messages: Vec::new(), headers: Vec::new() };
+    let by = Wrapping { buckets: &shared.buckets, directory, keys: &shared.sealing_keys, now, signer };
     let mut records = shared.history.pick();
     for Submission { index, recipients } in batch {
         let entry = records.get(index).map_err(|source| wraps::Error::Unreadable { index, source });
-        let wrapped = entry.and_then(|entry| {
-            wraps::envelope(&entry, &recipients, &shared.buckets, directory, now, signer, &mut *rng)
-        });
+        let wrapped = entry.and_then(|entry| wraps::envelope(&entry, &recipients, by, &mut *rng));
         let later = match wrapped {
             Ok(wrapped) => {
                 for recipient in &wrapped.without_key {
