@@ -10,6 +10,8 @@ use crate::net::station::Submitting;
 use crate::screen::tell;
 use crate::workload::runtime;
 
+/// How far its process stands back: at an agency it would have a machine of its own, and is not to take that of the hub.
+const NICE: i32 = 19;
 /// Said once the hub has taken the first envelopes.
 pub(super) const BEGINS: &str = "the flood begins";
 /// Prepared once, and handed in again and again: what was delivered is new to the hub.
@@ -17,6 +19,7 @@ const ENVELOPES: usize = 500;
 
 /// Hands in as much as the hub takes, from the third agency of a network to the fourth, until it is killed.
 pub(crate) fn flood_until_killed(network: &Path) -> anyhow::Result<()> {
+    rustix::process::nice(NICE)?;
     let net = Net::open(network)?;
     let mail = Mail { net: &net, sender: 2, recipients: 3..=3, priority: Priority::Routine };
     let prepared = mail.prepare(ENVELOPES)?;
