@@ -54,6 +54,11 @@ pub struct Pool {
     blocking: Blocking,
 }
 
+/// What one of many callers may take of a pool for ordinary work: all workers but one, so that another need not wait for all
+/// that he has handed in.
+#[derive(Clone, Debug)]
+pub struct Part(Arc<Semaphore>);
+
 /// The work did not end: the program is stopping, or the work panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the work was given up")]
@@ -88,12 +93,36 @@ impl Pool {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
+    /// A part of the pool for one caller.
+    pub fn part(&self) -> Part {
+        Part(Arc::new(Semaphore::new((self.workers - 1).max(1))))
+    }
+
     /// Waits for a worker, and for the work.
-    ///
-    /// A task of its own does the waiting: a worker that was handed to a caller who is not polled, because the client at the
-    /// other end of his stream does not read, would be nobody's for as long as that client likes.
     pub async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GivenUp> {
+        self.run_after(None, lane, work).await
+    }
+
+    /// The same, within the caller's part where it is ordinary work.
+    pub async fn run_within<T: Send + 'static>(
+        &self,
+        part: &Part,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GivenUp> {
+        let part = (lane == Lane::Ordinary).then(|| Arc::clone(&part.0));
+        self.run_after(part, lane, work).await
+    }
+
+    /// A task of its own does the waiting: a worker that was handed to a caller who is not polled, because the client at the
+    /// other end of his stream does not read, would be nobody's for as long as that client likes.
+    async fn run_after<T: Send + 'static>(
+        &self,
+        part: Option<Arc<Semaphore>>,
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GivenUp> {
@@ -103,9 +132,13 @@ impl Pool {
         });
         let blocking = self.blocking;
         let waiting = tokio::spawn(async move {
+            let share = match part {
+                Some(part) => Some(part.acquire_owned().await.map_err(|_| GivenUp)?),
+                None => None,
+            };
             let permit = room.acquire_owned().await.map_err(|_| GivenUp)?;
             let work = move || {
-                let _permit = permit;
+                let _held = (permit, share);
                 work()
             };
             blocking.run(work).await
@@ -172,6 +205,32 @@ mod tests {
         // Neither of those before is polled again.
         assert_eq!(third.await, Ok(3));
         assert_eq!((first.await, second.await), (Ok(false), Ok(())));
+    }
+
+    #[tokio::test]
+    async fn whoever_hands_in_much_leaves_a_worker_to_the_others() {
+        let pool = Pool::new(2);
+        let part = pool.part();
+        let mut held = Vec::new();
+        let much: Vec<_> = (0..8)
+            .map(|_| {
+                let (pool, part) = (pool.clone(), part.clone());
+                let (release, released) = mpsc::channel::<()>();
+                held.push(release);
+                tokio::spawn(async move {
+                    // Ends with the hold on it.
+                    pool.run_within(&part, Lane::Ordinary, move || released.recv().is_ok()).await
+                })
+            })
+            .collect();
+        while pool.ordinary.available_permits() > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.run_within(&pool.part(), Lane::Ordinary, || 5).await, Ok(5));
+        drop(held);
+        for work in much {
+            assert_eq!(work.await.unwrap(), Ok(false));
+        }
     }
 
     #[tokio::test]

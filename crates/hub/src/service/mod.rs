@@ -18,6 +18,7 @@ mod submit;
 mod taking_part;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub use pace::Pace;
 use sealpost_server::clock::Clock;
 use seats::Seats;
 use served::{Answers, Caller, forward};
+use turns::Turns;
 
 /// When nodes are asked to come back after a planned stop: a hub that is started again at once is there by then, and from
 /// another one they back off.
@@ -113,12 +115,14 @@ pub struct Service {
     parts: Arc<Parts>,
     seats: Seats,
     calls: Calls,
+    turns: Turns,
 }
 
 impl Service {
     /// Puts the services in front of a hub.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), seats: Seats::default(), calls: Calls::default() }
+        let (seats, calls, turns) = (Seats::default(), Calls::default(), Turns::default());
+        Self { parts: Arc::new(parts), seats, calls, turns }
     }
 
     /// The agency whose node calls, if it takes part.
@@ -212,7 +216,8 @@ impl Hub for Service {
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let (parts, (caller, unpaid)) = (Arc::clone(&self.parts), self.caller(&request).await?);
-        let answers = submit::stream(parts, caller.agency.clone(), unpaid, request.into_inner());
+        let turn = self.turns.of(&caller.agency, &parts.pool);
+        let answers = submit::stream(parts, turn, caller.agency.clone(), unpaid, request.into_inner());
         Ok(self.answer(caller, Method::Submit, |told| forward(answers, told)))
     }
 

@@ -1,6 +1,6 @@
 //! Submit: batches in, signed acceptances out, in the same order.
 //!
-//! A few batches of a stream are verified at the same time, and a few more may wait for the disk; a client that goes on
+//! A few batches of a stream are verified at the same time, for which its agency never has the last worker, and a few more may wait for the disk; a client that goes on
 //! faster, or faster than its agency's budget, is slowed down by the transport. A batch is charged as it came before anything
 //! of it is judged. What a refused batch leaves behind is nothing, and a recipient for whom too much waits is refused alone.
 
@@ -15,7 +15,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
 use sealpost_proto::v1 as pb;
-use sealpost_server::pool::Lane;
+use sealpost_server::pool::{Lane, Part};
 use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{header_from_bytes, signed_message};
 use sealpost_wire::hub::{Submission, submission};
@@ -67,6 +67,7 @@ struct Queued {
 /// Answers a stream of batches.
 pub(super) fn stream(
     parts: Arc<Parts>,
+    turn: Arc<Part>,
     sender: AgencyId,
     unpaid: Unpaid,
     incoming: Streaming<pb::SubmitRequest>,
@@ -78,7 +79,7 @@ pub(super) fn stream(
     let answers = incoming
         .take_until(stopping.cancelled_owned())
         .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), unpaid.take(), request))
-        .map(move |read| check(Arc::clone(&checking), checked_sender.clone(), read))
+        .map(move |read| check(Arc::clone(&checking), Arc::clone(&turn), checked_sender.clone(), read))
         .buffered(VERIFYING)
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
         .map(move |queued| answer(Arc::clone(&answering), sender.clone(), queued))
@@ -131,7 +132,12 @@ fn lane_of(envelopes: &[pb::Envelope]) -> Option<Lane> {
     lanes.all(|other| other == first).then_some(first)
 }
 
-async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) -> Result<Checked, Status> {
+async fn check(
+    parts: Arc<Parts>,
+    turn: Arc<Part>,
+    sender: AgencyId,
+    read: Result<Read, Status>,
+) -> Result<Checked, Status> {
     let Read { batch, lane, envelopes } = read?;
     let directory = parts.view.directory();
     let directory = directory.ok_or_else(|| Failure::Unavailable.status("the hub has no directory yet"))?;
@@ -154,7 +160,7 @@ async fn check(parts: Arc<Parts>, sender: AgencyId, read: Result<Read, Status>) 
         }
         Checked { batch, lane, headers, candidates, refusals }
     };
-    parts.pool.run(lane, work).await.map_err(given_up)
+    parts.pool.run_within(&turn, lane, work).await.map_err(given_up)
 }
 
 async fn queue(
