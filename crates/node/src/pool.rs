@@ -49,7 +49,8 @@ impl Pool {
     }
 }
 
-fn lane(priority: Priority) -> Lane {
+/// Which work for mail of a priority waits for which.
+pub(crate) fn lane(priority: Priority) -> Lane {
     match priority {
         Priority::Flash => Lane::Express,
         Priority::Urgent | Priority::Routine => Lane::Ordinary,

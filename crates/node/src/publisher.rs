@@ -22,7 +22,7 @@ use tracing::error;
 use crate::core::outbox::Prepared;
 use crate::engine::{Input, Outcome};
 use crate::handle::{AcknowledgeError, Command, Publication, PublishError, ViewError};
-use crate::pool::Pool;
+use crate::pool::{Pool, lane};
 use crate::prepare::{self, Preparer};
 use crate::projection;
 use crate::shared::Shared;
@@ -103,14 +103,14 @@ impl Publisher {
         }
     }
 
-    /// What came together, in its order, shared among the workers; FLASH apart from other mail.
+    /// What came together, in its order, shared among the workers: each share of one lane.
     fn shared_out(&self, publications: Vec<Asked>) -> Vec<Vec<Asked>> {
         let size = self.pool.share(publications.len());
-        let is_flash = |(publication, _): &Asked| publication.draft.parts().priority == Priority::Flash;
+        let lane_of = |(publication, _): &Asked| lane(publication.draft.parts().priority);
         let mut chunks: Vec<Vec<Asked>> = Vec::new();
         for asked in publications {
             let fits = |chunk: &&mut Vec<Asked>| {
-                chunk.len() < size && chunk.first().is_some_and(|first| is_flash(first) == is_flash(&asked))
+                chunk.len() < size && chunk.first().is_some_and(|first| lane_of(first) == lane_of(&asked))
             };
             match chunks.last_mut().filter(fits) {
                 Some(chunk) => chunk.push(asked),
