@@ -15,8 +15,10 @@ use sealpost_wire::ledger::leaf_from_bytes;
 
 use crate::lost::{Held, held};
 
-/// So many records are read and passed over rather than searched behind.
+/// A record at most this far ahead is reached by reading on, not by a search.
 const PASSED_MAX: u64 = 8;
+/// So many bytes are read on at most to get there.
+const PASSED_BYTES_MAX: usize = 64 << 10;
 
 /// Reads a ledger. Clones are cheap.
 #[derive(Clone)]
@@ -182,11 +184,16 @@ impl Pick {
             Some(scan) if is_close(&scan) => scan,
             _ => self.history.reader.scan(index),
         };
+        let mut passed = 0;
         while scan.position() < index {
             match scan.next() {
-                Some(Ok(_) | Err(seglog::read::Error::Listed(_))) => {}
+                Some(Ok(seglog::Entry { record, .. })) => passed += record.leaf.len() + record.body.len(),
+                Some(Err(seglog::read::Error::Listed(_))) => {}
                 // What is in between cannot be read; that says nothing about the one that is asked for.
                 Some(Err(_)) | None => return self.history.get(index),
+            }
+            if passed > PASSED_BYTES_MAX {
+                return self.history.get(index);
             }
         }
         let Some(read) = scan.next() else { return self.history.get(index) };
