@@ -21,7 +21,7 @@ use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
 use sealpost_server::clock::Clock;
 use sealpost_server::connection::Connections;
-use sealpost_server::pool::{Blocking, Pool};
+use sealpost_server::pool::Pool;
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ impl Hub {
             clock.clone(),
         );
         let roots = roots.unwrap();
-        let pool = Pool::new(2).working(Blocking::Within);
+        let pool = Pool::within(2);
         let service = Service::new(Parts {
             dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, BATCH_BYTES),
             view,

@@ -221,7 +221,7 @@ impl Hub {
             Acceptor::bind(config.listen, endpoint.clone(), config.limits.door, Protocols::Http2).await?;
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
 
-        let pool = Pool::of_cores();
+        let pool = Pool::of_cores().map_err(Error::System)?;
         let batch_bytes = config.limits.batch_bytes;
         let tasks = TaskTracker::new();
         let told = Arc::clone(&view);

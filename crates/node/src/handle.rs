@@ -22,6 +22,7 @@ use sealpost_domain::view::{
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::core::Silenced;
+use crate::queue;
 
 /// How many messages one [`Handle::forward`] reads at most.
 pub const FORWARD_MAX: usize = 64;
@@ -31,7 +32,7 @@ const READS_MAX: usize = 4;
 /// A node, as its gateway sees it.
 #[derive(Clone)]
 pub struct Handle {
-    commands: mpsc::Sender<Command>,
+    commands: queue::Sender<Command>,
     views: Arc<dyn Views>,
     next_index: watch::Receiver<u64>,
     reads: Arc<Semaphore>,
@@ -132,7 +133,7 @@ pub enum Standing {
 impl Handle {
     /// A handle to a node that takes `commands`, shows `views`, and announces through `next_index` what is readable.
     pub fn new(
-        commands: mpsc::Sender<Command>,
+        commands: queue::Sender<Command>,
         views: Arc<dyn Views>,
         next_index: watch::Receiver<u64>,
     ) -> Self {
@@ -144,12 +145,11 @@ impl Handle {
     /// Safe to repeat with the same idempotency key. Dropping the future does not take the message back.
     pub async fn publish(&self, publication: Publication) -> Result<Published, PublishError> {
         let (answer, published) = oneshot::channel();
-        self.commands.try_send(Command::Publish(Box::new(publication), answer)).map_err(
-            |error| match error {
-                mpsc::error::TrySendError::Full(_) => PublishError::Full,
-                mpsc::error::TrySendError::Closed(_) => PublishError::Stopping,
-            },
-        )?;
+        let lane = self.commands.for_mail(publication.draft.parts().priority);
+        lane.try_send(Command::Publish(Box::new(publication), answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => PublishError::Full,
+            mpsc::error::TrySendError::Closed(_) => PublishError::Stopping,
+        })?;
         published.await.unwrap_or(Err(PublishError::Stopping))
     }
 
@@ -162,7 +162,7 @@ impl Handle {
     ) -> Result<u32, AcknowledgeError> {
         let (answer, acknowledged) = oneshot::channel();
         let command = Command::Acknowledge { messages, sender, reader, answer };
-        self.commands.try_send(command).map_err(|error| match error {
+        self.commands.ordinary().try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AcknowledgeError::Full,
             mpsc::error::TrySendError::Closed(_) => AcknowledgeError::Stopping,
         })?;

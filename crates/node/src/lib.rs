@@ -37,6 +37,7 @@ pub mod prepare;
 pub mod projection;
 pub mod proofs;
 pub mod publisher;
+pub mod queue;
 pub mod repair;
 pub mod retention;
 pub mod run;

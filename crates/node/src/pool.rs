@@ -39,8 +39,8 @@ impl Pool {
     }
 
     /// How many of so many small pieces of work one worker is given at a time.
-    pub fn share(&self, count: usize) -> usize {
-        self.workers.share(count)
+    pub fn chunk_size(&self, count: usize) -> usize {
+        self.workers.chunk_size(count)
     }
 
     /// Random numbers of the pool's source.

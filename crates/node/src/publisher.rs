@@ -1,7 +1,6 @@
 //! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
 //! came, and a key that was used before is answered with the message of that time.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -22,9 +21,10 @@ use tracing::error;
 use crate::core::outbox::Prepared;
 use crate::engine::{Input, Outcome};
 use crate::handle::{AcknowledgeError, Command, Publication, PublishError, ViewError};
-use crate::pool::{Pool, lane};
+use crate::pool::Pool;
 use crate::prepare::{self, Preparer};
 use crate::projection;
+use crate::queue;
 use crate::shared::Shared;
 use crate::views::{LedgerViews, index_fault};
 
@@ -36,7 +36,11 @@ const WAITING_MAX: usize = 1024;
 const PREPARATIONS_MAX: u32 = 3;
 
 /// A message to be published, and who waits for what became of it.
-type Asked = (Arc<Publication>, PublishAnswer);
+struct Asked {
+    publication: Arc<Publication>,
+    answer: PublishAnswer,
+}
+
 type PublishAnswer = oneshot::Sender<Result<Published, PublishError>>;
 
 /// Takes the commands of a [`Handle`](crate::handle::Handle).
@@ -46,7 +50,7 @@ pub struct Publisher {
     views: Arc<LedgerViews>,
     preparer: Arc<Preparer>,
     pool: Pool,
-    engine: mpsc::Sender<Input>,
+    engine: queue::Sender<Input>,
 }
 
 /// What became of a draft before the writer saw it.
@@ -63,13 +67,19 @@ impl Publisher {
         views: Arc<LedgerViews>,
         preparer: Preparer,
         pool: Pool,
-        engine: mpsc::Sender<Input>,
+        engine: queue::Sender<Input>,
     ) -> Self {
         Self { shared, views, preparer: Arc::new(preparer), pool, engine }
     }
 
-    /// Works until every handle is gone, and everything that was taken is answered.
-    pub async fn run(self, mut commands: mpsc::Receiver<Command>) {
+    /// Works until every handle is gone, and everything that was taken is answered. FLASH waits for no other message.
+    pub async fn run(self, commands: queue::Receiver<Command>) {
+        let queue::Receiver { express, ordinary } = commands;
+        tokio::join!(self.clone().work_off(express), self.work_off(ordinary));
+    }
+
+    /// Takes the commands of one lane.
+    async fn work_off(self, mut commands: mpsc::Receiver<Command>) {
         let (mut preparing, mut unprepared) = (FuturesOrdered::new(), 0);
         let mut waiting = JoinSet::new();
         let mut taken = Vec::with_capacity(PREPARING_MAX);
@@ -78,58 +88,43 @@ impl Publisher {
             let room = PREPARING_MAX - unprepared;
             tokio::select! {
                 biased;
-                Some((publications, drafts)) = preparing.next(), if !preparing.is_empty() => {
-                    for ((publication, answer), draft) in std::iter::zip(publications, drafts) {
+                Some(drafted) = preparing.next(), if !preparing.is_empty() => {
+                    for (asked, draft) in drafted {
                         unprepared -= 1;
-                        self.hand_on(publication, answer, draft, &mut waiting).await;
+                        self.hand_on(asked, draft, &mut waiting).await;
                     }
                 }
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
                 count = commands.recv_many(&mut taken, room), if open && room > 0 && waiting.len() < WAITING_MAX => {
                     open = count > 0;
-                    let mut publications = Vec::with_capacity(count);
+                    let mut chunk = Vec::new();
+                    let size = self.pool.chunk_size(count);
                     for command in taken.drain(..) {
                         match command {
-                            Command::Publish(publication, answer) => publications.push((publication.into(), answer)),
+                            Command::Publish(publication, answer) => {
+                                unprepared += 1;
+                                chunk.push(Asked { publication: publication.into(), answer });
+                            }
                             Command::Acknowledge { messages, sender, reader, answer } => {
                                 waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                             }
                         }
+                        if chunk.len() == size {
+                            preparing.push_back(self.clone().prepare(std::mem::take(&mut chunk)));
+                        }
                     }
-                    unprepared += publications.len();
-                    preparing.extend(self.shared_out(publications).into_iter().map(|chunk| self.prepare(chunk)));
+                    if !chunk.is_empty() {
+                        preparing.push_back(self.clone().prepare(chunk));
+                    }
                 }
             }
         }
     }
 
-    /// What came together, in its order, shared among the workers: each share of one lane.
-    fn shared_out(&self, publications: Vec<Asked>) -> Vec<Vec<Asked>> {
-        let size = self.pool.share(publications.len());
-        let lane_of = |(publication, _): &Asked| lane(publication.draft.parts().priority);
-        let mut chunks: Vec<Vec<Asked>> = Vec::new();
-        for asked in publications {
-            let fits = |chunk: &&mut Vec<Asked>| {
-                chunk.len() < size && chunk.first().is_some_and(|first| lane_of(first) == lane_of(&asked))
-            };
-            match chunks.last_mut().filter(fits) {
-                Some(chunk) => chunk.push(asked),
-                None => chunks.push(vec![asked]),
-            }
-        }
-        chunks
-    }
-
-    fn prepare(
-        &self,
-        asked: Vec<Asked>,
-    ) -> impl Future<Output = (Vec<Asked>, Vec<Result<Draft, PublishError>>)> + use<> {
-        let this = self.clone();
-        async move {
-            let drafts =
-                this.drafts(asked.iter().map(|(publication, _)| Arc::clone(publication)).collect()).await;
-            (asked, drafts)
-        }
+    async fn prepare(self, asked: Vec<Asked>) -> Vec<(Asked, Result<Draft, PublishError>)> {
+        let publications = asked.iter().map(|asked| Arc::clone(&asked.publication)).collect();
+        let drafts = self.drafts(publications).await;
+        asked.into_iter().zip(drafts).collect()
     }
 
     /// The drafts of messages of one lane, one for each.
@@ -142,9 +137,10 @@ impl Publisher {
         let (priority, now) = (first.draft.parts().priority, self.shared.now());
         let (shared, preparer) = (Arc::clone(&self.shared), Arc::clone(&self.preparer));
         let work = move |rng: &mut dyn CryptoRng| {
-            let draft =
-                |publication: &Arc<Publication>| draft(&shared, &preparer, publication, &directory, now, rng);
-            publications.iter().map(draft).collect::<Vec<_>>()
+            let sealed = |publication: &Arc<Publication>| {
+                seal_unless_repeated(&shared, &preparer, publication, &directory, now, rng)
+            };
+            publications.iter().map(sealed).collect::<Vec<_>>()
         };
         let Ok(drafts) = self.pool.run(priority, work).await else { return stopping(count) };
         let told = |drafted: Result<Draft, prepare::Error>| {
@@ -170,13 +166,8 @@ impl Publisher {
     }
 
     /// Gives a prepared message its place in the order; its answer is awaited apart.
-    async fn hand_on(
-        &self,
-        publication: Arc<Publication>,
-        answer: PublishAnswer,
-        draft: Result<Draft, PublishError>,
-        waiting: &mut JoinSet<()>,
-    ) {
+    async fn hand_on(&self, asked: Asked, draft: Result<Draft, PublishError>, waiting: &mut JoinSet<()>) {
+        let Asked { publication, answer } = asked;
         match draft {
             Ok(Draft::Prepared(prepared)) => match self.place(prepared).await {
                 Ok(outcome) => {
@@ -197,8 +188,9 @@ impl Publisher {
         prepared: Box<Prepared>,
     ) -> Result<oneshot::Receiver<Result<Outcome, PublishError>>, PublishError> {
         let (answer, outcome) = oneshot::channel();
+        let lane = self.engine.for_mail(prepared.parts.priority);
         let input = Input::Publish { prepared, answer };
-        self.engine.send(input).await.map_err(|_| PublishError::Stopping)?;
+        lane.send(input).await.map_err(|_| PublishError::Stopping)?;
         Ok(outcome)
     }
 
@@ -275,7 +267,8 @@ impl Publisher {
             }
         };
         let input = Input::Acknowledge { messages, reader, answer };
-        if let Err(mpsc::error::SendError(Input::Acknowledge { answer, .. })) = self.engine.send(input).await
+        if let Err(mpsc::error::SendError(Input::Acknowledge { answer, .. })) =
+            self.engine.ordinary().send(input).await
         {
             let _ = answer.send(Err(AcknowledgeError::Stopping));
         }
@@ -283,7 +276,7 @@ impl Publisher {
 }
 
 /// Seals a draft, unless its key was used before.
-fn draft(
+fn seal_unless_repeated(
     shared: &Shared,
     preparer: &Preparer,
     publication: &Publication,

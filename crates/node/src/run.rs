@@ -51,6 +51,7 @@ use crate::pool::{Pool, system_random};
 use crate::prepare::Preparer;
 use crate::proofs::Proofs;
 use crate::publisher::Publisher;
+use crate::queue::queue;
 use crate::session::{self, Session};
 use crate::shared::Shared;
 use crate::verify::Verifier;
@@ -226,10 +227,10 @@ impl Node {
             keeper.watch(),
         ));
 
-        let (inputs, taken) = mpsc::channel(INPUTS);
-        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (inputs, taken) = queue(INPUTS);
+        let (commands, asked) = queue(COMMANDS);
         let (outgoing, said) = mpsc::channel(OUTGOING);
-        let pool = Pool::new(Workers::of_cores(), random);
+        let pool = Pool::new(Workers::of_cores().map_err(Error::System)?, random);
         let engine = Engine::new(
             Arc::clone(&shared),
             opened.ledger.clone(),
@@ -301,7 +302,7 @@ impl Node {
             stop_keeper,
             places,
         };
-        let refused = (turned_away, inputs);
+        let refused = (turned_away, inputs.ordinary().clone());
         Ok(Self { server, address, handle, shutdown, roots, door, connections, renewal, refused, parts })
     }
 

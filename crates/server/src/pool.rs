@@ -3,15 +3,20 @@
 //! Express work has a worker of its own: however much other work is being done or waits, it waits for express work
 //! alone. Never here: what is express.
 
+mod crew;
+
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
+use crew::Crew;
+
 /// Workers for express work alone.
 const EXPRESS_WORKERS: usize = 1;
-/// How many small pieces of work are handed to a worker at most at a time: what follows waits no longer than for these.
-const SHARE_MAX: usize = 8;
+/// How many small pieces of work are handed to a worker at most at a time: what follows waits for no more than these.
+const CHUNK_MAX: usize = 8;
 
 /// Which work waits for which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,20 +49,33 @@ impl Blocking {
     }
 }
 
-/// A bounded pool of worker threads; those of the runtime, of which it takes so many at most.
+/// A bounded pool of workers.
 #[derive(Clone, Debug)]
 pub struct Pool {
     express: Arc<Semaphore>,
     ordinary: Arc<Semaphore>,
     /// Those for ordinary work.
     workers: usize,
-    blocking: Blocking,
+    /// Their threads; `None`: all work is done within the call.
+    crew: Option<Arc<Crew>>,
 }
 
-/// What one of many callers may take of a pool for ordinary work: all workers but one, so that another need not wait for all
-/// that he has handed in.
+/// What one of many callers may take of a pool for ordinary work at a time: all workers but one, or the only one. Others wait
+/// behind so much of each caller, however much more it has handed in.
 #[derive(Clone, Debug)]
-pub struct Part(Arc<Semaphore>);
+pub struct Quota(Arc<Semaphore>);
+
+impl Quota {
+    /// Whether another has it too, or work within it goes on.
+    pub fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Whether more work would begin within it now, if a worker is free.
+    pub fn has_room(&self) -> bool {
+        self.0.available_permits() > 0
+    }
+}
 
 /// The work did not end: the program is stopping, or the work panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,37 +83,38 @@ pub struct Part(Arc<Semaphore>);
 pub struct GivenUp;
 
 impl Pool {
-    /// A pool of so many workers for ordinary work.
-    pub fn new(workers: usize) -> Self {
+    /// A pool of so many workers for ordinary work, each a thread.
+    pub fn new(workers: usize) -> io::Result<Self> {
+        let pool = Self::within(workers);
+        let crew = Some(Arc::new(Crew::new(pool.workers)?));
+        Ok(Self { crew, ..pool })
+    }
+
+    /// A pool without threads, which works within the call: for deterministic simulations.
+    pub fn within(workers: usize) -> Self {
         let workers = workers.max(1);
         Self {
             express: Arc::new(Semaphore::new(EXPRESS_WORKERS)),
             ordinary: Arc::new(Semaphore::new(workers)),
             workers,
-            blocking: Blocking::Apart,
+            crew: None,
         }
     }
 
     /// How many of so many small pieces of work one worker is given at a time, so that none is idle and little is handed
     /// over: at least one.
-    pub fn share(&self, count: usize) -> usize {
-        count.div_ceil(self.workers).clamp(1, SHARE_MAX)
-    }
-
-    /// The same pool, with its work done elsewhere.
-    #[must_use]
-    pub fn working(self, blocking: Blocking) -> Self {
-        Self { blocking, ..self }
+    pub fn chunk_size(&self, count: usize) -> usize {
+        count.div_ceil(self.workers).clamp(1, CHUNK_MAX)
     }
 
     /// A pool of as many workers for ordinary work as the machine has cores.
-    pub fn of_cores() -> Self {
+    pub fn of_cores() -> io::Result<Self> {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// A part of the pool for one caller.
-    pub fn part(&self) -> Part {
-        Part(Arc::new(Semaphore::new((self.workers - 1).max(1))))
+    /// A quota for one caller.
+    pub fn quota(&self) -> Quota {
+        Quota(Arc::new(Semaphore::new((self.workers - 1).max(1))))
     }
 
     /// Waits for a worker, and for the work.
@@ -107,22 +126,22 @@ impl Pool {
         self.run_after(None, lane, work).await
     }
 
-    /// The same, within the caller's part where it is ordinary work.
+    /// The same, within the caller's quota where it is ordinary work.
     pub async fn run_within<T: Send + 'static>(
         &self,
-        part: &Part,
+        quota: &Quota,
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GivenUp> {
-        let part = (lane == Lane::Ordinary).then(|| Arc::clone(&part.0));
-        self.run_after(part, lane, work).await
+        let quota = (lane == Lane::Ordinary).then(|| Arc::clone(&quota.0));
+        self.run_after(quota, lane, work).await
     }
 
     /// A task of its own does the waiting: a worker that was handed to a caller who is not polled, because the client at the
     /// other end of his stream does not read, would be nobody's for as long as that client likes.
     async fn run_after<T: Send + 'static>(
         &self,
-        part: Option<Arc<Semaphore>>,
+        quota: Option<Arc<Semaphore>>,
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GivenUp> {
@@ -130,18 +149,22 @@ impl Pool {
             Lane::Express => &self.express,
             Lane::Ordinary => &self.ordinary,
         });
-        let blocking = self.blocking;
+        let crew = self.crew.clone();
         let waiting = tokio::spawn(async move {
-            let share = match part {
-                Some(part) => Some(part.acquire_owned().await.map_err(|_| GivenUp)?),
+            let within = match quota {
+                Some(quota) => Some(quota.acquire_owned().await.map_err(|_| GivenUp)?),
                 None => None,
             };
             let permit = room.acquire_owned().await.map_err(|_| GivenUp)?;
             let work = move || {
-                let _held = (permit, share);
+                let _held = (permit, within);
                 work()
             };
-            blocking.run(work).await
+            match (crew, lane) {
+                (None, _) => Ok(work()),
+                (Some(_), Lane::Express) => Blocking::Apart.run(work).await,
+                (Some(crew), Lane::Ordinary) => crew.run(work).await,
+            }
         });
         AbortOnDropHandle::new(waiting).await.map_err(|_| GivenUp)?
     }
@@ -161,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn express_work_passes_ordinary_work_that_is_being_done_and_that_waits() {
-        let pool = Pool::new(2);
+        let pool = Pool::new(2).unwrap();
         let (done, order) = mpsc::channel();
         let mut held = Vec::new();
         let ordinary: Vec<_> = (0..4)
@@ -193,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_is_not_polled_keeps_no_worker() {
-        let pool = Pool::new(1);
+        let pool = Pool::new(1).unwrap();
         let (release, released) = mpsc::channel::<()>();
         // Ends with the hold on it.
         let first = pool.run(Lane::Ordinary, move || released.recv().is_ok());
@@ -209,24 +232,24 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hands_in_much_leaves_a_worker_to_the_others() {
-        let pool = Pool::new(2);
-        let part = pool.part();
+        let pool = Pool::new(2).unwrap();
+        let quota = pool.quota();
         let mut held = Vec::new();
         let much: Vec<_> = (0..8)
             .map(|_| {
-                let (pool, part) = (pool.clone(), part.clone());
+                let (pool, quota) = (pool.clone(), quota.clone());
                 let (release, released) = mpsc::channel::<()>();
                 held.push(release);
                 tokio::spawn(async move {
                     // Ends with the hold on it.
-                    pool.run_within(&part, Lane::Ordinary, move || released.recv().is_ok()).await
+                    pool.run_within(&quota, Lane::Ordinary, move || released.recv().is_ok()).await
                 })
             })
             .collect();
         while pool.ordinary.available_permits() > 1 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.run_within(&pool.part(), Lane::Ordinary, || 5).await, Ok(5));
+        assert_eq!(pool.run_within(&pool.quota(), Lane::Ordinary, || 5).await, Ok(5));
         drop(held);
         for work in much {
             assert_eq!(work.await.unwrap(), Ok(false));
@@ -234,8 +257,52 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn express_work_is_counted_to_no_quota() {
+        let pool = Pool::new(2).unwrap();
+        let quota = pool.quota();
+        let held = Arc::clone(&quota.0).acquire_many_owned(1).await.unwrap();
+        assert_eq!(pool.run_within(&quota, Lane::Express, || 5).await, Ok(5));
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn with_a_single_worker_callers_take_turns() {
+        let pool = Pool::new(1).unwrap();
+        let (one, other) = (pool.quota(), pool.quota());
+        let (hold, held) = mpsc::channel::<()>();
+        let first = pool.run_within(&one, Lane::Ordinary, move || held.recv().is_err());
+        let second = pool.run_within(&one, Lane::Ordinary, || true);
+        let others = pool.run_within(&other, Lane::Ordinary, || true);
+        let (mut first, mut second, mut others) = (Box::pin(first), Box::pin(second), Box::pin(others));
+        assert!(is_polled_once(&mut first) && is_polled_once(&mut second) && is_polled_once(&mut others));
+        drop(hold);
+        assert_eq!((others.await, first.await, second.await), (Ok(true), Ok(true), Ok(true)));
+    }
+
+    #[tokio::test]
+    async fn ordinary_work_stands_behind_the_rest_of_the_program() {
+        let pool = Pool::new(1).unwrap();
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let here = niceness();
+        assert_eq!(pool.run(Lane::Express, niceness).await, Ok(here));
+        assert_eq!(pool.run(Lane::Ordinary, niceness).await, Ok((here + crew::NICE).min(19)));
+        assert_eq!(niceness(), here);
+    }
+
+    #[tokio::test]
+    async fn threads_end_with_the_last_pool_that_has_them() {
+        let pool = Pool::new(2).unwrap();
+        let threads = pool.crew.as_ref().unwrap().threads();
+        assert_eq!(pool.clone().run(Lane::Ordinary, || 5).await, Ok(5));
+        drop(pool);
+        while threads.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
     async fn work_that_panics_gives_its_worker_back() {
-        let pool = Pool::new(1);
+        let pool = Pool::new(1).unwrap();
         assert_eq!(pool.run(Lane::Ordinary, || panic!("a test's")).await, Err::<(), _>(GivenUp));
         assert_eq!(pool.run(Lane::Ordinary, || 5).await, Ok(5));
     }

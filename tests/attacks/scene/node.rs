@@ -186,7 +186,7 @@ impl Node {
     }
 
     fn submit(&mut self) -> Envelope {
-        let submission = self.core.outbox.take(Priority::ALL, 1 << 20).remove(0);
+        let submission = self.core.outbox.take(Priority::ALL, 1 << 20, u64::MAX).remove(0);
         let entry = self.ledger.get(submission.index).unwrap();
         let by = Wrapping {
             buckets: &self.buckets,

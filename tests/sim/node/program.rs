@@ -21,6 +21,7 @@ use sealpost_node::pool::Pool;
 use sealpost_node::prepare::Preparer;
 use sealpost_node::proofs::Proofs;
 use sealpost_node::publisher::Publisher;
+use sealpost_node::queue::queue;
 use sealpost_node::run::continuity::Standing;
 use sealpost_node::run::rebuild::Opening;
 use sealpost_node::run::{self, checkpoints};
@@ -148,10 +149,10 @@ impl Node {
         let Opened { ledger, shared, buckets, signer, keeper, roots } = opened;
         self.starts += 1;
         let start = self.starts;
-        let (inputs, taken) = mpsc::channel(QUEUE);
-        let (commands, asked) = mpsc::channel(QUEUE);
+        let (inputs, taken) = queue(QUEUE);
+        let (commands, asked) = queue(QUEUE);
         let (outgoing, said) = mpsc::channel(QUEUE);
-        let pool = Pool::new(Workers::new(2).working(Blocking::Within), self.dice.source());
+        let pool = Pool::new(Workers::within(2), self.dice.source());
         let engine = Engine::new(
             Arc::clone(&shared),
             ledger.clone(),

@@ -10,6 +10,7 @@ mod door;
 mod limits;
 mod messages;
 mod pace;
+mod quotas;
 mod receive;
 mod room;
 mod seats;
@@ -18,7 +19,6 @@ mod submit;
 mod taking_part;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,10 +48,10 @@ pub use door::Door;
 pub use limits::Limits;
 use messages::Unpaid;
 pub use pace::Pace;
+use quotas::Quotas;
 use sealpost_server::clock::Clock;
 use seats::Seats;
 use served::{Answers, Caller, forward};
-use turns::Turns;
 
 /// When nodes are asked to come back after a planned stop: a hub that is started again at once is there by then, and from
 /// another one they back off.
@@ -115,14 +115,14 @@ pub struct Service {
     parts: Arc<Parts>,
     seats: Seats,
     calls: Calls,
-    turns: Turns,
+    quotas: Quotas,
 }
 
 impl Service {
     /// Puts the services in front of a hub.
     pub fn new(parts: Parts) -> Self {
-        let (seats, calls, turns) = (Seats::default(), Calls::default(), Turns::default());
-        Self { parts: Arc::new(parts), seats, calls, turns }
+        let (seats, calls, quotas) = (Seats::default(), Calls::default(), Quotas::default());
+        Self { parts: Arc::new(parts), seats, calls, quotas }
     }
 
     /// The agency whose node calls, if it takes part.
@@ -216,8 +216,8 @@ impl Hub for Service {
         request: Request<Streaming<pb::SubmitRequest>>,
     ) -> Result<Response<Self::SubmitStream>, Status> {
         let (parts, (caller, unpaid)) = (Arc::clone(&self.parts), self.caller(&request).await?);
-        let turn = self.turns.of(&caller.agency, &parts.pool);
-        let answers = submit::stream(parts, turn, caller.agency.clone(), unpaid, request.into_inner());
+        let quota = self.quotas.of(&caller.agency, &parts.pool);
+        let answers = submit::stream(parts, quota, caller.agency.clone(), unpaid, request.into_inner());
         Ok(self.answer(caller, Method::Submit, |told| forward(answers, told)))
     }
 

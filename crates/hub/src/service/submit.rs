@@ -16,7 +16,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::{Envelope, Signature};
 use sealpost_domain::statement::{Accepted, HubRefusal, Signed};
 use sealpost_proto::v1 as pb;
-use sealpost_server::pool::{Lane, Part};
+use sealpost_server::pool::{Lane, Quota};
 use sealpost_server::program::with_causes;
 use sealpost_wire::envelope::{header_from_bytes, signed_message};
 use sealpost_wire::hub::{Submission, submission};
@@ -68,7 +68,7 @@ struct Queued {
 /// Answers a stream of batches.
 pub(super) fn stream(
     parts: Arc<Parts>,
-    turn: Arc<Part>,
+    quota: Quota,
     sender: AgencyId,
     unpaid: Unpaid,
     incoming: Streaming<pb::SubmitRequest>,
@@ -76,14 +76,15 @@ pub(super) fn stream(
     let (slowing, checking) = (Arc::clone(&parts), Arc::clone(&parts));
     let (queueing, answering) = (Arc::clone(&parts), Arc::clone(&parts));
     let (slowed_sender, checked_sender, queued_sender) = (sender.clone(), sender.clone(), sender.clone());
+    let signing_quota = quota.clone();
     let stopping = parts.shutdown.token();
     let answers = incoming
         .take_until(stopping.cancelled_owned())
         .then(move |request| read(Arc::clone(&slowing), slowed_sender.clone(), unpaid.take(), request))
-        .map(move |read| check(Arc::clone(&checking), Arc::clone(&turn), checked_sender.clone(), read))
+        .map(move |read| check(Arc::clone(&checking), quota.clone(), checked_sender.clone(), read))
         .buffered(VERIFYING)
         .then(move |checked| queue(Arc::clone(&queueing), queued_sender.clone(), checked))
-        .map(move |queued| answer(Arc::clone(&answering), sender.clone(), queued))
+        .map(move |queued| answer(Arc::clone(&answering), signing_quota.clone(), sender.clone(), queued))
         .buffered(COMMITTING);
     let farewell = async move { parts.shutdown.has_begun().then(farewell).map(Ok) };
     answers.chain(stream::once(farewell).filter_map(ready)).boxed()
@@ -135,7 +136,7 @@ fn lane_of(envelopes: &[pb::Envelope]) -> Option<Lane> {
 
 async fn check(
     parts: Arc<Parts>,
-    turn: Arc<Part>,
+    quota: Quota,
     sender: AgencyId,
     read: Result<Read, Status>,
 ) -> Result<Checked, Status> {
@@ -161,7 +162,7 @@ async fn check(
         }
         Checked { batch, lane, headers, candidates, refusals }
     };
-    parts.pool.run_within(&turn, lane, work).await.map_err(given_up)
+    parts.pool.run_within(&quota, lane, work).await.map_err(given_up)
 }
 
 async fn queue(
@@ -179,6 +180,7 @@ async fn queue(
 
 async fn answer(
     parts: Arc<Parts>,
+    quota: Quota,
     sender: AgencyId,
     queued: Result<Queued, Status>,
 ) -> Result<pb::SubmitResponse, Status> {
@@ -204,7 +206,7 @@ async fn answer(
         refusals,
     };
     let signer = Arc::clone(&parts.signer);
-    let signed = parts.pool.run(lane, move || {
+    let signed = parts.pool.run_within(&quota, lane, move || {
         let payload = accepted.to_payload();
         let signature = sign_statement(&*signer, PayloadType::Accepted, &payload)?;
         let bytes = bytes::Bytes::copy_from_slice(&signature.bytes);

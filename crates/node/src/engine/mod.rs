@@ -1,11 +1,12 @@
 //! The single writer at work: it gathers what waits into a round, appends the round's records with one sync, applies
-//! them, and only then answers, acknowledges and sends.
+//! them, and only then sends, answers and acknowledges.
 //!
 //! While a round is being synced the next one gathers by itself; there is no timer. A full disk refuses a round whole:
 //! publishers are told to come back, what the hub delivered is taken from it again. So does a key that does not sign, as
 //! one on a token that is away. A disk that fails ends the node, and so does the index over the ledger, whoever meets that.
 
 mod answers;
+mod gather;
 mod input;
 mod pace;
 
@@ -29,14 +30,12 @@ use crate::core::erasures::Late;
 use crate::core::{self, Env, Outgoing, Round, Silenced};
 use crate::erase;
 use crate::projection::Changes;
+use crate::queue;
 use crate::shared::Shared;
 use answers::Answers;
 pub use input::{Broken, Input, Mark, Outcome, SettledUpTo};
 use pace::Pace;
 
-/// How much one round takes.
-const ROUND_INPUTS_MAX: usize = 256;
-const ROUND_BYTES_MAX: usize = 4 << 20;
 /// How long nothing is tried after the disk refused a round.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is told that the disk is still full.
@@ -51,7 +50,7 @@ const LATE_TOLD_EVERY: Duration = Duration::from_hours(24);
 pub struct Engine {
     shared: Arc<Shared>,
     ledger: Ledger,
-    inputs: mpsc::Receiver<Input>,
+    inputs: queue::Receiver<Input>,
     /// To the hub. What does not fit is dropped: it is repeated until it arrived.
     outgoing: mpsc::Sender<Outgoing>,
     signer: Arc<dyn Signer>,
@@ -95,7 +94,7 @@ impl Engine {
     pub fn new(
         shared: Arc<Shared>,
         ledger: Ledger,
-        inputs: mpsc::Receiver<Input>,
+        inputs: queue::Receiver<Input>,
         outgoing: mpsc::Sender<Outgoing>,
         signer: Arc<dyn Signer>,
         rng: Box<dyn CryptoRng + Send>,
@@ -133,27 +132,16 @@ impl Engine {
 
     /// What waits; nothing when receipts or the clock ask for a round; `None` at the end.
     async fn gather(&mut self, tick: &mut Interval) -> Option<Vec<Input>> {
-        let mut inputs = Vec::new();
+        let mut first = None;
         let owed = self.shared.core().inbox.owed();
         let receipts_due = self.pace.due(owed, Instant::now());
         tokio::select! {
             biased;
-            input = self.inputs.recv() => inputs.push(input?),
+            input = self.inputs.recv() => first = Some(input?),
             () = sleep_until(receipts_due.unwrap_or_else(Instant::now)), if receipts_due.is_some() => {}
             _ = tick.tick() => {}
         }
-        let mut bytes = 0;
-        // What follows a version of the directory is judged by it: in the next round.
-        let changes = |input: &Input| matches!(input, Input::Directory { .. });
-        while inputs.len() < ROUND_INPUTS_MAX
-            && bytes < ROUND_BYTES_MAX
-            && !inputs.last().is_some_and(changes)
-        {
-            let Ok(input) = self.inputs.try_recv() else { break };
-            bytes += input.bytes();
-            inputs.push(input);
-        }
-        Some(inputs)
+        Some(gather::round(first, &mut self.inputs))
     }
 
     async fn round(&mut self, inputs: Vec<Input>) -> Result<(), Error> {
@@ -286,8 +274,8 @@ impl Engine {
         Ok(round)
     }
 
-    /// The records are durable: they change the state, and can be read. What is for peers does not wait for the index, which
-    /// no peer sees, but for a new directory.
+    /// The records are durable: they change the state, and can be read. What is said to peers goes out before the index is
+    /// written, which no peer sees; messages of ours after it, since their answers are judged by it.
     fn apply(&mut self, first: u64, round: &mut Round) -> Result<(), Error> {
         let mut core = self.shared.core_mut();
         let mut index = first;
@@ -302,9 +290,10 @@ impl Engine {
         let rolled_back = core.is_rolled_back();
         let facts = core.take_facts();
         drop(core);
-        if !rolled_back && !new_directory {
+        // Nothing goes out under a directory before that is in force, nor of a ledger that lost its end.
+        let at_once = !rolled_back && !new_directory;
+        if at_once {
             self.send(round);
-            self.shared.notify_lanes();
         }
         let mut changes = Changes::new(self.shared.projections.as_ref(), index);
         for (index, draft) in (first..).zip(round.records()) {
@@ -324,10 +313,10 @@ impl Engine {
         if rolled_back {
             return Err(Error::RolledBack);
         }
-        if new_directory {
+        if !at_once {
             self.send(round);
-            self.shared.notify_lanes();
         }
+        self.shared.notify_lanes();
         Ok(())
     }
 

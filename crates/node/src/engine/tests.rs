@@ -29,7 +29,7 @@ use sealpost_server::clock::Clock;
 struct Desk {
     disk: Sim,
     shared: Arc<Shared>,
-    inputs: mpsc::Sender<Input>,
+    inputs: queue::Sender<Input>,
     engine: JoinHandle<Result<(), Error>>,
     station: Station,
     /// What its clock shows, in milliseconds.
@@ -82,7 +82,7 @@ impl Desk {
             }),
             watch::Sender::new(None).subscribe(),
         ));
-        let (inputs, taken) = mpsc::channel(16);
+        let (inputs, taken) = queue::queue(16);
         let (outgoing, said) = mpsc::channel(16);
         let signer = signer(Arc::clone(&station.signing));
         let engine = Engine::new(Arc::clone(&shared), ledger, taken, outgoing, signer, Box::new(rng));
@@ -98,7 +98,7 @@ impl Desk {
     async fn offer(&mut self) -> oneshot::Receiver<Result<Outcome, PublishError>> {
         let prepared = Box::new(self.station.prepared(draft(Priority::Urgent), None));
         let (answer, outcome) = oneshot::channel();
-        assert!(self.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
+        assert!(self.inputs.ordinary().send(Input::Publish { prepared, answer }).await.is_ok());
         outcome
     }
 
@@ -177,7 +177,13 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
     assert_eq!(desk.publish().await, Err(PublishError::Silenced(revoked.clone())));
     let (answer, acknowledged) = oneshot::channel();
     let reader = KeyId::new([9; 32]);
-    assert!(desk.inputs.send(Input::Acknowledge { messages: Vec::new(), reader, answer }).await.is_ok());
+    assert!(
+        desk.inputs
+            .ordinary()
+            .send(Input::Acknowledge { messages: Vec::new(), reader, answer })
+            .await
+            .is_ok()
+    );
     assert_eq!(acknowledged.await.unwrap(), Err(AcknowledgeError::Silenced(revoked)));
     let (mark, mut settled) = Mark::new();
     let alarm = core::Alarm {
@@ -188,7 +194,7 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
         exhibits: Vec::new(),
     };
     let verified = Box::new(Verified::Unproven(Box::new(alarm)));
-    assert!(desk.inputs.send(Input::Delivered { verified, index: 7, mark }).await.is_ok());
+    assert!(desk.inputs.ordinary().send(Input::Delivered { verified, index: 7, mark }).await.is_ok());
     settled.changed().await.unwrap();
     assert_eq!(
         *settled.borrow(),
@@ -199,7 +205,7 @@ async fn under_a_revoked_key_nothing_is_recorded_or_acknowledged_but_the_next_di
 
     let (answer, installed) = oneshot::channel();
     let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
-    assert!(desk.inputs.send(Input::Directory { signed, answer }).await.is_ok());
+    assert!(desk.inputs.ordinary().send(Input::Directory { signed, answer }).await.is_ok());
     installed.await.unwrap().unwrap();
     assert_eq!(*desk.shared.next_index.borrow(), 3);
     drop(desk.inputs);
@@ -227,8 +233,8 @@ async fn what_was_verified_under_another_directory_is_fetched_again_with_all_tha
         let verified = Box::new(Verified::Arrived(arrived));
         Input::Delivered { verified, index, mark: mark.clone() }
     };
-    assert!(desk.inputs.send(delivered(outdated, 7, &mark)).await.is_ok());
-    assert!(desk.inputs.send(delivered(second.clone(), 8, &mark)).await.is_ok());
+    assert!(desk.inputs.ordinary().send(delivered(outdated, 7, &mark)).await.is_ok());
+    assert!(desk.inputs.ordinary().send(delivered(second.clone(), 8, &mark)).await.is_ok());
     assert_eq!(desk.publish().await.unwrap().index, 2, "nothing is recorded of them");
     let broken = Some(Broken::Outdated);
     assert_eq!(*settled.borrow(), SettledUpTo { index: 0, broken }, "the hub forgets neither");
@@ -236,7 +242,7 @@ async fn what_was_verified_under_another_directory_is_fetched_again_with_all_tha
 
     let (mark, mut settled) = Mark::new();
     for (arrived, index) in [(first, 7), (second, 8)] {
-        assert!(desk.inputs.send(delivered(arrived, index, &mark)).await.is_ok());
+        assert!(desk.inputs.ordinary().send(delivered(arrived, index, &mark)).await.is_ok());
     }
     settled.wait_for(|settled| settled.index == 8).await.unwrap();
     assert_eq!(settled.borrow().broken, None);
@@ -355,7 +361,7 @@ async fn after_the_month(valid_until: Instant, peers: [Option<Instant>; 2]) -> (
     tokio::time::advance(BUCKETS_EVERY).await;
     // What is handed in now stands behind what the clock brings about.
     let (answer, outcome) = oneshot::channel();
-    assert!(desk.inputs.send(Input::Publish { prepared, answer }).await.is_ok());
+    assert!(desk.inputs.ordinary().send(Input::Publish { prepared, answer }).await.is_ok());
     drop(outcome.await);
     let keys = desk.station.buckets.list().unwrap().len();
     (desk, keys)

@@ -13,9 +13,10 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::view::{
     Direction, Filter, Form, Page, Published, Query, Shown, Status, Tracked, Verification,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::handle::{Command, FORWARD_MAX, Forward, Handle, ReportedOutcome, ViewError, Views};
+use crate::queue;
 
 /// The life of its ledger.
 pub(super) const LEDGER: Incarnation = Incarnation([4; 16]);
@@ -103,24 +104,24 @@ impl FakeNode {
 
     /// A handle whose queue has room for some commands.
     pub(super) fn handle(&self, room: usize) -> Handle {
-        let (sender, receiver) = mpsc::channel(room);
+        let (sender, receiver) = queue::queue(room);
         tokio::spawn(answer(Arc::clone(&self.shelf), self.pace.subscribe(), receiver));
         let views: Arc<dyn Views> = Arc::clone(&self.shelf) as _;
         Handle::new(sender, views, self.shelf.next_index.subscribe())
     }
 }
 
-async fn answer(shelf: Arc<Shelf>, mut pace: watch::Receiver<Pace>, mut commands: mpsc::Receiver<Command>) {
+async fn answer(shelf: Arc<Shelf>, mut pace: watch::Receiver<Pace>, mut commands: queue::Receiver<Command>) {
     let mut held = Vec::new();
     loop {
         let takes = *pace.borrow() != Pace::Single || *shelf.published.borrow() == 0;
         tokio::select! {
             command = commands.recv(), if takes => match command {
-                Some(Command::Publish(_, answer)) => {
+                Some((_, Command::Publish(_, answer))) => {
                     shelf.published.send_modify(|count| *count += 1);
                     held.push(answer);
                 }
-                Some(Command::Acknowledge { messages, answer, .. }) => {
+                Some((_, Command::Acknowledge { messages, answer, .. })) => {
                     let _ = answer.send(Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX)));
                 }
                 None => return,

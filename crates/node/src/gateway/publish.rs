@@ -1,7 +1,7 @@
 //! Publishing: many messages on their way to the disk at once, answered in the order in which they came.
 //!
 //! A message is handed to the node's writer before the next request is read, so that the order of a caller's messages
-//! is the order of the ledger; its answer is waited for while later ones are handed over, so that one sync serves
+//! is the order of the ledger, but for FLASH, which overtakes others; its answer is waited for while later ones are handed over, so that one sync serves
 //! many. A caller with [`WINDOW`] unanswered messages is not read from until one of them is answered.
 
 use std::pin::Pin;

@@ -1,19 +1,18 @@
 use sealpost_server::pool::Pool as Workers;
 use sealpost_store::Keyspace;
-use tokio::sync::mpsc;
 
 use super::*;
 use crate::fixture::{Network, Station, agency, draft};
 use crate::pool::system_random;
 
 /// The publisher of a node, and what it hands to the writer.
-async fn publisher_of(station: &Station, network: &Network) -> (Publisher, mpsc::Receiver<Input>) {
+async fn publisher_of(station: &Station, network: &Network) -> (Publisher, queue::Receiver<Input>) {
     let (shared, _) = station.shared(network).await;
     let views = Arc::new(LedgerViews::new(Arc::clone(&shared)));
     let known = Arc::clone(&views) as Arc<dyn crate::known::Known>;
     let preparer = Preparer::new(agency("HK-CED"), Arc::clone(&station.buckets), known);
-    let (engine, handed_on) = mpsc::channel(4);
-    let pool = Pool::new(Workers::of_cores(), system_random());
+    let (engine, handed_on) = queue::queue(4);
+    let pool = Pool::new(Workers::of_cores().unwrap(), system_random());
     (Publisher::new(shared, views, preparer, pool, engine), handed_on)
 }
 

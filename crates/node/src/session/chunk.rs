@@ -35,7 +35,7 @@ impl Patience {
     }
 
     /// Somebody has waited in vain.
-    fn is_over(&self) {
+    fn exhaust(&self) {
         *self.lock() = Some(tokio::time::Instant::now());
     }
 
@@ -44,20 +44,41 @@ impl Patience {
     }
 }
 
+/// Which deliveries of a chunk may wait for a later directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MayWait {
+    All,
+    /// The first has waited: it is judged by what is in force now, newer or not.
+    AllButFirst,
+    None,
+}
+
+impl MayWait {
+    fn allows(self, position: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllButFirst => position > 0,
+            Self::None => false,
+        }
+    }
+}
+
 /// Deliveries that one worker verifies, in their order.
 pub(super) struct Chunk {
     deliveries: VecDeque<Received>,
     /// Tells of later directories, where the first delivery waits for one.
     awaits: Option<Listener>,
+    origin: Origin,
 }
 
 /// What came of a chunk.
 pub(super) struct Judged {
     /// In the order in which they came, with their indexes.
     pub(super) verified: Vec<(u64, Verified)>,
+    /// Why nothing that follows could be judged, by this node's own fault.
+    pub(super) failed: Option<String>,
     /// What follows: the first of it waits for a later directory.
     pub(super) rest: Option<Chunk>,
-    pub(super) origin: Origin,
 }
 
 /// A delivery as it came.
@@ -67,22 +88,21 @@ struct Received {
     delivery: Result<Delivery, Alarm>,
 }
 
-/// By what deliveries are judged.
-struct By {
+/// Judges deliveries by one version of the directory.
+struct Judge {
     verifier: Arc<Verifier>,
-    origin: Origin,
     directory: Arc<Directory>,
     now: Instant,
 }
 
 impl Chunk {
     /// What came together, shared among the workers of a pool.
-    pub(super) fn of(messages: Vec<pb::Delivery>, pool: &Pool) -> impl Iterator<Item = Self> {
-        let size = pool.share(messages.len());
+    pub(super) fn of(messages: Vec<pb::Delivery>, origin: Origin, pool: &Pool) -> impl Iterator<Item = Self> {
+        let size = pool.chunk_size(messages.len());
         let mut messages = messages.into_iter().map(Received::new).peekable();
         std::iter::from_fn(move || {
             messages.peek()?;
-            Some(Self { deliveries: messages.by_ref().take(size).collect(), awaits: None })
+            Some(Self { deliveries: messages.by_ref().take(size).collect(), awaits: None, origin })
         })
     }
 }
@@ -102,124 +122,74 @@ impl Received {
 }
 
 /// Verifies a chunk, up to a delivery that names a later directory: that waits for it, for a while.
-pub(super) async fn verify(session: &Session, chunk: Chunk, origin: Origin) -> Result<Judged, Ended> {
-    let Chunk { deliveries, awaits } = chunk;
-    // Whoever has waited is judged by what is installed then, newer or not. What is settled by neither comes again from
-    // its sender.
-    let mut may_wait_from = 0;
-    if let Some(mut directories) = awaits {
-        may_wait_from = 1;
-        if tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await.is_err() {
-            session.directory_patience.is_over();
-        }
-    }
-    if !session.directory_patience.is_left() {
-        may_wait_from = usize::MAX;
-    }
+pub(super) async fn verify(session: &Session, chunk: Chunk) -> Result<Judged, Ended> {
+    let Chunk { deliveries, awaits, origin } = chunk;
+    let may_wait = wait(&session.directory_patience, awaits).await;
     // In this order, so that no change is missed.
     let listener = session.shared.directories.listen();
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
-    let by = By { verifier: Arc::clone(&session.verifier), origin, directory, now: session.shared.now() };
-    let (verified, rest) = judge_on(&session.pool, by, deliveries, may_wait_from).await?;
-    if let Some((_, Verified::Failed(error))) = verified.last() {
-        return Err(Ended::Own(error.to_string()));
-    }
-    let rest = (!rest.is_empty()).then_some(Chunk { deliveries: rest, awaits: Some(listener) });
-    Ok(Judged { verified, rest, origin })
+    let judge = Judge { verifier: Arc::clone(&session.verifier), directory, now: session.shared.now() };
+    let judged = judge_on(&session.pool, judge, origin, deliveries, may_wait).await?;
+    let (verified, failed, rest) = judged;
+    let rest = (!rest.is_empty()).then_some(Chunk { deliveries: rest, awaits: Some(listener), origin });
+    Ok(Judged { verified, failed, rest })
 }
 
-/// Verifies on the pool, in the lane in which the deliveries came: FLASH waits for no other mail. Ends with one that could
-/// not be judged, and before one that waits: from this position on each may. What is left comes back.
+/// Lets a chunk wait that waits for a later directory, unless somebody has just waited in vain. Which of its deliveries
+/// may wait then. What is settled by neither comes again from its sender.
+async fn wait(patience: &Patience, awaits: Option<Listener>) -> MayWait {
+    let has_waited = awaits.is_some();
+    if let Some(mut directories) = awaits
+        && patience.is_left()
+        && tokio::time::timeout(DIRECTORY_WAIT, directories.changed()).await.is_err()
+    {
+        patience.exhaust();
+    }
+    match (patience.is_left(), has_waited) {
+        (true, false) => MayWait::All,
+        (true, true) => MayWait::AllButFirst,
+        (false, _) => MayWait::None,
+    }
+}
+
+/// What was judged; why it went no further, where this node is at fault; and what waits for a later directory.
+type Outcome = (Vec<(u64, Verified)>, Option<String>, VecDeque<Received>);
+
+/// Verifies on the pool, in the lane in which the deliveries came: FLASH waits for no other mail.
 async fn judge_on(
     pool: &Pool,
-    by: By,
+    judge: Judge,
+    origin: Origin,
     mut deliveries: VecDeque<Received>,
-    may_wait_from: usize,
-) -> Result<(Vec<(u64, Verified)>, VecDeque<Received>), GivenUp> {
-    let By { verifier, origin, directory, now } = by;
-    let judge = move |rng: &mut dyn CryptoRng| {
+    may_wait: MayWait,
+) -> Result<Outcome, GivenUp> {
+    let work = move |rng: &mut dyn CryptoRng| {
         let mut judged = Vec::with_capacity(deliveries.len());
         while let Some(received) = deliveries.pop_front() {
-            let verified = match &received.delivery {
-                Ok(delivery) => verifier.judge(delivery, origin, &directory, now, rng),
-                Err(malformed) => Verified::Unproven(Box::new(malformed.clone())),
-            };
-            if judged.len() >= may_wait_from && matches!(verified, Verified::Early(_)) {
-                deliveries.push_front(received);
-                break;
-            }
-            let has_failed = matches!(verified, Verified::Failed(_));
-            judged.push((received.index, verified));
-            if has_failed {
-                break;
+            match judge.judge(&received, origin, rng) {
+                // The stream ends by it, and what follows is delivered again.
+                Verified::Failed(error) => return (judged, Some(error.to_string()), VecDeque::new()),
+                Verified::Early(_) if may_wait.allows(judged.len()) => {
+                    deliveries.push_front(received);
+                    break;
+                }
+                verified => judged.push((received.index, verified)),
             }
         }
-        (judged, deliveries)
+        (judged, None, deliveries)
     };
-    pool.run(origin.lane, judge).await
+    pool.run(origin.lane, work).await
+}
+
+impl Judge {
+    fn judge(&self, received: &Received, origin: Origin, rng: &mut dyn CryptoRng) -> Verified {
+        match &received.delivery {
+            Ok(delivery) => self.verifier.judge(delivery, origin, &self.directory, self.now, rng),
+            Err(malformed) => Verified::Unproven(Box::new(malformed.clone())),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use rand::{CryptoRng, SeedableRng as _};
-    use rand_chacha::ChaCha20Rng;
-    use sealpost_domain::message::Priority;
-    use sealpost_server::pool::Pool as Workers;
-
-    use super::*;
-    use crate::fixture::{HUB, NOW, Network};
-
-    #[tokio::test(start_paused = true)]
-    async fn after_one_has_waited_in_vain_for_a_directory_none_waits_for_a_while() {
-        let patience = Patience::default();
-        assert!(patience.is_left());
-        patience.is_over();
-        tokio::time::advance(PATIENCE_PAUSE / 2).await;
-        assert!(!patience.is_left());
-        tokio::time::advance(PATIENCE_PAUSE / 2).await;
-        assert!(patience.is_left());
-    }
-
-    #[tokio::test]
-    async fn flash_is_verified_while_every_worker_is_busy_with_other_mail() {
-        let network = Network::new();
-        let [mut hong_kong, germany] = network.nodes();
-        hong_kong.publish(Priority::Flash);
-        hong_kong.publish(Priority::Routine);
-        let (_, deliveries) = hong_kong.submit();
-        let [flash, routine] = [&deliveries[0], &deliveries[1]];
-        let (verifier, directory) = (Arc::new(germany.verifier), Arc::new(network.directory.clone()));
-        let pool = Pool::new(Workers::new(1), Arc::new(|| Box::new(ChaCha20Rng::seed_from_u64(1))));
-
-        let (hold, held) = mpsc::channel::<()>();
-        let (begun, begins) = tokio::sync::oneshot::channel();
-        let busy = tokio::spawn({
-            let pool = pool.clone();
-            async move {
-                let work = move |_: &mut dyn CryptoRng| {
-                    let _ = begun.send(());
-                    // Ends with the hold on it.
-                    let _ = held.recv();
-                };
-                pool.run(Priority::Urgent, work).await
-            }
-        });
-        begins.await.unwrap();
-        let judge = |delivery: &Delivery, lane| {
-            let received = Received { index: delivery.index, delivery: Ok(delivery.clone()) };
-            let (verifier, directory, pool) = (Arc::clone(&verifier), Arc::clone(&directory), pool.clone());
-            let by = By { verifier, origin: Origin { hub: HUB, lane }, directory, now: NOW };
-            async move { judge_on(&pool, by, [received].into(), 0).await.unwrap().0.pop().unwrap().1 }
-        };
-        let waiting = tokio::spawn(judge(routine, Priority::Routine));
-        let verified = judge(flash, Priority::Flash).await;
-        assert!(matches!(verified, Verified::Arrived(_)));
-        assert!(!waiting.is_finished() && !busy.is_finished(), "the others still wait");
-        drop(hold);
-        assert!(matches!(waiting.await.unwrap(), Verified::Arrived(_)));
-        busy.await.unwrap().unwrap();
-    }
-}
+mod tests;

@@ -82,7 +82,7 @@ async fn hear(session: &Session, message: pb::ControlFrame) -> Result<Option<Pro
         Ok(Said::ProofRequest(request)) => Ok(Some(request)),
         Ok(said) => {
             let input = Input::Said { statement: frame.statement, said };
-            session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+            session.engine.ordinary().send(input).await.map_err(|_| Ended::Stopping)?;
             Ok(None)
         }
         Err(fault) => {

@@ -30,6 +30,7 @@ use crate::doors;
 use crate::engine::Input;
 use crate::own_keys::OwnKeys;
 use crate::pool::Pool;
+use crate::queue;
 use crate::shared::Shared;
 use crate::verify::Verifier;
 use chunk::Patience;
@@ -61,7 +62,7 @@ pub struct Settings {
 /// What the session works with.
 pub struct Session {
     shared: Arc<Shared>,
-    engine: mpsc::Sender<Input>,
+    engine: queue::Sender<Input>,
     verifier: Arc<Verifier>,
     prover: Prover,
     pool: Pool,
@@ -145,7 +146,7 @@ impl Session {
     #[expect(clippy::too_many_arguments, reason = "the one place where the parts of a session meet")]
     pub fn new(
         shared: Arc<Shared>,
-        engine: mpsc::Sender<Input>,
+        engine: queue::Sender<Input>,
         verifier: Verifier,
         prover: Prover,
         pool: Pool,
@@ -195,7 +196,7 @@ impl Session {
             self.state.lost(lanes, &ended);
             if let Ended::Connection(sealpost_client::Error::WrongPeer { address, refusal }) = &ended {
                 // Where the writer is busy: it is dialled again, and told then.
-                let _ = self.engine.try_send(doors::at_hub(address, refusal));
+                let _ = self.engine.ordinary().try_send(doors::at_hub(address, refusal));
             }
             let mut random = self.pool.random();
             let pause = match ended {

@@ -58,6 +58,7 @@ async fn receive(
     let answered = client.receive(ReceiverStream::new(outgoing)).await;
     let mut incoming = answered.map_err(|status| wire.failed(status))?.into_inner();
 
+    let engine = session.engine.for_mail(priority);
     let (mark, mut settled) = Mark::new();
     let mut verifying = FuturesOrdered::new();
     let mut unacknowledged = VecDeque::new();
@@ -78,13 +79,16 @@ async fn receive(
                 acknowledge(&requests, &mut unacknowledged, settled.index).await?;
             }
             Some(judged) = verifying.next(), if !verifying.is_empty() => {
-                let Judged { verified, rest, origin } = judged?;
+                let Judged { verified, failed, rest } = judged?;
                 for (index, verified) in verified {
                     let input = Input::Delivered { verified: Box::new(verified), index, mark: mark.clone() };
-                    session.engine.send(input).await.map_err(|_| Ended::Stopping)?;
+                    engine.send(input).await.map_err(|_| Ended::Stopping)?;
+                }
+                if let Some(fault) = failed {
+                    return Err(Ended::Own(fault));
                 }
                 if let Some(rest) = rest {
-                    verifying.push_front(verify(session, rest, origin));
+                    verifying.push_front(verify(session, rest));
                 }
             }
             message = incoming.message() => {
@@ -98,15 +102,16 @@ async fn receive(
                             return Err(Ended::Protocol("more envelopes came than were asked for".to_owned()));
                         }
                         unacknowledged.extend(batch.deliveries.iter().map(|delivery| delivery.index));
-                        for chunk in Chunk::of(batch.deliveries, &session.pool) {
-                            verifying.push_back(verify(session, chunk, Origin { hub, lane: priority }));
+                        let origin = Origin { hub, lane: priority };
+                        for chunk in Chunk::of(batch.deliveries, origin, &session.pool) {
+                            verifying.push_back(verify(session, chunk));
                         }
                     }
                     Some(Told::Reset(pb::CursorReset { hub_incarnation })) => {
                         info!(%priority, "the hub does not know our cursor: it delivers everything that is unsettled");
                         let hub = incarnation(&hub_incarnation)?;
                         know(session, hub);
-                        session.engine.send(Input::HubReset { hub }).await.map_err(|_| Ended::Stopping)?;
+                        engine.send(Input::HubReset { hub }).await.map_err(|_| Ended::Stopping)?;
                     }
                     Some(Told::Drain(pb::Drain { reconnect_after_ms })) => {
                         return Err(Ended::Drain(Duration::from_millis(reconnect_after_ms.into())));

@@ -122,8 +122,11 @@ async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
         Lanes::Flash => &session.shared.flash_ready,
         Lanes::Bulk => &session.shared.bulk_ready,
     };
+    let (indexed, bytes) = (session.shared.next_index.subscribe(), session.settings.batch_bytes);
     loop {
-        let batch = session.shared.core_mut().outbox.take(lanes.priorities(), session.settings.batch_bytes);
+        // An answer to what is not in the index yet would be refused.
+        let unindexed_from = *indexed.borrow();
+        let batch = session.shared.core_mut().outbox.take(lanes.priorities(), bytes, unindexed_from);
         if !batch.is_empty() {
             return batch;
         }
@@ -211,7 +214,7 @@ async fn hear(session: &Session, lanes: Lanes, accepted: pb::BatchAccepted, sent
         .await?;
     let accepted = verified.map_err(|fault| Ended::Protocol(format!("its acceptance: {fault}")))?;
     let input = Input::Accepted { statement, accepted, headers, messages };
-    session.engine.send(input).await.map_err(|_| Ended::Stopping)
+    session.engine.for_mail(lanes.pace()).send(input).await.map_err(|_| Ended::Stopping)
 }
 
 #[cfg(test)]
@@ -232,7 +235,7 @@ mod tests {
         let (shared, disk) = hong_kong.shared(&network).await;
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let mut next = |now| {
-            let batch = shared.core_mut().outbox.take(&[Priority::Urgent], 1 << 20);
+            let batch = shared.core_mut().outbox.take(&[Priority::Urgent], 1 << 20, u64::MAX);
             let taken: Vec<u64> = batch.iter().map(|submission| submission.index).collect();
             (taken, pack(&shared, batch, &network.directory, now, signer.as_ref(), &mut rng).messages)
         };

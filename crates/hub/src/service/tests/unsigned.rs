@@ -9,7 +9,6 @@ use sealpost_domain::envelope::Signature;
 use sealpost_domain::statement::Signed;
 use sealpost_seglog::disk::Disk;
 use sealpost_seglog::disk::sim::Sim;
-use sealpost_server::pool::Blocking;
 
 use super::*;
 use crate::hot::Hot;
@@ -31,7 +30,7 @@ async fn hub(stage: &Stage) -> (Parts, Turns) {
     let set = trust_set(&published.unwrap()).unwrap();
     let (crls, kept) = (stage.folder.path().join("crls"), stage.folder.path().join("kept"));
     let roots = Arc::new(Roots::open(set, &[], &crls, &kept, clock.clone()).unwrap());
-    let pool = Pool::new(1).working(Blocking::Within);
+    let pool = Pool::within(1);
     let parts = Parts {
         dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, 1 << 20),
         view,

@@ -83,13 +83,16 @@ impl OpenTo {
 }
 
 impl Outbox {
-    /// Takes the next batch out of these lanes, the first lane first: at most `bytes_max` on the wire, or one message.
-    /// Each message in it is answered by [`Outbox::requeue`] or by the hub's promise.
-    pub fn take(&mut self, lanes: &[Priority], bytes_max: usize) -> Vec<Submission> {
+    /// Takes the next batch out of these lanes, the first lane first: at most `bytes_max` on the wire, or one message, and
+    /// none that is recorded at `unindexed_from` or later. Each message in it is answered by [`Outbox::requeue`] or by the
+    /// hub's promise.
+    pub fn take(&mut self, lanes: &[Priority], bytes_max: usize, unindexed_from: u64) -> Vec<Submission> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         for priority in lanes {
-            while let Some(index) = self.lanes.lane(*priority).first().copied() {
+            while let Some(index) = self.lanes.lane(*priority).first().copied()
+                && index < unindexed_from
+            {
                 let Some(open) = self.open.get(&index) else {
                     self.lanes.lane(*priority).remove(&index);
                     continue;

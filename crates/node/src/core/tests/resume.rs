@@ -204,7 +204,7 @@ fn a_hub_that_does_not_know_a_cursor_is_told_everything_again() {
     assert!(!germany.says(ControlType::Resume).is_empty(), "its peers are asked what they sent");
     // The sender has a cursor as well, where it receives: what was promised goes out again.
     let mut cursors = hong_kong.older_copy(&network, hong_kong.records.len());
-    assert_eq!(cursors.core.outbox.take(Priority::ALL, 1 << 20).len(), 0);
+    assert_eq!(cursors.core.outbox.take(Priority::ALL, 1 << 20, u64::MAX).len(), 0);
 }
 
 #[test]

@@ -26,6 +26,7 @@ use super::*;
 use crate::fixture::{NOW, Network};
 use crate::own_keys::OwnKeys;
 use crate::proofs::Proofs;
+use crate::queue::queue;
 
 /// How often the hub takes no call, and for how long.
 const FULL: usize = 3;
@@ -100,9 +101,9 @@ async fn session(folder: &std::path::Path) -> Session {
         batches_in_flight: 2,
         credit: 8,
     };
-    let pool = Pool::new(Workers::new(1), Arc::new(|| Box::new(ChaCha20Rng::seed_from_u64(1))));
+    let pool = Pool::new(Workers::new(1).unwrap(), Arc::new(|| Box::new(ChaCha20Rng::seed_from_u64(1))));
     let prover = Prover::new(proofs, signer, clock);
-    let (engine, outgoing) = (mpsc::channel(1).0, mpsc::channel(1).1);
+    let (engine, outgoing) = (queue(1).0, mpsc::channel(1).1);
     let (dial, roots) = (Arc::new(Hub::default()), Arc::new(roots));
     Session::new(shared, engine, hong_kong.verifier, prover, pool, dial, roots, outgoing, settings)
 }
