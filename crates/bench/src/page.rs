@@ -16,8 +16,8 @@ const TITLE: &str = "# Results
 
 Measured figures, made by `sealpost-bench --page` from the files in `docs/results/`; nothing here was typed in. What is
 measured, how to repeat it and how to read it: [performance.md](performance.md). Above the tables of each run stand its command, the
-machine and its load: a load above the number of cores means that other work took part of the machine, and that the figures are
-preliminary.
+machine and its load when it began: the average of the minute before, in which a build or another run counts too. Where something
+else ran, the figures are preliminary.
 ";
 
 /// What the first element of a file holds.

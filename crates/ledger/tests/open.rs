@@ -59,6 +59,28 @@ async fn a_new_ledger_begins_with_its_incarnation_and_goes_on_under_it() {
     assert!(entries[0].leaf.body_digest.is_some() && entries[1].leaf.body_digest.is_none());
 }
 
+#[tokio::test]
+async fn picked_records_are_those_that_get_reads_near_and_far_large_and_backwards() {
+    let disk = Sim::new();
+    let ledger = open(&disk, "HK-CED", 1, Start::Continue).unwrap();
+    let large = |rule: &str| Draft { body: Bytes::from(vec![7; 80 << 10]), ..note(rule, "") };
+    let records: Vec<Draft> = (1..=40)
+        .map(|index| {
+            let rule = format!("rule-{index}");
+            if index % 5 == 0 { large(&rule) } else { note(&rule, "text") }
+        })
+        .collect();
+    ledger.append(records).await.unwrap();
+    let mut picked = ledger.history().pick();
+    for index in [1, 2, 4, 5, 6, 12, 13, 40, 3, 3, 30, 31] {
+        let (entry, expected) = (picked.get(index).unwrap(), ledger.get(index).unwrap());
+        assert_eq!((entry.index, &entry.leaf_bytes), (index, &expected.leaf_bytes));
+        assert_eq!(entry.body, expected.body);
+    }
+    assert!(picked.get(41).is_err());
+    assert_eq!(picked.get(40).unwrap().index, 40);
+}
+
 #[test]
 fn another_agencys_ledger_is_refused() {
     let disk = Sim::new();

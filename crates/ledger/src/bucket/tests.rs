@@ -51,6 +51,29 @@ fn a_publishers_key_is_looked_for_in_every_bucket_that_did_not_end() {
 }
 
 #[test]
+fn a_key_is_seen_that_somebody_else_made_and_one_that_was_made_within_a_tick_of_the_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let key = ContentKey::generate(&mut rng);
+    let (buckets, other) = (Buckets::open(dir.path()).unwrap(), Buckets::open(dir.path()).unwrap());
+    let mut made = |by: &Buckets, name: &str| {
+        by.keep(&mut rng, &name.parse().unwrap(), &key, &Digest::ZERO, Bytes::new()).unwrap();
+    };
+    let count = || buckets.idempotency_digests("case-1").unwrap().len();
+    let folder = fs::File::open(dir.path()).unwrap();
+    let early = std::time::SystemTime::UNIX_EPOCH;
+    folder.set_modified(early).unwrap();
+    assert_eq!(count(), 0);
+    made(&other, "message.2027-03");
+    assert_eq!(count(), 1);
+    folder.set_modified(early).unwrap();
+    assert_eq!(count(), 1);
+    made(&buckets, "message.2027-04");
+    folder.set_modified(early).unwrap();
+    assert_eq!(count(), 2);
+}
+
+#[test]
 fn what_a_crash_left_of_a_new_key_does_not_stand_in_its_way() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("message.2027-03.key.new"), b"-----BEGIN").unwrap();

@@ -227,6 +227,22 @@ mod tests {
     use crate::fixture::{NOW, Network};
 
     #[tokio::test]
+    async fn what_the_index_does_not_have_yet_is_not_taken() {
+        let network = Network::new();
+        let [mut hong_kong, _] = network.nodes();
+        (0..3).for_each(|_| hong_kong.publish(Priority::Urgent));
+        let (shared, _) = hong_kong.shared(&network).await;
+        let taken = |unindexed_from| {
+            let batch = shared.core_mut().outbox.take(&[Priority::Urgent], 1 << 20, unindexed_from);
+            batch.iter().map(|submission| submission.index).collect::<Vec<_>>()
+        };
+        let end = *shared.next_index.borrow();
+        assert_eq!(taken(end - 1), [end - 3, end - 2]);
+        assert!(taken(end - 1).is_empty());
+        assert_eq!(taken(end), [end - 1]);
+    }
+
+    #[tokio::test]
     async fn a_record_that_cannot_be_read_holds_up_none_of_the_others_and_goes_later() {
         let network = Network::new();
         let [mut hong_kong, _] = network.nodes();
