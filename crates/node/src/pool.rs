@@ -38,9 +38,9 @@ impl Pool {
         self.workers.run(lane(priority), move || work(random().as_mut())).await
     }
 
-    /// How many of so many small pieces of work one worker is given at a time.
-    pub fn chunk_size(&self, count: usize) -> usize {
-        self.workers.chunk_size(count)
+    /// Small pieces of work, in their order, parted into what one worker is given at a time.
+    pub fn chunks<T>(&self, pieces: Vec<T>) -> impl Iterator<Item = Vec<T>> + use<T> {
+        self.workers.chunks(pieces)
     }
 
     /// Random numbers of the pool's source.

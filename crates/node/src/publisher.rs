@@ -97,25 +97,19 @@ impl Publisher {
                 Some(_) = waiting.join_next(), if !waiting.is_empty() => {}
                 count = commands.recv_many(&mut taken, room), if open && room > 0 && waiting.len() < WAITING_MAX => {
                     open = count > 0;
-                    let mut chunk = Vec::new();
-                    let size = self.pool.chunk_size(count);
+                    let mut asked = Vec::with_capacity(count);
                     for command in taken.drain(..) {
                         match command {
                             Command::Publish(publication, answer) => {
-                                unprepared += 1;
-                                chunk.push(Asked { publication: publication.into(), answer });
+                                asked.push(Asked { publication: publication.into(), answer });
                             }
                             Command::Acknowledge { messages, sender, reader, answer } => {
                                 waiting.spawn(self.clone().acknowledge(messages, sender, reader, answer));
                             }
                         }
-                        if chunk.len() == size {
-                            preparing.push_back(self.clone().prepare(std::mem::take(&mut chunk)));
-                        }
                     }
-                    if !chunk.is_empty() {
-                        preparing.push_back(self.clone().prepare(chunk));
-                    }
+                    unprepared += asked.len();
+                    preparing.extend(self.pool.chunks(asked).map(|chunk| self.clone().prepare(chunk)));
                 }
             }
         }

@@ -101,10 +101,15 @@ impl Pool {
         }
     }
 
-    /// How many of so many small pieces of work one worker is given at a time, so that none is idle and little is handed
-    /// over: at least one.
-    pub fn chunk_size(&self, count: usize) -> usize {
-        count.div_ceil(self.workers).clamp(1, CHUNK_MAX)
+    /// Small pieces of work, in their order, parted into what one worker is given at a time: so that none is idle and little
+    /// is handed over.
+    pub fn chunks<T>(&self, pieces: Vec<T>) -> impl Iterator<Item = Vec<T>> + use<T> {
+        let size = pieces.len().div_ceil(self.workers).clamp(1, CHUNK_MAX);
+        let mut pieces = pieces.into_iter();
+        std::iter::from_fn(move || {
+            let chunk: Vec<T> = pieces.by_ref().take(size).collect();
+            (!chunk.is_empty()).then_some(chunk)
+        })
     }
 
     /// A pool of as many workers for ordinary work as the machine has cores.

@@ -1,9 +1,9 @@
 //! Submit: batches in, signed acceptances out, in the same order.
 //!
-//! A few batches of a stream are verified at the same time, for which its agency never has the last worker, and a few more
-//! may wait for the disk; a client that goes on faster, or faster than its agency's budget, is slowed down by the transport. A
-//! batch is charged as it came before anything of it is judged. What a refused batch leaves behind is nothing, and a
-//! recipient for whom too much waits is refused alone.
+//! A few batches of a stream are verified at the same time, within its agency's quota of workers, and a few more may wait for
+//! the disk; a client that goes on faster, or faster than its agency's budget, is slowed down by the transport. A batch is
+//! charged as it came before anything of it is judged. What a refused batch leaves behind is nothing, and a recipient for
+//! whom too much waits is refused alone.
 
 use std::future::ready;
 use std::sync::Arc;

@@ -98,11 +98,9 @@ struct Judge {
 impl Chunk {
     /// What came together, shared among the workers of a pool.
     pub(super) fn of(messages: Vec<pb::Delivery>, origin: Origin, pool: &Pool) -> impl Iterator<Item = Self> {
-        let size = pool.chunk_size(messages.len());
-        let mut messages = messages.into_iter().map(Received::new).peekable();
-        std::iter::from_fn(move || {
-            messages.peek()?;
-            Some(Self { deliveries: messages.by_ref().take(size).collect(), awaits: None, origin })
+        pool.chunks(messages).map(move |messages| {
+            let deliveries = messages.into_iter().map(Received::new).collect();
+            Self { deliveries, awaits: None, origin }
         })
     }
 }
@@ -130,8 +128,7 @@ pub(super) async fn verify(session: &Session, chunk: Chunk) -> Result<Judged, En
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let judge = Judge { verifier: Arc::clone(&session.verifier), directory, now: session.shared.now() };
-    let judged = judge_on(&session.pool, judge, origin, deliveries, may_wait).await?;
-    let (verified, failed, rest) = judged;
+    let (verified, failed, rest) = judge_on(&session.pool, judge, origin, deliveries, may_wait).await?;
     let rest = (!rest.is_empty()).then_some(Chunk { deliveries: rest, awaits: Some(listener), origin });
     Ok(Judged { verified, failed, rest })
 }

@@ -122,10 +122,10 @@ async fn take(session: &Session, lanes: Lanes) -> Vec<Submission> {
         Lanes::Flash => &session.shared.flash_ready,
         Lanes::Bulk => &session.shared.bulk_ready,
     };
-    let (indexed, bytes) = (session.shared.next_index.subscribe(), session.settings.batch_bytes);
     loop {
         // An answer to what is not in the index yet would be refused.
-        let unindexed_from = *indexed.borrow();
+        let unindexed_from = *session.shared.next_index.borrow();
+        let bytes = session.settings.batch_bytes;
         let batch = session.shared.core_mut().outbox.take(lanes.priorities(), bytes, unindexed_from);
         if !batch.is_empty() {
             return batch;
