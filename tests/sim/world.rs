@@ -279,7 +279,8 @@ impl World {
             node.program.as_ref().is_some_and(|program| {
                 let core = program.shared.core();
                 // What was lost with its sender's disk never comes, and an alarm tells that.
-                core.outbox.outstanding() == 0 && core.inbox.missing().keys().all(|from| lost.contains(from))
+                let is_done = core.outbox.outstanding() == 0 && core.has_met_all();
+                is_done && core.inbox.missing().keys().all(|from| lost.contains(from))
             })
         };
         let hub = self.hub.program.as_ref();

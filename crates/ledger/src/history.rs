@@ -17,7 +17,7 @@ use crate::lost::{Held, held};
 
 /// A record at most this far ahead is reached by reading on, not by a search.
 const PASSED_MAX: u64 = 8;
-/// So many bytes are read on at most to get there.
+/// Once more than this was passed over on the way, the record is searched for.
 const PASSED_BYTES_MAX: usize = 64 << 10;
 
 /// Reads a ledger. Clones are cheap.
@@ -186,14 +186,14 @@ impl Pick {
         };
         let mut passed = 0;
         while scan.position() < index {
+            if passed > PASSED_BYTES_MAX {
+                return self.history.get(index);
+            }
             match scan.next() {
                 Some(Ok(seglog::Entry { record, .. })) => passed += record.leaf.len() + record.body.len(),
                 Some(Err(seglog::read::Error::Listed(_))) => {}
                 // What is in between cannot be read; that says nothing about the one that is asked for.
                 Some(Err(_)) | None => return self.history.get(index),
-            }
-            if passed > PASSED_BYTES_MAX {
-                return self.history.get(index);
             }
         }
         let Some(read) = scan.next() else { return self.history.get(index) };

@@ -134,13 +134,13 @@ impl OutboxConfig {
         let mut section = reader.section("outbox", "How the node sends.");
         let resend_after = section.within(
             "resend_after",
-            "How long an accepted message may stay without receipt before it is sent again; each time twice as long.",
+            "How long an accepted message may stay without receipt before it is sent again, where its recipient was heard since and its receipts do not keep coming; each time twice as long.",
             resend_after,
             second..=day,
         );
         let resend_after_max = section.within(
             "resend_after_max",
-            "The longest pause between two sendings of one message.",
+            "The longest pause between two sendings of one message, or before it is looked at again.",
             resend_after_max,
             second..=7 * day,
         );

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`core`] | the pure state machine over ledger records: outbox, inbox, receipts; live and after a restart the same |
 //! | [`engine`] | the single writer at work: decide, append with one sync, apply, and only then answer |
-//! | [`prepare`], [`publisher`] | from a draft to a sealed message, in the order in which drafts came |
+//! | [`prepare`], [`publisher`] | from a draft to a sealed message, those of a lane in the order in which drafts came |
+//! | [`queue`] | what waits for publisher and writer, FLASH in a lane of its own |
 //! | [`verify`] | an envelope is what it claims to be and may be had, or is refused by a rule |
 //! | [`wraps`] | an envelope of our own, from the ledger, for those who still need it |
 //! | [`session`] | two connections to the hub, resumed from durable cursors for ever |

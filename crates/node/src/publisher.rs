@@ -1,5 +1,5 @@
-//! Between the handle and the single writer: drafts become sealed messages on the pool, in the order in which they
-//! came, and a key that was used before is answered with the message of that time.
+//! Between the handle and the single writer: drafts become sealed messages on the pool, those of a lane in the order in
+//! which they came, and a key that was used before is answered with the message of that time.
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ use crate::queue;
 use crate::shared::Shared;
 use crate::views::{LedgerViews, index_fault};
 
-/// How many messages are being prepared at a time.
+/// How many messages of one lane are being prepared at a time.
 const PREPARING_MAX: usize = 64;
-/// How many messages and acknowledgements wait for the writer at a time.
-const WAITING_MAX: usize = 1024;
+/// How many messages and acknowledgements of one lane wait for the writer at a time.
+const WAITING_MAX: usize = 512;
 /// How often a message is prepared again because the directory changed meanwhile.
 const PREPARATIONS_MAX: u32 = 3;
 

@@ -1,6 +1,6 @@
 //! A bounded queue in two lanes, so that FLASH waits for FLASH alone.
 //!
-//! Never here: in which order a reader takes of the two.
+//! Never here: how much of each lane a reader takes: `engine::gather`.
 
 use sealpost_domain::message::Priority;
 use sealpost_server::pool::Lane;
@@ -18,10 +18,10 @@ pub struct Sender<T> {
 /// Where they are taken out of it.
 #[derive(Debug)]
 pub struct Receiver<T> {
-    /// FLASH, and what belongs to it.
-    pub express: mpsc::Receiver<T>,
+    /// FLASH, and what may not wait behind other mail.
+    pub(crate) express: mpsc::Receiver<T>,
     /// Everything else.
-    pub ordinary: mpsc::Receiver<T>,
+    pub(crate) ordinary: mpsc::Receiver<T>,
 }
 
 /// A queue with so much room in each lane.
@@ -38,6 +38,11 @@ impl<T> Sender<T> {
             Lane::Express => &self.express,
             Lane::Ordinary => &self.ordinary,
         }
+    }
+
+    /// The lane for what may not wait behind mail.
+    pub fn express(&self) -> &mpsc::Sender<T> {
+        &self.express
     }
 
     /// The lane for what belongs to no FLASH.

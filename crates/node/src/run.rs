@@ -61,9 +61,11 @@ pub use error::Error;
 pub use files::{Files, Places};
 use sealpost_server::clock::Clock;
 
-/// How much may wait in front of the writer.
-const INPUTS: usize = 1024;
-const COMMANDS: usize = 1024;
+/// How much may wait in front of the writer, in each lane.
+const INPUTS: usize = 512;
+/// How much may wait in front of the publisher, in each lane.
+const COMMANDS: usize = 512;
+/// How many statements wait for their way out.
 const OUTGOING: usize = 1024;
 /// Who was refused at the gateway and is not recorded yet; more are in the log alone.
 const REFUSED: usize = 16;

@@ -71,7 +71,7 @@ impl Quota {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Whether more work would begin within it now, if a worker is free.
+    /// Whether more work would begin within it now, if a worker is free. For tests of who shares one.
     pub fn has_room(&self) -> bool {
         self.0.available_permits() > 0
     }
@@ -275,13 +275,28 @@ mod tests {
         let pool = Pool::new(1).unwrap();
         let (one, other) = (pool.quota(), pool.quota());
         let (hold, held) = mpsc::channel::<()>();
-        let first = pool.run_within(&one, Lane::Ordinary, move || held.recv().is_err());
-        let second = pool.run_within(&one, Lane::Ordinary, || true);
-        let others = pool.run_within(&other, Lane::Ordinary, || true);
+        let (done, order) = mpsc::channel();
+        let says = |what: &'static str| {
+            let done = done.clone();
+            move || done.send(what).is_ok()
+        };
+        let (first, second, others) = (says("first"), says("second"), says("others"));
+        let first = pool.run_within(&one, Lane::Ordinary, move || held.recv().is_err() && first());
+        let second = pool.run_within(&one, Lane::Ordinary, second);
+        let others = pool.run_within(&other, Lane::Ordinary, others);
         let (mut first, mut second, mut others) = (Box::pin(first), Box::pin(second), Box::pin(others));
-        assert!(is_polled_once(&mut first) && is_polled_once(&mut second) && is_polled_once(&mut others));
+        assert!(is_polled_once(&mut first) && is_polled_once(&mut second));
+        // The first has the worker, and the second waits for its caller's quota.
+        while pool.ordinary.available_permits() > 0 || one.has_room() {
+            tokio::task::yield_now().await;
+        }
+        assert!(is_polled_once(&mut others));
+        while other.has_room() {
+            tokio::task::yield_now().await;
+        }
         drop(hold);
         assert_eq!((others.await, first.await, second.await), (Ok(true), Ok(true), Ok(true)));
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["first", "others", "second"]);
     }
 
     #[tokio::test]

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_one_agency_share_its_quota_and_it_is_forgotten_with_the_last_of_them() {
+    fn a_quota_is_forgotten_with_the_last_stream_of_its_agency() {
         let (quotas, pool) = (Quotas::default(), Pool::within(2));
         let (first, second) = (quotas.of(&agency("TH-TCD"), &pool), quotas.of(&agency("TH-TCD"), &pool));
         let kept = quotas.of(&agency("HK-CED"), &pool);

@@ -96,6 +96,11 @@ impl Core {
         self.meetings.greeted.clear();
     }
 
+    /// Whether everyone who was greeted has answered.
+    pub fn has_met_all(&self) -> bool {
+        self.meetings.due.is_empty() && self.meetings.greeted.is_empty()
+    }
+
     /// Whether a peer showed that this ledger is an older copy of itself: nothing more may be given out in this life.
     pub fn is_rolled_back(&self) -> bool {
         self.meetings.rolled_back

@@ -95,6 +95,7 @@ impl Core {
             self.no_longer_believed(env, round, said.from(), statement);
             return Ok(());
         }
+        self.outbox.heard(said.from(), env.now);
         if let Some(told) = Told::of(said) {
             self.witness_told(env, round, statement, &told)?;
         }

@@ -1,12 +1,12 @@
 //! What of that which waits goes into a round: FLASH first, and little beside it, since it waits for all of its round.
 
+use sealpost_server::pool::Lane;
 use tokio::sync::mpsc;
 
 use super::input::Input;
 use crate::queue;
-use sealpost_server::pool::Lane;
 
-/// How much one round takes of a lane.
+/// How much one round takes of a lane, beside the input that begins it.
 const ROUND: Amount = Amount { inputs: 256, bytes: 4 << 20 };
 /// How much of other mail it takes beside FLASH: so much always, so that FLASH stops none of it.
 const BESIDE_FLASH: Amount = Amount { inputs: 16, bytes: 256 << 10 };
@@ -102,7 +102,7 @@ mod tests {
         let (queue, mut waiting) = queue::queue(8);
         let signed = Signed { payload: Bytes::new(), signatures: Vec::new() };
         let (answer, _) = oneshot::channel();
-        assert!(queue.ordinary().send(Input::Directory { signed, answer }).await.is_ok());
+        assert!(queue.express().send(Input::Directory { signed, answer }).await.is_ok());
         put(queue.ordinary(), 1..2).await;
         let first = waiting.recv().await;
         put(queue.for_mail(Priority::Flash), 0..1).await;

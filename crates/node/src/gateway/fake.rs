@@ -13,9 +13,10 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::view::{
     Direction, Filter, Form, Page, Published, Query, Shown, Status, Tracked, Verification,
 };
+use sealpost_server::pool::Lane;
 use tokio::sync::watch;
 
-use crate::handle::{Command, FORWARD_MAX, Forward, Handle, ReportedOutcome, ViewError, Views};
+use crate::handle::{Command, FORWARD_MAX, Forward, Handle, PublishError, ReportedOutcome, ViewError, Views};
 use crate::queue;
 
 /// The life of its ledger.
@@ -37,6 +38,8 @@ enum Pace {
     Holding,
     /// Takes and answers them.
     Answering,
+    /// Has room for FLASH alone.
+    FlashAlone,
 }
 
 struct Shelf {
@@ -69,6 +72,10 @@ impl FakeNode {
 
     pub(super) fn taking_one() -> Self {
         Self::at(Pace::Single)
+    }
+
+    pub(super) fn refusing_all_but_flash() -> Self {
+        Self::at(Pace::FlashAlone)
     }
 
     pub(super) fn with_messages(count: u64) -> Self {
@@ -117,6 +124,9 @@ async fn answer(shelf: Arc<Shelf>, mut pace: watch::Receiver<Pace>, mut commands
         let takes = *pace.borrow() != Pace::Single || *shelf.published.borrow() == 0;
         tokio::select! {
             command = commands.recv(), if takes => match command {
+                Some((Lane::Ordinary, Command::Publish(_, answer))) if *pace.borrow() == Pace::FlashAlone => {
+                    let _ = answer.send(Err(PublishError::Full));
+                }
                 Some((_, Command::Publish(_, answer))) => {
                     shelf.published.send_modify(|count| *count += 1);
                     held.push(answer);
@@ -209,10 +219,14 @@ fn alert() -> Alert {
 }
 
 pub(super) fn draft() -> Draft {
+    draft_of(Priority::Routine)
+}
+
+pub(super) fn draft_of(priority: Priority) -> Draft {
     Draft::new(DraftParts {
         recipients: vec![agency("DE-ZKA")],
         operation: None,
-        priority: Priority::Routine,
+        priority,
         act_before: None,
         category: Category::Narcotics,
         handling: Handling::new(Tlp::Amber, []),

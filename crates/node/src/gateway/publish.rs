@@ -1,8 +1,12 @@
 //! Publishing: many messages on their way to the disk at once, answered in the order in which they came.
 //!
 //! A message is handed to the node's writer before the next request is read, so that the order of a caller's messages
-//! is the order of the ledger, but for FLASH, which overtakes others; its answer is waited for while later ones are handed over, so that one sync serves
-//! many. A caller with [`WINDOW`] unanswered messages is not read from until one of them is answered.
+//! is the order of the ledger. FLASH alone overtakes. An answer is waited for while later messages are handed over, so
+//! that one sync serves many. A caller with [`WINDOW`] unanswered messages is not read from until one of them is
+//! answered.
+//!
+//! When the node cannot record a message, FLASH that came after it may be recorded already. So that a caller without
+//! idempotency keys does not send it twice, the failure is told when that is known, and names it.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use crate::core::Silenced;
 use crate::handle::{Handle, Publication, PublishError};
 
 /// How many messages of one call may be unanswered.
@@ -31,8 +36,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 type Answer = Result<Published, PublishError>;
 type Pending = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
+/// How many numbers of messages one failure names.
+const NAMED_MAX: usize = 32;
+
 /// The answers to a stream of requests. It ends with the requests, or after the first failure that is the node's: then
-/// nothing after it was taken.
+/// nothing after it was taken but what the failure names.
 pub(super) fn answers<S>(
     handle: Handle,
     publisher: KeyId,
@@ -42,12 +50,50 @@ pub(super) fn answers<S>(
 where
     S: Stream<Item = Result<pb::PublishRequest, Status>> + Send + 'static,
 {
-    let intake = Intake { handle, publisher, requests: requests.boxed(), stop, ended: false };
-    stream::unfold(intake, Intake::next).buffered(WINDOW).scan(false, |failed, answer| {
-        let told = (!*failed).then_some(answer);
-        *failed |= told.as_ref().is_some_and(Result::is_err);
-        futures::future::ready(told)
+    let closed = CancellationToken::new();
+    let intake =
+        Intake { handle, publisher, requests: requests.boxed(), stop, closed: closed.clone(), ended: false };
+    let answering = stream::unfold(intake, Intake::next).buffered(WINDOW).boxed();
+    stream::unfold(Some(answering), move |answering| {
+        let closed = closed.clone();
+        async move {
+            let mut answering = answering?;
+            match answering.next().await? {
+                Ok(answer) => Some((Ok(answer), Some(answering))),
+                Err(Ended::Otherwise(status)) => Some((Err(status), None)),
+                Err(Ended::NotRecorded { sequence, why }) => {
+                    closed.cancel();
+                    Some((Err(not_recorded(sequence, why, &recorded(answering).await)), None))
+                }
+            }
+        }
     })
+}
+
+/// Why no more is answered.
+enum Ended {
+    /// The node could not record this message.
+    NotRecorded { sequence: u64, why: Why },
+    /// Nothing is said of what was not answered.
+    Otherwise(Status),
+}
+
+enum Why {
+    Full,
+    Silenced(Silenced),
+}
+
+/// Which of the messages that are still on their way are recorded in the end.
+async fn recorded(mut answering: BoxStream<'_, Result<pb::PublishResponse, Ended>>) -> Vec<u64> {
+    let mut recorded = Vec::new();
+    while let Some(answer) = answering.next().await {
+        if let Ok(pb::PublishResponse { sequence, result: Some(pb::publish_response::Result::Accepted(_)) }) =
+            answer
+        {
+            recorded.push(sequence);
+        }
+    }
+    recorded
 }
 
 /// Reads requests and hands messages over, one at a time.
@@ -56,11 +102,13 @@ struct Intake {
     publisher: KeyId,
     requests: BoxStream<'static, Result<pb::PublishRequest, Status>>,
     stop: CancellationToken,
+    /// Nothing more is taken, since a message was not.
+    closed: CancellationToken,
     ended: bool,
 }
 
 /// An answer on its way.
-type Answering = Pin<Box<dyn Future<Output = Result<pb::PublishResponse, Status>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Result<pb::PublishResponse, Ended>> + Send>>;
 
 impl Intake {
     async fn next(mut self) -> Option<(Answering, Self)> {
@@ -69,6 +117,7 @@ impl Intake {
         }
         let request = tokio::select! {
             biased;
+            () = self.closed.cancelled() => return None,
             () = self.stop.cancelled() => Err(stopping()),
             request = self.requests.next() => request?,
         };
@@ -76,7 +125,7 @@ impl Intake {
             Ok(request) => self.take(request).await,
             Err(status) => {
                 self.ended = true;
-                futures::future::ready(Err(status)).boxed()
+                futures::future::ready(Err(Ended::Otherwise(status))).boxed()
             }
         };
         Some((answering, self))
@@ -127,19 +176,18 @@ fn hand_over(handle: &Handle, publication: Publication) -> Result<Pending, Publi
     }
 }
 
-fn answered(sequence: u64, answer: Answer) -> Result<pb::PublishResponse, Status> {
+fn answered(sequence: u64, answer: Answer) -> Result<pb::PublishResponse, Ended> {
     let told: Result<Published, Vec<Refusal>> = match answer {
         Ok(published) => Ok(published),
         Err(PublishError::Refused(refusals)) => Err(refusals),
-        Err(PublishError::Full) => return Err(full(sequence)),
+        Err(PublishError::Full) => return Err(Ended::NotRecorded { sequence, why: Why::Full }),
         Err(PublishError::Silenced(silenced)) => {
-            let detail = format!("{silenced}; from sequence {sequence} on nothing was taken");
-            return Err(Failure::Conflict.status(detail));
+            return Err(Ended::NotRecorded { sequence, why: Why::Silenced(silenced) });
         }
-        Err(PublishError::Stopping) => return Err(stopping()),
+        Err(PublishError::Stopping) => return Err(Ended::Otherwise(stopping())),
         Err(PublishError::Fatal) => {
             let detail = "the node's disk failed; repeat with the same idempotency key once it runs again";
-            return Err(Failure::Unavailable.status(detail));
+            return Err(Ended::Otherwise(Failure::Unavailable.status(detail)));
         }
     };
     Ok(wire::answer_message(sequence, &told))
@@ -149,20 +197,45 @@ fn stopping() -> Status {
     Failure::Unavailable.status("the node is stopping; repeat later what was not answered")
 }
 
-fn full(sequence: u64) -> Status {
-    let detail = format!(
-        "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; from sequence {sequence} on nothing was taken, repeat later"
-    );
-    status::full(detail, RETRY_AFTER)
+/// The node could not record a message; these, which came after it, it could.
+fn not_recorded(sequence: u64, why: Why, recorded: &[u64]) -> Status {
+    let taken = taken(sequence, recorded);
+    match why {
+        Why::Silenced(silenced) => Failure::Conflict.status(format!("{silenced}; {taken}")),
+        Why::Full => {
+            let detail = format!(
+                "the node cannot record now: there is no room in its queue or on its disk, or its key does not sign; {taken}, repeat later"
+            );
+            // Whoever is told that it is full repeats everything.
+            if recorded.is_empty() {
+                status::full(detail, RETRY_AFTER)
+            } else {
+                Failure::Unavailable.status(detail)
+            }
+        }
+    }
+}
+
+fn taken(sequence: u64, recorded: &[u64]) -> String {
+    let named: Vec<String> = recorded.iter().take(NAMED_MAX).map(u64::to_string).collect();
+    let more = match recorded.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match recorded {
+        [] => format!("from sequence {sequence} on nothing was taken"),
+        _ => format!("from sequence {sequence} on only FLASH was taken: {}{more}", named.join(", ")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use tonic::Code;
 
-    use super::super::fake::{FakeNode, draft};
+    use super::super::fake::{FakeNode, draft, draft_of};
     use super::*;
-    use crate::core::{KeyFault, Silenced};
+    use crate::core::KeyFault;
+    use sealpost_domain::message::Priority;
 
     const PUBLISHER: KeyId = KeyId::new([5; 32]);
 
@@ -243,11 +316,33 @@ mod tests {
         assert_eq!(node.published(), 2);
     }
 
+    #[tokio::test]
+    async fn flash_that_was_recorded_after_a_message_that_was_not_is_named() {
+        let node = FakeNode::refusing_all_but_flash();
+        let mut requests = requests([1, 2, 4]);
+        requests.insert(2, Ok(wire::publish_request_message(3, None, &draft_of(Priority::Flash))));
+        let requests = stream::iter(requests).chain(stream::pending());
+        let answers = answers(node.handle(16), PUBLISHER, requests, CancellationToken::new());
+        let answers: Vec<_> = answers.collect().await;
+        let [Err(status)] = answers.as_slice() else { panic!("{answers:?}") };
+        // Not RESOURCE_EXHAUSTED, by which all would be repeated.
+        assert_eq!(status.code(), Code::Unavailable);
+        let told = "from sequence 1 on only FLASH was taken: 3, repeat";
+        assert!(status.message().contains(told), "{}", status.message());
+    }
+
+    #[test]
+    fn a_failure_names_some_of_very_many() {
+        let recorded: Vec<u64> = (8..8 + 40).collect();
+        let told = taken(7, &recorded);
+        assert!(told.ends_with(", 38, 39 and 8 more"), "{told}");
+    }
+
     #[test]
     fn a_node_whose_key_is_revoked_says_so_and_not_that_it_is_full() {
         let key = KeyId::new([7; 32]);
         let silenced = Silenced { key, version: 3, fault: KeyFault::Revoked };
-        let status = answered(12, Err(silenced.clone().into())).unwrap_err();
+        let status = not_recorded(12, Why::Silenced(silenced.clone()), &[]);
         assert_eq!(status.code(), Code::FailedPrecondition);
         for told in [
             "is revoked in directory version 3",
@@ -258,7 +353,7 @@ mod tests {
             assert!(status.message().contains(told), "expected {told} in {}", status.message());
         }
         let ended = Silenced { fault: KeyFault::NotValid, ..silenced };
-        let status = answered(12, Err(ended.into())).unwrap_err();
+        let status = not_recorded(12, Why::Silenced(ended), &[]);
         assert!(status.message().contains("is not valid now by directory version 3"), "{}", status.message());
     }
 

@@ -122,20 +122,21 @@ impl Received {
 /// Verifies a chunk, up to a delivery that names a later directory: that waits for it, for a while.
 pub(super) async fn verify(session: &Session, chunk: Chunk) -> Result<Judged, Ended> {
     let Chunk { deliveries, awaits, origin } = chunk;
-    let may_wait = wait(&session.directory_patience, awaits).await;
+    let may_wait = after_waiting(&session.directory_patience, awaits).await;
     // In this order, so that no change is missed.
     let listener = session.shared.directories.listen();
     let directory = session.shared.directory.borrow().clone();
     let directory = directory.ok_or_else(|| Ended::Own("no directory is installed".to_owned()))?;
     let judge = Judge { verifier: Arc::clone(&session.verifier), directory, now: session.shared.now() };
-    let (verified, failed, rest) = judge_on(&session.pool, judge, origin, deliveries, may_wait).await?;
+    let Pass { verified, failed, rest } =
+        judge_on(&session.pool, judge, origin, deliveries, may_wait).await?;
     let rest = (!rest.is_empty()).then_some(Chunk { deliveries: rest, awaits: Some(listener), origin });
     Ok(Judged { verified, failed, rest })
 }
 
 /// Lets a chunk wait that waits for a later directory, unless somebody has just waited in vain. Which of its deliveries
-/// may wait then. What is settled by neither comes again from its sender.
-async fn wait(patience: &Patience, awaits: Option<Listener>) -> MayWait {
+/// may wait then. A delivery that no version settles comes again from its sender.
+async fn after_waiting(patience: &Patience, awaits: Option<Listener>) -> MayWait {
     let has_waited = awaits.is_some();
     if let Some(mut directories) = awaits
         && patience.is_left()
@@ -150,8 +151,14 @@ async fn wait(patience: &Patience, awaits: Option<Listener>) -> MayWait {
     }
 }
 
-/// What was judged; why it went no further, where this node is at fault; and what waits for a later directory.
-type Outcome = (Vec<(u64, Verified)>, Option<String>, VecDeque<Received>);
+/// What one pass over deliveries gave, by one version of the directory.
+struct Pass {
+    verified: Vec<(u64, Verified)>,
+    /// Why it went no further, where this node is at fault.
+    failed: Option<String>,
+    /// What waits for a later directory.
+    rest: VecDeque<Received>,
+}
 
 /// Verifies on the pool, in the lane in which the deliveries came: FLASH waits for no other mail.
 async fn judge_on(
@@ -160,21 +167,24 @@ async fn judge_on(
     origin: Origin,
     mut deliveries: VecDeque<Received>,
     may_wait: MayWait,
-) -> Result<Outcome, GivenUp> {
+) -> Result<Pass, GivenUp> {
     let work = move |rng: &mut dyn CryptoRng| {
-        let mut judged = Vec::with_capacity(deliveries.len());
+        let (mut verified, mut failed) = (Vec::with_capacity(deliveries.len()), None);
         while let Some(received) = deliveries.pop_front() {
             match judge.judge(&received, origin, rng) {
                 // The stream ends by it, and what follows is delivered again.
-                Verified::Failed(error) => return (judged, Some(error.to_string()), VecDeque::new()),
-                Verified::Early(_) if may_wait.allows(judged.len()) => {
+                Verified::Failed(error) => {
+                    failed = Some(error.to_string());
+                    deliveries.clear();
+                }
+                Verified::Early(_) if may_wait.allows(verified.len()) => {
                     deliveries.push_front(received);
                     break;
                 }
-                verified => judged.push((received.index, verified)),
+                settled => verified.push((received.index, settled)),
             }
         }
-        (judged, None, deliveries)
+        Pass { verified, failed, rest: deliveries }
     };
     pool.run(origin.lane, work).await
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, wire: &Wire) -> Result<(), Ended> {
 async fn listen(session: &Session, wire: &Wire, pauses: &mut Pauses) -> Result<(), Ended> {
     let directory = session.shared.directory.subscribe();
     let (own, clock) = (&session.settings.own_keys, &session.shared.clock);
-    let mut watching = Watching::new(session.engine.ordinary(), &session.roots, directory, own, clock);
+    let mut watching = Watching::new(session.engine.express(), &session.roots, directory, own, clock);
     let after_version = watching.in_force().map_or(0, |directory| directory.version.version);
     let mut client = wire.client();
     let answered = client.watch_directory(pb::WatchDirectoryRequest { after_version }).await;

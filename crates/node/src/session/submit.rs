@@ -172,14 +172,14 @@ fn pack(
                 later
             }
             Err(error) => {
-                let core = &mut shared.core_mut();
-                if error.is_gone(&core.erasures) {
+                let is_gone = error.is_gone(&shared.core().erasures);
+                if is_gone {
                     warn!(
                         ledger_index = index,
                         error = with_causes(&error),
                         "a message is gone: its number is filled"
                     );
-                    core.outbox.body_lost(index);
+                    shared.core_mut().outbox.body_lost(index);
                 } else {
                     error!(ledger_index = index, error = with_causes(&error), "a message cannot be sent now");
                 }

@@ -1,5 +1,7 @@
 //! Threads for ordinary work alone. The system gives them the processor after everything else of the program: on a machine
 //! that is busy with them, what serves connections, writes or does express work need not wait until one has had its turn.
+//!
+//! That a thread can be nicer than its program is Linux's own: POSIX has niceness for whole processes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::GivenUp;
 
-/// By how much they stand behind the other threads of the program: a tenth of the processor is theirs in any case.
+/// By how much they stand behind other threads: beside one that is always busy, one of them has about a tenth of a core.
 pub(super) const NICE: i32 = 10;
 
 /// Some threads, which end with the last of those who hand them work.
@@ -75,7 +77,7 @@ impl Queue {
     }
 
     fn work_off(&self) {
-        // A sandbox may forbid it: then they stand beside the others.
+        // This thread alone. A sandbox may forbid it: then they stand beside the others.
         let _ = rustix::process::nice(NICE);
         while let Some(work) = self.next() {
             // The answer that does not come tells whoever waits for it.

@@ -132,7 +132,7 @@ impl Outbox {
             let again_at = at.plus(distance.min(self.policy.resend_after_max));
             let (priority, incarnation) = (open.priority, open.incarnation);
             let targets = open.targets.clone();
-            self.move_to(message, Progress::Accepted { hub: accepted.hub_incarnation, again_at });
+            self.move_to(message, Progress::Accepted { hub: accepted.hub_incarnation, at, again_at });
             for (recipient, number) in targets {
                 let refusal = accepted.refusals_of(position).find(|refusal| refusal.concerns(&recipient));
                 let (state, rule) = match refusal {

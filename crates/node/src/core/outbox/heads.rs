@@ -23,6 +23,10 @@ pub(super) struct Peer {
     pub(super) receipt: Option<(Incarnation, u64)>,
     /// When it was made, by the peer's clock.
     pub(super) receipt_made_at: Option<Instant>,
+    /// When it said anything last.
+    pub(super) heard_at: Option<Instant>,
+    /// When a receipt of it said something new last.
+    pub(super) receipted_at: Option<Instant>,
     /// A receipt of it came that builds on one that we do not hold, since the last heads.
     pub(super) misses_receipt: bool,
     /// Something happened since the last heads, the last time then.

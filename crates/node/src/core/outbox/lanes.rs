@@ -1,4 +1,5 @@
-//! What goes to the hub next: a lane for each priority, the oldest message first, and a calendar of what is sent again.
+//! What goes to the hub next: a lane for each priority, the oldest message first; behind them all what the hub promised
+//! before, in lanes of its own; and a calendar of what is sent again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,8 +21,40 @@ const WRAP_BYTES: usize = 1400;
 /// Messages in their lanes, by ledger index.
 #[derive(Default)]
 pub(super) struct Lanes {
-    ready: [BTreeSet<u64>; 3],
+    ready: ByPriority,
+    /// Behind those: the hub promised them.
+    repeats: ByPriority,
     again: BTreeSet<(Instant, u64)>,
+}
+
+#[derive(Default)]
+struct ByPriority([BTreeSet<u64>; 3]);
+
+impl ByPriority {
+    fn of(&self, priority: Priority) -> &BTreeSet<u64> {
+        let [flash, urgent, routine] = &self.0;
+        match priority {
+            Priority::Flash => flash,
+            Priority::Urgent => urgent,
+            Priority::Routine => routine,
+        }
+    }
+
+    fn of_mut(&mut self, priority: Priority) -> &mut BTreeSet<u64> {
+        let [flash, urgent, routine] = &mut self.0;
+        match priority {
+            Priority::Flash => flash,
+            Priority::Urgent => urgent,
+            Priority::Routine => routine,
+        }
+    }
+}
+
+/// Which of a priority's two lanes.
+#[derive(Clone, Copy)]
+enum Lane {
+    Ready,
+    Repeats,
 }
 
 /// A message that is to be handed to the hub.
@@ -37,7 +70,10 @@ impl Lanes {
     pub(super) fn insert(&mut self, index: u64, priority: Priority, progress: Progress) {
         match progress {
             Progress::Ready => {
-                self.lane(priority).insert(index);
+                self.ready.of_mut(priority).insert(index);
+            }
+            Progress::Repeat { .. } => {
+                self.repeats.of_mut(priority).insert(index);
             }
             Progress::Submitted | Progress::Held => {}
             Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
@@ -49,7 +85,10 @@ impl Lanes {
     pub(super) fn remove(&mut self, index: u64, priority: Priority, progress: Progress) {
         match progress {
             Progress::Ready => {
-                self.lane(priority).remove(&index);
+                self.ready.of_mut(priority).remove(&index);
+            }
+            Progress::Repeat { .. } => {
+                self.repeats.of_mut(priority).remove(&index);
             }
             Progress::Submitted | Progress::Held => {}
             Progress::Accepted { again_at, .. } | Progress::Deferred { again_at } => {
@@ -58,13 +97,28 @@ impl Lanes {
         }
     }
 
-    fn lane(&mut self, priority: Priority) -> &mut BTreeSet<u64> {
-        let [flash, urgent, routine] = &mut self.ready;
-        match priority {
-            Priority::Flash => flash,
-            Priority::Urgent => urgent,
-            Priority::Routine => routine,
+    /// The messages whose time has come.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let later = self.again.split_off(&(Instant::from_millis(now.as_millis() + 1), 0));
+        let due = std::mem::replace(&mut self.again, later);
+        due.into_iter().map(|(_, index)| index).collect()
+    }
+
+    /// The oldest message of a lane.
+    fn first(&self, lane: Lane, priority: Priority) -> Option<u64> {
+        match lane {
+            Lane::Ready => self.ready.of(priority).first().copied(),
+            Lane::Repeats => self.repeats.of(priority).first().copied(),
         }
+    }
+
+    /// What is in no message's way.
+    fn drop_first(&mut self, lane: Lane, priority: Priority) {
+        let of = match lane {
+            Lane::Ready => self.ready.of_mut(priority),
+            Lane::Repeats => self.repeats.of_mut(priority),
+        };
+        of.pop_first();
     }
 }
 
@@ -83,18 +137,19 @@ impl OpenTo {
 }
 
 impl Outbox {
-    /// Takes the next batch out of these lanes, the first lane first: at most `bytes_max` on the wire, or one message, and
+    /// Takes the next batch out of these lanes, the first lane first, and repeats behind all: at most `bytes_max` on the wire, or one message, and
     /// none that is recorded at `unindexed_from` or later. Each message in it is answered by [`Outbox::requeue`] or by the
     /// hub's promise.
     pub fn take(&mut self, lanes: &[Priority], bytes_max: usize, unindexed_from: u64) -> Vec<Submission> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        for priority in lanes {
-            while let Some(index) = self.lanes.lane(*priority).first().copied()
+        let of = |lane| lanes.iter().map(move |priority| (lane, *priority));
+        for (lane, priority) in of(Lane::Ready).chain(of(Lane::Repeats)) {
+            while let Some(index) = self.lanes.first(lane, priority)
                 && index < unindexed_from
             {
                 let Some(open) = self.open.get(&index) else {
-                    self.lanes.lane(*priority).remove(&index);
+                    self.lanes.drop_first(lane, priority);
                     continue;
                 };
                 let (size, recipients) = (open.size, self.open_to.among(&open.targets));
@@ -115,15 +170,8 @@ impl Outbox {
 
     /// Whether anything waits in these lanes.
     pub fn has_ready(&self, lanes: &[Priority]) -> bool {
-        let [flash, urgent, routine] = &self.lanes.ready;
-        lanes.iter().any(|priority| {
-            let lane = match priority {
-                Priority::Flash => flash,
-                Priority::Urgent => urgent,
-                Priority::Routine => routine,
-            };
-            !lane.is_empty()
-        })
+        let Lanes { ready, repeats, .. } = &self.lanes;
+        lanes.iter().any(|priority| !(ready.of(*priority).is_empty() && repeats.of(*priority).is_empty()))
     }
 
     /// Messages that were taken out were not answered: they go back into their lanes.
@@ -143,22 +191,6 @@ impl Outbox {
             .filter(|(_, open)| open.progress == Progress::Submitted && lanes.contains(&open.priority));
         let unanswered: Vec<u64> = unanswered.map(|(index, _)| *index).collect();
         self.requeue(unanswered);
-    }
-
-    /// A message that was taken out cannot be sent now: it is tried again later.
-    pub fn defer(&mut self, index: u64, now: Instant) {
-        let again_at = now.plus(self.policy.resend_after);
-        self.move_to(index, Progress::Deferred { again_at });
-    }
-
-    /// Puts everything that is due to be sent again into its lane. How many there were.
-    pub fn send_due_again(&mut self, now: Instant) -> usize {
-        let later = self.lanes.again.split_off(&(Instant::from_millis(now.as_millis() + 1), 0));
-        let due = std::mem::replace(&mut self.lanes.again, later);
-        for (_, index) in &due {
-            self.move_to(*index, Progress::Ready);
-        }
-        due.len()
     }
 
     /// Nothing is sent to a peer before it said what it has of ours; until then it is told of no number that was given
@@ -236,7 +268,7 @@ impl Outbox {
     }
 
     fn promised_again(&mut self, lost: impl Fn(Incarnation) -> bool) -> usize {
-        let promised = |progress: &Progress| matches!(progress, Progress::Accepted { hub, .. } if lost(*hub));
+        let promised = |progress: &Progress| matches!(progress, Progress::Accepted { hub, .. } | Progress::Repeat { hub } if lost(*hub));
         let lost = self.open.iter().filter(|(_, open)| promised(&open.progress));
         let lost: Vec<u64> = lost.map(|(index, _)| *index).collect();
         for index in &lost {

@@ -7,6 +7,7 @@
 
 mod accepted;
 mod belief;
+mod due;
 mod entry;
 mod heads;
 mod lanes;
@@ -39,7 +40,8 @@ use resend::Again;
 /// When the node tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// How long after the hub's promise a message without receipt is sent again; doubled with every time.
+    /// How long after the hub's promise a message without receipt is sent again, where its recipient was heard since;
+    /// doubled with every time.
     pub resend_after: Duration,
     /// The longest such distance.
     pub resend_after_max: Duration,
@@ -146,8 +148,10 @@ enum Progress {
     Ready,
     /// Handed to the session.
     Submitted,
-    /// Promised by this life of the hub; sent again at that time.
-    Accepted { hub: Incarnation, again_at: Instant },
+    /// Promised by this life of the hub at a time; looked at again at the other.
+    Accepted { hub: Incarnation, at: Instant, again_at: Instant },
+    /// The same, and without receipt for too long: in its lane for repeats.
+    Repeat { hub: Incarnation },
     /// It could not be sent; tried again at that time.
     Deferred { again_at: Instant },
     /// Every link that it waits for is closed.

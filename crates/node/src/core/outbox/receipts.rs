@@ -157,6 +157,9 @@ impl Outbox {
 
     pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
         self.note_receipt(at, receipt);
+        if let Some(peer) = self.peers.get_mut(&receipt.recipient) {
+            peer.receipted_at = Some(at);
+        }
         for link in &receipt.links {
             self.apply_link_receipt(receipt, link, at);
         }

@@ -278,7 +278,8 @@ impl Outbox {
     /// What waits for its time goes out now.
     fn hasten(&mut self, index: u64) {
         let waits = |open: &Open| {
-            matches!(open.progress, Progress::Accepted { .. } | Progress::Deferred { .. } | Progress::Held)
+            let Open { progress, .. } = open;
+            !matches!(progress, Progress::Ready | Progress::Submitted)
         };
         if self.open.get(&index).is_some_and(waits) {
             self.move_to(index, Progress::Ready);

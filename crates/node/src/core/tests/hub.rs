@@ -66,11 +66,85 @@ fn a_message_without_receipt_is_sent_again_at_growing_distances() {
     hong_kong.publish(Priority::Urgent);
     for pause in [30, 60, 120] {
         submitted(&network, &mut hong_kong);
+        hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
         hong_kong.now = hong_kong.now.plus(Duration::from_secs(pause - 1));
         assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "{pause}");
         hong_kong.now = hong_kong.now.plus(Duration::from_secs(1));
         assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1, "{pause}");
     }
+}
+
+#[test]
+fn what_the_hub_keeps_for_a_recipient_that_is_away_is_not_sent_again_before_it_is_heard() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(1));
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    for minute in 0..24 * 60 {
+        hong_kong.now = hong_kong.now.plus(Duration::from_mins(1));
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "minute {minute}");
+    }
+    hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
+    hong_kong.now = hong_kong.now.plus(Duration::from_hours(1));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+    assert_eq!(hong_kong.submit().0.len(), 1);
+}
+
+#[test]
+fn what_waits_for_a_recipient_whose_receipts_keep_coming_is_not_sent_again() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    (0..5).for_each(|_| hong_kong.publish(Priority::Urgent));
+    let deliveries = submitted(&network, &mut hong_kong);
+    for delivery in &deliveries[..4] {
+        assert_eq!(germany.receive(delivery, Priority::Urgent), Judged::Recorded);
+        receipted(&mut germany, &mut hong_kong);
+        hong_kong.now = hong_kong.now.plus(Duration::from_secs(29));
+        germany.now = hong_kong.now;
+        assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0);
+    }
+    hong_kong.now = hong_kong.now.plus(Duration::from_hours(1));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1, "they came no more");
+}
+
+#[test]
+fn what_the_hub_has_promised_goes_behind_what_it_has_not() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    let (promised, _) = hong_kong.submit();
+    let accepted = network.accept(&agency("HK-CED"), HUB, &promised, Vec::new());
+    hong_kong.hear_hub(&accepted, &promised);
+    hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(30));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+    hong_kong.publish(Priority::Routine);
+    let (headers, _) = hong_kong.submit();
+    assert_eq!((headers.len(), headers.last()), (2, promised.first()), "the repeat goes last");
+
+    hong_kong.core.outbox.requeue_lanes(Priority::ALL);
+    assert_eq!(
+        hong_kong.submit().0.first(),
+        promised.first(),
+        "handed out and not answered, it is like any other"
+    );
+}
+
+#[test]
+fn what_a_hub_promised_that_lost_its_memory_goes_first_though_it_was_to_be_repeated() {
+    let network = Network::new();
+    let [mut hong_kong, _] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
+    hong_kong.now = hong_kong.now.plus(Duration::from_secs(30));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+    assert_eq!(hong_kong.core.outbox.hub_lives_as(HUB), 0);
+    assert_eq!(hong_kong.core.outbox.hub_lives_as(Incarnation([8; 16])), 1);
+    assert!(hong_kong.core.outbox.has_ready(&[Priority::Urgent]));
+    assert_eq!(hong_kong.submit().0.len(), 1);
 }
 
 #[test]

@@ -130,6 +130,7 @@ fn what_an_ended_agreement_keeps_from_a_ledger_that_lost_it_stays_delivered_and_
 
 /// Hong Kong sends again what the hub had accepted, which refuses it now.
 fn refused_when_it_goes_again(network: &Network, hong_kong: &mut Station) {
+    hong_kong.core.outbox.heard(&agency("DE-ZKA"), hong_kong.now);
     hong_kong.wait(Duration::from_hours(2));
     let (headers, _) = hong_kong.submit();
     assert_eq!(headers.len(), 1);

@@ -263,6 +263,7 @@ fn an_accepted_message_waits_for_the_peers_word_after_a_boot_and_goes_again() {
     assert_eq!(booted.submit().0.len(), 0);
     germany.now = booted.now;
     meet(&mut booted, &mut germany);
+    booted.wait(Duration::from_hours(1));
     assert_eq!(deliver_all(&network, &mut booted, &mut germany), 1);
 }
 

@@ -46,19 +46,14 @@ impl Mail {
     }
 
     /// By a version of the directory before theirs, under which they may not be sent.
-    async fn judged_early(&self, deliveries: VecDeque<Received>, may_wait: MayWait) -> Outcome {
+    async fn judged_early(&self, deliveries: VecDeque<Received>, may_wait: MayWait) -> Pass {
         let mut directory = self.network.directory.clone();
         directory.version.version -= 1;
         directory.agreements.clear();
         self.judged(directory, deliveries, may_wait).await
     }
 
-    async fn judged(
-        &self,
-        directory: Directory,
-        deliveries: VecDeque<Received>,
-        may_wait: MayWait,
-    ) -> Outcome {
+    async fn judged(&self, directory: Directory, deliveries: VecDeque<Received>, may_wait: MayWait) -> Pass {
         let judge = Judge { verifier: Arc::clone(&self.verifier), directory: Arc::new(directory), now: NOW };
         judge_on(&pool(), judge, ROUTINE, deliveries, may_wait).await.unwrap()
     }
@@ -72,15 +67,15 @@ fn indexes(verified: &[(u64, Verified)]) -> Vec<u64> {
 async fn after_one_has_waited_in_vain_for_a_directory_none_waits_for_a_while() {
     let (patience, directories) = (Patience::default(), Changes::default());
     let begun = Instant::now();
-    assert_eq!(wait(&patience, None).await, MayWait::All);
-    assert_eq!(wait(&patience, Some(directories.listen())).await, MayWait::None);
+    assert_eq!(after_waiting(&patience, None).await, MayWait::All);
+    assert_eq!(after_waiting(&patience, Some(directories.listen())).await, MayWait::None);
     assert_eq!(begun.elapsed(), DIRECTORY_WAIT);
     // Others that came before that was known, and those that come now.
-    assert_eq!(wait(&patience, Some(directories.listen())).await, MayWait::None);
-    assert_eq!(wait(&patience, None).await, MayWait::None);
+    assert_eq!(after_waiting(&patience, Some(directories.listen())).await, MayWait::None);
+    assert_eq!(after_waiting(&patience, None).await, MayWait::None);
     assert_eq!(begun.elapsed(), DIRECTORY_WAIT);
     tokio::time::advance(PATIENCE_PAUSE).await;
-    assert_eq!(wait(&patience, None).await, MayWait::All);
+    assert_eq!(after_waiting(&patience, None).await, MayWait::All);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +83,7 @@ async fn whoever_has_waited_is_judged_and_what_follows_may_wait() {
     let (patience, directories) = (Patience::default(), Changes::default());
     let listener = directories.listen();
     directories.tell();
-    assert_eq!(wait(&patience, Some(listener)).await, MayWait::AllButFirst);
+    assert_eq!(after_waiting(&patience, Some(listener)).await, MayWait::AllButFirst);
 }
 
 #[tokio::test]
@@ -96,13 +91,13 @@ async fn what_waits_for_a_directory_stops_its_chunk_and_nothing_before_it() {
     let mail = Mail::new();
     let mut deliveries = mail.all();
     deliveries.push_front(malformed(1));
-    let (verified, failed, rest) = mail.judged_early(deliveries, MayWait::All).await;
+    let Pass { verified, failed, rest } = mail.judged_early(deliveries, MayWait::All).await;
     assert!(matches!(verified.as_slice(), [(1, Verified::Unproven(_))]) && failed.is_none());
     assert_eq!(rest.len(), 3);
-    let (verified, _, rest) = mail.judged_early(rest, MayWait::AllButFirst).await;
+    let Pass { verified, rest, .. } = mail.judged_early(rest, MayWait::AllButFirst).await;
     assert!(matches!(verified.as_slice(), [(_, Verified::Early(_))]));
     assert_eq!(rest.len(), 2);
-    let (verified, _, rest) = mail.judged_early(rest, MayWait::None).await;
+    let Pass { verified, rest, .. } = mail.judged_early(rest, MayWait::None).await;
     assert_eq!((indexes(&verified).len(), rest.len()), (2, 0));
 }
 
@@ -112,7 +107,7 @@ async fn what_this_node_cannot_judge_ends_the_chunk_and_what_was_judged_before_i
     let mut deliveries = mail.all();
     deliveries.push_front(malformed(1));
     let directory = mail.network.directory.clone();
-    let (verified, failed, rest) = mail.judged(directory, deliveries, MayWait::All).await;
+    let Pass { verified, failed, rest } = mail.judged(directory, deliveries, MayWait::All).await;
     assert_eq!((indexes(&verified).as_slice(), rest.len()), ([1].as_slice(), 0));
     assert!(failed.is_some());
 }
@@ -146,7 +141,9 @@ async fn flash_is_verified_while_every_worker_is_busy_with_other_mail() {
         let (deliveries, pool) = ([received(delivery)].into(), pool.clone());
         let judge = Judge { verifier: Arc::clone(&verifier), directory: Arc::clone(&directory), now: NOW };
         let origin = Origin { hub: HUB, lane };
-        async move { judge_on(&pool, judge, origin, deliveries, MayWait::All).await.unwrap().0.pop().unwrap().1 }
+        async move {
+            judge_on(&pool, judge, origin, deliveries, MayWait::All).await.unwrap().verified.pop().unwrap().1
+        }
     };
     let waiting = tokio::spawn(judged(routine, Priority::Routine));
     let verified = judged(flash, Priority::Flash).await;
