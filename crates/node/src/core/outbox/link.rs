@@ -70,6 +70,16 @@ impl OutLink {
         }
     }
 
+    /// The recipient has what was taken back, up to a number: that is told as the others are.
+    pub(super) fn tell_up_to(&mut self, number: u64) {
+        if let Some(told) = self.told
+            && number > told.number
+            && let Some(digest) = self.digest(number)
+        {
+            self.told = (number < self.head().number).then_some(Head { number, digest });
+        }
+    }
+
     /// Messages that are not settled.
     pub(super) fn open(&self) -> u64 {
         self.open
@@ -232,11 +242,11 @@ impl OutLink {
     }
 
     /// Whether a receipt says something of this link that is not known.
-    pub(super) fn learns(&self, Believed { receipt, unproven }: &Believed<'_>) -> bool {
+    pub(super) fn learns(&self, Believed { receipt, end, unproven }: &Believed<'_>) -> bool {
         let moves =
             |number: u64, state| self.place(number).is_some_and(|place| may_follow(place.state(), state));
         let excepted = |exception: &Exception| moves(exception.number, state_of(exception.disposition));
-        let last = self.told_head().number;
+        let last = *end;
         let delivered = |Delivered { numbers, .. }: &Delivered| {
             (numbers.first.max(self.receipted + 1)..=numbers.last.min(last))
                 .any(|number| moves(number, DeliveryState::Delivered))

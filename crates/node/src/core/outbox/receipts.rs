@@ -169,7 +169,8 @@ impl Outbox {
         let key = key_of(receipt, link);
         let life = self.life;
         let Some(own) = self.links.get_mut(&key) else { return };
-        let Believed { receipt: link, unproven } = believed(own, link, life);
+        let Believed { receipt: link, end, unproven } = believed(own, link, life);
+        own.tell_up_to(end);
         let of = (&receipt.recipient, link.priority, link.sender_incarnation);
         let mut exceptions = own.except(link.contiguous, unproven);
         exceptions.extend(link.exceptions.iter().cloned());

@@ -381,3 +381,20 @@ fn what_a_peer_has_of_an_earlier_life_is_told_and_closes_nothing() {
     copy.publish(Priority::Urgent);
     deliver_new(&network, &mut copy, &mut germany);
 }
+
+#[test]
+fn what_was_taken_back_and_had_come_to_its_recipient_all_the_same_is_delivered() {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    hong_kong.publish(Priority::Urgent);
+    // The hub has it, and its answer does not come.
+    let (_, deliveries) = hong_kong.submit();
+    let records = hong_kong.records.len();
+    let mut copy = hong_kong.older_copy(&network, records);
+    copy.unproven_from = Some(records as u64 - 1);
+    copy.begin_life(b'h');
+    assert_eq!(state(&copy, 2), DeliveryState::Withdrawn);
+
+    assert_eq!(germany.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    receipted(&mut germany, &mut copy);
+    assert_eq!(state(&copy, 2), DeliveryState::Delivered);
+}
