@@ -16,7 +16,7 @@ use sealpost_ledger::tree::{self, listed};
 use sealpost_merkle::checkpoint::Checkpoint;
 use sealpost_wire::envelope::signed_to_bytes;
 
-use super::{Kind, LEDGERS_MAX, Later, NOTE_BYTES_MAX, Peer, Witnessing};
+use super::{Dated, Kind, LEDGERS_MAX, Later, NOTE_BYTES_MAX, Peer, Witnessing};
 use crate::core::{Alarm, Core, Env, Error, Round, Said};
 
 /// How far the clocks of two nodes may be apart.
@@ -28,7 +28,10 @@ const LATE_MAX: Duration = Duration::from_secs(30);
 /// What a statement says beside its links.
 pub(in crate::core) struct Told<'a> {
     peer: &'a AgencyId,
+    /// As far as it is believed: a peer that dates a statement far ahead must not make all that it says later look old.
     made_at: Instant,
+    /// As the peer dated it.
+    dated: Instant,
     checkpoint: &'a Bytes,
     directory: DirectoryVersion,
     cosigned: &'a Bytes,
@@ -41,6 +44,7 @@ impl<'a> Told<'a> {
             Said::Receipt(receipt) => Some(Self {
                 peer: &receipt.recipient,
                 made_at: receipt.made_at,
+                dated: receipt.made_at,
                 checkpoint: &receipt.checkpoint,
                 directory: receipt.directory,
                 cosigned: &receipt.cosigned,
@@ -48,6 +52,7 @@ impl<'a> Told<'a> {
             Said::Heads(heads) => Some(Self {
                 peer: &heads.sender,
                 made_at: heads.made_at,
+                dated: heads.made_at,
                 checkpoint: &heads.checkpoint,
                 directory: heads.directory,
                 cosigned: &heads.cosigned,
@@ -75,7 +80,14 @@ enum Judgement {
 }
 
 impl Witnessing {
-    fn judge(&self, peer: &AgencyId, life: Incarnation, new: &Checkpoint, said_after: Instant) -> Judgement {
+    fn judge(
+        &self,
+        peer: &AgencyId,
+        life: Incarnation,
+        new: &Checkpoint,
+        said_after: Instant,
+        believed: Option<Instant>,
+    ) -> Judgement {
         let peer = self.peers.get(peer);
         let Some(ledger) = peer.and_then(|peer| peer.ledgers.get(&life)) else {
             let many = peer.is_some_and(|peer| peer.ledgers.len() >= LEDGERS_MAX);
@@ -90,9 +102,16 @@ impl Witnessing {
             return if same { Judgement::Old } else { Judgement::Fork(known.to_bytes()) };
         }
         let (largest, largest_at) = ledger.largest();
+        // By the peer's own dates it was said just before: it was on its way for longer. What is believed of the dates says
+        // nothing else where our clock was set meanwhile.
+        let largest_dated = peer
+            .and_then(|peer| peer.dated.filter(|dated| (dated.life, dated.size) == (life, largest)))
+            .map_or(largest_at, |dated| dated.at);
+        let was_overtaken =
+            believed.is_some_and(|date| date <= largest_dated && largest_dated.since(date) <= LATE_MAX);
         if new.size() > largest {
             Judgement::Later
-        } else if said_after > largest_at {
+        } else if said_after > largest_at && !was_overtaken {
             Judgement::Rollback
         } else {
             Judgement::Old
@@ -124,7 +143,6 @@ impl Core {
         told: &Told<'_>,
     ) -> Result<(), Error> {
         let Some(directory) = self.directory().cloned() else { return Ok(()) };
-        // A peer that dates a statement far ahead must not make all that it says later look old.
         let told = &Told { made_at: told.made_at.min(env.now.plus(CLOCKS_APART)), ..*told };
         let peer = self.witness.peers.entry(told.peer.clone()).or_default();
         let fresh = peer.heard_at.is_none_or(|before| told.made_at > before);
@@ -185,13 +203,19 @@ impl Core {
         directory: &Directory,
         fresh: bool,
     ) -> Result<(), Error> {
-        let Told { peer, made_at, checkpoint: note, .. } = *told;
+        let Told { peer, made_at, dated, checkpoint: note, .. } = *told;
         let Some((life, signed)) = of_ledger(note, directory, peer) else {
             self.disbelieved(env, round, Rule::CheckpointInvalid, statement, told);
             return Ok(());
         };
         let said_after = made_at.min(env.now.plus(CLOCKS_APART).minus(LATE_MAX));
-        let judgement = self.witness.judge(peer, life, &signed.checkpoint, said_after);
+        let judgement = self.witness.judge(
+            peer,
+            life,
+            &signed.checkpoint,
+            said_after,
+            (dated == made_at).then_some(dated),
+        );
         // What was seen before was verified before.
         if judgement != Judgement::Old && listed::signing_key(&signed, directory, peer).is_none() {
             self.disbelieved(env, round, Rule::CheckpointInvalid, statement, told);
@@ -199,6 +223,10 @@ impl Core {
         }
         if fresh && judgement != Judgement::TooMany {
             self.witness.peers.entry(peer.clone()).or_default().lives_as(life);
+        }
+        if matches!(judgement, Judgement::First | Judgement::Later) {
+            let size = signed.checkpoint.size();
+            self.witness.peers.entry(peer.clone()).or_default().dated = Some(Dated { life, size, at: dated });
         }
         let later = Later { signed, made_at };
         match judgement {

@@ -71,6 +71,8 @@ struct Peer {
     current: Option<Incarnation>,
     /// When the latest statement was made, by the peer's clock.
     heard_at: Option<Instant>,
+    /// How the peer dated the largest checkpoint that it told since this node began.
+    dated: Option<Dated>,
     /// What is not answered yet.
     demand: Option<Demand>,
     demanded_at: Option<Instant>,
@@ -82,6 +84,14 @@ struct Peer {
     /// Not told in a receipt yet.
     untold: bool,
     theirs: Option<Cosigned>,
+}
+
+/// A checkpoint, and its peer's own date for it, believed or not.
+#[derive(Clone, Copy)]
+struct Dated {
+    life: Incarnation,
+    size: u64,
+    at: Instant,
 }
 
 /// One life of a peer's ledger.

@@ -137,6 +137,22 @@ fn heads_that_later_ones_overtook_are_no_rollback_where_a_clock_is_far_ahead() {
 }
 
 #[test]
+fn heads_that_later_ones_overtook_are_no_rollback_where_the_own_clock_was_behind_and_is_set() {
+    let [mut hong_kong, germany] = acquainted();
+    let [first, second] = [(4, 0), (5, 1)].map(|(records, later)| {
+        let made_at = germany.now.plus(Duration::from_secs(later));
+        let heads = heads(&germany, germany.checkpoint_over(records), made_at);
+        germany.claims(HK, ControlType::Heads, &heads)
+    });
+    let right = hong_kong.now;
+    hong_kong.now = right.minus(2 * CLOCKS_APART);
+    hong_kong.hear(vec![second], DE);
+    hong_kong.now = right.plus(Duration::from_secs(3));
+    hong_kong.hear(vec![first], DE);
+    assert_eq!(rules(&hong_kong), [""; 0]);
+}
+
+#[test]
 fn a_node_whose_clock_is_set_back_dates_nothing_before_what_it_said() {
     let [mut hong_kong, _] = acquainted();
     let date = |station: &mut Station| {
