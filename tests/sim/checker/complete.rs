@@ -118,6 +118,11 @@ pub(super) fn complete(evidence: &Evidence) -> Result<(), Violation> {
                         arrived || may_not_come_again(evidence, recipient, Duration::ZERO)
                     }
                     Some((DeliveryState::Refused, Some(_))) => changed && !arrived,
+                    // What was on its way in that moment may have come, and behind it a message of the life that is forgotten:
+                    // then no digest proves it to its sender.
+                    Some((DeliveryState::Withdrawn, Some(rule))) if rule == "ledger.rolled_back" => {
+                        evidence.lost(sender)
+                    }
                     Some((DeliveryState::Withdrawn, _)) => evidence.lost(sender) && !arrived,
                     Some(_) => false,
                 };

@@ -27,6 +27,9 @@ const DELIVERED_MAX: usize = 256;
 const READ_MAX: usize = 512;
 const FILLED_MAX: usize = 128;
 
+/// By how much a sender may say that our receipts are ahead of what we know of them.
+const AHEAD_MAX: u64 = 1 << 32;
+
 /// What is settled and not receipted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Owed {
@@ -133,7 +136,16 @@ impl Inbox {
         let incarnation = self.incarnation;
         let Some(peer) = self.peers.get_mut(&heads.sender) else { return };
         let named = match heads.receipt {
-            Some((of, number)) if of == incarnation => number.min(peer.number),
+            // Of what this ledger was before it was set back: the next one has a number that was never used, and leaves out
+            // nothing.
+            Some((of, number)) if of == incarnation && number > peer.number => {
+                if number - peer.number <= AHEAD_MAX {
+                    peer.number = number;
+                    peer.settle();
+                }
+                0
+            }
+            Some((of, number)) if of == incarnation => number,
             _ => 0,
         };
         // It may be an older one than before: that of an older copy of its ledger.
@@ -173,7 +185,7 @@ impl Inbox {
         let peer = self.peers.get(sender);
         let mut room = Room { exceptions: EXCEPTIONS_MAX, delivered: DELIVERED_MAX, filled: FILLED_MAX };
         let links = || self.links.iter().filter(|(key, _)| key.sender == *sender);
-        let number = peer.map_or(0, |peer| peer.number) + 1;
+        let number = peer.map_or(0, |peer| peer.number).saturating_add(1);
         let read = links().map(|(_, link)| Reads { ranges: link.received.read(), untold: &link.read_untold });
         let read = told_of_read(read.collect(), number);
         Ok(Receipt {

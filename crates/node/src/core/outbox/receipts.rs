@@ -38,6 +38,8 @@ enum Judgement {
     Ahead,
     /// It builds on one that we do not hold.
     Incomplete,
+    /// It is another one under the number of the one that we hold: its peer was set back meanwhile, and does not know.
+    Another,
 }
 
 impl Core {
@@ -63,6 +65,10 @@ impl Core {
                 self.outbox.miss_receipt(&receipt.recipient);
                 return;
             }
+            Judgement::Another => {
+                self.outbox.disown_receipt(&receipt.recipient);
+                return;
+            }
             Judgement::OtherChain => (
                 Rule::ReceiptOtherChain,
                 "the receipt names a header that we did not send at its last contiguous number",
@@ -84,11 +90,14 @@ impl Core {
 
 impl Outbox {
     fn judge(&self, receipt: &Receipt) -> Judgement {
-        let held = self.peers.get(&receipt.recipient).and_then(|peer| peer.receipt);
+        let peer = self.peers.get(&receipt.recipient);
+        let held = peer.and_then(|peer| peer.receipt);
         if held.is_some_and(|(incarnation, number)| {
             incarnation == receipt.recipient_incarnation && number >= receipt.number
         }) {
-            return Judgement::Old;
+            let is_held = held == Some((receipt.recipient_incarnation, receipt.number));
+            let is_same = peer.and_then(|peer| peer.receipt_made_at) == Some(receipt.made_at);
+            return if is_held && !is_same { Judgement::Another } else { Judgement::Old };
         }
         // Of no use from somebody to whom nothing was ever sent.
         if !self.links.keys().any(|link| link.recipient == receipt.recipient) {
@@ -135,6 +144,15 @@ impl Outbox {
         let peer = self.peers.entry(recipient.clone()).or_default();
         peer.misses_receipt = true;
         peer.answered();
+    }
+
+    /// A peer counts its receipts anew: that we hold one of this number says nothing of what it told us. It hears that we hold
+    /// none, and tells all of it in the next.
+    fn disown_receipt(&mut self, recipient: &AgencyId) {
+        self.miss_receipt(recipient);
+        if let Some(peer) = self.peers.get_mut(recipient) {
+            peer.receipt = None;
+        }
     }
 
     /// A receipt that we hold is repeated, since what it covers came once more: it need not go again.

@@ -398,3 +398,51 @@ fn what_was_taken_back_and_had_come_to_its_recipient_all_the_same_is_delivered()
     receipted(&mut germany, &mut copy);
     assert_eq!(state(&copy, 2), DeliveryState::Delivered);
 }
+
+/// Germany on an older copy of its ledger that it takes for the latest: its second receipt is not in it.
+fn set_back_before_its_second_receipt() -> (Network, Station, Station) {
+    let (network, mut hong_kong, mut germany) = delivered(1);
+    let records = germany.records.len();
+    hong_kong.publish(Priority::Urgent);
+    assert_eq!(deliver_all(&network, &mut hong_kong, &mut germany), 1);
+    let mut copy = germany.older_copy(&network, records);
+    copy.now = germany.now.plus(Duration::from_secs(1));
+    hong_kong.said.clear();
+    (network, hong_kong, copy)
+}
+
+/// Hong Kong sends a third message, and both say what is to be said.
+fn third_is_receipted(network: &Network, hong_kong: &mut Station, copy: &mut Station) {
+    hong_kong.publish(Priority::Urgent);
+    let deliveries = submitted(network, hong_kong);
+    assert_eq!(copy.receive(&deliveries[0], Priority::Urgent), Judged::Recorded);
+    for _ in 0..3 {
+        receipted(copy, hong_kong);
+        for station in [&mut *hong_kong, &mut *copy] {
+            station.wait(Duration::from_secs(2));
+        }
+        copy.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    }
+    assert_eq!(state(hong_kong, 3), DeliveryState::Delivered);
+}
+
+#[test]
+fn a_receipt_under_a_number_that_was_used_before_a_node_was_set_back_is_made_anew() {
+    let (network, mut hong_kong, mut copy) = set_back_before_its_second_receipt();
+    // It makes its second receipt once more before it hears that Hong Kong holds one.
+    third_is_receipted(&network, &mut hong_kong, &mut copy);
+}
+
+#[test]
+fn a_node_that_was_set_back_hears_how_many_receipts_it_had_made_and_uses_no_number_again() {
+    let (network, mut hong_kong, mut copy) = set_back_before_its_second_receipt();
+    let now = hong_kong.now;
+    hong_kong.core.connected(now);
+    hong_kong.wait(Duration::from_secs(2));
+    copy.hear(std::mem::take(&mut hong_kong.said), "HK-CED");
+    copy.receipts();
+    let [receipt] = &copy.says(ControlType::Receipt)[..] else { panic!("one receipt") };
+    let receipt = Receipt::from_payload(&receipt.payload).unwrap();
+    assert_eq!((receipt.number, receipt.builds_on), (3, 0));
+    third_is_receipted(&network, &mut hong_kong, &mut copy);
+}
