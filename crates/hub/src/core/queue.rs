@@ -1,5 +1,6 @@
 //! The mail of one priority that waits for one recipient.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use sealpost_domain::digest::Digest;
@@ -20,25 +21,39 @@ pub struct Waiting {
     pub sender: Agency,
 }
 
-/// What waits, in the order of the journal, each header once.
+/// What waits, in the order of the journal, each header at most twice.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: BTreeMap<Place, Waiting>,
     /// Where a header waits, by the first bytes of its digest. A sender can make two headers that begin alike: then
     /// the older one is no longer thinned, and that is all.
-    places: HashMap<[u8; 8], Place>,
+    places: HashMap<[u8; 8], Places>,
+}
+
+/// Where a header waits: first, and again by its latest repeat.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    first: Place,
+    repeat: Option<Place>,
 }
 
 impl Queue {
-    /// Puts an envelope at the end, and returns what a repeat of the same header replaces.
+    /// Puts an envelope at the end, and returns what a repeat of the same header replaces: the repeat before it.
     ///
-    /// The repeat takes the later place: a stream that has passed the earlier one delivers it again, with its new
-    /// wrap, and an acknowledgement of the earlier place does not settle it.
+    /// The repeat has a place of its own: a stream that has passed the first one delivers it again, with its new wrap, and an
+    /// acknowledgement of the first place does not settle it. The first keeps its place: what a sender repeats must not come
+    /// behind all that it sent later.
     pub(super) fn push(&mut self, place: Place, waiting: Waiting) -> Option<Waiting> {
-        let earlier = self.places.insert(prefix(&waiting.header), place);
-        let replaced = earlier.filter(|earlier| self.holds(*earlier, &waiting.header));
+        let key = prefix(&waiting.header);
+        let before =
+            self.places.get(&key).copied().filter(|before| self.holds(before.first, &waiting.header));
         self.waiting.insert(place, waiting);
-        replaced.and_then(|earlier| self.waiting.remove(&earlier))
+        let places = match before {
+            None => Places { first: place, repeat: None },
+            Some(Places { first, .. }) => Places { first, repeat: Some(place) },
+        };
+        self.places.insert(key, places);
+        before.and_then(|before| self.waiting.remove(&before.repeat?))
     }
 
     /// Takes out everything up to a place.
@@ -49,9 +64,12 @@ impl Queue {
         };
         let settled = std::mem::replace(&mut self.waiting, later);
         for (place, waiting) in &settled {
-            let key = prefix(&waiting.header);
-            if self.places.get(&key) == Some(place) {
-                self.places.remove(&key);
+            let Entry::Occupied(mut places) = self.places.entry(prefix(&waiting.header)) else { continue };
+            if places.get().first == *place {
+                match places.get().repeat {
+                    Some(repeat) => drop(places.insert(Places { first: repeat, repeat: None })),
+                    None => drop(places.remove()),
+                }
             }
         }
         settled.into_values().collect()
@@ -99,15 +117,22 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_takes_the_later_place_and_the_newer_body() {
+    fn a_repeat_has_a_place_of_its_own_and_replaces_the_repeat_before() {
         let mut queue = Queue::default();
         assert_eq!(queue.push(Place::new(1, 0), waiting([1; 32], 10)), None);
         assert_eq!(queue.push(Place::new(2, 0), waiting([2; 32], 20)), None);
-        assert_eq!(queue.push(Place::new(3, 0), waiting([1; 32], 30)), Some(waiting([1; 32], 10)));
-        assert_eq!(places(&queue), [2, 3]);
+        assert_eq!(queue.push(Place::new(3, 0), waiting([1; 32], 30)), None);
+        assert_eq!(places(&queue), [1, 2, 3], "the first keeps its place");
+        assert_eq!(queue.push(Place::new(4, 0), waiting([1; 32], 40)), Some(waiting([1; 32], 30)));
+        assert_eq!(places(&queue), [1, 2, 4]);
 
-        assert_eq!(queue.settle(Place::new(2, 9)), [waiting([2; 32], 20)], "the repeat is not settled");
-        assert_eq!(places(&queue), [3]);
+        assert_eq!(queue.settle(Place::new(2, 9)).len(), 2, "the repeat is not settled");
+        assert_eq!(places(&queue), [4]);
+        assert_eq!(queue.push(Place::new(5, 0), waiting([1; 32], 50)), None);
+        assert_eq!(queue.push(Place::new(6, 0), waiting([1; 32], 60)), Some(waiting([1; 32], 50)));
+        assert_eq!(places(&queue), [4, 6]);
+        assert_eq!(queue.settle(Place::new(6, 0)).len(), 2);
+        assert!(queue.places.is_empty() && queue.len() == 0);
     }
 
     #[test]

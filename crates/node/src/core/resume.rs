@@ -172,6 +172,7 @@ impl Core {
         resume: &Resume,
     ) -> Result<(), Error> {
         let peer = &resume.from;
+        self.outbox.met(peer, env.now);
         if resume.greeting.is_some() {
             self.meetings.to_answer.insert(peer.clone(), resume.clone());
             // Something happened to it since it was heard last.

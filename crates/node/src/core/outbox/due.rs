@@ -2,8 +2,8 @@
 //!
 //! That guards against a hub that loses what it promised and does not say so. It must not stand in the way of anything
 //! else: it goes behind what was not promised yet, and not at all while nothing suggests a loss. A recipient that was not
-//! heard since the promise is away, and the hub keeps its mail; one whose receipts keep coming is on its way to it.
-//! What such a recipient really misses it asks for by itself.
+//! heard since the promise is away, and the hub keeps its mail; one that came back just now, or whose receipts keep coming,
+//! is on its way to it. What such a recipient really misses it asks for by itself.
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
@@ -21,6 +21,11 @@ impl Outbox {
     /// A peer says something.
     pub(in crate::core) fn heard(&mut self, peer: &AgencyId, now: Instant) {
         self.peers.entry(peer.clone()).or_default().heard_at = Some(now);
+    }
+
+    /// A peer greets, or answers a greeting: one of both has just come back.
+    pub(in crate::core) fn met(&mut self, peer: &AgencyId, now: Instant) {
+        self.peers.entry(peer.clone()).or_default().met_at = Some(now);
     }
 
     /// Puts everything that is due to be sent again into its lane. How many there were.
@@ -59,7 +64,7 @@ impl Outbox {
     fn may_have_lost(&self, recipient: &AgencyId, promised_at: Instant, now: Instant) -> bool {
         let Some(peer) = self.peers.get(recipient) else { return false };
         let is_heard = peer.heard_at.is_some_and(|heard| heard >= promised_at);
-        let keeps_receipting = peer.receipted_at.is_some_and(|at| now.since(at) < self.policy.resend_after);
-        is_heard && !keeps_receipting
+        let is_just = |at: Option<Instant>| at.is_some_and(|at| now.since(at) < self.policy.resend_after);
+        is_heard && !is_just(peer.receipted_at) && !is_just(peer.met_at)
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Peer {
     pub(super) receipt_made_at: Option<Instant>,
     /// When it said anything last.
     pub(super) heard_at: Option<Instant>,
+    /// When it greeted us, or answered our greeting, last.
+    pub(super) met_at: Option<Instant>,
     /// When a receipt of it said something new last.
     pub(super) receipted_at: Option<Instant>,
     /// A receipt of it came that builds on one that we do not hold, since the last heads.

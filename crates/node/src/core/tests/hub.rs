@@ -110,6 +110,22 @@ fn what_waits_for_a_recipient_whose_receipts_keep_coming_is_not_sent_again() {
 }
 
 #[test]
+fn a_recipient_that_has_just_come_back_gets_what_the_hub_keeps_for_it_and_no_repeats() {
+    let network = Network::new();
+    let [mut hong_kong, mut germany] = network.nodes();
+    hong_kong.publish(Priority::Urgent);
+    submitted(&network, &mut hong_kong);
+    let back = hong_kong.now.plus(Duration::from_secs(25));
+    (hong_kong.now, germany.now) = (back, back);
+    resume::meet(&mut hong_kong, &mut germany);
+    let met = hong_kong.now.since(back);
+    hong_kong.now = back.plus(Duration::from_secs(30));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 0, "they met {met:?} after it was back");
+    hong_kong.now = hong_kong.now.plus(Duration::from_hours(1));
+    assert_eq!(hong_kong.core.outbox.send_due_again(hong_kong.now), 1);
+}
+
+#[test]
 fn what_the_hub_has_promised_goes_behind_what_it_has_not() {
     let network = Network::new();
     let [mut hong_kong, _] = network.nodes();
