@@ -201,13 +201,24 @@ pub struct Heads {
     /// The ends of the links.
     pub links: Vec<LinkHead>,
     /// The latest receipt that the sender holds.
-    pub receipt: Option<(Incarnation, u64)>,
+    pub receipt: Option<HeldReceipt>,
     /// The sender's latest checkpoint, a signed note; empty before the first.
     pub checkpoint: Bytes,
     /// The directory that the sender has installed.
     pub directory: DirectoryVersion,
     /// The recipient's latest checkpoint that the sender cosigned, a signed note; empty before the first.
     pub cosigned: Bytes,
+}
+
+/// A receipt of a peer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldReceipt {
+    /// The life of the peer's ledger.
+    pub incarnation: Incarnation,
+    /// Its number in that life.
+    pub number: u64,
+    /// SHA-256 of its payload: a ledger that was set back uses numbers again.
+    pub digest: Digest,
 }
 
 /// The end of one link.

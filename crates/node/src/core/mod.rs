@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand::CryptoRng;
+use sealpost_crypto::digest::sha256;
 use sealpost_crypto::dsse::Signer;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
@@ -179,7 +180,7 @@ impl Core {
             }
             Record::ReceiptReceived(statement) => {
                 let receipt = Receipt::from_payload(&statement.payload).map_err(unreadable)?;
-                self.outbox.apply_receipt(recorded_at, &receipt);
+                self.outbox.apply_receipt(recorded_at, &receipt, sha256(&statement.payload));
             }
             Record::Received(received) => self.inbox.apply_received(index, received)?,
             Record::Body { index: of, .. } => {

@@ -1,7 +1,7 @@
 //! Heads: where links stand.
 
 use sealpost_domain::link::Head;
-use sealpost_domain::statement::{Activity, Heads, LinkHead};
+use sealpost_domain::statement::{Activity, Heads, HeldReceipt, LinkHead};
 use sealpost_proto::v1 as pb;
 
 use super::ENTRIES_MAX;
@@ -21,14 +21,17 @@ pub(super) fn heads(at: In, message: pb::Heads) -> Result<Heads, Error> {
         checkpoint,
         directory,
         cosigned,
+        receipt_digest,
     } = message;
-    let receipt = at.bytes_optional("receipt_incarnation", &receipt_incarnation)?;
+    let incarnation = at.bytes_optional("receipt_incarnation", &receipt_incarnation)?;
+    let digest = at.bytes_optional("receipt_digest", &receipt_digest)?;
+    let held = |(incarnation, digest)| HeldReceipt { incarnation, number: receipt_number, digest };
     Ok(Heads {
         sender: at.agency("sender", &sender)?,
         recipient: at.agency("recipient", &recipient)?,
         made_at: instant(made_at_ms),
         links: link_heads(at, "links", links)?,
-        receipt: receipt.map(|incarnation| (incarnation, receipt_number)),
+        receipt: incarnation.zip(digest).map(held),
         checkpoint,
         directory: directory_version(at, directory)?,
         cosigned,
@@ -43,12 +46,13 @@ pub(super) fn heads_message(heads: &Heads) -> pb::Heads {
         links: link_head_messages(&heads.links),
         receipt_incarnation: heads
             .receipt
-            .map(|(incarnation, _)| incarnation_bytes(incarnation))
+            .map(|held| incarnation_bytes(held.incarnation))
             .unwrap_or_default(),
-        receipt_number: heads.receipt.map_or(0, |(_, number)| number),
+        receipt_number: heads.receipt.map_or(0, |held| held.number),
         checkpoint: heads.checkpoint.clone(),
         directory: Some(directory_version_message(heads.directory)),
         cosigned: heads.cosigned.clone(),
+        receipt_digest: heads.receipt.map(|held| digest_bytes(held.digest)).unwrap_or_default(),
     }
 }
 

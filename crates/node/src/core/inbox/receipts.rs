@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
@@ -16,7 +17,9 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::{Head, Incarnation, Range, ranges};
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Record;
-use sealpost_domain::statement::{ControlType, Delivered, Exception, Heads, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{
+    ControlType, Delivered, Exception, Heads, HeldReceipt, LinkReceipt, Receipt, Signed,
+};
 
 use super::{InLink, Inbox, LinkKey};
 use crate::core::{Core, Env, Error, Past, Round, sign};
@@ -29,6 +32,8 @@ const FILLED_MAX: usize = 128;
 
 /// By how much a sender may say that our receipts are ahead of what we know of them.
 const AHEAD_MAX: u64 = 1 << 32;
+/// Of how many receipts to one sender it is known which they were. One that holds none of those is told all again.
+const SENT_MAX: usize = 64;
 
 /// What is settled and not receipted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +66,10 @@ pub(super) struct Peer {
     /// The number of our last receipt in this life of the ledger.
     number: u64,
     latest: Option<Signed>,
+    /// The last receipts in this life of the ledger, by the digests of their payloads.
+    sent: BTreeMap<u64, Digest>,
+    /// Numbers were passed over since the node began.
+    went_on_behind: bool,
     /// Settled since that receipt.
     unreceipted: u64,
     /// It has to be sent again: the sender seems not to have it.
@@ -77,6 +86,17 @@ impl Peer {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.told.len()
+    }
+
+    /// The sender holds a receipt of this life of the ledger that is not in it: the ledger was set back. The next one has a
+    /// number that was never used, so that it is news, and leaves out nothing. Once at most: a node is set back while it
+    /// is down, and whoever names what was never made is not to make us speak.
+    fn go_on_behind(&mut self, number: u64) {
+        let is_possible = number >= self.number && number - self.number <= AHEAD_MAX;
+        if is_possible && !std::mem::replace(&mut self.went_on_behind, true) {
+            self.number = number;
+            self.settle();
+        }
     }
 
     /// There is something to tell.
@@ -135,19 +155,14 @@ impl Inbox {
     pub(super) fn confirm_receipt(&mut self, heads: &Heads) {
         let incarnation = self.incarnation;
         let Some(peer) = self.peers.get_mut(&heads.sender) else { return };
-        let named = match heads.receipt {
-            // Of what this ledger was before it was set back: the next one has a number that was never used, and leaves out
-            // nothing.
-            Some((of, number)) if of == incarnation && number > peer.number => {
-                if number - peer.number <= AHEAD_MAX {
-                    peer.number = number;
-                    peer.settle();
-                }
-                0
-            }
-            Some((of, number)) if of == incarnation => number,
-            _ => 0,
-        };
+        let held = heads.receipt.filter(|held| held.incarnation == incarnation);
+        let is_ours = |held: &HeldReceipt| peer.sent.get(&held.number) == Some(&held.digest);
+        let named = held.filter(is_ours).map_or(0, |held| held.number);
+        if let Some(held) = held
+            && named == 0
+        {
+            peer.go_on_behind(held.number);
+        }
         // It may be an older one than before: that of an older copy of its ledger.
         peer.confirmed = named;
         if named < peer.builds_on {
@@ -216,6 +231,10 @@ impl Inbox {
         let peer = self.peers.entry(receipt.sender.clone()).or_default();
         peer.number = receipt.number;
         peer.latest = Some(statement.clone());
+        peer.sent.insert(receipt.number, sha256(&statement.payload));
+        if peer.sent.len() > SENT_MAX {
+            peer.sent.pop_first();
+        }
         let mut reads_left = false;
         for link in &receipt.links {
             let (sender, priority, incarnation) =

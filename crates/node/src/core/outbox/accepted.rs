@@ -126,6 +126,11 @@ impl Outbox {
             let Some(open) = self.open.get_mut(&message) else { continue };
             open.accepted += 1;
             open.promise = Some(index);
+            let not_promised = |refusal: &HubRefusal| {
+                let recipients = open.targets.iter().filter(|(agency, _)| refusal.concerns(agency));
+                Rule::decides_nothing(&refusal.rule) && recipients.count() > 0
+            };
+            open.promised = !accepted.refusals_of(position).any(not_promised);
             let full = accepted.refusals_of(position).any(|refusal| Rule::is_full(&refusal.rule));
             let doublings = (open.accepted - 1).min(if full { DOUBLINGS_FULL_MAX } else { DOUBLINGS_MAX });
             let distance = self.policy.resend_after * 2_u32.pow(doublings);

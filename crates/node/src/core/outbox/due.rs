@@ -3,13 +3,17 @@
 //! That guards against a hub that loses what it promised and does not say so. It must not stand in the way of anything
 //! else: it goes behind what was not promised yet, and not at all while nothing suggests a loss. A recipient that was not
 //! heard since the promise is away, and the hub keeps its mail; one that came back just now, or whose receipts keep coming,
-//! is on its way to it. What such a recipient really misses it asks for by itself.
+//! is on its way to it. What such a recipient really misses it asks for by itself. Once a day it goes again all the same.
+
+use std::time::Duration;
 
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::view::DeliveryState;
 
-use super::{LinkKey, Open, Outbox, Progress};
+use super::{Open, Outbox, Progress};
+
+/// After how long what was promised is sent again whatever is heard: a hub may have lost it for somebody who is away.
+const REPEATED_AFTER: Duration = Duration::from_hours(24);
 
 impl Outbox {
     /// A message that was taken out cannot be sent now: it is tried again later.
@@ -42,8 +46,11 @@ impl Outbox {
     /// What becomes of a message whose time came.
     fn when_due(&self, open: &Open, now: Instant) -> Progress {
         let Progress::Accepted { hub, at, .. } = open.progress else { return Progress::Ready };
-        if open.targets.iter().any(|(recipient, number)| !self.is_promised(open, recipient, *number)) {
+        if !open.promised {
             return Progress::Ready;
+        }
+        if now.since(at) >= REPEATED_AFTER {
+            return Progress::Repeat { hub };
         }
         if open.targets.iter().any(|(recipient, _)| self.may_have_lost(recipient, at, now)) {
             return Progress::Repeat { hub };
@@ -51,13 +58,6 @@ impl Outbox {
         // After as long as it has waited, so that looking costs little.
         let waited = now.since(at).clamp(self.policy.resend_after, self.policy.resend_after_max);
         Progress::Accepted { hub, at, again_at: now.plus(waited) }
-    }
-
-    fn is_promised(&self, open: &Open, recipient: &AgencyId, number: u64) -> bool {
-        let (priority, incarnation) = (open.priority, open.incarnation);
-        let link = self.links.get(&LinkKey { recipient: recipient.clone(), priority, incarnation });
-        let state = link.and_then(|link| link.place(number)).map(|place| place.state());
-        state.is_none_or(|state| state != DeliveryState::Published)
     }
 
     /// Whether a recipient that has not receipted what was promised at this time should have done so.

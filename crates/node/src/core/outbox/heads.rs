@@ -6,9 +6,8 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::digest::Digest;
 use sealpost_domain::envelope::DirectoryVersion;
 use sealpost_domain::instant::Instant;
-use sealpost_domain::link::Incarnation;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Activity, ControlType, Heads, LinkHead, Signed, Void};
+use sealpost_domain::statement::{Activity, ControlType, Heads, HeldReceipt, LinkHead, Signed, Void};
 
 use super::Outbox;
 use crate::core::{Alarm, Core, Env, Error, Round, sign};
@@ -20,7 +19,7 @@ const OVERDUE_MAX: usize = 100;
 #[derive(Default)]
 pub(super) struct Peer {
     /// The latest receipt that we hold of it.
-    pub(super) receipt: Option<(Incarnation, u64)>,
+    pub(super) receipt: Option<HeldReceipt>,
     /// When it was made, by the peer's clock.
     pub(super) receipt_made_at: Option<Instant>,
     /// When it said anything last.

@@ -139,6 +139,8 @@ struct Open {
     accepted: u32,
     /// The record of its last promise.
     promise: Option<u64>,
+    /// Whether that is one for everybody who has not settled it: some of them may have been too full.
+    promised: bool,
 }
 
 /// Where a message is on its way to the hub.

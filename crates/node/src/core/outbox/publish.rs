@@ -264,6 +264,7 @@ impl Outbox {
             progress: Progress::Ready,
             accepted: 0,
             promise: None,
+            promised: false,
         };
         self.lanes.insert(index, open.priority, open.progress);
         self.by_header.insert(digest, index);

@@ -5,11 +5,13 @@
 //! ledger, costs nothing but the latest number.
 
 use bytes::Bytes;
+use sealpost_crypto::digest::sha256;
 use sealpost_domain::agency::AgencyId;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::record::Record;
 use sealpost_domain::rule::Rule;
-use sealpost_domain::statement::{Delivered, Exception, LinkReceipt, Receipt, Signed};
+use sealpost_domain::statement::{Delivered, Exception, HeldReceipt, LinkReceipt, Receipt, Signed};
 use sealpost_domain::view::DeliveryState;
 
 use super::belief::{Believed, believed};
@@ -38,8 +40,6 @@ enum Judgement {
     Ahead,
     /// It builds on one that we do not hold.
     Incomplete,
-    /// It is another one under the number of the one that we hold: its peer was set back meanwhile, and does not know.
-    Another,
 }
 
 impl Core {
@@ -54,7 +54,7 @@ impl Core {
                 return;
             }
             Judgement::Repetition => {
-                self.outbox.note_receipt(env.now, receipt);
+                self.outbox.note_receipt(env.now, receipt, sha256(&statement.payload));
                 return;
             }
             Judgement::Old => {
@@ -63,10 +63,6 @@ impl Core {
             }
             Judgement::Incomplete => {
                 self.outbox.miss_receipt(&receipt.recipient);
-                return;
-            }
-            Judgement::Another => {
-                self.outbox.disown_receipt(&receipt.recipient);
                 return;
             }
             Judgement::OtherChain => (
@@ -80,7 +76,7 @@ impl Core {
         let alarm = Alarm {
             rule,
             peer: Some(receipt.recipient.clone()),
-            header: Some(sealpost_crypto::digest::sha256(&statement.payload)),
+            header: Some(sha256(&statement.payload)),
             detail: detail.to_owned(),
             exhibits: vec![statement.payload.clone()],
         };
@@ -90,14 +86,10 @@ impl Core {
 
 impl Outbox {
     fn judge(&self, receipt: &Receipt) -> Judgement {
-        let peer = self.peers.get(&receipt.recipient);
-        let held = peer.and_then(|peer| peer.receipt);
-        if held.is_some_and(|(incarnation, number)| {
-            incarnation == receipt.recipient_incarnation && number >= receipt.number
-        }) {
-            let is_held = held == Some((receipt.recipient_incarnation, receipt.number));
-            let is_same = peer.and_then(|peer| peer.receipt_made_at) == Some(receipt.made_at);
-            return if is_held && !is_same { Judgement::Another } else { Judgement::Old };
+        let held = self.peers.get(&receipt.recipient).and_then(|peer| peer.receipt);
+        let held = held.filter(|held| held.incarnation == receipt.recipient_incarnation);
+        if held.is_some_and(|held| held.number >= receipt.number) {
+            return Judgement::Old;
         }
         // Of no use from somebody to whom nothing was ever sent.
         if !self.links.keys().any(|link| link.recipient == receipt.recipient) {
@@ -120,8 +112,7 @@ impl Outbox {
                 return Judgement::OtherChain;
             }
         }
-        let holds = held.filter(|(incarnation, _)| *incarnation == receipt.recipient_incarnation);
-        if receipt.builds_on > holds.map_or(0, |(_, number)| number) {
+        if receipt.builds_on > held.map_or(0, |held| held.number) {
             return Judgement::Incomplete;
         }
         let says_more = receipt
@@ -146,35 +137,29 @@ impl Outbox {
         peer.answered();
     }
 
-    /// A peer counts its receipts anew: that we hold one of this number says nothing of what it told us. It hears that we hold
-    /// none, and tells all of it in the next.
-    fn disown_receipt(&mut self, recipient: &AgencyId) {
-        self.miss_receipt(recipient);
-        if let Some(peer) = self.peers.get_mut(recipient) {
-            peer.receipt = None;
-        }
-    }
-
     /// A receipt that we hold is repeated, since what it covers came once more: it need not go again.
     fn heard_again(&mut self, receipt: &Receipt) {
         let held = self.peers.get(&receipt.recipient).and_then(|peer| peer.receipt);
-        if held == Some((receipt.recipient_incarnation, receipt.number)) {
+        if held.is_some_and(|held| {
+            (held.incarnation, held.number) == (receipt.recipient_incarnation, receipt.number)
+        }) {
             self.close_reopened(receipt, |open| open.accepted > 0);
         }
     }
 
     /// Remembers the latest receipt, so that heads name it: its peer then repeats it no more.
-    fn note_receipt(&mut self, at: Instant, receipt: &Receipt) {
+    fn note_receipt(&mut self, at: Instant, receipt: &Receipt, digest: Digest) {
         let peer = self.peers.entry(receipt.recipient.clone()).or_default();
-        peer.receipt = Some((receipt.recipient_incarnation, receipt.number));
+        let (incarnation, number) = (receipt.recipient_incarnation, receipt.number);
+        peer.receipt = Some(HeldReceipt { incarnation, number, digest });
         peer.receipt_made_at = Some(receipt.made_at);
         peer.touch(at);
         peer.answered();
         self.close_reopened(receipt, |_| true);
     }
 
-    pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt) {
-        self.note_receipt(at, receipt);
+    pub(in crate::core) fn apply_receipt(&mut self, at: Instant, receipt: &Receipt, digest: Digest) {
+        self.note_receipt(at, receipt, digest);
         if let Some(peer) = self.peers.get_mut(&receipt.recipient) {
             peer.receipted_at = Some(at);
         }

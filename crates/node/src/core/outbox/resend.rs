@@ -218,10 +218,12 @@ impl Outbox {
             Some(Place::Here(entry)) => (entry.index, entry.state()),
             Some(Place::LetGo(state)) => (past.sent(&key.chain(), number)?, state),
         };
-        if state == DeliveryState::Withdrawn {
-            return Ok(Answered::Done);
-        }
         let Some((Record::Sent(sent), body_bytes)) = past.record(index) else { return Ok(Answered::Done) };
+        // It was taken back, and what came after it on the link is there all the same.
+        if state == DeliveryState::Withdrawn {
+            let void = self.void_of(key, number, &sent, VoidReason::Withdrawn, now);
+            return Ok(void.map_or(Answered::Done, Answered::Bodiless));
+        }
         budget.bytes = budget.bytes.saturating_sub(body_bytes);
         if body_bytes == 0 || self.is_bodiless(index) {
             let reason = if state.is_settled() { VoidReason::Erased } else { VoidReason::Withdrawn };
@@ -360,5 +362,6 @@ fn opened(key: &LinkKey, sent: &Sent, body_bytes: usize) -> Option<Open> {
         progress: Progress::Ready,
         accepted: 0,
         promise: None,
+        promised: false,
     })
 }

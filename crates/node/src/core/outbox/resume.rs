@@ -78,7 +78,7 @@ impl Outbox {
     /// Whether a peer said before its last receipt what it has: that it has less than it receipted then says nothing.
     fn is_before_its_receipt(&self, resume: &Resume) -> bool {
         self.peers.get(&resume.from).is_some_and(|peer| {
-            peer.receipt.is_some_and(|(life, _)| life == resume.incarnation)
+            peer.receipt.is_some_and(|held| held.incarnation == resume.incarnation)
                 && peer.receipt_made_at.is_some_and(|made_at| resume.made_at <= made_at)
         })
     }

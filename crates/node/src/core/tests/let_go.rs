@@ -184,11 +184,13 @@ fn a_receipt_that_says_that_all_is_read_is_one_fact_however_much_that_is() {
         (1..=20).for_each(|number| assert!(core.read(env, round, read(number), reader)));
     });
     germany.receipts();
-    let receipt = Receipt::from_payload(&germany.says(ControlType::Receipt)[0].payload).unwrap();
-    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt);
+    let statement = germany.says(ControlType::Receipt).remove(0);
+    let receipt = Receipt::from_payload(&statement.payload).unwrap();
+    let digest = sealpost_crypto::digest::sha256(&statement.payload);
+    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt, digest);
     let facts = hong_kong.core.take_facts();
     assert!(matches!(&facts[..], [Fact::Read { numbers, .. }] if *numbers == Range { first: 1, last: 20 }));
-    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt);
+    hong_kong.core.outbox.apply_receipt(hong_kong.now, &receipt, digest);
     assert_eq!(hong_kong.core.take_facts(), []);
 }
 

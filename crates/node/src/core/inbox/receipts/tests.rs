@@ -43,11 +43,16 @@ fn refuse(inbox: &mut Inbox, numbers: impl Iterator<Item = u64>) {
     }
 }
 
+/// What stands for the bytes of a receipt.
+fn payload(number: u64) -> Bytes {
+    number.to_string().into()
+}
+
 /// Makes the next receipt, and applies it.
 fn receipt(inbox: &mut Inbox) -> Receipt {
     let directory = DirectoryVersion { version: 1, digest: Digest::ZERO };
     let made = inbox.receipt(&Unasked, &key().sender, directory, Bytes::new(), NOW).unwrap();
-    let statement = Signed { payload: Bytes::new(), signatures: Vec::new() };
+    let statement = Signed { payload: payload(made.number), signatures: Vec::new() };
     inbox.apply_receipt(&made, &statement);
     made
 }
@@ -59,7 +64,7 @@ fn confirm(inbox: &mut Inbox, number: u64) {
         recipient: agency("DE-ZKA"),
         made_at: NOW,
         links: Vec::new(),
-        receipt: Some((LIFE, number)),
+        receipt: Some(HeldReceipt { incarnation: LIFE, number, digest: sha256(&payload(number)) }),
         checkpoint: Bytes::new(),
         directory: DirectoryVersion { version: 1, digest: Digest::ZERO },
         cosigned: Bytes::new(),
