@@ -127,8 +127,8 @@ impl Outbox {
             open.accepted += 1;
             open.promise = Some(index);
             let not_promised = |refusal: &HubRefusal| {
-                let recipients = open.targets.iter().filter(|(agency, _)| refusal.concerns(agency));
-                Rule::decides_nothing(&refusal.rule) && recipients.count() > 0
+                Rule::decides_nothing(&refusal.rule)
+                    && open.targets.iter().any(|(agency, _)| refusal.concerns(agency))
             };
             open.promised = !accepted.refusals_of(position).any(not_promised);
             let full = accepted.refusals_of(position).any(|refusal| Rule::is_full(&refusal.rule));

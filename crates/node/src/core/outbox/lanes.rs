@@ -104,21 +104,12 @@ impl Lanes {
         due.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// The oldest message of a lane.
-    fn first(&self, lane: Lane, priority: Priority) -> Option<u64> {
+    /// The messages of a lane, the oldest first.
+    fn lane(&mut self, lane: Lane, priority: Priority) -> &mut BTreeSet<u64> {
         match lane {
-            Lane::Ready => self.ready.of(priority).first().copied(),
-            Lane::Repeats => self.repeats.of(priority).first().copied(),
-        }
-    }
-
-    /// What is in no message's way.
-    fn drop_first(&mut self, lane: Lane, priority: Priority) {
-        let of = match lane {
             Lane::Ready => self.ready.of_mut(priority),
             Lane::Repeats => self.repeats.of_mut(priority),
-        };
-        of.pop_first();
+        }
     }
 }
 
@@ -145,11 +136,11 @@ impl Outbox {
         let mut bytes = 0;
         let of = |lane| lanes.iter().map(move |priority| (lane, *priority));
         for (lane, priority) in of(Lane::Ready).chain(of(Lane::Repeats)) {
-            while let Some(index) = self.lanes.first(lane, priority)
+            while let Some(index) = self.lanes.lane(lane, priority).first().copied()
                 && index < unindexed_from
             {
                 let Some(open) = self.open.get(&index) else {
-                    self.lanes.drop_first(lane, priority);
+                    self.lanes.lane(lane, priority).remove(&index);
                     continue;
                 };
                 let (size, recipients) = (open.size, self.open_to.among(&open.targets));
