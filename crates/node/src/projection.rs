@@ -25,7 +25,7 @@ pub(crate) use facts::settled;
 pub use facts::{Books, message_of};
 
 /// Which layout of keys and values this is; another one makes the index anew.
-pub const SCHEMA: u32 = 7;
+pub const SCHEMA: u32 = 8;
 
 /// Message id, sender → ledger index of the sender's first message of that id. An id is chosen by its sender: that
 /// another agency used it too, by chance or to hide a message, must not show anywhere but where an id alone is asked

@@ -15,7 +15,7 @@ pub enum Error {
         /// What the batch states.
         asked: u64,
     },
-    /// The marker or the directory.
+    /// The directory, the marker or the file beside it.
     #[error("cannot {operation} {}", file.display())]
     Io {
         /// What was tried.
@@ -25,15 +25,21 @@ pub enum Error {
         /// What the disk said.
         source: io::Error,
     },
+    /// Another program has them open.
+    #[error("the projections in {} are in use: another program works on them; end that first", dir.display())]
+    InUse {
+        /// Where they lie.
+        dir: PathBuf,
+    },
     /// The embedded store.
     #[error("cannot {operation} the projections in {}", dir.display())]
-    Sled {
+    Redb {
         /// What was tried.
         operation: &'static str,
         /// Where they lie.
         dir: PathBuf,
         /// What it said.
-        source: sled::Error,
+        source: Box<redb::Error>,
     },
     /// They lack something that must have been derived.
     #[error("the projections lack one of `{keyspace}`: the next start makes them anew from the ledger")]
@@ -42,7 +48,7 @@ pub enum Error {
         keyspace: &'static str,
     },
     /// They failed before this, where whoever met it could not end the program.
-    #[error("the projections failed while they were read: the next start makes them anew from the ledger")]
+    #[error("the projections failed before this, as was told then; the node has to be started again")]
     Failed,
     /// The ledger ends before what was applied: it never gave up a durable record by itself. Nothing was changed.
     #[error(

@@ -38,7 +38,7 @@ async fn an_index_that_is_behind_the_ledger_catches_up_at_the_start() {
         schema: projection::SCHEMA,
     };
     let (store, _) = Store::open(index.path(), &basis).unwrap();
-    // All but the last two messages were indexed when sled failed.
+    // All but the last two messages were indexed when the index failed.
     let behind = appended.next - 2;
     let mut noted = Changes::new(&store, behind);
     for (place, (_, record, _)) in (appended.first..behind).zip(&station.records) {
