@@ -401,11 +401,11 @@ impl Parts {
             if let Err(error) = store.close() {
                 warn!(
                     error = with_causes(&error),
-                    "the index was not closed; it is checked at the next start"
+                    "the index was not closed in order; the next start makes it anew where it has to"
                 );
             }
         } else {
-            info!("the index is in use to the end; it is checked at the next start");
+            info!("the index is in use to the end; the next start goes on from what lies in its file");
         }
         info!("closed in order");
         Ok(())

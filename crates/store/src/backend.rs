@@ -37,7 +37,7 @@ impl DataFile {
         self.0.set_len(0)
     }
 
-    /// Makes it durable. An error since it was opened, of what the system wrote by itself, shows here.
+    /// Makes it durable. What the system could not write by itself before shows here, once.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
     }

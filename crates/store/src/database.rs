@@ -1,6 +1,5 @@
 //! redb, as far as the store needs it.
 
-use std::io::ErrorKind;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -114,13 +113,7 @@ pub(crate) fn caught<T>(
     operation: &'static str,
     work: impl FnOnce() -> Result<T, redb::Error>,
 ) -> Result<T, Error> {
-    let unreadable = |_| Error::Unreadable { dir: dir.to_owned() };
+    let unreadable = |_| Error::Unreadable { operation, dir: dir.to_owned() };
     let done = catch_unwind(AssertUnwindSafe(work)).map_err(unreadable)?;
     done.map_err(|source| Error::Redb { operation, dir: dir.to_owned(), source: Box::new(source) })
-}
-
-/// Whether redb only found no room. What it had written is then good as it was.
-pub(crate) fn lacks_room(error: &redb::Error) -> bool {
-    let redb::Error::Io(error) = error else { return false };
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }

@@ -63,15 +63,34 @@ pub enum Error {
         /// As the ledger has it.
         ledger_next: u64,
     },
-    /// The embedded store went down while it read its own files.
-    #[error("the projections in {} cannot be read; delete that directory, they are rebuilt from the ledger", dir.display())]
+    /// The embedded store went down over its own file.
+    #[error(
+        "cannot {operation} the projections in {}: their file is damaged; the next start makes them anew from the ledger",
+        dir.display()
+    )]
     Unreadable {
+        /// What was tried.
+        operation: &'static str,
         /// Where they lie.
         dir: PathBuf,
     },
 }
 
 impl Error {
+    /// Whether what lies in the file is as good as it was: there was only no room, or redb does nothing more since it met
+    /// such an error, which was told to whoever met it.
+    pub(crate) fn spoils_nothing(&self) -> bool {
+        let Self::Redb { source, .. } = self else { return false };
+        match &**source {
+            redb::Error::PreviousIo => true,
+            redb::Error::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+            ),
+            _ => false,
+        }
+    }
+
     pub(crate) fn io(operation: &'static str, file: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let file = file.into();
         move |source| Self::Io { operation, file, source }

@@ -55,11 +55,6 @@ impl Marker {
     }
 }
 
-/// Whether this is the marker, or the second file.
-pub(crate) fn is_named(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == NAME || name == NEW_NAME)
-}
-
 /// Takes the marker away: what is there is not believed again.
 pub(crate) fn remove(dir: &Path) -> Result<(), Error> {
     let path = dir.join(NAME);

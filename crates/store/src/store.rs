@@ -1,10 +1,11 @@
 //! Projections in a file of redb's.
 //!
 //! All keyspaces share one table; a transaction changes many keys at once, and with them the applied index. Nothing is
-//! synced before the closing: what the system holds outlives a killed program, and after a loss of power nothing here is
-//! believed. The order at closing is: write all, close, sync, then write that it is clean.
+//! synced before the closing: what the system holds outlives a killed program, and after a loss of power nothing is
+//! believed but what was closed. The order at closing is: write all, close, sync, then write that it is clean.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,13 +16,15 @@ use data_encoding::HEXLOWER;
 
 use crate::backend::DataFile;
 use crate::batch::{Batch, Keyspace, Range};
-use crate::database::{Database, Written, caught, lacks_room};
+use crate::database::{Database, Written, caught};
 use crate::marker::{self, Marker};
 use crate::memory::bounds;
 use crate::{Error, Pair, Projections};
 
 /// The file, beside the marker.
 const DATA: &str = "projections.redb";
+/// What earlier versions had in its place.
+const FORMER: &str = "sled";
 /// After so many changes they are written to the file. A killed program applies what came after again, from the ledger.
 const WRITE_EVERY: usize = 4096;
 /// A batch counts as so many changes more: each leaves redb some work of its own for the next writing.
@@ -144,9 +147,11 @@ impl Store {
     }
 
     /// Makes everything durable and marks it clean. Without this call the projections are believed only until the
-    /// machine restarts; after a failure of redb's they are not believed either way.
+    /// machine restarts. After a failure of redb's nothing more is written.
     pub fn close(self) -> Result<(), Error> {
         if self.has_failed() {
+            // That it does not end well either is no news.
+            let _ = caught(&self.dir, "close", || self.database.close());
             return Ok(());
         }
         self.guard("write", || self.database.change(&[], self.applied(), Written::Now))?;
@@ -156,12 +161,16 @@ impl Store {
             .and_then(|()| file.sync().map_err(Error::io("sync", dir.join(DATA))))
             .and_then(|()| marker::sync(&dir))
             // After a sync that failed nobody knows what is there.
-            .inspect_err(|_| disown(&dir))?;
+            .inspect_err(|error| {
+                if !error.spoils_nothing() {
+                    disown(&dir);
+                }
+            })?;
         Marker { clean: true, index, ..marker }.write(&dir)
     }
 
     /// Works with redb, until that fails once. The next opening then starts anew, but for want of room: a program that ends
-    /// by the error, and is started again, must not meet it again.
+    /// by another error, and is started again, must not meet it again.
     fn guard<T>(
         &self,
         operation: &'static str,
@@ -171,16 +180,12 @@ impl Store {
             return Err(Error::Failed);
         }
         let done = caught(&self.dir, operation, work);
-        done.inspect_err(|error| match error {
-            Error::Redb { source, .. } if lacks_room(source) => self.failed.store(true, Ordering::Relaxed),
-            _ => self.distrust(),
+        done.inspect_err(|error| {
+            self.failed.store(true, Ordering::Relaxed);
+            if !error.spoils_nothing() {
+                disown(&self.dir);
+            }
         })
-    }
-
-    /// The next opening starts anew.
-    fn distrust(&self) {
-        self.failed.store(true, Ordering::Relaxed);
-        disown(&self.dir);
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -220,7 +225,8 @@ impl Projections for Store {
     }
 
     fn distrust_lacking(&self, keyspace: Keyspace) -> Error {
-        self.distrust();
+        self.failed.store(true, Ordering::Relaxed);
+        disown(&self.dir);
         Error::Lacking { keyspace: keyspace.name() }
     }
 
@@ -240,14 +246,14 @@ fn reuse(dir: &Path, file: &DataFile, basis: &Basis<'_>) -> Result<Result<(Datab
     if marker.incarnation != HEXLOWER.encode(&basis.incarnation) {
         return Ok(Err(Reason::Incarnation));
     }
+    let ahead = |applied| Error::Ahead { dir: dir.to_owned(), applied, ledger_next: basis.ledger_next };
+    // The marker is synced, whatever became of the file. That stays as it is, as evidence: opened, it would change.
+    if marker.index > basis.ledger_next {
+        return Err(ahead(marker.index));
+    }
     let restarted = marker.boot_id != basis.boot_id;
     if !marker.clean && restarted {
         return Ok(Err(Reason::Restarted));
-    }
-    let ahead = |applied| Error::Ahead { dir: dir.to_owned(), applied, ledger_next: basis.ledger_next };
-    // As evidence it stays as it is: opened, it would change.
-    if marker.clean && marker.index > basis.ledger_next {
-        return Err(ahead(marker.index));
     }
     // What a killed program left to the system may be lost without anybody having been told.
     if !marker.clean && file.sync().is_err() {
@@ -258,12 +264,19 @@ fn reuse(dir: &Path, file: &DataFile, basis: &Basis<'_>) -> Result<Result<(Datab
         caught(dir, "open", || {
             // Pages carry checksums, which are compared only now: once for each run of the machine.
             let database = Database::open(twin, restarted)?;
-            Ok(database.applied()?.map(|applied| (database, applied)))
+            let Some(applied) = database.applied()? else { return Ok(None) };
+            if restarted {
+                // As a killed program leaves it, so that it is not read whole once more.
+                database.change(&[], applied, Written::Now)?;
+            }
+            Ok(Some((database, applied)))
         })
     };
     // To close what cannot be read may go wrong as well.
-    let Ok(Ok(Some((database, applied)))) = catch_unwind(AssertUnwindSafe(open)) else {
-        return Ok(Err(Reason::Unreadable));
+    let (database, applied) = match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(Ok(Some(found))) => found,
+        Ok(Err(error)) if error.spoils_nothing() => return Err(error),
+        _ => return Ok(Err(Reason::Unreadable)),
     };
     if applied < marker.index || marker.clean && applied != marker.index {
         return Ok(Err(Reason::Differs { closed: marker.index, found: applied }));
@@ -278,14 +291,10 @@ fn reuse(dir: &Path, file: &DataFile, basis: &Basis<'_>) -> Result<Result<(Datab
 fn create(dir: &Path, file: &DataFile) -> Result<Database, Error> {
     let data = dir.join(DATA);
     file.clear().map_err(Error::io("clear", &data))?;
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let entry = entry.map_err(Error::io("list", dir))?;
-        let path = entry.path();
-        if path != data && !marker::is_named(&path) {
-            let is_dir = entry.file_type().map_err(Error::io("look at", &path))?.is_dir();
-            let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(Error::io("remove", path))?;
-        }
+    let former = dir.join(FORMER);
+    match fs::remove_dir_all(&former) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", former)(error)),
+        _ => {}
     }
     let twin = file.twin().map_err(Error::io("open", data))?;
     caught(dir, "begin", || {
