@@ -1,6 +1,7 @@
 //! Nodes meet again: after a restart, a lost disk, an older copy of a ledger, a hub that was set back.
 
 mod older_copies;
+mod receipts;
 
 use sealpost_domain::rule::Rule;
 use sealpost_domain::statement::Resume;
