@@ -401,11 +401,13 @@ impl Parts {
             if let Err(error) = store.close() {
                 warn!(
                     error = with_causes(&error),
-                    "the index was not closed in order; the next start makes it anew where it has to"
+                    "the index could not be written at the end; the ledger is safe, and the next start makes the index anew if it has to"
                 );
             }
         } else {
-            info!("the index is in use to the end; the next start goes on from what lies in its file");
+            info!(
+                "the index is in use to the end; the next start goes on from its file, or after a reboot makes it anew"
+            );
         }
         info!("closed in order");
         Ok(())

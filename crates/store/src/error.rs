@@ -32,7 +32,7 @@ pub enum Error {
         dir: PathBuf,
     },
     /// The embedded store.
-    #[error("cannot {operation} the projections in {}", dir.display())]
+    #[error("cannot {operation} the projections in {}; {}", dir.display(), remedy(source))]
     Redb {
         /// What was tried.
         operation: &'static str,
@@ -76,19 +76,31 @@ pub enum Error {
     },
 }
 
+/// What comes of it, and what to do.
+fn remedy(error: &redb::Error) -> &'static str {
+    if spoils_nothing(error) {
+        "nothing of them is lost: make room, then start again"
+    } else {
+        "the next start makes them anew from the ledger"
+    }
+}
+
+fn spoils_nothing(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::PreviousIo => true,
+        redb::Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        ),
+        _ => false,
+    }
+}
+
 impl Error {
     /// Whether what lies in the file is as good as it was: there was only no room, or redb does nothing more since it met
     /// such an error, which was told to whoever met it.
     pub(crate) fn spoils_nothing(&self) -> bool {
-        let Self::Redb { source, .. } = self else { return false };
-        match &**source {
-            redb::Error::PreviousIo => true,
-            redb::Error::Io(error) => matches!(
-                error.kind(),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-            ),
-            _ => false,
-        }
+        matches!(self, Self::Redb { source, .. } if spoils_nothing(source))
     }
 
     pub(crate) fn io(operation: &'static str, file: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -63,7 +63,7 @@ pub enum Opened {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// There are none, or their marker is missing.
-    #[error("there are none yet")]
+    #[error("there are none, or the last run found that they cannot be believed")]
     New,
     /// Power may have been lost while they were open.
     #[error("the machine restarted while they were open")]

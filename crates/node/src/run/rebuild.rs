@@ -85,7 +85,7 @@ async fn open(
             Basis { boot_id: &boot_id, incarnation: incarnation.0, ledger_next, schema: projection::SCHEMA };
         let (store, opened) = Store::open(&places.index, &basis)?;
         if let OpenedStore::Rebuild { reason } = opened {
-            info!(?reason, "the index is made anew from the ledger");
+            info!(%reason, "the index is made anew from the ledger");
         }
         Ok(store)
     };

@@ -20,6 +20,7 @@ use sealpost_domain::view::{
     Status, Tracked,
 };
 use sealpost_ledger::ReadError;
+use sealpost_server::program::with_causes;
 
 use crate::core::facts::Arrived;
 use crate::core::inbox::ReadMessage;
@@ -321,7 +322,7 @@ fn record_fault(index: u64, error: &ReadError) -> ViewError {
 
 #[expect(clippy::needless_pass_by_value, reason = "errors are handed over where they arise")]
 pub(crate) fn index_fault(error: sealpost_store::Error) -> ViewError {
-    ViewError::Index { fault: error.to_string() }
+    ViewError::Index { fault: with_causes(&error) }
 }
 
 #[cfg(test)]
