@@ -7,7 +7,6 @@
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -117,13 +116,9 @@ impl Store {
     pub fn open(dir: &Path, basis: &Basis<'_>) -> Result<(Self, Opened), Error> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
         let file = DataFile::open(dir, DATA)?;
-        let (database, opened) = match reuse(dir, &file, basis)? {
-            Ok((database, applied)) => (database, Opened::Reused { applied }),
-            Err(reason) => (create(dir, &file)?, Opened::Rebuild { reason }),
-        };
-        let applied = match opened {
-            Opened::Reused { applied } => applied,
-            Opened::Rebuild { .. } => 0,
+        let (database, applied, opened) = match reuse(dir, &file, basis)? {
+            Ok((database, applied)) => (database, applied, Opened::Reused { applied }),
+            Err(reason) => (create(dir, &file)?, 0, Opened::Rebuild { reason }),
         };
         let marker = Marker {
             clean: false,
@@ -162,11 +157,7 @@ impl Store {
             .and_then(|()| file.sync().map_err(Error::io("sync", dir.join(DATA))))
             .and_then(|()| marker::sync(&dir))
             // After a sync that failed nobody knows what is there.
-            .inspect_err(|error| {
-                if !error.spoils_nothing() {
-                    disown(&dir);
-                }
-            })?;
+            .inspect_err(|error| disown_spoilt(&dir, error))?;
         Marker { clean: true, index, ..marker }.write(&dir)
     }
 
@@ -183,9 +174,7 @@ impl Store {
         let done = caught(&self.dir, operation, work);
         done.inspect_err(|error| {
             self.failed.store(true, Ordering::Relaxed);
-            if !error.spoils_nothing() {
-                disown(&self.dir);
-            }
+            disown_spoilt(&self.dir, error);
         })
     }
 
@@ -261,22 +250,19 @@ fn reuse(dir: &Path, file: &DataFile, basis: &Basis<'_>) -> Result<Result<(Datab
         return Ok(Err(Reason::Unreadable));
     }
     let twin = file.twin().map_err(Error::io("open", dir.join(DATA)))?;
-    let open = || {
-        caught(dir, "open", || {
-            // Pages carry checksums, which are compared only now: once for each run of the machine.
-            let database = Database::open(twin, restarted)?;
-            let Some(applied) = database.applied()? else { return Ok(None) };
-            if restarted {
-                // As a killed program leaves it, so that it is not read whole once more.
-                database.change(&[], applied, Written::Now)?;
-            }
-            Ok(Some((database, applied)))
-        })
-    };
-    // To close what cannot be read may go wrong as well.
-    let (database, applied) = match catch_unwind(AssertUnwindSafe(open)) {
-        Ok(Ok(Some(found))) => found,
-        Ok(Err(error)) if error.spoils_nothing() => return Err(error),
+    let found = caught(dir, "open", || {
+        // Pages carry checksums, which are compared only now: once for each run of the machine.
+        let database = Database::open(twin, restarted)?;
+        let Some(applied) = database.applied()? else { return Ok(None) };
+        if restarted {
+            // As a killed program leaves it, so that it is not read whole once more.
+            database.change(&[], applied, Written::Now)?;
+        }
+        Ok(Some((database, applied)))
+    });
+    let (database, applied) = match found {
+        Ok(Some(found)) => found,
+        Err(error) if error.spoils_nothing() => return Err(error),
         _ => return Ok(Err(Reason::Unreadable)),
     };
     if applied < marker.index || marker.clean && applied != marker.index {
@@ -303,6 +289,13 @@ fn create(dir: &Path, file: &DataFile) -> Result<Database, Error> {
         database.change(&[], 0, Written::Now)?;
         Ok(database)
     })
+}
+
+/// Nothing in `dir` is believed again, unless the error leaves it as good as it was.
+fn disown_spoilt(dir: &Path, error: &Error) {
+    if !error.spoils_nothing() {
+        disown(dir);
+    }
 }
 
 /// Nothing in `dir` is believed again.

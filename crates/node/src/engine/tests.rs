@@ -283,7 +283,9 @@ impl Projections for Failing {
     fn apply(&self, batch: Batch) -> Result<(), IndexError> {
         match self.rounds_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
             Ok(_) => self.memory.apply(batch),
-            Err(_) => Err(IndexError::Unreadable { operation: "read", dir: Path::new("/index").to_owned() }),
+            Err(_) => {
+                Err(IndexError::Unreadable { operation: "change", dir: Path::new("/index").to_owned() })
+            }
         }
     }
 
