@@ -32,12 +32,12 @@ fn files(forms: &Forms, folder: &Path, what: &str) {
 fn assert_the_hub_knows_nothing(network: &Network, forms: &Forms, sent: &[MessageId]) {
     let memory = scan::memory(forms, network.pid(HUB));
     assert_none(&memory, "the hub's memory");
-    files(forms, network.hub_data(), "the hub's disk");
+    files(forms, network.journal(), "the hub's disk");
     files(forms, &network.logs(), "a log");
     let known: Vec<_> = sent.iter().map(|id| id.as_bytes().to_vec()).collect();
     let known = Forms::exactly(known);
     assert!(!scan::memory(&known, network.pid(HUB)).found.is_empty(), "the headers are in the hub's memory");
-    assert!(!scan::files(&known, network.hub_data()).found.is_empty(), "the headers are on the hub's disk");
+    assert!(!scan::files(&known, network.journal()).found.is_empty(), "the headers are on the hub's disk");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +105,7 @@ async fn no_text_of_any_kind_of_message_is_seen_by_the_hub_or_lies_in_clear_at_a
         files(&forms, &network.agency(node).data, &format!("the disk of {node} after its end"));
     }
     files(&forms, &network.logs(), "a log");
-    files(&forms, network.hub_data(), "the hub's disk");
+    files(&forms, network.journal(), "the hub's disk");
     network.end().await;
 }
 

@@ -45,7 +45,7 @@ async fn a_hub_that_lost_its_disk_loses_no_message() {
         hk.reaches(*message, TH, DeliveryState::Accepted).await;
     }
     network.kill(HUB);
-    fs::remove_dir_all(network.hub_data()).unwrap();
+    network.change_journal(|journal| fs::remove_dir_all(journal).unwrap());
 
     network.run(HUB).await;
     network.run(TH).await;

@@ -73,7 +73,7 @@ async fn a_header_with_an_unknown_field_is_stored_forwarded_and_verified_to_the_
     let shown = network.desk(DE).await.receives_exactly(&[message]).await;
     assert_eq!(shown[0].sender, id(HK));
     network.kill(HUB);
-    assert!(occurrences(network.hub_data(), &envelope.header) >= 1, "the journal has the header");
+    assert!(occurrences(network.journal(), &envelope.header) >= 1, "the journal has the header");
     network.run(HUB).await;
     network.run(TH).await;
     network.desk(TH).await.receives_exactly(&[message]).await;

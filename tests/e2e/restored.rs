@@ -256,7 +256,7 @@ async fn a_hub_restored_from_an_older_copy_loses_no_message() {
     hk.are_delivered(&first).await;
     network.terminate(HUB).await;
     let backup = network.node_folder(HK).join("hub-backup");
-    copy(network.hub_data(), &backup);
+    network.change_journal(|journal| copy(journal, &backup));
     network.run(HUB).await;
     let second = ids(&hk.send_all("second", shipments(&[DE, TH], 5..10)).await);
     hk.are_delivered(&second).await;
@@ -268,7 +268,7 @@ async fn a_hub_restored_from_an_older_copy_loses_no_message() {
         hk.reaches(*message, DE, DeliveryState::Delivered).await;
     }
     network.terminate(HUB).await;
-    restore(&backup, network.hub_data());
+    network.change_journal(|journal| restore(&backup, journal));
     network.run(HUB).await;
     network.run(TH).await;
     let fourth = ids(&hk.send_all("fourth", shipments(&[DE, TH], 15..20)).await);

@@ -11,7 +11,8 @@ use sealpost_crypto::directory::trust_set;
 use sealpost_domain::link::Incarnation;
 use sealpost_hub::dispatch::Dispatch;
 use sealpost_hub::hot::Hot;
-use sealpost_hub::journal::{Fresh, Journal};
+use sealpost_hub::journal::Journal as _;
+use sealpost_hub::journal::local::{Fresh, Local};
 use sealpost_hub::rates::{Rate, Rates};
 use sealpost_hub::relay::Relay;
 use sealpost_hub::service::{Limits, Pace, Parts, Service};
@@ -88,11 +89,11 @@ impl Hub {
             bodies_salt: rng.random(),
         };
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let Ok((journal, state)) = Journal::open(&disk, Path::new(FOLDER), fresh) else { return false };
+        let Ok((journal, state)) = Local::open(&disk, Path::new(FOLDER), fresh) else { return false };
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
         let (writer, turns) =
-            Writer::by_turns(journal, Arc::clone(&view), clock.clone(), Reserve::of(RESERVE));
+            Writer::by_turns(Box::new(journal), Arc::clone(&view), clock.clone(), Reserve::of(RESERVE));
         self.starts += 1;
         let turns =
             tokio::spawn(commit(turns, writer.clone(), self.dice.clone(), self.starts, ended)).abort_handle();

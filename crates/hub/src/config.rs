@@ -1,5 +1,6 @@
 //! `hub.toml`. Every key is documented where it is read; deploy/hub.toml lists them all.
 
+mod journal;
 mod limits;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use sealpost_server::acceptor;
 use sealpost_server::config::{Config, Field, Reader};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
 
+use crate::journal::jetstream;
 use crate::rates::Rate;
 
 /// The configuration of a hub.
@@ -19,7 +21,7 @@ pub struct HubConfig {
     pub name: String,
     /// Where nodes connect.
     pub listen: SocketAddr,
-    /// The folder of journal and bodies.
+    /// The folder of journal and bodies, where they are kept on this machine, and of the revocation lists.
     pub data: PathBuf,
     /// The certificate that the hub shows.
     pub tls: Tls,
@@ -31,12 +33,23 @@ pub struct HubConfig {
     pub genesis: PathBuf,
     /// The folder of the revocation lists.
     pub crls: PathBuf,
+    /// Where its journal is kept.
+    pub journal: Journal,
     /// How much it takes.
     pub limits: Limits,
     /// What it tells.
     pub log: Log,
     /// How it ends.
     pub ending: Ending,
+}
+
+/// `[journal]`: where the journal is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// On the disk of this machine.
+    Seglog,
+    /// In streams of NATS JetStream.
+    JetStream(jetstream::Settings),
 }
 
 /// `[limits]`: how much the hub takes.
@@ -66,7 +79,10 @@ impl Config for HubConfig {
         let name = hub.required("name", "The hub's name within the network, as its certificate has it.");
         let listen =
             hub.required("listen", "Address and port on which nodes connect; port 0 takes a free one.");
-        let data = hub.required("data", "The folder of the journal and of the bodies that are on their way.");
+        let data = hub.required(
+            "data",
+            "The folder of the journal and of the bodies that are on their way, and of the revocation lists.",
+        );
         let tls = Tls::read(reader);
         let mut keys = reader.section("keys", "Private keys.");
         let signing = keys.required(
@@ -81,7 +97,7 @@ impl Config for HubConfig {
             "A signed directory to begin with. It is believed as it is given, if the signatures in it hold.",
         );
         let crls = directory.required("crls", "The folder of the revocation lists, one *.crl for each root.");
-        let limits = Limits::read(reader);
+        let (journal, limits) = (Journal::read(reader), Limits::read(reader));
         let (log, ending) = (Log::read(reader), Ending::read(reader));
         Field::build(|| {
             Some(Self {
@@ -93,6 +109,7 @@ impl Config for HubConfig {
                 passphrase: passphrase.take()?,
                 genesis: genesis.take()?,
                 crls: crls.take()?,
+                journal: journal.take()?,
                 limits: limits.take()?,
                 log: log.take()?,
                 ending: ending.take()?,

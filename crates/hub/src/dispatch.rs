@@ -1,4 +1,7 @@
-//! What waits for a recipient, with its body and its own wrap: from memory where it can be, else from the disk.
+//! What waits for a recipient, with its body and its own wrap: from memory where it can be, else from the journal.
+//!
+//! A body that is not there is passed over: its sender sends it again. One of which nobody can say whether it is there is not:
+//! whoever asked is told that the journal cannot be reached, and goes on elsewhere.
 
 use std::sync::Arc;
 
@@ -7,12 +10,12 @@ use sealpost_domain::agency::AgencyId;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_domain::record::Cursor;
-use sealpost_server::pool::{GivenUp, Pool};
+use sealpost_server::pool::{GivenUp, Lane, Pool};
 use sealpost_wire::hub::{Delivery, Entry, Event, Payload, SubmittedEnvelope};
 
 use crate::core::{Place, Waiting};
 use crate::hot;
-use crate::journal::{ReadError, Reader};
+use crate::journal::{Read, ReadError};
 use crate::lane::lane;
 use crate::view::View;
 
@@ -23,10 +26,21 @@ const PLACES_MAX: usize = 256;
 #[derive(Clone)]
 pub struct Dispatch {
     view: Arc<View>,
-    reader: Reader,
+    reader: Arc<dyn Read>,
     pool: Pool,
     incarnation: Incarnation,
     batch_bytes: usize,
+}
+
+/// Why nothing can be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum NotNow {
+    /// The hub is stopping.
+    #[error(transparent)]
+    GivenUp(#[from] GivenUp),
+    /// The journal is elsewhere.
+    #[error("the hub cannot reach its journal")]
+    Unreachable(#[source] ReadError),
 }
 
 /// A part of what waits.
@@ -38,10 +52,10 @@ pub struct Part {
 }
 
 impl Dispatch {
-    /// Reads for streams whose batches have at most so many bytes, or one envelope.
+    /// Reads, on a pool of workers, for streams whose batches have at most so many bytes, or one envelope.
     pub fn new(
         view: Arc<View>,
-        reader: Reader,
+        reader: Arc<dyn Read>,
         pool: Pool,
         incarnation: Incarnation,
         batch_bytes: usize,
@@ -56,7 +70,7 @@ impl Dispatch {
         priority: Priority,
         after: Option<Place>,
         count: usize,
-    ) -> Result<Option<Part>, GivenUp> {
+    ) -> Result<Option<Part>, NotNow> {
         let waiting = self.view.state().waiting(recipient, priority, after, count.min(PLACES_MAX));
         if waiting.is_empty() {
             return Ok(None);
@@ -75,68 +89,84 @@ impl Dispatch {
         if cold == waiting.len() {
             return Ok(part.finish());
         }
-        let reader = self.reader.clone();
+        let reader = Arc::clone(&self.reader);
         let read = move || {
-            let mut entries = Entries { reader: &reader, last: None };
+            let mut entries = Entries { reader: &*reader, last: None };
             for (place, waiting) in waiting.into_iter().skip(cold) {
-                let found = entries
-                    .envelope(place)
-                    .and_then(|envelope| Some((envelope, payload(&reader, place, &waiting)?)));
+                let found = match entries.envelope(place, &waiting) {
+                    Err(unreachable) if part.up_to.is_none() => return Err(NotNow::Unreachable(unreachable)),
+                    Err(_) => break,
+                    Ok(found) => found,
+                };
                 if !part.take_cold(place, found) {
                     break;
                 }
             }
-            part.finish()
+            Ok(part.finish())
         };
-        self.pool.run(lane(priority), read).await
+        self.pool.run(lane(priority), read).await?
     }
 
-    /// The journal entry at an index. Blocks on the disk.
-    pub fn entry(&self, index: u64) -> Result<Entry, ReadError> {
-        self.reader.entry(index)
+    /// The journal entry at an index.
+    pub async fn entry(&self, index: u64) -> Result<Result<Entry, ReadError>, GivenUp> {
+        let reader = Arc::clone(&self.reader);
+        self.pool.run(Lane::Ordinary, move || reader.entry(index)).await
     }
 
     /// Whether a cursor is of this journal: then the envelope that was delivered there lies there.
-    pub async fn knows(&self, priority: Priority, cursor: Cursor) -> Result<bool, GivenUp> {
+    pub async fn knows(&self, priority: Priority, cursor: Cursor) -> Result<bool, NotNow> {
         if cursor.hub_incarnation != self.incarnation {
             return Ok(false);
         }
-        let (reader, place) = (self.reader.clone(), Place::from_index(cursor.index));
+        let (reader, place) = (Arc::clone(&self.reader), Place::from_index(cursor.index));
         let lies_there = move || match reader.entry(place.entry()).map(|entry| entry.event) {
-            Ok(Event::Batch { envelopes, .. }) => envelopes
+            Ok(Event::Batch { envelopes, .. }) => Ok(envelopes
                 .get(place.position())
-                .is_some_and(|envelope| sha256(&envelope.header) == cursor.entry_digest),
-            _ => false,
+                .is_some_and(|envelope| sha256(&envelope.header) == cursor.entry_digest)),
+            Err(error) if error.is_unreachable() => Err(NotNow::Unreachable(error)),
+            _ => Ok(false),
         };
-        self.pool.run(lane(priority), lies_there).await
+        self.pool.run(lane(priority), lies_there).await?
     }
 }
 
 /// Reads envelopes of journal entries, the last entry once for all of them.
 struct Entries<'r> {
-    reader: &'r Reader,
+    reader: &'r dyn Read,
     last: Option<(u64, Entry)>,
 }
 
 impl Entries<'_> {
-    fn envelope(&mut self, place: Place) -> Option<SubmittedEnvelope> {
+    /// An envelope with its body; `None` when one of them is not there; an error when nobody can say.
+    fn envelope(
+        &mut self,
+        place: Place,
+        waiting: &Waiting,
+    ) -> Result<Option<(SubmittedEnvelope, Payload)>, ReadError> {
         if self.last.as_ref().is_none_or(|(index, _)| *index != place.entry()) {
-            let read = self.reader.entry(place.entry());
-            let read =
-                read.inspect_err(|error| tracing::error!(%place, %error, "journal entry not readable"));
-            self.last = read.ok().map(|entry| (place.entry(), entry));
+            let read = there(self.reader.entry(place.entry()), place, "journal entry not readable")?;
+            self.last = read.map(|entry| (place.entry(), entry));
         }
-        match self.last.as_ref().map(|(_, entry)| &entry.event) {
+        let envelope = match self.last.as_ref().map(|(_, entry)| &entry.event) {
             Some(Event::Batch { envelopes, .. }) => envelopes.get(place.position()).cloned(),
             _ => None,
-        }
+        };
+        let Some(envelope) = envelope else { return Ok(None) };
+        let payload = there(self.reader.payload(&waiting.payload), place, "body not readable, passed over")?;
+        Ok(payload.map(|payload| (envelope, payload)))
     }
 }
 
-/// A body that is not there was never acknowledged, or was lost with the disk: its sender sends it again.
-fn payload(reader: &Reader, place: Place, waiting: &Waiting) -> Option<Payload> {
-    let read = reader.payload(&waiting.payload);
-    read.inspect_err(|error| tracing::error!(%place, %error, "body not readable, passed over")).ok()
+/// What was read, if it is there. What is not was never acknowledged, or was lost with the journal: its sender sends it again.
+fn there<T>(read: Result<T, ReadError>, place: Place, why: &str) -> Result<Option<T>, ReadError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.is_unreachable() => Err(error),
+        Err(error) => {
+            tracing::error!(%place, %error, "{why}");
+            Ok(None)
+        }
+    }
 }
 
 /// A batch for one recipient that is being put together.

@@ -1,77 +1,210 @@
-//! The hub's memory on disk: entries in one log, bodies with their wraps in another.
+//! The hub's memory, in the hub's own terms: proposals go in, committed entries come back in one order, and what was committed
+//! can be read again.
 //!
-//! An entry names where its bodies lie. Both logs are synced, at the same time, before anything of a group is
-//! acknowledged ([`Journal::sync`]). A crash between the two can leave an entry whose body is missing: nobody was told
-//! that it was accepted, its sender sends it again, and whoever reads its body finds that there is none. Body segments
-//! in which nothing waits any more are deleted whole; entries stay.
+//! ```text
+//! writer ── propose ──▶ journal ── committed ──▶ core::step ── applied ──▶ journal (what is settled may be forgotten)
+//!                          ▲
+//! dispatch ── Read ────────┘
+//! ```
 //!
-//! The hub's incarnation is that of the entries' log, made with the first start on an empty folder.
+//! | implementation | keeps it | for |
+//! |---|---|---|
+//! | [`local`] | in two logs on the disk of this machine | one hub |
+//! | [`jetstream`] | in two streams of NATS JetStream, on several machines | any number of hubs |
+//!
+//! What both promise, and one suite of tests asks of both (`tests/journal`):
+//!
+//! * An entry that came back is durable with its bodies, and will come back in the same place for ever.
+//! * Indices ascend. Entries of one proposer come in the order in which it proposed them, each once, none left out before
+//!   another one.
+//! * A proposal is taken with all of its drafts, or not at all.
+//! * A body can be read until nothing waits for it.
+//!
+//! An entry names where its bodies lie; entries stay, bodies are deleted when they are settled.
 
-mod beside;
+pub mod jetstream;
+pub mod local;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sealpost_domain::agency::AgencyId;
+use sealpost_domain::envelope::Signature;
+use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
+use sealpost_domain::message::Priority;
+use sealpost_domain::statement::Signed;
 use sealpost_seglog::append::{self, Fatal};
-use sealpost_seglog::disk::Disk;
-use sealpost_seglog::{Location, Log, Options, Record, open, read};
-use sealpost_wire::hub::{BodyLocation, Entry, Payload};
+use sealpost_seglog::read;
+use sealpost_wire::hub::{BodyLocation, Control, Entry, Event, Payload, SubmittedEnvelope};
+use tokio::sync::mpsc;
 
-use crate::core::{Fault, State};
-use beside::{Beside, Bodies};
+use crate::core::State;
 
-/// Random bytes for logs that do not exist yet.
-#[derive(Clone, Copy)]
-pub struct Fresh {
-    /// The hub's incarnation.
-    pub incarnation: Incarnation,
-    /// For the checksums of the entries' log.
-    pub entries_salt: [u8; 8],
-    /// For the checksums of the bodies' log.
-    pub bodies_salt: [u8; 8],
+/// A journal that is open for writing. Whoever writes owns it; all calls return without waiting for another machine.
+pub trait Journal: Send {
+    /// Which life of the hub this is: another one for every journal that began empty.
+    fn incarnation(&self) -> Incarnation;
+
+    /// Reads what is committed, from any thread.
+    fn reader(&self) -> Arc<dyn Read>;
+
+    /// Bytes that are left for what is proposed.
+    fn free(&self) -> io::Result<u64>;
+
+    /// Whether a proposal would be worked on at once. More may be proposed all the same; what is gathered meanwhile goes in one.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Calls this whenever something was committed, from any thread. Not called for what is committed while it is proposed.
+    fn notify(&mut self, _committed: Box<dyn Fn() + Send + Sync>) {}
+
+    /// Hands in what is to be committed together.
+    fn propose(&mut self, proposal: Proposal) -> Result<Ticket, ProposeError>;
+
+    /// What was committed next, by whomever; `None` when there is nothing more for now.
+    fn committed(&mut self) -> Result<Option<Committed>, Failed>;
+
+    /// Everything that came out of [`Journal::committed`] was applied to this state: what nothing in it waits for may be deleted.
+    fn applied(&mut self, state: &State) -> Result<(), Failed>;
+
+    /// Nothing more is coming.
+    fn close(&mut self) -> Result<(), Failed>;
+
+    /// Whether other hubs may keep it too.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// The way to those others, where there can be any. Once.
+    fn neighbours(&mut self) -> Option<Neighbours> {
+        None
+    }
 }
 
-/// Both logs, open for writing.
-pub struct Journal {
-    entries: Log,
-    bodies: Bodies,
-    incarnation: Incarnation,
-    /// The segment that bodies are written to; nothing at or behind it can be deleted.
-    active: u64,
-    /// The first body segment that was not deleted.
-    kept: u64,
-    /// `None`: one log is synced after the other.
-    beside: Option<Beside>,
-    disk: Arc<dyn Disk>,
-    folder: PathBuf,
+/// What hubs that keep one journal say to one another beside it. Nothing of it is kept, and anything may be lost.
+pub struct Neighbours {
+    /// To all others.
+    pub say: mpsc::Sender<Said>,
+    /// From all others.
+    pub hear: mpsc::Receiver<Said>,
 }
 
-/// Why the journal cannot be opened.
+/// What one hub says to all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A frame from one node to another, which may be connected anywhere.
+    Frame(Control),
+    /// An agency's node is connected here, and nowhere else.
+    Sits(AgencyId),
+    /// It is not any more.
+    Left(AgencyId),
+}
+
+/// Reads entries and bodies that are committed. Blocks on a disk or a network.
+pub trait Read: Send + Sync {
+    /// The entry at an index.
+    fn entry(&self, index: u64) -> Result<Entry, ReadError>;
+
+    /// The sealed content and the wraps that lie at a place.
+    fn payload(&self, at: &BodyLocation) -> Result<Payload, ReadError>;
+}
+
+/// What is to be committed together, each draft as an entry of its own.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The proposer's clock.
+    pub at: Instant,
+    /// In this order.
+    pub drafts: Vec<Draft>,
+}
+
+/// An entry that has no place yet, and neither have its bodies.
+#[derive(Clone, Debug)]
+pub enum Draft {
+    /// A new directory, that verified against the one in force.
+    Directory(Signed),
+    /// A batch that a node submitted.
+    Batch {
+        /// The node's agency.
+        sender: AgencyId,
+        /// With their bodies.
+        envelopes: Vec<DraftEnvelope>,
+    },
+    /// A node has everything of a priority up to an index.
+    Settled {
+        /// The node's agency.
+        recipient: AgencyId,
+        /// The lane.
+        priority: Priority,
+        /// The last place that is settled.
+        index: u64,
+    },
+    /// Revocation lists that an operator published.
+    Lists(Vec<Bytes>),
+}
+
+/// An envelope of a [`Draft::Batch`].
+#[derive(Clone, Debug)]
+pub struct DraftEnvelope {
+    /// The exact bytes of the header.
+    pub header: Bytes,
+    /// Over those bytes.
+    pub signatures: Vec<Signature>,
+    /// Bit n is set where the body holds a wrap for recipient n of the header.
+    pub wrapped: u64,
+    /// The sealed content and the wraps, as they are stored.
+    pub body: Bytes,
+}
+
+/// A proposal of this process, in the order of its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Entries that were committed together.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The index of the first; the others follow.
+    pub first: u64,
+    /// In order, with the places of their bodies.
+    pub entries: Vec<Entry>,
+    /// Where this process proposed them.
+    pub ticket: Option<Ticket>,
+}
+
+/// Why a proposal was not taken. No part of it was.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// One of the logs cannot be opened.
-    #[error("cannot open the hub's {log}")]
-    Open {
-        /// `journal` or `bodies`.
-        log: &'static str,
-        /// Why not.
-        source: open::Error,
-    },
-    /// An entry cannot be read.
-    #[error("cannot read the hub's journal; restore {} from a backup, or move the data folder away and start empty: \
-             the nodes send again what is not receipted", folder.display())]
-    Read {
-        /// Where the journal lies.
-        folder: PathBuf,
-        /// Why not.
-        source: ReadError,
-    },
-    /// An entry that makes no sense at its place.
-    #[error("the hub's journal does not hold together")]
-    Fault(#[from] Fault),
+pub enum ProposeError {
+    /// It may be tried again later.
+    #[error("there is no room for it")]
+    NoRoom(#[source] append::Error),
+    /// It would not be taken later either.
+    #[error("it is not taken")]
+    Refused(#[source] append::Error),
+    /// The journal is of no use any more.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+}
+
+/// The journal is of no use any more; the program has to end, and finds out when it starts again what is there.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// A disk failed.
+    #[error("the disk failed")]
+    Disk(#[from] Fatal),
+    /// A stream is not what it was.
+    #[error(
+        "the journal was lost: {0}. Start again with what is there: the nodes send again what is not receipted"
+    )]
+    Lost(jetstream::Lost),
+    /// A message of it makes no sense: it was written by something else, or by a later version.
+    #[error("the journal cannot be read")]
+    Unreadable(#[source] ReadError),
+    /// A task that serves it is gone, and did not say why.
+    #[error("the journal ended without a reason")]
+    Ended,
 }
 
 /// Why an entry or a body cannot be read.
@@ -80,151 +213,76 @@ pub enum ReadError {
     /// The log does not give it.
     #[error(transparent)]
     Log(#[from] read::Error),
-    /// What the log gives makes no sense.
+    /// The stream has nothing at this sequence, or something else.
+    #[error("the message {sequence} is not there")]
+    Missing {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// The servers do not say.
+    #[error("the message {sequence} cannot be asked for: {reason}")]
+    Unreachable {
+        /// Its sequence.
+        sequence: u64,
+        /// Why not.
+        reason: String,
+    },
+    /// What lies there makes no sense.
     #[error("journal entry {index} cannot be parsed")]
     Parse {
-        /// The index of the entry, or of the frame in the body log.
+        /// The index of the entry, or of the body.
         index: u64,
         /// Why not.
         source: sealpost_wire::Error,
     },
 }
 
-impl Journal {
-    /// Opens the journal in a folder, or makes it, and applies all of its entries.
-    pub fn open(disk: &Arc<dyn Disk>, folder: &Path, fresh: Fresh) -> Result<(Self, State), Error> {
-        let open = |log, salt, incarnation: Incarnation| {
-            let options = Options::new(incarnation.0, salt);
-            Log::open(Arc::clone(disk), &folder.join(log), options)
-                .map_err(|source| Error::Open { log, source })
-        };
-        let (entries, found) = open("journal", fresh.entries_salt, fresh.incarnation)?;
-        let incarnation = Incarnation(found.incarnation);
-        if let Some(torn) = &found.torn {
-            tracing::warn!(file = %torn.file.display(), bytes = torn.bytes, "cut a torn tail off the journal");
-        }
-        let (bodies, _) = open("bodies", fresh.bodies_salt, incarnation)?;
-        let kept = bodies.reader().first();
-        let (bodies, of_logs) = (Bodies::new(bodies), folder.to_owned());
-        let disk = Arc::clone(disk);
-        let journal =
-            Self { entries, bodies, incarnation, active: kept, kept, beside: None, disk, folder: of_logs };
-        let state = journal.replay(folder, found.first)?;
-        Ok((journal, state))
-    }
-
-    fn replay(&self, folder: &Path, first: u64) -> Result<State, Error> {
-        let unreadable = |source| Error::Read { folder: folder.to_owned(), source };
-        let mut state = State::new(first);
-        for found in self.entries.reader().scan(first) {
-            let found = found.map_err(|source| unreadable(source.into()))?;
-            let entry = parse(found.index, &found.record.body).map_err(unreadable)?;
-            state.step(found.index, &entry)?;
-        }
-        Ok(state)
-    }
-
-    /// The same journal, with both logs synced at the same time, which takes a thread of its own: not for deterministic
-    /// simulations.
-    pub fn syncing_together(self) -> io::Result<Self> {
-        Ok(Self { beside: Some(Beside::start(&self.bodies)?), ..self })
-    }
-
-    /// Which life of the hub this is.
-    pub fn incarnation(&self) -> Incarnation {
-        self.incarnation
-    }
-
-    /// Reads what is synced, from any thread.
-    pub fn reader(&self) -> Reader {
-        Reader { entries: self.entries.reader(), bodies: self.bodies.lock().reader() }
-    }
-
-    /// Bytes that the disk has left.
-    pub fn free(&self) -> io::Result<u64> {
-        self.disk.free(&self.folder)
-    }
-
-    /// Writes payloads, all or none, and returns where they lie. Not synced.
-    pub fn write_bodies(&mut self, payloads: Vec<Bytes>) -> Result<Vec<BodyLocation>, append::Error> {
-        let mut bodies = self.bodies.lock();
-        let first = bodies.next();
-        let records: Vec<Record> =
-            payloads.into_iter().map(|payload| Record::new(Bytes::new(), payload)).collect();
-        let locations = bodies.append(&records)?;
-        self.active = locations.last().map_or(self.active, |last| last.segment);
-        let place = |(index, location): (u64, Location)| BodyLocation {
-            segment: location.segment,
-            offset: location.offset,
-            length: location.length,
-            checksum: location.crc,
-            index,
-        };
-        Ok((first..).zip(locations).map(place).collect())
-    }
-
-    /// Writes entries, all or none, and returns the index of the first. Not synced.
-    pub fn write_entries(&mut self, entries: &[Entry]) -> Result<u64, append::Error> {
-        let first = self.entries.next();
-        let records: Vec<Record> =
-            entries.iter().map(|entry| Record::new(Bytes::new(), entry.to_bytes())).collect();
-        self.entries.append(&records)?;
-        Ok(first)
-    }
-
-    /// Syncs both logs, as far as they were written to.
-    pub fn sync(&mut self) -> Result<(), Fatal> {
-        let Self { entries, bodies, beside, .. } = self;
-        let mut written = bodies.lock();
-        if written.durable() == written.next() {
-            return entries.sync().map(drop);
-        }
-        match beside {
-            None => written.sync().and_then(|_| entries.sync()).map(drop),
-            Some(beside) => {
-                drop(written);
-                beside.sync_with(entries)
-            }
-        }
-    }
-
-    /// Deletes the body segments in which nothing waits any more. `state` must know every entry that was written.
-    pub fn forget_settled(&mut self, state: &State) -> Result<(), Fatal> {
-        let needed = state.first_body_segment().unwrap_or(self.active).min(self.active);
-        if needed > self.kept {
-            // That they are settled must be as durable as that they are gone.
-            self.entries.sync()?;
-            self.kept = self.bodies.lock().remove_segments_below(needed)?;
-        }
-        Ok(())
+impl ReadError {
+    /// Whether nobody can say what lies there.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
     }
 }
 
-/// Reads entries and bodies that are synced. Blocks on the disk; clones are cheap.
-#[derive(Clone)]
-pub struct Reader {
-    entries: sealpost_seglog::Reader,
-    bodies: sealpost_seglog::Reader,
-}
-
-impl Reader {
-    /// The entry at an index.
-    pub fn entry(&self, index: u64) -> Result<Entry, ReadError> {
-        parse(index, &self.entries.get(index)?.record.body)
+impl Proposal {
+    /// The bodies of all envelopes, in order.
+    fn bodies(&self) -> impl Iterator<Item = &Bytes> {
+        let envelopes = self.drafts.iter().flat_map(|draft| match draft {
+            Draft::Batch { envelopes, .. } => envelopes.as_slice(),
+            Draft::Directory(_) | Draft::Settled { .. } | Draft::Lists(_) => &[],
+        });
+        envelopes.map(|envelope| &envelope.body)
     }
 
-    /// The sealed content and the wraps that lie at a place.
-    pub fn payload(&self, at: &BodyLocation) -> Result<Payload, ReadError> {
-        let location =
-            Location { segment: at.segment, offset: at.offset, length: at.length, crc: at.checksum };
-        let record = self.bodies.read_at(&location)?;
-        Payload::from_bytes(&record.body).map_err(|source| ReadError::Parse { index: at.index, source })
+    /// Whether forgetting it would cost more than a second delivery.
+    fn matters(&self) -> bool {
+        self.drafts.iter().any(|draft| !matches!(draft, Draft::Settled { .. }))
+    }
+
+    /// The entries, once their bodies have places, in the order of [`Proposal::bodies`].
+    fn entries(self, bodies: impl IntoIterator<Item = BodyLocation>) -> Vec<Entry> {
+        let (at, mut bodies) = (self.at, bodies.into_iter());
+        let entry = |draft| {
+            let event = match draft {
+                Draft::Directory(signed) => Event::Directory(signed),
+                Draft::Lists(crls) => Event::Lists(crls),
+                Draft::Settled { recipient, priority, index } => {
+                    Event::Settled { recipient, priority, index }
+                }
+                Draft::Batch { sender, envelopes } => {
+                    let placed = envelopes.into_iter().zip(bodies.by_ref()).map(|(envelope, payload)| {
+                        let DraftEnvelope { header, signatures, wrapped, body: _ } = envelope;
+                        SubmittedEnvelope { header, signatures, payload, wrapped }
+                    });
+                    Event::Batch { sender, envelopes: placed.collect() }
+                }
+            };
+            Entry { at, event }
+        };
+        self.drafts.into_iter().map(entry).collect()
     }
 }
 
 fn parse(index: u64, bytes: &Bytes) -> Result<Entry, ReadError> {
     Entry::from_bytes(bytes).map_err(|source| ReadError::Parse { index, source })
 }
-
-#[cfg(test)]
-mod tests;

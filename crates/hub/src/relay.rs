@@ -4,6 +4,9 @@
 //! Every agency has a mailbox. While its node is connected, frames queue there in order; while it is away, or when
 //! the mailbox is full, the latest frame of a sender and type takes the place of the one before. Where that is not enough,
 //! the oldest frame of the sender goes who takes most of the room: nobody can push the others' frames out.
+//!
+//! Where several hubs keep one journal, every frame goes to all of them. The one to which its recipient is connected delivers it;
+//! the others keep nothing for an agency of which they heard that it is connected elsewhere.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::statement::Signed;
 use sealpost_wire::hub::Control;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::journal::Said;
 use crate::verify::{apart, signature_apart};
 
 /// Frames that may wait in one mailbox.
@@ -25,6 +29,8 @@ const BYTES_MAX: usize = 4 << 20;
 #[derive(Default)]
 pub struct Relay {
     mailboxes: Mutex<HashMap<AgencyId, Mailbox>>,
+    /// The way to the other hubs.
+    neighbours: Option<mpsc::Sender<Said>>,
 }
 
 #[derive(Default)]
@@ -34,17 +40,56 @@ struct Mailbox {
     bell: Arc<Notify>,
     /// The connected node's; cancelled when a newer call takes its place.
     seat: Option<CancellationToken>,
+    /// Whether the node is connected to another hub.
+    is_elsewhere: bool,
 }
 
 impl Relay {
+    /// One beside those of other hubs.
+    pub fn among(neighbours: mpsc::Sender<Said>) -> Self {
+        Self { neighbours: Some(neighbours), ..Self::default() }
+    }
+
+    /// Takes what another hub says.
+    pub fn hear(&self, said: Said) {
+        match said {
+            Said::Frame(frame) => self.put(frame),
+            Said::Sits(agency) => {
+                let mut mailboxes = self.lock();
+                let mailbox = mailboxes.entry(agency).or_default();
+                mailbox.is_elsewhere = true;
+                mailbox.frames.clear();
+                mailbox.bytes = 0;
+                // What is left of a connection here is the older one.
+                mailbox.seat.take().iter().for_each(CancellationToken::cancel);
+            }
+            Said::Left(agency) => self.lock().entry(agency).or_default().is_elsewhere = false,
+        }
+    }
+
+    /// Whoever does not take it in time hears it when it is said again.
+    fn say(&self, said: impl FnOnce() -> Said) {
+        if let Some(neighbours) = &self.neighbours {
+            let _ = neighbours.try_send(said());
+        }
+    }
+
     /// Puts a frame into its recipient's mailbox: a copy, since the message in which it came may be larger.
     pub fn post(&self, frame: Control) {
         let Signed { payload, signatures } = frame.statement;
         let signatures = signatures.iter().map(signature_apart).collect();
         let statement = Signed { payload: apart(&payload), signatures };
         let frame = Control { statement, ..frame };
+        self.say(|| Said::Frame(frame.clone()));
+        self.put(frame);
+    }
+
+    fn put(&self, frame: Control) {
         let mut mailboxes = self.lock();
-        mailboxes.entry(frame.to.clone()).or_default().put(frame);
+        let mailbox = mailboxes.entry(frame.to.clone()).or_default();
+        if !mailbox.is_elsewhere {
+            mailbox.put(frame);
+        }
     }
 
     /// A node takes its mail from now on; an older call of the same agency is replaced.
@@ -55,8 +100,10 @@ impl Relay {
         if let Some(older) = mailbox.seat.replace(token.clone()) {
             older.cancel();
         }
+        mailbox.is_elsewhere = false;
         let bell = Arc::clone(&mailbox.bell);
         bell.notify_one();
+        self.say(|| Said::Sits(agency.clone()));
         Seat { relay: Arc::clone(self), agency: agency.clone(), replaced: token, bell }
     }
 
@@ -146,6 +193,7 @@ impl Drop for Seat {
             && !self.replaced.is_cancelled()
         {
             mailbox.seat = None;
+            self.relay.say(|| Said::Left(self.agency.clone()));
         }
     }
 }
@@ -236,6 +284,67 @@ mod tests {
         large.statement.payload = Bytes::from(vec![0; BYTES_MAX - 100]);
         relay.post(large);
         assert_eq!(seat.next().await.unwrap().statement.payload, "theirs");
+    }
+
+    /// Two hubs, and what one says to the other.
+    struct Two {
+        relays: [Arc<Relay>; 2],
+        said: [mpsc::Receiver<Said>; 2],
+    }
+
+    impl Two {
+        fn new() -> Self {
+            let ((one, from_one), (other, from_other)) = (mpsc::channel(64), mpsc::channel(64));
+            let relays = [one, other].map(|neighbours| Arc::new(Relay::among(neighbours)));
+            Self { relays, said: [from_one, from_other] }
+        }
+
+        /// What was said is heard.
+        fn exchange(&mut self) {
+            for (from, to) in [(0, 1), (1, 0)] {
+                while let Ok(said) = self.said[from].try_recv() {
+                    self.relays[to].hear(said);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_reaches_the_hub_to_which_its_recipient_is_connected() {
+        let mut hubs = Two::new();
+        let seat = hubs.relays[1].sit(&agency("DE-ZKA"));
+        hubs.exchange();
+        hubs.relays[0].post(frame("HK-CED", ControlType::Heads, b"1"));
+        hubs.exchange();
+        assert_eq!(payloads(&seat, 1).await, ["1"]);
+        assert_eq!(
+            hubs.relays[0].lock()[&agency("DE-ZKA")].frames.len(),
+            0,
+            "nothing is kept where it is not"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_that_moves_leaves_nothing_behind_and_is_waited_for_everywhere_when_it_goes() {
+        let mut hubs = Two::new();
+        let before = hubs.relays[0].sit(&agency("DE-ZKA"));
+        hubs.exchange();
+        let seat = hubs.relays[1].sit(&agency("DE-ZKA"));
+        hubs.exchange();
+        assert!(before.next().await.is_none(), "the older connection ends");
+        drop(before);
+        hubs.exchange();
+        hubs.relays[0].post(frame("HK-CED", ControlType::Heads, b"old"));
+        hubs.exchange();
+        assert_eq!(payloads(&seat, 1).await, ["old"]);
+
+        drop(seat);
+        hubs.exchange();
+        hubs.relays[1].post(frame("HK-CED", ControlType::Heads, b"new"));
+        hubs.exchange();
+        for relay in &hubs.relays {
+            assert_eq!(payloads(&relay.sit(&agency("DE-ZKA")), 1).await, ["new"]);
+        }
     }
 
     #[tokio::test]

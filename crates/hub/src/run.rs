@@ -28,13 +28,17 @@ use sealpost_server::connection::Connections;
 use sealpost_server::serve::{self, Server};
 use sealpost_server::shutdown::Shutdown;
 use sealpost_server::telemetry;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::config::HubConfig;
+use crate::config::{self, HubConfig};
 use crate::core::State;
 use crate::dispatch::Dispatch;
 use crate::hot::Hot;
-use crate::journal::{self, Fresh, Journal};
+use crate::journal::jetstream::{self, JetStream};
+use crate::journal::local::{self, Local};
+use crate::journal::{Journal, Neighbours, Said};
+use crate::published::Published;
 use crate::relay::Relay;
 use crate::service::{Door, Limits, Pace, Parts, Service};
 use crate::stale;
@@ -52,6 +56,8 @@ const NEEDED_ROOTS: [RootHolder; 1] = [RootHolder::HubOperator];
 const HOT_BYTES: usize = 8 << 20;
 /// Streams on one connection: a node has four on each of its two, and asks for health.
 const STREAMS_MAX: u32 = 16;
+/// Threads that wait for what they read, where the journal is on other machines.
+const READERS: usize = 16;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -102,9 +108,12 @@ pub enum Error {
     /// The log.
     #[error("[log] level: not usable")]
     Log(#[from] telemetry::Error),
-    /// The journal.
+    /// The journal on the disk.
     #[error("[hub] data: the journal cannot be opened")]
-    Journal(#[from] journal::Error),
+    Journal(#[from] local::Error),
+    /// The journal in streams.
+    #[error("[journal]: it cannot be opened")]
+    JetStream(#[from] jetstream::Error),
     /// The first directory could not be written.
     #[error("the directory could not be written to the journal")]
     Publish(#[source] PublishError),
@@ -127,6 +136,7 @@ impl Fault for Error {
         !matches!(
             self,
             Self::Journal(_)
+                | Self::JetStream(_)
                 | Self::Publish(_)
                 | Self::System(_)
                 | Self::Listen(_)
@@ -187,6 +197,10 @@ pub struct Hub {
     view: Arc<View>,
     clock: Clock,
     renewal: Renewal,
+    published: Published,
+    relay: Arc<Relay>,
+    /// What other hubs say.
+    heard: Option<mpsc::Receiver<Said>>,
 }
 
 impl Hub {
@@ -202,7 +216,8 @@ impl Hub {
         clock: Clock,
     ) -> Result<Self, Error> {
         let Files { signing, credentials, genesis, directory } = files;
-        let (journal, state) = open_journal(&config.data)?;
+        let (mut journal, state) = open_journal(config).await?;
+        let neighbours = journal.neighbours();
         let (incarnation, reader) = (journal.incarnation(), journal.reader());
         tracing::info!(%incarnation, entries = state.next(), backlog = state.backlog(), "journal open");
         let view = Arc::new(View::new(state, Hot::new(HOT_BYTES)));
@@ -214,6 +229,7 @@ impl Hub {
 
         let (set, kept) = (trust_set(&directory)?, config.data.join("crls"));
         let roots = Arc::new(Roots::open(set, &NEEDED_ROOTS, &config.crls, &kept, clock.clone())?);
+        let published = Published::new(&view, &reader, &roots);
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
         let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()))
             .exchanging(config.tls.exchange);
@@ -222,14 +238,23 @@ impl Hub {
         let (address, connections) = (acceptor.address().map_err(Error::System)?, acceptor.connections());
 
         let pool = Pool::of_cores().map_err(Error::System)?;
+        let readers = match config.journal {
+            config::Journal::Seglog => pool.clone(),
+            config::Journal::JetStream(_) => Pool::new(READERS).map_err(Error::System)?,
+        };
         let batch_bytes = config.limits.batch_bytes;
         let tasks = TaskTracker::new();
         let told = Arc::clone(&view);
+        let (relay, heard) = match neighbours {
+            None => (Relay::default(), None),
+            Some(Neighbours { say, hear }) => (Relay::among(say), Some(hear)),
+        };
+        let relay = Arc::new(relay);
         let service = Service::new(Parts {
-            dispatch: Dispatch::new(Arc::clone(&view), reader, pool.clone(), incarnation, batch_bytes),
+            dispatch: Dispatch::new(Arc::clone(&view), reader, readers, incarnation, batch_bytes),
             view,
             writer: writer.clone(),
-            relay: Arc::new(Relay::default()),
+            relay: Arc::clone(&relay),
             roots: Arc::clone(&roots),
             pool,
             signer: signing,
@@ -268,6 +293,9 @@ impl Hub {
             view: told,
             clock,
             renewal,
+            published,
+            relay,
+            heard,
         })
     }
 
@@ -291,6 +319,9 @@ impl Hub {
             view,
             clock,
             renewal,
+            published,
+            relay,
+            heard,
         } = self;
         tracing::info!(%address, identity = %endpoint.identity(), "ready");
         let served = tokio::select! {
@@ -299,6 +330,8 @@ impl Hub {
             () = connections.keep_closing_refused(&roots, &endpoint) => Ok(()),
             () = stale::warn(&view, &clock) => Ok(()),
             () = renewal.run() => Ok(()),
+            () = published.follow() => Ok(()),
+            () = hear(&relay, heard) => Ok(()),
         };
         tasks.close();
         if tokio::time::timeout(STREAMS_TIMEOUT, tasks.wait()).await.is_err() {
@@ -312,6 +345,16 @@ impl Hub {
     }
 }
 
+/// Takes what other hubs say.
+async fn hear(relay: &Relay, heard: Option<mpsc::Receiver<Said>>) {
+    if let Some(mut heard) = heard {
+        while let Some(said) = heard.recv().await {
+            relay.hear(said);
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
 /// Runs a hub until SIGTERM or SIGINT.
 pub async fn run(config: &HubConfig) -> Result<(), Error> {
     // Before the signals are taken over, so that Ctrl-C at a prompt ends the program.
@@ -320,16 +363,23 @@ pub async fn run(config: &HubConfig) -> Result<(), Error> {
     Hub::open_with(config, files, shutdown, Clock::system()).await?.serve().await
 }
 
-fn open_journal(data: &Path) -> Result<(Journal, State), Error> {
+async fn open_journal(config: &HubConfig) -> Result<(Box<dyn Journal>, State), Error> {
     let mut rng = UnwrapErr(SysRng);
-    let fresh = Fresh {
-        incarnation: Incarnation(rng.random()),
-        entries_salt: rng.random(),
-        bodies_salt: rng.random(),
-    };
-    let disk: Arc<dyn Disk> = Arc::new(Real);
-    let (journal, state) = Journal::open(&disk, data, fresh)?;
-    Ok((journal.syncing_together().map_err(Error::System)?, state))
+    let incarnation = Incarnation(rng.random());
+    match &config.journal {
+        config::Journal::Seglog => {
+            let (entries_salt, bodies_salt) = (rng.random(), rng.random());
+            let disk: Arc<dyn Disk> = Arc::new(Real);
+            let fresh = local::Fresh { incarnation, entries_salt, bodies_salt };
+            let (journal, state) = Local::open(&disk, &config.data, fresh)?;
+            Ok((Box::new(journal.syncing_together().map_err(Error::System)?), state))
+        }
+        config::Journal::JetStream(settings) => {
+            let fresh = jetstream::Fresh { incarnation, proposer: rng.random() };
+            let (journal, state) = JetStream::open(settings, fresh).await?;
+            Ok((Box::new(journal), state))
+        }
+    }
 }
 
 /// The directory in force: the journal's, or for a new journal the one that the operator provisioned.

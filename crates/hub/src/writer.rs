@@ -1,10 +1,10 @@
-//! The one thread that writes: it drains its bounded queue, writes what it found, syncs both logs once, applies the
-//! entries to the state, and answers. While it syncs the next group gathers by itself.
+//! The one thread that writes: it drains its bounded queue, proposes what it found to the journal, applies what comes back to
+//! the state, and answers. While the journal is busy the next group gathers by itself.
 //!
 //! ```text
-//! batches ┐             ┌ bodies ┐ sync both
-//! settled ├─▶ queue ──▶ ┤        ├ at the same ─▶ core::step ─▶ answers, bells
-//! listing ┘             └ entries┘ time
+//! batches ┐
+//! settled ├─▶ queue ──▶ journal: durable, in one order ──▶ core::step ─▶ answers, bells
+//! listing ┘                ▲ what other hubs proposed, where there are others
 //! ```
 //!
 //! Nothing is applied or answered before it is durable, with one exception: what recipients settled needs no sync of
@@ -24,17 +24,17 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
-use sealpost_seglog::append::Fatal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::{Acceptance, Fault, Place};
-use crate::journal::Journal;
+use crate::journal::{Failed, Journal};
 use crate::verify::Sound;
 use crate::view::View;
 use group::Committer;
@@ -52,6 +52,8 @@ const SIGNATURE_BYTES: usize = 40;
 const FRAMES_BYTES: usize = 160;
 /// When settlements that had no room on the disk are tried again, if nothing else comes before.
 const OWED_AGAIN: Duration = Duration::from_secs(1);
+/// How long a hub that ends waits for what it proposed.
+const LANDING: Duration = Duration::from_secs(5);
 /// How many settlements may wait.
 const SETTLEMENTS: usize = 1024;
 
@@ -61,6 +63,8 @@ pub struct Writer {
     commands: mpsc::Sender<Command>,
     room: Room,
     failure: watch::Receiver<Option<Arc<Failure>>>,
+    /// Whether other hubs keep the same journal.
+    is_shared: bool,
 }
 
 #[derive(Clone)]
@@ -74,7 +78,16 @@ struct Room {
 enum Command {
     Batch(Batch),
     Settle(Settlement),
-    Publish { signed: Signed, done: oneshot::Sender<Result<Arc<Directory>, PublishError>> },
+    Publish {
+        signed: Signed,
+        done: oneshot::Sender<Result<Arc<Directory>, PublishError>>,
+    },
+    Lists {
+        lists: Vec<Bytes>,
+        done: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// Something came back from the journal.
+    Committed,
     Close,
 }
 
@@ -122,11 +135,11 @@ pub enum PublishError {
 /// Why the writer ended and the program must.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The disk failed.
+    /// The journal failed.
     #[error(
-        "the hub's disk failed; what was acknowledged before is safe, start again to find out what is there"
+        "the hub's journal failed; what was acknowledged before is safe, start again to find out what is there"
     )]
-    Disk(#[source] Fatal),
+    Journal(#[from] Failed),
     /// An own entry made no sense.
     #[error("the hub's own journal entry was refused")]
     Fault(#[source] Fault),
@@ -148,7 +161,7 @@ impl Pending {
 impl Writer {
     /// Gives the journal to a thread of its own.
     pub fn spawn(
-        journal: Journal,
+        journal: Box<dyn Journal>,
         view: Arc<View>,
         clock: Clock,
         reserve: Reserve,
@@ -160,16 +173,25 @@ impl Writer {
     }
 
     /// Leaves it to the caller when a group is committed: for deterministic simulations, in which there must be no thread.
-    pub fn by_turns(journal: Journal, view: Arc<View>, clock: Clock, reserve: Reserve) -> (Self, Turns) {
+    pub fn by_turns(
+        mut journal: Box<dyn Journal>,
+        view: Arc<View>,
+        clock: Clock,
+        reserve: Reserve,
+    ) -> (Self, Turns) {
         let (commands, queue) = mpsc::channel();
+        let told = commands.clone();
+        // Fails only when the writer has ended.
+        journal.notify(Box::new(move || drop(told.send(Command::Committed))));
         let (failed, failure) = watch::channel(None);
         let room = Room {
             ordinary: Arc::new(Semaphore::new(ORDINARY_BYTES)),
             flash: Arc::new(Semaphore::new(FLASH_BYTES)),
             settlements: Arc::new(Semaphore::new(SETTLEMENTS)),
         };
+        let is_shared = journal.is_shared();
         let turns = Turns { committer: Some(Committer::new(journal, view, clock, reserve)), queue, failed };
-        (Self { commands, room, failure }, turns)
+        (Self { commands, room, failure, is_shared }, turns)
     }
 
     /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns. Room
@@ -209,6 +231,16 @@ impl Writer {
         let (done, published) = oneshot::channel();
         self.command(Command::Publish { signed, done })?;
         published.await.unwrap_or(Err(PublishError::Refused(Refused::Stopping)))
+    }
+
+    /// Hands on revocation lists that were taken here, and returns once every hub of this journal will know them.
+    pub async fn publish_lists(&self, lists: Vec<Bytes>) -> Result<(), Refused> {
+        if !self.is_shared {
+            return Ok(());
+        }
+        let (done, published) = oneshot::channel();
+        self.command(Command::Lists { lists, done })?;
+        published.await.unwrap_or(Err(Refused::Stopping))
     }
 
     /// Waits until the writer fails for good. Not to be asked once it is being closed.
@@ -255,6 +287,20 @@ impl Turns {
         self.end();
     }
 
+    /// Lets what was proposed come back, for a while.
+    fn land(&mut self) {
+        let begun = std::time::Instant::now();
+        while let Some(committer) = &self.committer
+            && committer.is_waiting()
+            && let Some(left) = LANDING.checked_sub(begun.elapsed())
+        {
+            match self.queue.recv_timeout(left) {
+                Ok(next) => self.commit(next),
+                Err(_) => break,
+            }
+        }
+    }
+
     /// Commits what is queued now, as one group, or what had no room before. Blocks on the disk alone.
     pub fn take(&mut self) {
         match self.queue.try_recv() {
@@ -274,7 +320,10 @@ impl Turns {
         let Some(committer) = &mut self.committer else { return };
         match committer.turn(first, &self.queue) {
             Ok(ControlFlow::Continue(())) => {}
-            Ok(ControlFlow::Break(())) => self.end(),
+            Ok(ControlFlow::Break(())) => {
+                self.land();
+                self.end();
+            }
             Err(failure) => self.fail(failure),
         }
     }

@@ -67,7 +67,7 @@ fn all_faults_of_a_configuration_are_told_at_once() {
       line 3: hub.listen = "nowhere": expected an address and port such as "127.0.0.1:7443" or "[::]:7443"
       line 4: hub.colour is unknown; known here: name, listen, data
       line 6: limits.batch_bytes = "1GiB": expected a size such as "512B", "64KiB", "1MiB" or "2GiB", from "1KiB" to "64KiB"
-      line 7: extra is unknown; known here: hub, tls, keys, directory, limits, log, shutdown
+      line 7: extra is unknown; known here: hub, tls, keys, directory, journal, limits, log, shutdown
     "#);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sealpost_crypto::signing::Signing;
 use sealpost_domain::agency::AgencyId;
 use sealpost_server::acceptor;
-use sealpost_server::config::{ByteSize, Config, Field, HostPort, Raw, Reader, Value};
+use sealpost_server::config::{ByteSize, Config, Few, Field, HostPort, Reader};
 use sealpost_server::settings::{Ending, Log, Passphrase, Tls};
 
 use crate::core::outbox::Policy;
@@ -55,24 +55,6 @@ pub struct OutboxConfig {
     pub policy: Policy,
     /// Bytes of a batch.
     pub batch_bytes: usize,
-}
-
-/// 1 to 16 of something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Few<T>(Vec<T>);
-
-impl<T: Value> Value for Few<T> {
-    fn expected() -> String {
-        format!("a list of 1 to 16, each {}", T::expected())
-    }
-
-    fn read(raw: Raw<'_>) -> Option<Self> {
-        Vec::read(raw).filter(|list| (1..=16).contains(&list.len())).map(Self)
-    }
-
-    fn show(&self) -> String {
-        self.0.show()
-    }
 }
 
 impl Config for NodeConfig {

@@ -37,7 +37,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use error::{Error, Fault, Problem};
-pub use value::{ByteSize, HostPort, Raw, Value};
+pub use value::{ByteSize, Few, HostPort, Raw, Value};
 
 /// No configuration file is larger.
 const FILE_SIZE_MAX: u64 = 1 << 20;

@@ -8,6 +8,7 @@
 
 pub mod cache;
 pub mod ledger;
+pub mod nats;
 pub mod network;
 
 pub use ledger::{Made, Plan};

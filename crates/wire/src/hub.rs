@@ -161,6 +161,16 @@ pub fn control_message(control: &Control) -> pb::ControlFrame {
     }
 }
 
+/// Parses a control frame that another hub passes on.
+pub fn control_from_bytes(bytes: &Bytes) -> Result<Control, Error> {
+    control(In("ControlFrame").decode(bytes, ENTRY_BYTES_MAX)?)
+}
+
+/// The bytes of a control frame for another hub.
+pub fn control_to_bytes(frame: &Control) -> Bytes {
+    control_message(frame).encode_to_vec().into()
+}
+
 /// What lies in the hub's body segments: all of an envelope that its journal entry does not hold.
 pub struct Payload {
     /// The sealed content.
@@ -228,6 +238,8 @@ pub enum Event {
         /// The last entry that is settled.
         index: u64,
     },
+    /// An operator published revocation lists, DER.
+    Lists(Vec<Bytes>),
 }
 
 /// An envelope in the hub's journal.
@@ -246,47 +258,90 @@ pub struct SubmittedEnvelope {
 impl Entry {
     /// Parses an entry.
     pub fn from_bytes(bytes: &Bytes) -> Result<Self, Error> {
-        let at = In("JournalEntry");
-        let pb::JournalEntry { at_ms, event } = at.decode(bytes, ENTRY_BYTES_MAX)?;
-        let event = match at.required("event", event)? {
-            pb::journal_entry::Event::Directory(pb::DirectoryInstalled { directory }) => {
-                Event::Directory(signed(at.required("directory", directory)?)?)
-            }
-            pb::journal_entry::Event::Batch(pb::BatchSubmitted { sender, envelopes }) => Event::Batch {
-                sender: at.agency("sender", &sender)?,
-                envelopes: envelopes.into_iter().map(submitted).collect::<Result<_, _>>()?,
-            },
-            pb::journal_entry::Event::Settled(pb::MailSettled { recipient, priority, index }) => {
-                Event::Settled {
-                    recipient: at.agency("recipient", &recipient)?,
-                    priority: names::priority(at, "priority", priority)?,
-                    index,
-                }
-            }
-        };
-        Ok(Self { at: instant(at_ms), event })
+        entry(In("JournalEntry").decode(bytes, ENTRY_BYTES_MAX)?)
     }
 
     /// The bytes of an entry.
     pub fn to_bytes(&self) -> Bytes {
-        let event = match &self.event {
-            Event::Directory(directory) => pb::journal_entry::Event::Directory(pb::DirectoryInstalled {
-                directory: Some(signed_message(directory)),
-            }),
-            Event::Batch { sender, envelopes } => pb::journal_entry::Event::Batch(pb::BatchSubmitted {
-                sender: sender.to_string(),
-                envelopes: envelopes.iter().map(submitted_message).collect(),
-            }),
-            Event::Settled { recipient, priority, index } => {
-                pb::journal_entry::Event::Settled(pb::MailSettled {
-                    recipient: recipient.to_string(),
-                    priority: names::priority_number(*priority),
-                    index: *index,
-                })
-            }
-        };
-        pb::JournalEntry { at_ms: self.at.as_millis(), event: Some(event) }.encode_to_vec().into()
+        entry_message(self).encode_to_vec().into()
     }
+}
+
+/// Entries that were proposed at a time, as one message of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Who proposed it.
+    pub proposer: [u8; 16],
+    /// Counts the groups of that proposer, from 1.
+    pub serial: u64,
+    /// In order.
+    pub entries: Vec<Entry>,
+    /// Bodies before this sequence are deleted.
+    pub bodies_before: u64,
+}
+
+impl Group {
+    /// Parses a group.
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self, Error> {
+        let at = In("JournalGroup");
+        let pb::JournalGroup { proposer, serial, entries, bodies_before } =
+            at.decode(bytes, ENTRY_BYTES_MAX)?;
+        let entries = entries.into_iter().map(entry).collect::<Result<_, _>>()?;
+        Ok(Self { proposer: at.bytes("proposer", &proposer)?, serial, entries, bodies_before })
+    }
+
+    /// The bytes of a group.
+    pub fn to_bytes(&self) -> Bytes {
+        let Self { proposer, serial, entries, bodies_before } = self;
+        pb::JournalGroup {
+            proposer: Bytes::copy_from_slice(proposer),
+            serial: *serial,
+            entries: entries.iter().map(entry_message).collect(),
+            bodies_before: *bodies_before,
+        }
+        .encode_to_vec()
+        .into()
+    }
+}
+
+fn entry(message: pb::JournalEntry) -> Result<Entry, Error> {
+    let at = In("JournalEntry");
+    let pb::JournalEntry { at_ms, event } = message;
+    let event = match at.required("event", event)? {
+        pb::journal_entry::Event::Directory(pb::DirectoryInstalled { directory }) => {
+            Event::Directory(signed(at.required("directory", directory)?)?)
+        }
+        pb::journal_entry::Event::Batch(pb::BatchSubmitted { sender, envelopes }) => Event::Batch {
+            sender: at.agency("sender", &sender)?,
+            envelopes: envelopes.into_iter().map(submitted).collect::<Result<_, _>>()?,
+        },
+        pb::journal_entry::Event::Settled(pb::MailSettled { recipient, priority, index }) => Event::Settled {
+            recipient: at.agency("recipient", &recipient)?,
+            priority: names::priority(at, "priority", priority)?,
+            index,
+        },
+        pb::journal_entry::Event::Lists(pb::ListsPublished { crls }) => Event::Lists(crls),
+    };
+    Ok(Entry { at: instant(at_ms), event })
+}
+
+fn entry_message(entry: &Entry) -> pb::JournalEntry {
+    let event = match &entry.event {
+        Event::Directory(directory) => pb::journal_entry::Event::Directory(pb::DirectoryInstalled {
+            directory: Some(signed_message(directory)),
+        }),
+        Event::Batch { sender, envelopes } => pb::journal_entry::Event::Batch(pb::BatchSubmitted {
+            sender: sender.to_string(),
+            envelopes: envelopes.iter().map(submitted_message).collect(),
+        }),
+        Event::Lists(crls) => pb::journal_entry::Event::Lists(pb::ListsPublished { crls: crls.clone() }),
+        Event::Settled { recipient, priority, index } => pb::journal_entry::Event::Settled(pb::MailSettled {
+            recipient: recipient.to_string(),
+            priority: names::priority_number(*priority),
+            index: *index,
+        }),
+    };
+    pb::JournalEntry { at_ms: entry.at.as_millis(), event: Some(event) }
 }
 
 fn submitted(message: pb::SubmittedEnvelope) -> Result<SubmittedEnvelope, Error> {

@@ -97,7 +97,7 @@ impl Hub {
                         passed.refusals.push((recipient, refusal.rule));
                     }
                 }
-                Effect::DirectoryChanged => {}
+                Effect::DirectoryChanged | Effect::DirectoryOvertaken | Effect::Lists(_) => {}
             }
         }
         Ok(passed)

@@ -25,6 +25,7 @@ use sealpost_crypto::trust::{RootHolder, Trust};
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
+use sealpost_testkit::nats;
 use sealpost_wire::envelope::signed_from_bytes;
 use tempfile::TempDir;
 
@@ -48,6 +49,8 @@ const DIRECTORY_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Network {
     // In this order: the programs end before their folder goes.
     running: BTreeMap<String, Program>,
+    /// What keeps the hub's journal, where that is not the hub itself.
+    nats: Option<nats::Server>,
     made: network::Network,
     commands: AtomicU32,
     folder: Option<TempDir>,
@@ -73,7 +76,14 @@ impl Network {
             set(&agency.config, "# demand_every = \"1m\"", "demand_every = \"1s\"");
         }
         fs::create_dir(folder.path().join("logs")).unwrap();
-        Self { running: BTreeMap::new(), made, commands: AtomicU32::new(1), folder: Some(folder) }
+        let nats = on_jetstream().map(|program| {
+            let server =
+                nats::Server::start(&program, &folder.path().join("nats"), &nats::Options::default())
+                    .unwrap();
+            keep_on(&made.hub.config, &[server.url()], 1);
+            server
+        });
+        Self { running: BTreeMap::new(), nats, made, commands: AtomicU32::new(1), folder: Some(folder) }
     }
 
     /// Lets every program that starts from now on tell all that it can tell.
@@ -237,9 +247,21 @@ impl Network {
         self.made.hub.address.to_string()
     }
 
-    /// Where the hub keeps what is on its way.
-    pub(crate) fn hub_data(&self) -> &Path {
-        &self.made.hub.data
+    /// Where what is on its way through the hub is kept.
+    pub(crate) fn journal(&self) -> &Path {
+        self.nats.as_ref().map_or(&self.made.hub.data, nats::Server::store)
+    }
+
+    /// Does something to what is on its way, while nobody works on it. The hub must not run.
+    pub(crate) fn change_journal(&mut self, change: impl FnOnce(&Path)) {
+        match &mut self.nats {
+            None => change(&self.made.hub.data),
+            Some(server) => {
+                server.kill().unwrap();
+                change(server.store());
+                server.resume().unwrap();
+            }
+        }
     }
 
     /// The certificate and the key file of a root.
@@ -338,6 +360,18 @@ impl Drop for Network {
             }
         }
     }
+}
+
+/// The NATS server on which the hubs of all stories keep their journals, where `SEALPOST_STORIES_ON` asks for it.
+fn on_jetstream() -> Option<PathBuf> {
+    let asked = std::env::var_os("SEALPOST_STORIES_ON").is_some_and(|journal| journal == "jetstream");
+    asked.then(|| nats::program().expect("NATS_SERVER names the server"))
+}
+
+/// Lets a hub keep its journal on servers.
+pub(crate) fn keep_on(config: &Path, servers: &[String], replicas: usize) {
+    let lines = format!("kind = \"jetstream\"\nservers = {servers:?}\nreplicas = {replicas}");
+    set(config, "# kind = \"seglog\"", &lines);
 }
 
 /// An error with all that led to it.

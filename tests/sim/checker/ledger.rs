@@ -14,7 +14,8 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::record::{Record, Settlement};
 use sealpost_domain::statement::Accepted;
-use sealpost_hub::journal::{Fresh, Journal};
+use sealpost_hub::journal::Journal as _;
+use sealpost_hub::journal::local::{Fresh, Local};
 use sealpost_ledger::History;
 use sealpost_ledger::tree::Files;
 use sealpost_ledger::verify::{ByDirectory, verify};
@@ -125,7 +126,7 @@ fn journal(world: &World) -> Result<BTreeMap<u64, Vec<Digest>>, Violation> {
     let disk: Arc<dyn Disk> = Arc::new(world.hub.disk.clone());
     let fresh = Fresh { incarnation: Incarnation([0; 16]), entries_salt: [0; 8], bodies_salt: [0; 8] };
     let (journal, state) =
-        Journal::open(&disk, Path::new(hub::FOLDER), fresh).map_err(|error| unreadable(&error))?;
+        Local::open(&disk, Path::new(hub::FOLDER), fresh).map_err(|error| unreadable(&error))?;
     let mut entries = BTreeMap::new();
     for index in 0..state.next() {
         let entry = journal.reader().entry(index).map_err(|error| unreadable(&error))?;

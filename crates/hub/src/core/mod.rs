@@ -12,9 +12,10 @@ mod held;
 mod place;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sealpost_crypto::digest::sha256;
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
@@ -37,14 +38,19 @@ pub use queue::Waiting;
 
 use crate::lane::lane;
 
+/// How many entries with revocation lists are known. Each brings those of one or of all roots up to date.
+const LISTS_MAX: usize = 256;
+
 /// All that the hub knows.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The index that the next entry must have.
+    /// The least index that the next entry can have: indices ascend, and a journal may leave some out.
     next: u64,
     directory: Option<Arc<Directory>>,
     /// In which entry each version of the directory lies.
     versions: BTreeMap<u64, u64>,
+    /// The latest entries with revocation lists.
+    lists: VecDeque<u64>,
     queues: BTreeMap<(AgencyId, Priority), Queue>,
     bodies: Bodies,
     held: Held,
@@ -67,6 +73,10 @@ pub enum Effect {
     },
     /// Another directory is in force, [`State::directory`].
     DirectoryChanged,
+    /// A version of the directory came behind another one that it does not follow: two were published at a time. Nothing changes.
+    DirectoryOvertaken,
+    /// Revocation lists were published.
+    Lists(Vec<Bytes>),
 }
 
 /// What became of a batch.
@@ -85,12 +95,12 @@ pub struct Acceptance {
 /// An entry that this journal cannot have: it was damaged, mixed with another one, or written by a later version.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// A gap or a repetition.
-    #[error("journal entry {found} comes where entry {expected} should be")]
+    /// A repetition.
+    #[error("journal entry {found} comes where entry {expected} or a later one should be")]
     Order {
         /// The index that was given.
         found: u64,
-        /// The index that comes next.
+        /// The least that may come next.
         expected: u64,
     },
     /// A version that does not verify against the one before.
@@ -117,7 +127,7 @@ impl State {
         Self { next: first, ..Self::default() }
     }
 
-    /// The index that the next entry must have.
+    /// The least index that the next entry can have.
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -131,6 +141,11 @@ impl State {
     pub fn versions_after(&self, version: u64) -> Vec<(u64, u64)> {
         let from = version.saturating_add(1);
         self.versions.range(from..).map(|(version, entry)| (*version, *entry)).collect()
+    }
+
+    /// The journal entries with the latest revocation lists, the oldest first.
+    pub fn lists(&self) -> impl Iterator<Item = u64> + '_ {
+        self.lists.iter().copied()
     }
 
     /// How many deliveries wait, in all queues.
@@ -180,16 +195,23 @@ impl State {
 
     /// Applies a journal entry. After a fault the state is of no use.
     pub fn step(&mut self, index: u64, entry: &Entry) -> Result<Vec<Effect>, Fault> {
-        if index != self.next {
+        if index < self.next {
             return Err(Fault::Order { found: index, expected: self.next });
         }
-        self.next += 1;
+        self.next = index + 1;
         match &entry.event {
             Event::Directory(signed) => self.install(index, signed),
             Event::Batch { sender, envelopes } => self.take_over(index, entry.at, sender, envelopes),
             Event::Settled { recipient, priority, index } => {
                 self.settle(recipient, *priority, Place::from_index(*index));
                 Ok(Vec::new())
+            }
+            Event::Lists(lists) => {
+                self.lists.push_back(index);
+                if self.lists.len() > LISTS_MAX {
+                    self.lists.pop_front();
+                }
+                Ok(vec![Effect::Lists(lists.clone())])
             }
         }
     }
@@ -201,6 +223,9 @@ impl State {
         number(self.next);
         for (version, entry) in &self.versions {
             number(*version);
+            number(*entry);
+        }
+        for entry in &self.lists {
             number(*entry);
         }
         if let Some(directory) = &self.directory {
@@ -220,8 +245,15 @@ impl State {
     }
 
     fn install(&mut self, index: u64, signed: &Signed) -> Result<Vec<Effect>, Fault> {
-        let directory = directory::verify(signed, self.directory.as_deref())
-            .map_err(|source| Fault::Directory { index, source: Box::new(source) })?;
+        let directory = match directory::verify(signed, self.directory.as_deref()) {
+            Ok(directory) => directory,
+            Err(directory::Error::Version { .. } | directory::Error::Previous { .. })
+                if self.directory.is_some() =>
+            {
+                return Ok(vec![Effect::DirectoryOvertaken]);
+            }
+            Err(source) => return Err(Fault::Directory { index, source: Box::new(source) }),
+        };
         self.versions.insert(directory.version.version, index);
         let gone: Vec<_> = self
             .queues

@@ -113,7 +113,7 @@ fn unknown_agencies_forged_senders_and_unknown_keys_are_refused() {
     let mut unsigned = network.envelope("HK-CED", &["DE-ZKA"], Priority::Routine, 3);
     unsigned.signatures = network.envelope("TH-TCD", &["DE-ZKA"], Priority::Routine, 3).signatures;
     let mut malformed = known.clone();
-    malformed.header = bytes::Bytes::from_static(b"\xff");
+    malformed.header = Bytes::from_static(b"\xff");
 
     let (deliveries, acceptance) = hub.submit("HK-CED", &[stranger, unsigned, malformed, known.clone()]);
     assert_eq!(deliveries, [(agency("DE-ZKA"), Place::new(1, 3))], "the rest of the batch goes on");
@@ -200,9 +200,17 @@ fn a_new_directory_takes_the_place_of_the_old_one_and_drops_the_mail_of_who_left
     assert_eq!(hub.state.versions_after(1), [(2, 3)]);
     assert_eq!(hub.state.directory().unwrap().version.version, 2);
 
-    let entry = Entry { at: NOW, event: Event::Directory(network.genesis()) };
-    let fault = hub.state.step(4, &entry).unwrap_err();
-    assert!(matches!(fault, Fault::Directory { index: 4, .. }), "a step back: {fault}");
+    let other = network.next_version(&genesis, &["DE-ZKA", "HK-CED"]);
+    for late in [network.genesis(), other] {
+        assert_eq!(hub.enter(Event::Directory(late)), [Effect::DirectoryOvertaken]);
+    }
+    assert_eq!(hub.state.versions_after(0), [(1, 0), (2, 3)], "nothing changed");
+
+    let second = hub.state.directory().unwrap().clone();
+    let unsigned = Signed { signatures: Vec::new(), ..network.next_version(&second, &["HK-CED", "TH-TCD"]) };
+    let entry = Entry { at: NOW, event: Event::Directory(unsigned) };
+    let fault = hub.state.step(6, &entry).unwrap_err();
+    assert!(matches!(fault, Fault::Directory { index: 6, .. }), "nobody may have written it: {fault}");
 }
 
 #[test]

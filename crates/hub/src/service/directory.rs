@@ -17,7 +17,8 @@ use sealpost_wire::hub::Event;
 use sealpost_wire::status::Failure;
 use tonic::Status;
 
-use super::{Parts, farewell, given_up, refused};
+use super::{Parts, farewell, given_up, not_now, refused};
+use crate::dispatch::NotNow;
 use crate::writer::PublishError;
 
 type Response = Result<pb::DirectoryUpdate, Status>;
@@ -85,12 +86,11 @@ impl Watch {
     }
 
     async fn read(&self, entry: u64) -> Result<Signed, Status> {
-        let dispatch = self.parts.dispatch.clone();
-        let read =
-            self.parts.pool.run(Lane::Ordinary, move || dispatch.entry(entry)).await.map_err(given_up)?;
+        let read = self.parts.dispatch.entry(entry).await.map_err(given_up)?;
         match read.map(|entry| entry.event) {
             Ok(Event::Directory(directory)) => Ok(directory),
             Ok(_) => Err(Failure::Internal.status("the hub's journal holds no directory where it should")),
+            Err(error) if error.is_unreachable() => Err(not_now(&NotNow::Unreachable(error))),
             Err(error) => {
                 tracing::error!(entry, %error, "a version of the directory is not readable");
                 Err(Failure::Internal.status("a version of the directory is not readable at the hub"))
@@ -142,15 +142,21 @@ async fn verified(parts: &Parts, signed: Signed) -> Result<Signed, Status> {
     verified.map_err(|error| refusal(&PublishError::Directory(Box::new(error))))
 }
 
+/// Lists hold here at once, and at every other hub of this journal before the operator hears that they do.
 async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
-    let roots = Arc::clone(&parts.roots);
-    let taken = parts.pool.run(Lane::Express, move || roots.take(&crls, Older::Refused));
-    let taken = taken.await.map_err(given_up)?;
-    taken.map_err(|error| match &error {
-        roots::Error::Unkept { .. } => {
-            Failure::Unavailable.status(format!("{}; the hub tries to keep it every minute", chain(&error)))
-        }
-        _ => Failure::Malformed.status(chain(&error)),
+    if crls.is_empty() {
+        return Ok(());
+    }
+    let (roots, lists) = (Arc::clone(&parts.roots), crls.clone());
+    let taken = parts.pool.run(Lane::Express, move || roots.take(&lists, Older::Refused));
+    let unkept = match taken.await.map_err(given_up)? {
+        Ok(()) => None,
+        Err(error @ roots::Error::Unkept { .. }) => Some(error),
+        Err(error) => return Err(Failure::Malformed.status(chain(&error))),
+    };
+    parts.writer.publish_lists(crls).await.map_err(|error| refused(&error))?;
+    unkept.map_or(Ok(()), |error| {
+        Err(Failure::Unavailable.status(format!("{}; the hub tries to keep it every minute", chain(&error))))
     })
 }
 

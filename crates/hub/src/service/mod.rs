@@ -32,13 +32,14 @@ use sealpost_proto::v1 as pb;
 use sealpost_proto::v1::hub_server::Hub;
 use sealpost_server::connection::{Connections, Peer};
 use sealpost_server::pool::{GivenUp, Pool};
+use sealpost_server::program::with_causes;
 use sealpost_server::roots::Roots;
 use sealpost_server::shutdown::Shutdown;
 use sealpost_wire::status::{self, Failure};
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, NotNow};
 use crate::rates::Flow;
 use crate::relay::Relay;
 use crate::view::View;
@@ -198,6 +199,11 @@ fn refused(refused: &Refused) -> Status {
         Refused::DiskFull => status::full(refused.to_string(), FULL_RETRY_AFTER),
         Refused::Stopping => Failure::Unavailable.status(refused.to_string()),
     }
+}
+
+/// A node goes on at another hub, if there is one.
+fn not_now(error: &NotNow) -> Status {
+    Failure::Unavailable.status(with_causes(error))
 }
 
 fn given_up(_: GivenUp) -> Status {

@@ -20,7 +20,7 @@ use tonic::{Status, Streaming};
 use super::messages::Unpaid;
 use super::seats::{Activity, Seat, Seats};
 use super::served::Answers;
-use super::{FAREWELL, Parts, drain, given_up, refused};
+use super::{FAREWELL, Parts, drain, not_now, refused};
 use crate::core::Place;
 use crate::rates::Flow;
 
@@ -99,7 +99,7 @@ struct Session<'p> {
 impl Session<'_> {
     /// Goes on after a cursor: what lies before it is durable at the recipient. One of another journal is of no use.
     async fn resume(&mut self, cursor: Cursor, told: &Answers<pb::ReceiveResponse>) -> Result<(), Status> {
-        if self.parts.dispatch.knows(self.priority, cursor).await.map_err(given_up)? {
+        if self.parts.dispatch.knows(self.priority, cursor).await.map_err(|error| not_now(&error))? {
             let place = Place::from_index(cursor.index);
             self.sent = Some(place);
             return self.settle(place).await;
@@ -201,7 +201,7 @@ impl Session<'_> {
     async fn next_batch(&mut self) -> Result<Option<pb::DeliveryBatch>, Status> {
         let count = usize::try_from(self.credit).unwrap_or(usize::MAX);
         let next = self.parts.dispatch.next(&self.recipient, self.priority, self.sent, count);
-        let Some(part) = next.await.map_err(given_up)? else {
+        let Some(part) = next.await.map_err(|error| not_now(&error))? else {
             self.more = Waiting::Nothing;
             return Ok(None);
         };

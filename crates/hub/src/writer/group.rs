@@ -1,49 +1,76 @@
-//! One group of the writer: what was queued is written together, synced once, applied in order and answered.
+//! Groups of the writer: what was queued is proposed together, comes back from the journal when it is durable, is applied in
+//! order and answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 
+use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
 use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
-use sealpost_seglog::append;
-use sealpost_wire::hub::{Entry, Event, SubmittedEnvelope};
+use sealpost_server::program::with_causes;
+use tokio::sync::oneshot;
 
 use super::reserve::Settling;
 use super::{Batch, Command, Failure, OWED_AGAIN, PublishError, Refused, Reserve, Settlement};
 use crate::core::Effect;
 use crate::hot;
-use crate::journal::Journal;
+use crate::journal::{Committed, Draft, DraftEnvelope, Journal, Proposal, ProposeError, Ticket};
 use crate::verify::Sound;
 use crate::view::View;
 use sealpost_server::clock::Clock;
 
-/// After so many bytes a group takes no further batch.
+/// How many bytes of batches are proposed together.
 const GROUP_BYTES: usize = 4 << 20;
+/// How many batches are.
+const GROUP_BATCHES: usize = 2048;
 
 /// Whoever commits: the only owner of the journal.
 pub(super) struct Committer {
-    journal: Journal,
+    journal: Box<dyn Journal>,
     view: Arc<View>,
     clock: Clock,
     reserve: Reserve,
-    /// How far each lane of each recipient is settled, as long as that is not written: a full disk takes it later.
-    owed: BTreeMap<(AgencyId, Priority), u64>,
-    /// When that was last written.
+    /// What waits until the journal is ready for it.
+    gathered: Group,
+    /// What was proposed and did not come back, the oldest first.
+    flights: VecDeque<Flight>,
+    /// How far each lane of each recipient is settled, as long as that is not proposed: a full disk takes it later.
+    owed: BTreeMap<Of, u64>,
+    /// When that was last proposed.
     settled_at: Option<Instant>,
 }
 
-/// What is committed together.
+/// A lane of a recipient.
+type Of = (AgencyId, Priority);
+
+/// What is proposed together.
 #[derive(Default)]
 struct Group {
     batches: Vec<Batch>,
     settlements: Vec<Settlement>,
     bytes: usize,
 }
+
+/// A proposal on its way through the journal, with those who wait for it.
+struct Flight {
+    ticket: Ticket,
+    batches: Vec<Batch>,
+    settled: BTreeMap<Of, u64>,
+    publication: Option<Publication>,
+}
+
+/// What an operator publishes, and who waits for it.
+enum Publication {
+    Directory { signed: Signed, directory: Arc<Directory>, done: Published },
+    Lists { done: oneshot::Sender<Result<(), Refused>> },
+}
+
+type Published = oneshot::Sender<Result<Arc<Directory>, PublishError>>;
 
 impl Group {
     fn add(&mut self, command: Command) -> Option<Command> {
@@ -57,37 +84,62 @@ impl Group {
                 self.settlements.push(settlement);
                 None
             }
-            alone @ (Command::Publish { .. } | Command::Close) => Some(alone),
+            alone @ (Command::Publish { .. }
+            | Command::Lists { .. }
+            | Command::Committed
+            | Command::Close) => Some(alone),
         }
+    }
+
+    /// Takes out what is proposed next: all settlements, and batches of so many bytes, or one.
+    fn take(&mut self) -> (Vec<Batch>, Vec<Settlement>) {
+        let mut bytes = 0;
+        let fits = |batch: &&Batch| {
+            let first = bytes == 0;
+            bytes += batch.bytes;
+            first || bytes <= GROUP_BYTES
+        };
+        let count = self.batches.iter().take(GROUP_BATCHES).take_while(fits).count();
+        let batches: Vec<_> = self.batches.drain(..count).collect();
+        self.bytes -= batches.iter().map(|batch| batch.bytes).sum::<usize>();
+        (batches, std::mem::take(&mut self.settlements))
     }
 }
 
 impl Committer {
-    pub(super) fn new(journal: Journal, view: Arc<View>, clock: Clock, reserve: Reserve) -> Self {
-        Self { journal, view, clock, reserve, owed: BTreeMap::new(), settled_at: None }
+    pub(super) fn new(journal: Box<dyn Journal>, view: Arc<View>, clock: Clock, reserve: Reserve) -> Self {
+        Self {
+            journal,
+            view,
+            clock,
+            reserve,
+            gathered: Group::default(),
+            flights: VecDeque::new(),
+            owed: BTreeMap::new(),
+            settled_at: None,
+        }
     }
 
-    /// Commits one group: what came first and what is queued behind it.
+    /// Proposes one group, what came first and what is queued behind it, and applies what was committed.
     pub(super) fn turn(
         &mut self,
         first: Command,
         queue: &mpsc::Receiver<Command>,
     ) -> Result<ControlFlow<()>, Failure> {
-        let mut group = Group::default();
-        let mut alone = group.add(first);
-        while alone.is_none() && group.bytes < GROUP_BYTES {
+        let mut alone = self.gathered.add(first);
+        while alone.is_none() && self.gathered.bytes < GROUP_BYTES {
             match queue.try_recv() {
-                Ok(next) => alone = group.add(next),
+                Ok(next) => alone = self.gathered.add(next),
                 Err(_) => break,
             }
         }
-        self.commit(group)?;
+        if let Some(Command::Committed) = alone {
+            self.follow()?;
+        }
+        self.commit()?;
         match alone {
-            Some(Command::Publish { signed, done }) => {
-                let published = self.publish(signed)?;
-                // The caller may have stopped waiting; the version is in force.
-                let _ = done.send(published);
-            }
+            Some(Command::Publish { signed, done }) => self.publish(signed, done)?,
+            Some(Command::Lists { lists, done }) => self.publish_lists(lists, done)?,
             Some(Command::Close) => return Ok(ControlFlow::Break(())),
             _ => {}
         }
@@ -99,62 +151,91 @@ impl Committer {
         !self.owed.is_empty()
     }
 
+    /// Whether something that was taken over did not come back.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.flights.is_empty() || !self.gathered.batches.is_empty()
+    }
+
     /// Tries once more to write what waits for room on the disk.
     pub(super) fn again(&mut self) -> Result<(), Failure> {
-        self.commit(Group::default())
+        self.commit()
     }
 
     /// Nothing more is coming.
     pub(super) fn end(mut self) -> Result<(), Failure> {
         self.again()?;
-        self.journal.sync().map_err(Failure::Disk)
+        Ok(self.journal.close()?)
     }
 
-    fn commit(&mut self, group: Group) -> Result<(), Failure> {
-        let Group { mut batches, settlements, .. } = group;
-        let at = self.clock.now();
-        self.owe(settlements);
-        if batches.is_empty() && self.owed.is_empty() {
-            return Ok(());
-        }
-        let free = self.free();
-        let mut entries = Vec::new();
-        if self.may_settle(free, at) {
-            entries.extend(self.owed.iter().map(|(lane, index)| settled(at, lane, *index)));
-        }
-        let settled = entries.len();
-        self.keep_reserve(free, &mut batches);
-        match self.write_batches(at, &batches) {
-            Ok(written) => entries.extend(written),
-            Err(refused) => refuse(&mut batches, refused)?,
-        }
-        if entries.is_empty() {
-            return self.forget();
-        }
-        let first = match self.journal.write_entries(&entries) {
-            Ok(first) => first,
-            // What was settled stays owed.
-            Err(refused) => {
-                refuse(&mut batches, refused)?;
-                return self.forget();
+    /// Proposes what was gathered, if the journal is ready for it.
+    fn commit(&mut self) -> Result<(), Failure> {
+        while self.journal.is_ready() {
+            let (mut batches, settlements) = self.gathered.take();
+            let at = self.clock.now();
+            self.owe(settlements);
+            if batches.is_empty() && self.owed.is_empty() {
+                break;
             }
-        };
-        if !batches.is_empty() {
-            self.journal.sync().map_err(Failure::Disk)?;
+            let free = self.free();
+            let settled =
+                if self.may_settle(free, at) { std::mem::take(&mut self.owed) } else { BTreeMap::new() };
+            self.keep_reserve(free, &mut batches);
+            if batches.is_empty() && settled.is_empty() {
+                self.forget()?;
+                break;
+            }
+            self.propose(at, batches, settled)?;
+            if self.gathered.batches.is_empty() {
+                break;
+            }
         }
-        if settled > 0 {
-            self.owed.clear();
-            self.settled_at = Some(at);
+        Ok(())
+    }
+
+    /// Proposes batches behind what is settled; where there is no room for both, what is settled alone.
+    fn propose(
+        &mut self,
+        at: Instant,
+        mut batches: Vec<Batch>,
+        settled: BTreeMap<Of, u64>,
+    ) -> Result<(), Failure> {
+        loop {
+            let settlements = settled.iter().map(|((recipient, priority), index)| Draft::Settled {
+                recipient: recipient.clone(),
+                priority: *priority,
+                index: *index,
+            });
+            let drafts = settlements.chain(batches.iter().map(draft)).collect();
+            match self.journal.propose(Proposal { at, drafts }) {
+                Ok(ticket) => {
+                    if !settled.is_empty() {
+                        self.settled_at = Some(at);
+                    }
+                    self.flights.push_back(Flight { ticket, batches, settled, publication: None });
+                    return self.follow();
+                }
+                Err(ProposeError::Failed(failed)) => return Err(failed.into()),
+                Err(error) => {
+                    let without = batches.is_empty() || settled.is_empty();
+                    refuse(&mut batches, &error);
+                    if without {
+                        self.owed.extend(settled);
+                        return self.forget();
+                    }
+                }
+            }
         }
-        self.apply(first, &entries, batches)
     }
 
     /// Notes what recipients have. What is settled already, or was never there, is not worth an entry.
     fn owe(&mut self, settlements: Vec<Settlement>) {
         let state = self.view.state();
         for Settlement { recipient, priority, place, .. } in settlements {
-            if state.waits_up_to(&recipient, priority, place) {
-                let owed = self.owed.entry((recipient, priority)).or_default();
+            let waits = state.waits_up_to(&recipient, priority, place);
+            let of = (recipient, priority);
+            let proposed = self.flights.iter().any(|flight| flight.settled.get(&of) >= Some(&place.index()));
+            if waits && !proposed {
+                let owed = self.owed.entry(of).or_default();
                 *owed = place.index().max(*owed);
             }
         }
@@ -183,7 +264,7 @@ impl Committer {
 
     /// Deletes what nothing that is applied waits for.
     fn forget(&mut self) -> Result<(), Failure> {
-        self.journal.forget_settled(&self.view.state()).map_err(Failure::Disk)
+        Ok(self.journal.applied(&self.view.state())?)
     }
 
     /// Refuses the batches that would go into the reserve.
@@ -206,32 +287,31 @@ impl Committer {
         }
     }
 
-    /// Bodies first: the entries name where they lie.
-    fn write_batches(&mut self, at: Instant, batches: &[Batch]) -> Result<Vec<Entry>, append::Error> {
-        let envelopes = batches.iter().flat_map(|batch| &batch.envelopes);
-        let payloads = envelopes.map(|sound| sound.payload.clone()).collect();
-        let mut locations = self.journal.write_bodies(payloads)?.into_iter();
-        let entry = |batch: &Batch| {
-            let submitted = batch.envelopes.iter().zip(locations.by_ref()).map(|(sound, payload)| {
-                let (header, signatures) = (sound.header.clone(), sound.signatures.clone());
-                SubmittedEnvelope { header, signatures, payload, wrapped: sound.wrapped }
-            });
-            let envelopes = submitted.collect();
-            Entry { at, event: Event::Batch { sender: batch.sender.clone(), envelopes } }
-        };
-        Ok(batches.iter().map(entry).collect())
+    /// Applies everything that was committed, by whomever, and tells everybody concerned.
+    fn follow(&mut self) -> Result<(), Failure> {
+        while let Some(committed) = self.journal.committed()? {
+            let own = self.flights.front().is_some_and(|flight| Some(flight.ticket) == committed.ticket);
+            let flight = own.then(|| self.flights.pop_front()).flatten();
+            self.apply(&committed, flight)?;
+        }
+        self.forget()
     }
 
-    /// Applies entries that are written, of which those of `batches` come last, and tells everybody concerned.
-    fn apply(&mut self, first: u64, entries: &[Entry], mut batches: Vec<Batch>) -> Result<(), Failure> {
+    /// Applies entries, of which those of the flight's batches come last.
+    fn apply(&mut self, committed: &Committed, flight: Option<Flight>) -> Result<(), Failure> {
+        let Committed { first, entries, .. } = committed;
+        let (mut batches, publication) = match flight {
+            Some(flight) => (flight.batches, flight.publication),
+            None => (Vec::new(), None),
+        };
         // Before they are seen to wait: whoever delivers goes on by itself, and would read them from the disk.
-        for (index, batch) in (first..).skip(entries.len() - batches.len()).zip(&mut batches) {
+        for (index, batch) in (*first..).skip(entries.len() - batches.len()).zip(&mut batches) {
             self.view.hot.insert(index, hot(std::mem::take(&mut batch.envelopes)));
         }
         let (mut answers, mut deliveries) = (Vec::new(), BTreeSet::new());
         {
             let mut state = self.view.change();
-            for (index, entry) in (first..).zip(entries) {
+            for (index, entry) in (*first..).zip(entries) {
                 for effect in state.step(index, entry).map_err(Failure::Fault)? {
                     match effect {
                         Effect::Accepted(acceptance) => answers.push(acceptance),
@@ -239,6 +319,10 @@ impl Committer {
                             deliveries.insert((recipient, priority));
                         }
                         Effect::DirectoryChanged => self.view.announce(state.directory().cloned()),
+                        Effect::Lists(lists) => self.view.announce_lists(lists),
+                        Effect::DirectoryOvertaken => {
+                            tracing::warn!(index, "another version of the directory came first");
+                        }
                     }
                 }
             }
@@ -246,11 +330,13 @@ impl Committer {
                 self.view.hot.clear();
             }
         }
-        self.forget()?;
         for (batch, acceptance) in batches.into_iter().zip(answers) {
             drop(batch.room);
             // The caller may have gone; what was taken over stays taken over.
             let _ = batch.done.send(Ok(acceptance));
+        }
+        if let Some(publication) = publication {
+            self.published(publication);
         }
         for (recipient, priority) in deliveries {
             self.view.ring(recipient, priority);
@@ -258,25 +344,78 @@ impl Committer {
         Ok(())
     }
 
-    /// A directory is an entry by itself: it must verify against the one in force when it is applied.
-    fn publish(&mut self, signed: Signed) -> Result<Result<Arc<Directory>, PublishError>, Failure> {
-        let previous = self.view.directory();
-        let at = self.clock.now();
+    /// A directory is a proposal by itself: it must verify against the one in force now, and again when it is applied.
+    fn publish(&mut self, signed: Signed, done: Published) -> Result<(), Failure> {
+        let (previous, at) = (self.view.directory(), self.clock.now());
         let directory = match directory::verify_now(&signed, previous.as_deref(), at) {
             Ok(directory) => Arc::new(directory),
-            Err(error) => return Ok(Err(PublishError::Directory(Box::new(error)))),
-        };
-        let entries = [Entry { at, event: Event::Directory(signed) }];
-        match self.journal.write_entries(&entries) {
-            Ok(first) => {
-                self.journal.sync().map_err(Failure::Disk)?;
-                self.apply(first, &entries, Vec::new())?;
-                Ok(Ok(directory))
+            Err(error) => {
+                answer(done, Err(PublishError::Directory(Box::new(error))));
+                return Ok(());
             }
-            Err(append::Error::Fatal(fatal)) => Err(Failure::Disk(fatal)),
-            Err(error) => Ok(Err(Refused::from(error).into())),
+        };
+        let draft = Draft::Directory(signed.clone());
+        self.publication(at, draft, Publication::Directory { signed, directory, done })
+    }
+
+    fn publish_lists(
+        &mut self,
+        lists: Vec<Bytes>,
+        done: oneshot::Sender<Result<(), Refused>>,
+    ) -> Result<(), Failure> {
+        self.publication(self.clock.now(), Draft::Lists(lists), Publication::Lists { done })
+    }
+
+    fn publication(&mut self, at: Instant, draft: Draft, publication: Publication) -> Result<(), Failure> {
+        match self.journal.propose(Proposal { at, drafts: vec![draft] }) {
+            Ok(ticket) => {
+                let (batches, settled) = (Vec::new(), BTreeMap::new());
+                self.flights.push_back(Flight { ticket, batches, settled, publication: Some(publication) });
+                self.follow()
+            }
+            Err(ProposeError::Failed(failed)) => Err(failed.into()),
+            Err(error) => {
+                let refused = Refused::from(&error);
+                match publication {
+                    Publication::Directory { done, .. } => answer(done, Err(refused.into())),
+                    Publication::Lists { done } => answer(done, Err(refused)),
+                }
+                Ok(())
+            }
         }
     }
+
+    /// Tells whether what was published is in force: another version of the directory may have come first.
+    fn published(&self, publication: Publication) {
+        let (signed, directory, done) = match publication {
+            Publication::Directory { signed, directory, done } => (signed, directory, done),
+            Publication::Lists { done } => return answer(done, Ok(())),
+        };
+        let present = self.view.directory();
+        let outcome = match &present {
+            Some(present) if present.version == directory.version => Ok(directory),
+            _ => match directory::verify(&signed, present.as_deref()) {
+                Err(error) => Err(PublishError::Directory(Box::new(error))),
+                Ok(_) => Err(Refused::Stopping.into()),
+            },
+        };
+        answer(done, outcome);
+    }
+}
+
+/// The caller may have stopped waiting; what it published is in force, or is not.
+fn answer<T>(done: oneshot::Sender<T>, outcome: T) {
+    let _ = done.send(outcome);
+}
+
+fn draft(batch: &Batch) -> Draft {
+    let envelope = |sound: &Sound| DraftEnvelope {
+        header: sound.header.clone(),
+        signatures: sound.signatures.clone(),
+        wrapped: sound.wrapped,
+        body: sound.payload.clone(),
+    };
+    Draft::Batch { sender: batch.sender.clone(), envelopes: batch.envelopes.iter().map(envelope).collect() }
 }
 
 /// What is kept in memory to be delivered.
@@ -289,29 +428,21 @@ fn hot(envelopes: Vec<Sound>) -> Arc<[hot::Envelope]> {
     envelopes.into_iter().map(envelope).collect()
 }
 
-fn settled(at: Instant, (recipient, priority): &(AgencyId, Priority), index: u64) -> Entry {
-    Entry { at, event: Event::Settled { recipient: recipient.clone(), priority: *priority, index } }
-}
-
-impl From<append::Error> for Refused {
-    fn from(error: append::Error) -> Self {
+impl From<&ProposeError> for Refused {
+    fn from(error: &ProposeError) -> Self {
         match error {
-            append::Error::NoSpace { .. } => Self::DiskFull,
-            _ => Self::Stopping,
+            ProposeError::NoRoom(_) => Self::DiskFull,
+            ProposeError::Refused(_) | ProposeError::Failed(_) => Self::Stopping,
         }
     }
 }
 
-/// Tells the senders that nothing was taken; a disk that failed is the end.
-fn refuse(batches: &mut Vec<Batch>, error: append::Error) -> Result<(), Failure> {
-    if let append::Error::Fatal(fatal) = error {
-        return Err(Failure::Disk(fatal));
-    }
+/// Tells the senders that nothing was taken.
+fn refuse(batches: &mut Vec<Batch>, error: &ProposeError) {
     if !batches.is_empty() {
-        tracing::warn!(%error, batches = batches.len(), "batches refused");
+        tracing::warn!(error = with_causes(error), batches = batches.len(), "batches refused");
     }
     tell(batches.drain(..), &Refused::from(error));
-    Ok(())
 }
 
 fn tell(batches: impl IntoIterator<Item = Batch>, refused: &Refused) {

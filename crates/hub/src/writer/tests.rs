@@ -13,20 +13,22 @@ use super::*;
 use crate::core::State;
 use crate::fixture::{Network, agency};
 use crate::hot::Hot;
-use crate::journal::{Fresh, Reader};
+use crate::journal::Read;
+use crate::journal::local::{Fresh, Local};
 use crate::verify::{Sender, verify};
 
 struct Hub {
     view: Arc<View>,
-    reader: Reader,
+    reader: Arc<dyn Read>,
     writer: Writer,
     ending: Ending,
 }
 
-fn journal(disk: &Sim) -> (Journal, State) {
+fn journal(disk: &Sim) -> (Box<Local>, State) {
     let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    Journal::open(&disk, Path::new("hub"), fresh).unwrap()
+    let (journal, state) = Local::open(&disk, Path::new("hub"), fresh).unwrap();
+    (Box::new(journal), state)
 }
 
 fn open(disk: &Sim) -> Hub {
@@ -54,7 +56,7 @@ impl Hub {
     }
 
     /// The bodies that wait for Germany and can be read.
-    fn bodies(&self) -> Vec<bytes::Bytes> {
+    fn bodies(&self) -> Vec<Bytes> {
         let waiting = self.view.state().waiting(&agency("DE-ZKA"), Priority::Routine, None, usize::MAX);
         let read = |(_, waiting): (Place, crate::core::Waiting)| self.reader.payload(&waiting.payload).ok();
         waiting.into_iter().filter_map(read).map(|payload| payload.sealed).collect()
@@ -91,7 +93,7 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_the_writer() {
     disk.fail(next + 2, Fails::Refused);
     disk.fail(next + 3, Fails::Refused);
     assert!(matches!(hub.submit(routine(&network, 2)).await, Err(Refused::Stopping)));
-    assert!(matches!(&*hub.writer.failed().await, Failure::Disk(_)));
+    assert!(matches!(&*hub.writer.failed().await, Failure::Journal(_)));
     assert!(matches!(hub.submit(routine(&network, 3)).await, Err(Refused::Stopping)));
     hub.ending.close();
 }

@@ -262,6 +262,24 @@ impl<T: Value> Value for Vec<T> {
     }
 }
 
+/// 1 to 16 of something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Few<T>(pub Vec<T>);
+
+impl<T: Value> Value for Few<T> {
+    fn expected() -> String {
+        format!("a list of 1 to 16, each {}", T::expected())
+    }
+
+    fn read(raw: Raw<'_>) -> Option<Self> {
+        Vec::read(raw).filter(|list| (1..=16).contains(&list.len())).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
 /// Where to connect to: a host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort(Box<str>);

@@ -12,7 +12,8 @@ use sealpost_seglog::disk::sim::Sim;
 
 use super::*;
 use crate::hot::Hot;
-use crate::journal::{Fresh, Journal};
+use crate::journal::Journal as _;
+use crate::journal::local::{Fresh, Local};
 use crate::rates::{Rate, Rates};
 use crate::writer::{Reserve, Turns};
 
@@ -22,10 +23,11 @@ const ENOUGH: Rate = Rate { items: 1, bytes: 1 };
 async fn hub(stage: &Stage) -> (Parts, Turns) {
     let fresh = Fresh { incarnation: Incarnation([7; 16]), entries_salt: [1; 8], bodies_salt: [2; 8] };
     let disk: Arc<dyn Disk> = Arc::new(Sim::new());
-    let (journal, state) = Journal::open(&disk, Path::new("hub"), fresh).unwrap();
+    let (journal, state) = Local::open(&disk, Path::new("hub"), fresh).unwrap();
     let (incarnation, reader) = (journal.incarnation(), journal.reader());
     let (view, clock) = (Arc::new(View::new(state, Hot::new(1 << 20))), Clock::new(|| NOW));
-    let (writer, mut turns) = Writer::by_turns(journal, Arc::clone(&view), clock.clone(), Reserve::of(0));
+    let (writer, mut turns) =
+        Writer::by_turns(Box::new(journal), Arc::clone(&view), clock.clone(), Reserve::of(0));
     let (published, ()) = tokio::join!(writer.publish(stage.network.genesis()), async { turns.take() });
     let set = trust_set(&published.unwrap()).unwrap();
     let (crls, kept) = (stage.folder.path().join("crls"), stage.folder.path().join("kept"));

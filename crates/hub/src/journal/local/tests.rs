@@ -2,7 +2,7 @@ use sealpost_crypto::chains::NOW;
 use sealpost_domain::envelope::Envelope;
 use sealpost_domain::message::Priority;
 use sealpost_seglog::disk::sim::Sim;
-use sealpost_wire::hub::{Event, SubmittedEnvelope};
+use sealpost_wire::hub::{Event, Payload, SubmittedEnvelope};
 
 use super::*;
 use crate::core::Place;
@@ -15,13 +15,13 @@ fn disk_of(disk: &Sim) -> Arc<dyn Disk> {
 }
 
 struct Hub {
-    journal: Journal,
+    journal: Local,
     state: State,
 }
 
 impl Hub {
     fn open(disk: &Sim) -> Self {
-        let (journal, state) = Journal::open(&disk_of(disk), Path::new("hub"), FRESH).unwrap();
+        let (journal, state) = Local::open(&disk_of(disk), Path::new("hub"), FRESH).unwrap();
         Self { journal, state }
     }
 
@@ -34,7 +34,7 @@ impl Hub {
 
     fn batch(&mut self, envelope: &Envelope) -> Event {
         let payload = Payload { sealed: envelope.sealed.clone(), wraps: envelope.wraps.clone() };
-        let [payload] = self.journal.write_bodies(vec![payload.to_bytes()]).unwrap()[..] else {
+        let [payload] = self.journal.write_bodies(std::iter::once(payload.to_bytes())).unwrap()[..] else {
             panic!("one body");
         };
         let submitted = SubmittedEnvelope {
@@ -69,7 +69,7 @@ fn what_was_synced_is_there_after_a_power_cut_with_the_same_state_and_incarnatio
     disk.lose_power(1);
 
     let other = Fresh { incarnation: Incarnation([9; 16]), ..FRESH };
-    let (journal, state) = Journal::open(&disk_of(&disk), Path::new("hub"), other).unwrap();
+    let (journal, state) = Local::open(&disk_of(&disk), Path::new("hub"), other).unwrap();
     assert_eq!(state.digest(), digest);
     assert_eq!(journal.incarnation(), FRESH.incarnation);
     let hub = Hub { journal, state };
@@ -152,12 +152,12 @@ fn body_segments_in_which_nothing_waits_are_deleted() {
         let batch = hub.batch(&large);
         hub.enter(batch);
         last = hub.waiting().last().map(|(place, _)| *place);
-        hub.journal.forget_settled(&hub.state).unwrap();
+        hub.journal.applied(&hub.state).unwrap();
     }
     assert!(disk.contents(first_segment).is_some(), "everything waits");
     let index = last.unwrap().index() - 1;
     hub.enter(Event::Settled { recipient: agency("DE-ZKA"), priority: Priority::Routine, index });
-    hub.journal.forget_settled(&hub.state).unwrap();
+    hub.journal.applied(&hub.state).unwrap();
     assert!(disk.contents(first_segment).is_none());
     let [(_, waiting)] = hub.waiting()[..] else { panic!("the last one waits") };
     assert!(hub.journal.reader().payload(&waiting.payload).is_ok());

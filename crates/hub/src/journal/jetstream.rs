@@ -1,0 +1,304 @@
+//! The journal as two streams of NATS JetStream, for hubs that keep it together: one of entries, one of bodies.
+//!
+//! ```text
+//! propose ─▶ bodies ─acknowledged─▶ group ─▶ stream of entries ═══▶ every hub: judged, applied ─▶ ACCEPTED by its proposer
+//!            (several at a time, the groups of one hub in their order)
+//! ```
+//!
+//! * One message is one group: all entries that were proposed at a time. The index of an entry is the sequence of its message
+//!   times [`ENTRIES_MAX`], plus its position in it.
+//! * The order of the stream is the order of all hubs. What is taken is decided by that alone ([`order`]).
+//! * Nothing counts before it came back from the stream, which gives out what its servers have committed.
+//! * What is settled is deleted: a hub says in a group up to where, and from then on no group that names an older body is taken, so
+//!   that none is deleted under a group that is on its way.
+//! * A stream that was set back, replaced or lost is noticed ([`follow`]), and ends the program: it starts again with what is
+//!   there, and the nodes send again what is not.
+
+pub mod demands;
+mod engine;
+mod follow;
+mod neighbours;
+mod order;
+mod publish;
+mod read;
+pub mod settings;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use sealpost_domain::instant;
+use sealpost_domain::link::Incarnation;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Committed, Failed, Journal, Neighbours, Proposal, ProposeError, Read, Ticket};
+use crate::core::{Fault, State};
+use engine::Engine;
+pub use engine::Error as EngineError;
+use follow::{Follower, Progress, Step};
+use order::{Order, Proposer};
+use publish::{Asked, Publisher};
+use read::Reader;
+pub use settings::Settings;
+
+/// Bits of an index that count entries within one group.
+const POSITION_BITS: u32 = 12;
+/// The most entries of one group.
+pub const ENTRIES_MAX: usize = 1 << POSITION_BITS;
+/// How many groups of this hub are on their way at a time.
+const GROUPS_MAX: u64 = 8;
+/// Groups that were read and not applied.
+const READ_AHEAD: usize = 64;
+/// So many messages of settled bodies are deleted together.
+const FORGOTTEN_TOGETHER: u64 = 256;
+/// Or fewer, after so long.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
+
+/// The streams, open for writing.
+pub struct JetStream {
+    incarnation: Incarnation,
+    proposer: Proposer,
+    engine: Engine,
+    runtime: Handle,
+    asked: mpsc::UnboundedSender<Asked>,
+    steps: mpsc::Receiver<Result<Step, Failed>>,
+    wake: Arc<Wake>,
+    progress: watch::Receiver<Progress>,
+    free: Arc<AtomicU64>,
+    full: Arc<AtomicBool>,
+    /// The last serial that was given out.
+    serial: u64,
+    /// The last message of bodies that is named by what came back.
+    bodies: u64,
+    /// Up to where bodies were said to be settled, and when.
+    forgotten: (u64, Instant),
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+/// Random bytes for a start.
+#[derive(Clone, Copy)]
+pub struct Fresh {
+    /// The hub's incarnation, should the stream not be there.
+    pub incarnation: Incarnation,
+    /// Who proposes.
+    pub proposer: [u8; 16],
+}
+
+/// Why the journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The servers, or what they keep.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The stream was lost, or makes no sense.
+    #[error("the hub's journal cannot be read")]
+    Failed(#[from] Failed),
+    /// An entry that makes no sense at its place.
+    #[error("the hub's journal does not hold together")]
+    Fault(#[from] Fault),
+}
+
+/// How a stream of entries can be lost while hubs run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Nothing of it is there.
+    #[error("the stream is not there any more")]
+    Gone,
+    /// Another one has its name.
+    #[error("another stream has taken its place")]
+    Replaced,
+    /// It ends before what was read.
+    #[error("the stream ends at {found}, {read} was read before: it was set back")]
+    SetBack {
+        /// The last sequence that was read.
+        read: u64,
+        /// The last one that is there.
+        found: u64,
+    },
+    /// Something else lies where a group was read.
+    #[error(
+        "the stream has another message at {sequence} than the one that was read: it was set back and went on"
+    )]
+    Rewritten {
+        /// Where.
+        sequence: u64,
+    },
+    /// A message is missing in the midst of it.
+    #[error("the stream goes on with {found} where {expected} should be")]
+    Gap {
+        /// Which is missing.
+        expected: u64,
+        /// Which came.
+        found: u64,
+    },
+}
+
+/// What is called when something was committed.
+#[derive(Default)]
+struct Wake(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl Wake {
+    fn ring(&self) {
+        if let Some(bell) = self.0.get() {
+            bell();
+        }
+    }
+}
+
+impl JetStream {
+    /// Connects, makes the streams if they are not there, and applies all entries.
+    pub async fn open(settings: &Settings, fresh: Fresh) -> Result<(Self, State), Error> {
+        let engine = Engine::connect(settings).await?;
+        let found = engine.prepare(fresh.incarnation).await?;
+        let (out, steps) = mpsc::channel(READ_AHEAD);
+        let (told, progress) = watch::channel(Progress::default());
+        let (asked, asks) = mpsc::unbounded_channel();
+        let (free, full) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicBool::new(false)));
+        let wake = Arc::new(Wake::default());
+        let follower = Follower {
+            engine: engine.clone(),
+            incarnation: found.incarnation,
+            proposer: fresh.proposer,
+            order: Order::default(),
+            last: None,
+            out,
+            wake: Arc::clone(&wake),
+            progress: told,
+            free: Arc::clone(&free),
+        };
+        let publisher = Publisher::new(
+            engine.clone(),
+            fresh.proposer,
+            asks,
+            progress.clone(),
+            Arc::clone(&wake),
+            Arc::clone(&full),
+        );
+        let tasks = [tokio::spawn(follower.run()), tokio::spawn(publisher.run())];
+        let mut journal = Self {
+            incarnation: found.incarnation,
+            proposer: fresh.proposer,
+            engine,
+            runtime: Handle::current(),
+            asked,
+            steps,
+            wake,
+            progress,
+            free,
+            full,
+            serial: 0,
+            bodies: 0,
+            forgotten: (0, Instant::now()),
+            _tasks: tasks.map(AbortOnDropHandle::new),
+        };
+        let state = journal.replay(found.last).await?;
+        Ok((journal, state))
+    }
+
+    /// Applies everything up to a sequence.
+    async fn replay(&mut self, last: u64) -> Result<State, Error> {
+        let mut state = State::new(0);
+        let mut sequence = 0;
+        while sequence < last {
+            let step = self.steps.recv().await.unwrap_or(Err(Failed::Ended))?;
+            sequence = step.sequence;
+            let Committed { first, entries, .. } = self.note(step);
+            for (index, entry) in (first..).zip(&entries) {
+                state.step(index, entry)?;
+            }
+        }
+        Ok(state)
+    }
+
+    fn note(&mut self, step: Step) -> Committed {
+        self.bodies = step.bodies.unwrap_or(0).max(self.bodies);
+        step.committed
+    }
+
+    fn ask(&mut self, proposal: Proposal, bodies_before: u64) -> Result<Ticket, Failed> {
+        self.serial += 1;
+        let asked = Asked { serial: self.serial, proposal, bodies_before };
+        self.asked.send(asked).map_err(|_| Failed::Ended)?;
+        Ok(Ticket(self.serial))
+    }
+}
+
+impl Journal for JetStream {
+    fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    fn reader(&self) -> Arc<dyn Read> {
+        Arc::new(Reader::new(self.engine.clone(), self.runtime.clone()))
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        Ok(if self.full.load(Ordering::Relaxed) { 0 } else { self.free.load(Ordering::Relaxed) })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.serial - self.progress.borrow().taken < GROUPS_MAX
+    }
+
+    fn notify(&mut self, committed: Box<dyn Fn() + Send + Sync>) {
+        // Called once, by the writer that owns this.
+        let _ = self.wake.0.set(committed);
+        // For what was committed before.
+        self.wake.ring();
+    }
+
+    fn propose(&mut self, proposal: Proposal) -> Result<Ticket, ProposeError> {
+        Ok(self.ask(proposal, 0)?)
+    }
+
+    fn committed(&mut self) -> Result<Option<Committed>, Failed> {
+        match self.steps.try_recv() {
+            Ok(step) => Ok(Some(self.note(step?))),
+            Err(mpsc::error::TryRecvError::Empty) => Ok(None),
+            Err(mpsc::error::TryRecvError::Disconnected) => Err(Failed::Ended),
+        }
+    }
+
+    fn applied(&mut self, state: &State) -> Result<(), Failed> {
+        let needed = state.first_body_segment().unwrap_or(self.bodies + 1);
+        let (forgotten, at) = self.forgotten;
+        let enough = needed >= forgotten + FORGOTTEN_TOGETHER;
+        if enough || needed > forgotten && at.elapsed() > FORGOTTEN_AFTER {
+            self.forgotten = (needed, Instant::now());
+            let nothing = Proposal { at: instant::Instant::from_millis(0), drafts: Vec::new() };
+            self.ask(nothing, needed)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Failed> {
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn neighbours(&mut self) -> Option<Neighbours> {
+        let _runtime = self.runtime.enter();
+        Some(neighbours::start(&self.engine.client, &self.engine.settings, &self.proposer))
+    }
+}
+
+/// The index of the first entry of a group.
+fn first_index(sequence: u64) -> u64 {
+    sequence << POSITION_BITS
+}
+
+/// The sequence of an entry's group.
+fn sequence(index: u64) -> u64 {
+    index >> POSITION_BITS
+}
+
+/// The position of an entry in its group.
+fn position(index: u64) -> usize {
+    usize::try_from(index & (ENTRIES_MAX as u64 - 1)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,255 @@
+//! Follows the stream of entries: whatever is in it, in its order, goes to the writer, and is judged on the way.
+//!
+//! A server that goes, a leader that changes, a line that breaks: the stream is asked for anew, after the last group that was
+//! read. That it is still the same stream is looked at again and again, since nothing else would show that it was set back: the
+//! last group that was read must lie where it lay, byte for byte.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use futures::StreamExt as _;
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::digest::Digest;
+use sealpost_domain::link::Incarnation;
+use sealpost_wire::hub::Group;
+use tokio::sync::{mpsc, watch};
+
+use super::engine::{Engine, incarnation_of, is_missing};
+use super::order::{Order, Proposer, Verdict, bodies};
+use super::read::{NotGiven, message};
+use super::{Lost, Wake, first_index};
+use crate::journal::{Committed, Failed, ReadError, Ticket};
+
+/// Groups that are asked for at a time.
+const GROUPS_AHEAD: usize = 256;
+/// And of how many bytes.
+const BYTES_AHEAD: usize = 16 << 20;
+/// How often a server has to say that it is there, while there is nothing to deliver.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// How long one request for groups stands.
+const ASKED_FOR: Duration = Duration::from_secs(10);
+/// When a server forgets a follower that has gone.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
+/// How often it is looked at whether the stream is the same.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two attempts to follow.
+const ATTEMPTS_APART: Duration = Duration::from_millis(100);
+/// For so long a stream may seem to be lost: a leader that has just been elected may not have applied all that it has.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
+/// What the publisher has to know of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// The last serial of this hub that was taken.
+    pub(super) taken: u64,
+    /// Bodies before this sequence are deleted.
+    pub(super) bodies_before: u64,
+    /// How often a group of this hub was passed over, and has to come again.
+    pub(super) passed_over: u64,
+}
+
+/// What the writer gets.
+pub(super) struct Step {
+    /// What was committed; without entries where the group was passed over.
+    pub(super) committed: Committed,
+    /// The sequence of the group.
+    pub(super) sequence: u64,
+    /// The latest message of bodies that it names.
+    pub(super) bodies: Option<u64>,
+}
+
+/// Reads the stream.
+pub(super) struct Follower {
+    pub(super) engine: Engine,
+    pub(super) incarnation: Incarnation,
+    pub(super) proposer: Proposer,
+    pub(super) order: Order,
+    /// The digest of the last group.
+    pub(super) last: Option<Digest>,
+    pub(super) out: mpsc::Sender<Result<Step, Failed>>,
+    pub(super) wake: Arc<Wake>,
+    pub(super) progress: watch::Sender<Progress>,
+    /// Bytes that are left, as far as the servers say.
+    pub(super) free: Arc<AtomicU64>,
+}
+
+/// Why following ended for now.
+enum Ended {
+    /// It is tried again.
+    Broken(String),
+    /// So it seems; believed when it stays so.
+    Suspect(Lost),
+    /// For good.
+    Failed(Failed),
+    /// Nobody reads any more.
+    Closed,
+}
+
+impl Follower {
+    /// Follows until the stream is lost, or nobody reads any more.
+    pub(super) async fn run(mut self) {
+        let mut suspected: Option<Instant> = None;
+        let mut told = false;
+        loop {
+            let before = self.order.last();
+            let ended = match self.session().await {
+                Ok(never) => match never {},
+                Err(ended) => ended,
+            };
+            if self.order.last() > before {
+                (suspected, told) = (None, false);
+            }
+            let failed = match ended {
+                Ended::Closed => return,
+                Ended::Failed(failed) => Some(failed),
+                Ended::Broken(reason) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(reason, "the journal cannot be followed for now");
+                    }
+                    None
+                }
+                Ended::Suspect(lost) => {
+                    let since = *suspected.get_or_insert_with(|| {
+                        tracing::warn!(%lost, "the journal seems to be lost");
+                        Instant::now()
+                    });
+                    (since.elapsed() > LOST_AFTER).then(|| Failed::Lost(lost))
+                }
+            };
+            if let Some(failed) = failed {
+                // The writer has ended where nobody takes it.
+                let _ = self.out.send(Err(failed)).await;
+                self.wake.ring();
+                return;
+            }
+            tokio::time::sleep(ATTEMPTS_APART).await;
+        }
+    }
+
+    /// Follows until something breaks.
+    async fn session(&mut self) -> Result<std::convert::Infallible, Ended> {
+        let looked = look(self.engine.clone(), self.incarnation, self.order.last(), self.last).await?;
+        self.free.store(looked, Ordering::Relaxed);
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.order.last() + 1 },
+            ack_policy: AckPolicy::None,
+            inactive_threshold: FORGOTTEN_AFTER,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let consumer = self.engine.journal.create_consumer(config).await.map_err(broken)?;
+        let asked = consumer.stream().max_messages_per_batch(GROUPS_AHEAD).max_bytes_per_batch(BYTES_AHEAD);
+        let mut groups = asked.heartbeat(HEARTBEAT).expires(ASKED_FOR).messages().await.map_err(broken)?;
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looking = None;
+        loop {
+            tokio::select! {
+                group = groups.next() => match group {
+                    Some(Ok(message)) => self.take(&message).await?,
+                    Some(Err(error)) => return Err(broken(error)),
+                    None => return Err(broken("the server ended it")),
+                },
+                _ = tick.tick(), if looking.is_none() => {
+                    let look = look(self.engine.clone(), self.incarnation, self.order.last(), self.last);
+                    looking = Some(Box::pin(look));
+                }
+                looked = async { looking.as_mut().expect("guarded").await }, if looking.is_some() => {
+                    looking = None;
+                    self.free.store(looked?, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, message: &Message) -> Result<(), Ended> {
+        let sequence = message.info().map_err(broken)?.stream_sequence;
+        let expected = self.order.last() + 1;
+        if sequence < expected {
+            return Ok(());
+        }
+        if sequence > expected {
+            return Err(Ended::Suspect(Lost::Gap { expected, found: sequence }));
+        }
+        let index = first_index(sequence);
+        let group = Group::from_bytes(&message.payload)
+            .map_err(|source| Ended::Failed(Failed::Unreadable(ReadError::Parse { index, source })))?;
+        let verdict = self.order.judge(&group);
+        self.last = Some(sha256(&message.payload));
+        let own = group.proposer == self.proposer;
+        let taken = verdict == Verdict::Taken;
+        let bodies = bodies(&group).max().filter(|_| taken);
+        let committed = Committed {
+            first: index,
+            entries: if taken { group.entries } else { Vec::new() },
+            ticket: (own && taken).then_some(Ticket(group.serial)),
+        };
+        if !taken {
+            tracing::debug!(sequence, ?verdict, own, "group passed over");
+        }
+        self.out.send(Ok(Step { committed, sequence, bodies })).await.map_err(|_| Ended::Closed)?;
+        self.progress.send_modify(|progress| {
+            progress.taken = self.order.taken_of(&self.proposer);
+            progress.bodies_before = self.order.bodies_before();
+            let comes_again = own && matches!(verdict, Verdict::Early | Verdict::BodiesGone);
+            progress.passed_over += u64::from(comes_again);
+        });
+        self.wake.ring();
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "so it stands where an error is mapped")]
+fn broken(reason: impl ToString) -> Ended {
+    Ended::Broken(reason.to_string())
+}
+
+/// Looks whether the stream is the one that was read: the same life, and the last group where it was. Tells how many bytes are
+/// left for what is written.
+async fn look(
+    engine: Engine,
+    incarnation: Incarnation,
+    last: u64,
+    digest: Option<Digest>,
+) -> Result<u64, Ended> {
+    let info = match engine.context.get_stream(engine.settings.journal()).await {
+        Ok(stream) => stream.cached_info().clone(),
+        Err(error) if is_missing(&error) => return Err(Ended::Suspect(Lost::Gone)),
+        Err(error) => return Err(broken(error)),
+    };
+    if incarnation_of(&info.config) != Some(incarnation) {
+        return Err(Ended::Suspect(Lost::Replaced));
+    }
+    if info.state.last_sequence < last {
+        return Err(Ended::Suspect(Lost::SetBack { read: last, found: info.state.last_sequence }));
+    }
+    if let Some(digest) = digest {
+        let group = match message(&engine.journal, last).await {
+            Ok(group) => group,
+            Err(NotGiven::Missing) => {
+                return Err(Ended::Suspect(Lost::Gap { expected: last, found: last + 1 }));
+            }
+            Err(NotGiven::Unreachable(reason)) => return Err(Ended::Broken(reason)),
+        };
+        if sha256(&group) != digest {
+            return Err(Ended::Suspect(Lost::Rewritten { sequence: last }));
+        }
+    }
+    let mut free = left(info.config.max_bytes, info.state.bytes);
+    if let Ok(info) = engine.bodies.get_info().await {
+        free = free.min(left(info.config.max_bytes, info.state.bytes));
+    }
+    if let Ok(account) = engine.context.query_account().await {
+        free = free.min(left(account.limits.max_storage.unwrap_or(-1), account.storage));
+    }
+    Ok(free)
+}
+
+/// What a limit leaves; a negative one is none.
+fn left(limit: i64, used: u64) -> u64 {
+    u64::try_from(limit).map_or(u64::MAX, |limit| limit.saturating_sub(used))
+}

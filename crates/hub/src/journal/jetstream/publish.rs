@@ -1,0 +1,309 @@
+//! Publishes what this hub proposes: bodies first, and the group when they are acknowledged; several at a time, the groups in
+//! their order. What does not come back is published again, from the first one that is missing on.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use sealpost_wire::hub::{BodyLocation, Group};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::Wake;
+use super::engine::Engine;
+use super::follow::Progress;
+use super::order::Proposer;
+use crate::journal::Proposal;
+
+/// When what did not come back is published again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// The longest time between two times, where nothing comes back at all.
+const AGAIN_AFTER_MAX: Duration = Duration::from_secs(10);
+/// How often the writer is asked whether bodies may be deleted, though nothing comes.
+const FORGET_EVERY: Duration = Duration::from_secs(5);
+
+/// What is to be published.
+pub(super) struct Asked {
+    pub(super) serial: u64,
+    pub(super) proposal: Proposal,
+    /// Bodies before this sequence may be deleted.
+    pub(super) bodies_before: u64,
+}
+
+/// One group on its way.
+struct Flying {
+    asked: Asked,
+    bodies: Bodies,
+    /// Whether the group is published and may come back.
+    sent: bool,
+}
+
+/// The bodies of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bodies {
+    /// To be published.
+    Missing,
+    /// Published, not acknowledged.
+    Sent,
+    /// In the message at this sequence.
+    At(u64),
+    /// There are none.
+    None,
+}
+
+/// What an answer of a server is about.
+enum Answer {
+    Bodies { serial: u64, sequence: Result<u64, PublishError> },
+    Group { outcome: Result<u64, PublishError> },
+    Purged { outcome: Result<(), String> },
+}
+
+/// Publishes.
+pub(super) struct Publisher {
+    engine: Engine,
+    proposer: Proposer,
+    asked: mpsc::UnboundedReceiver<Asked>,
+    progress: watch::Receiver<Progress>,
+    wake: Arc<Wake>,
+    /// Whether the servers say that they have no room.
+    full: Arc<AtomicBool>,
+    window: VecDeque<Flying>,
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// When the window is published again.
+    again_at: Instant,
+    again_after: Duration,
+    seen: Progress,
+    purged: u64,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        engine: Engine,
+        proposer: Proposer,
+        asked: mpsc::UnboundedReceiver<Asked>,
+        progress: watch::Receiver<Progress>,
+        wake: Arc<Wake>,
+        full: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            engine,
+            proposer,
+            asked,
+            progress,
+            wake,
+            full,
+            window: VecDeque::new(),
+            answers: FuturesUnordered::new(),
+            again_at: Instant::now(),
+            again_after: AGAIN_AFTER,
+            seen: Progress::default(),
+            purged: 0,
+        }
+    }
+
+    /// Publishes until nobody proposes any more.
+    pub(super) async fn run(mut self) {
+        let mut connections = self.engine.connections.clone();
+        let mut tick = tokio::time::interval(FORGET_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.publish().await;
+            tokio::select! {
+                asked = self.asked.recv() => match asked {
+                    Some(asked) => self.take(asked),
+                    None => return,
+                },
+                Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.hear(answer),
+                Ok(()) = self.progress.changed() => self.follow(),
+                Ok(()) = connections.changed() => self.again("a new connection"),
+                () = again(self.again_at, self.window.is_empty()) => {
+                    self.again_after = (self.again_after * 2).min(AGAIN_AFTER_MAX);
+                    self.again("nothing came back");
+                }
+                _ = tick.tick() => self.wake.ring(),
+            }
+        }
+    }
+
+    fn take(&mut self, asked: Asked) {
+        if self.window.is_empty() {
+            self.put_off();
+        }
+        let bodies = if asked.proposal.bodies().next().is_some() { Bodies::Missing } else { Bodies::None };
+        self.window.push_back(Flying { asked, bodies, sent: false });
+    }
+
+    /// Publishes all bodies that are missing, and the groups whose turn it is.
+    async fn publish(&mut self) {
+        for flying in &mut self.window {
+            if flying.bodies == Bodies::Missing {
+                flying.bodies = Bodies::Sent;
+                let (serial, message) = (flying.asked.serial, joined(&flying.asked.proposal));
+                let subject = self.engine.settings.bodies_subject();
+                let published = self.engine.context.publish(subject, message).await;
+                self.answers.push(Box::pin(async move {
+                    let sequence = match published {
+                        Ok(acknowledged) => acknowledged.await.map(|acknowledged| acknowledged.sequence),
+                        Err(error) => Err(error),
+                    };
+                    Answer::Bodies { serial, sequence }
+                }));
+            }
+        }
+        for flying in &mut self.window {
+            if flying.sent {
+                continue;
+            }
+            let Some(group) = group(self.proposer, flying) else { break };
+            flying.sent = true;
+            let subject = self.engine.settings.journal_subject();
+            let published = self.engine.context.publish(subject, group.to_bytes()).await;
+            self.answers.push(Box::pin(async move {
+                let outcome = match published {
+                    Ok(acknowledged) => acknowledged.await.map(|acknowledged| acknowledged.sequence),
+                    Err(error) => Err(error),
+                };
+                Answer::Group { outcome }
+            }));
+        }
+    }
+
+    fn hear(&mut self, answer: Answer) {
+        match answer {
+            Answer::Bodies { serial, sequence } => {
+                let flying = self.window.iter_mut().find(|flying| flying.asked.serial == serial);
+                match (sequence, flying) {
+                    (Ok(sequence), Some(flying)) => {
+                        flying.bodies = Bodies::At(sequence);
+                        self.full.store(false, Ordering::Relaxed);
+                    }
+                    (Ok(_), None) => {}
+                    (Err(error), flying) => {
+                        if let Some(flying) = flying.filter(|flying| flying.bodies == Bodies::Sent) {
+                            // Published again with the window.
+                            flying.bodies = Bodies::Missing;
+                            flying.sent = false;
+                        }
+                        self.refused(&error);
+                    }
+                }
+            }
+            // That it is taken shows when it comes back.
+            Answer::Group { outcome: Ok(_) } | Answer::Purged { outcome: Ok(()) } => {}
+            Answer::Group { outcome: Err(error) } => self.refused(&error),
+            Answer::Purged { outcome: Err(reason) } => {
+                tracing::warn!(reason, "settled bodies could not be deleted for now");
+                self.purged = 0;
+            }
+        }
+    }
+
+    /// A server did not take a message. It is tried again in its time: most likely there is no leader, or no room.
+    fn refused(&self, error: &PublishError) {
+        let text = error.to_string();
+        let full = error.kind() == PublishErrorKind::Other
+            && std::error::Error::source(error).is_some_and(|source| is_full(&source.to_string()));
+        if full {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        tracing::warn!(error = text, full, "the journal did not take a message; it is published again");
+    }
+
+    /// Forgets what came back, and notices what has to come again.
+    fn follow(&mut self) {
+        let progress = *self.progress.borrow_and_update();
+        let before = std::mem::replace(&mut self.seen, progress);
+        while self.window.front().is_some_and(|flying| flying.asked.serial <= progress.taken) {
+            self.window.pop_front();
+        }
+        if progress.taken > before.taken {
+            self.again_after = AGAIN_AFTER;
+            self.put_off();
+        }
+        if progress.passed_over > before.passed_over {
+            self.again("a group was passed over");
+        }
+        if progress.bodies_before > self.purged {
+            self.purge(progress.bodies_before);
+        }
+    }
+
+    fn put_off(&mut self) {
+        self.again_at = Instant::now() + self.again_after;
+    }
+
+    /// Everything in the window is published once more. What came through as well is passed over by all.
+    fn again(&mut self, why: &str) {
+        if self.window.is_empty() {
+            return;
+        }
+        tracing::debug!(why, groups = self.window.len(), "groups are published again");
+        for flying in &mut self.window {
+            flying.sent = false;
+            match flying.bodies {
+                Bodies::At(sequence) if sequence < self.seen.bodies_before => flying.bodies = Bodies::Missing,
+                Bodies::Sent => flying.bodies = Bodies::Missing,
+                Bodies::At(_) | Bodies::Missing | Bodies::None => {}
+            }
+        }
+        self.put_off();
+    }
+
+    /// Deletes the bodies for which nothing waits any more. Every hub does: who comes second finds none.
+    fn purge(&mut self, before: u64) {
+        self.purged = before;
+        let bodies = self.engine.bodies.clone();
+        self.answers.push(Box::pin(async move {
+            let purged = bodies.purge().sequence(before).await;
+            Answer::Purged { outcome: purged.map(drop).map_err(|error| error.to_string()) }
+        }));
+    }
+}
+
+/// Waits until the window is due, as long as there is one.
+async fn again(at: Instant, is_empty: bool) {
+    if is_empty { pending().await } else { sleep_until(at).await }
+}
+
+/// Whether a refusal means that there is no room.
+fn is_full(reason: &str) -> bool {
+    ["maximum bytes", "insufficient", "resource"].iter().any(|sign| reason.contains(sign))
+}
+
+/// All bodies of a proposal, one behind the other.
+fn joined(proposal: &Proposal) -> Bytes {
+    let mut message = BytesMut::with_capacity(proposal.bodies().map(Bytes::len).sum());
+    proposal.bodies().for_each(|body| message.extend_from_slice(body));
+    message.freeze()
+}
+
+/// The message of a group; `None` while its bodies have no place.
+fn group(proposer: Proposer, flying: &Flying) -> Option<Group> {
+    let sequence = match flying.bodies {
+        Bodies::At(sequence) => sequence,
+        Bodies::None => 0,
+        Bodies::Missing | Bodies::Sent => return None,
+    };
+    let Asked { serial, proposal, bodies_before } = &flying.asked;
+    let mut offset = 0;
+    let place = |body: &Bytes| {
+        let location = BodyLocation {
+            segment: sequence,
+            offset,
+            length: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            checksum: crc32c::crc32c(body),
+            index: sequence,
+        };
+        offset += body.len() as u64;
+        location
+    };
+    let places: Vec<_> = proposal.bodies().map(place).collect();
+    let entries = proposal.clone().entries(places);
+    Some(Group { proposer, serial: *serial, entries, bodies_before: *bodies_before })
+}

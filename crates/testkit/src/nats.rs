@@ -1,0 +1,161 @@
+//! Real `nats-server` processes on this machine: one, or a cluster, whose members can be stopped, killed, and lose their disk.
+//!
+//! Servers listen on loopback, sync before they acknowledge, and end with their value.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The name of a cluster.
+const CLUSTER: &str = "sealpost-test";
+
+/// One server, running or not.
+pub struct Server {
+    program: PathBuf,
+    config: PathBuf,
+    store: PathBuf,
+    log: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// How servers are to be.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Further lines of the configuration.
+    pub lines: String,
+    /// Lines of its section `jetstream`; without any, they sync before they acknowledge.
+    pub jetstream: Option<String>,
+}
+
+/// Where the program is, as `NATS_SERVER` says.
+pub fn program() -> Option<PathBuf> {
+    std::env::var_os("NATS_SERVER").map(PathBuf::from)
+}
+
+impl Server {
+    /// Starts one server by itself, which works in a folder.
+    pub fn start(program: &Path, folder: &Path, options: &Options) -> io::Result<Self> {
+        let [port] = free_ports()?;
+        let mut server = Self::write(program, folder, "one", port, "", options)?;
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Starts a cluster of three, each in a folder of its own.
+    pub fn cluster(program: &Path, folder: &Path, options: &Options) -> io::Result<[Self; 3]> {
+        let [one, two, three, routes @ ..] = free_ports::<6>()?;
+        let known: Vec<String> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let known = known.join(", ");
+        let start = |name: &str, port, route: u16| {
+            let lines = format!(
+                "cluster {{ name: {CLUSTER}\n listen: \"127.0.0.1:{route}\"\n routes: [{known}] }}\n"
+            );
+            let mut server = Self::write(program, &folder.join(name), name, port, &lines, options)?;
+            server.resume()?;
+            Ok::<_, io::Error>(server)
+        };
+        Ok([start("one", one, routes[0])?, start("two", two, routes[1])?, start("three", three, routes[2])?])
+    }
+
+    fn write(
+        program: &Path,
+        folder: &Path,
+        name: &str,
+        port: u16,
+        cluster: &str,
+        options: &Options,
+    ) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let (config, store, log) = (folder.join("nats.conf"), folder.join("store"), folder.join("nats.log"));
+        let jetstream = options.jetstream.as_deref().unwrap_or("sync_interval: always");
+        let text = format!(
+            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nmax_payload: 8MB\n\
+             jetstream {{ store_dir: {:?}\n {jetstream} }}\n{cluster}{}",
+            store.display().to_string(),
+            options.lines
+        );
+        std::fs::write(&config, text)?;
+        Ok(Self { program: program.to_owned(), config, store, log, port, child: None })
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The port on which clients connect.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it at once.
+    pub fn kill(&mut self) -> io::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again on what it has.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.kill()?;
+        let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(&self.config);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(command.spawn()?);
+        Ok(())
+    }
+
+    /// Stops it in the midst of what it does, as a machine that hangs.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        let id =
+            self.child.as_ref().map(Child::id).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| io::Error::other("the server does not run"))?;
+        Ok(kill_process(id, signal)?)
+    }
+
+    /// Takes away everything that it stored. It must not run.
+    pub fn wipe(&self) -> io::Result<()> {
+        std::fs::remove_dir_all(&self.store)
+    }
+
+    /// Where it stores, to keep a copy or to put one back while it does not run.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing can be done about a process that cannot be ended.
+        let _ = self.kill();
+    }
+}
+
+/// Ports that nobody listens on.
+fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let mut held = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        // Held until all are found, so that they differ.
+        held.push(listener);
+    }
+    Ok(ports)
+}

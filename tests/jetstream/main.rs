@@ -1,0 +1,14 @@
+//! The hub's journal on real NATS servers: `tests/jetstream/run` fetches the program and starts these.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "../../crates/hub/src/fixture.rs"]
+#[expect(dead_code, reason = "made for the hub's own tests, of which this is a part")]
+mod fixture;
+mod servers;
+#[path = "../journal/suite.rs"]
+mod suite;
+
+use servers::One;
+
+suite::of!(One::start());
