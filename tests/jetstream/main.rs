@@ -5,6 +5,7 @@
 #[path = "../../crates/hub/src/fixture.rs"]
 #[expect(dead_code, reason = "made for the hub's own tests, of which this is a part")]
 mod fixture;
+mod replicas;
 mod servers;
 #[path = "../journal/suite.rs"]
 mod suite;

@@ -1,5 +1,9 @@
 //! Servers, and journals on them.
 
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream;
+use async_nats::jetstream::stream::Info;
 use sealpost_domain::link::Incarnation;
 use sealpost_hub::core::State;
 use sealpost_hub::journal::Journal;
@@ -9,6 +13,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::suite::Subject;
+
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One server, and what runs the hubs' clients.
 pub(crate) struct One {
@@ -52,4 +58,46 @@ pub(crate) fn open(runtime: &Runtime, settings: &Settings) -> (Box<dyn Journal>,
     let fresh = Fresh { incarnation: Incarnation(rand::random()), proposer: rand::random() };
     let (journal, state) = runtime.block_on(JetStream::open(settings, fresh)).unwrap();
     (Box::new(journal), state)
+}
+
+/// The name of the server that leads the stream of entries.
+pub(crate) fn leader(runtime: &Runtime, settings: &Settings) -> String {
+    runtime.block_on(eventually("the stream has a leader", async || {
+        let cluster = info(settings, "journal").await?.cluster.ok_or("it is in no cluster")?;
+        cluster.leader.ok_or_else(|| "it has none".to_owned())
+    }))
+}
+
+/// Waits until all replicas of both streams are there and have everything.
+pub(crate) fn in_step(runtime: &Runtime, settings: &Settings) {
+    runtime.block_on(eventually("all replicas have everything", async || {
+        for stream in ["journal", "bodies"] {
+            let cluster = info(settings, stream).await?.cluster.ok_or("it is in no cluster")?;
+            let replicas = cluster.replicas;
+            if cluster.leader.is_none() || replicas.len() != 2 {
+                return Err(format!("{stream} is not complete"));
+            }
+            if let Some(behind) = replicas.iter().find(|replica| replica.offline || !replica.current) {
+                return Err(format!("{} is behind with {stream}", behind.name));
+            }
+        }
+        Ok(())
+    }));
+}
+
+async fn info(settings: &Settings, stream: &str) -> Result<Info, String> {
+    let client = async_nats::connect(&settings.servers).await.map_err(|error| error.to_string())?;
+    let stream = jetstream::new(client).get_stream(format!("{}-{stream}", settings.name)).await;
+    stream.map(|stream| stream.cached_info().clone()).map_err(|error| error.to_string())
+}
+
+async fn eventually<T>(what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(last) => assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}; last: {last}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

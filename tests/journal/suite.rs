@@ -15,6 +15,9 @@ use crate::fixture::{Network, agency};
 /// How long anything may take to come back.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// Makes a test of every promise.
 macro_rules! of {
     ($subject:expr) => {
@@ -76,7 +79,17 @@ impl Hub {
     }
 
     /// Applies what came back until it is so.
-    pub(crate) fn follow_until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn follow_until(&mut self, what: &str, is_so: impl FnMut(&Self) -> bool) {
+        self.follow_within(PATIENCE, what, is_so);
+    }
+
+    /// The same, with more patience, or less.
+    pub(crate) fn follow_within(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        mut is_so: impl FnMut(&Self) -> bool,
+    ) {
         let begun = Instant::now();
         loop {
             while let Some(committed) = self.journal.committed().unwrap() {
@@ -89,9 +102,9 @@ impl Hub {
             if is_so(self) {
                 return;
             }
-            let left = PATIENCE.checked_sub(begun.elapsed()).unwrap_or_else(|| panic!("not in time: {what}"));
+            assert!(begun.elapsed() < patience, "not in time: {what}");
             // Whether it rings or not, it is looked at again.
-            let _ = self.bell.recv_timeout(left);
+            let _ = self.bell.recv_timeout(LOOK_EVERY);
         }
     }
 

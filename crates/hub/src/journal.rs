@@ -38,7 +38,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_seglog::append::{self, Fatal};
 use sealpost_seglog::read;
 use sealpost_wire::hub::{BodyLocation, Control, Entry, Event, Payload, SubmittedEnvelope};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::core::State;
 
@@ -76,6 +76,11 @@ pub trait Journal: Send {
     /// Whether other hubs may keep it too.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// Whether it can be reached now, where it is elsewhere.
+    fn reachable(&self) -> Option<watch::Receiver<bool>> {
+        None
     }
 
     /// The way to those others, where there can be any. Once.

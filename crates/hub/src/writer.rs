@@ -65,6 +65,8 @@ pub struct Writer {
     failure: watch::Receiver<Option<Arc<Failure>>>,
     /// Whether other hubs keep the same journal.
     is_shared: bool,
+    /// Whether the journal can be reached; `None` where it always can.
+    reachable: Option<watch::Receiver<bool>>,
 }
 
 #[derive(Clone)]
@@ -189,9 +191,9 @@ impl Writer {
             flash: Arc::new(Semaphore::new(FLASH_BYTES)),
             settlements: Arc::new(Semaphore::new(SETTLEMENTS)),
         };
-        let is_shared = journal.is_shared();
+        let (is_shared, reachable) = (journal.is_shared(), journal.reachable());
         let turns = Turns { committer: Some(Committer::new(journal, view, clock, reserve)), queue, failed };
-        (Self { commands, room, failure, is_shared }, turns)
+        (Self { commands, room, failure, is_shared, reachable }, turns)
     }
 
     /// Puts a batch into the queue, once there is room. Batches are taken over in the order of these calls' returns. Room
@@ -241,6 +243,17 @@ impl Writer {
         let (done, published) = oneshot::channel();
         self.command(Command::Lists { lists, done })?;
         published.await.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Waits until the journal cannot be reached: then nothing can be taken or given here.
+    pub async fn unreachable(&self) {
+        if let Some(mut reachable) = self.reachable.clone()
+            && reachable.wait_for(|is_reachable| !is_reachable).await.is_ok()
+        {
+            return;
+        }
+        // It is here, or the hub is ending, and says so itself.
+        std::future::pending::<()>().await;
     }
 
     /// Waits until the writer fails for good. Not to be asked once it is being closed.

@@ -82,6 +82,23 @@ impl Server {
         Ok(Self { program: program.to_owned(), config, store, log, port, child: None })
     }
 
+    /// The same address, without the process.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        let Self { program, config, store, log, port, child: _ } = self;
+        let (program, config) = (program.clone(), config.clone());
+        Self { program, config, store: store.clone(), log: log.clone(), port: *port, child: None }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn terminate(&mut self) -> io::Result<()> {
+        self.signal(Signal::TERM)?;
+        if let Some(mut child) = self.child.take() {
+            child.wait()?;
+        }
+        Ok(())
+    }
+
     /// Where clients connect.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)

@@ -20,6 +20,7 @@ mod follow;
 mod neighbours;
 mod order;
 mod publish;
+mod reach;
 mod read;
 pub mod settings;
 
@@ -41,6 +42,7 @@ pub use engine::Error as EngineError;
 use follow::{Follower, Progress, Step};
 use order::{Order, Proposer};
 use publish::{Asked, Publisher};
+use reach::Heard;
 use read::Reader;
 pub use settings::Settings;
 
@@ -69,13 +71,14 @@ pub struct JetStream {
     progress: watch::Receiver<Progress>,
     free: Arc<AtomicU64>,
     full: Arc<AtomicBool>,
+    reachable: watch::Receiver<bool>,
     /// The last serial that was given out.
     serial: u64,
     /// The last message of bodies that is named by what came back.
     bodies: u64,
     /// Up to where bodies were said to be settled, and when.
     forgotten: (u64, Instant),
-    _tasks: [AbortOnDropHandle<()>; 2],
+    _tasks: [AbortOnDropHandle<()>; 3],
 }
 
 /// Random bytes for a start.
@@ -158,6 +161,7 @@ impl JetStream {
         let (asked, asks) = mpsc::unbounded_channel();
         let (free, full) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicBool::new(false)));
         let wake = Arc::new(Wake::default());
+        let (heard, (reached, reachable)) = (Heard::now(), watch::channel(true));
         let follower = Follower {
             engine: engine.clone(),
             incarnation: found.incarnation,
@@ -168,7 +172,9 @@ impl JetStream {
             wake: Arc::clone(&wake),
             progress: told,
             free: Arc::clone(&free),
+            heard: heard.clone(),
         };
+        let watching = reach::watch(engine.clone(), heard, reached);
         let publisher = Publisher::new(
             engine.clone(),
             fresh.proposer,
@@ -177,7 +183,7 @@ impl JetStream {
             Arc::clone(&wake),
             Arc::clone(&full),
         );
-        let tasks = [tokio::spawn(follower.run()), tokio::spawn(publisher.run())];
+        let tasks = [tokio::spawn(follower.run()), tokio::spawn(publisher.run()), tokio::spawn(watching)];
         let mut journal = Self {
             incarnation: found.incarnation,
             proposer: fresh.proposer,
@@ -189,6 +195,7 @@ impl JetStream {
             progress,
             free,
             full,
+            reachable,
             serial: 0,
             bodies: 0,
             forgotten: (0, Instant::now()),
@@ -280,6 +287,10 @@ impl Journal for JetStream {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn reachable(&self) -> Option<watch::Receiver<bool>> {
+        Some(self.reachable.clone())
     }
 
     fn neighbours(&mut self) -> Option<Neighbours> {

@@ -1,5 +1,5 @@
 //! A stream is served by a task of its own, and ended by that: when its client goes, when newer calls of its kind took its
-//! place, when its agency takes part no more. None of that waits until the client reads, and whatever served the stream is gone
+//! place, when its agency takes part no more, when the hub cannot reach its journal. None of that waits until the client reads, and whatever served the stream is gone
 //! with it. A client that does not even read the end loses its connection.
 
 use std::convert::Infallible;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt as _};
 use sealpost_domain::agency::AgencyId;
+use sealpost_wire::status::Failure;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -50,6 +51,9 @@ where
             biased;
             replaced = call.replaced() => Err(replaced),
             stopped = taking_part::no_longer(Arc::clone(&parts), agency.clone()) => Err(stopped),
+            () = parts.writer.unreachable() => {
+                Err(Failure::Unavailable.status("the hub cannot reach its journal; another one may"))
+            }
             () = told.closed() => return,
             ended = serve(told.clone()) => ended,
         };

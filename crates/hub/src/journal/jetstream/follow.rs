@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::engine::{Engine, incarnation_of, is_missing};
 use super::order::{Order, Proposer, Verdict, bodies};
+use super::reach::Heard;
 use super::read::{NotGiven, message};
 use super::{Lost, Wake, first_index};
 use crate::journal::{Committed, Failed, ReadError, Ticket};
@@ -74,6 +75,8 @@ pub(super) struct Follower {
     pub(super) progress: watch::Sender<Progress>,
     /// Bytes that are left, as far as the servers say.
     pub(super) free: Arc<AtomicU64>,
+    /// When the stream was last heard.
+    pub(super) heard: Heard,
 }
 
 /// Why following ended for now.
@@ -133,6 +136,7 @@ impl Follower {
     async fn session(&mut self) -> Result<std::convert::Infallible, Ended> {
         let looked = look(self.engine.clone(), self.incarnation, self.order.last(), self.last).await?;
         self.free.store(looked, Ordering::Relaxed);
+        self.heard.note();
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.order.last() + 1 },
             ack_policy: AckPolicy::None,
@@ -161,6 +165,7 @@ impl Follower {
                 looked = async { looking.as_mut().expect("guarded").await }, if looking.is_some() => {
                     looking = None;
                     self.free.store(looked?, Ordering::Relaxed);
+                    self.heard.note();
                 }
             }
         }
@@ -183,11 +188,10 @@ impl Follower {
         let own = group.proposer == self.proposer;
         let taken = verdict == Verdict::Taken;
         let bodies = bodies(&group).max().filter(|_| taken);
-        let committed = Committed {
-            first: index,
-            entries: if taken { group.entries } else { Vec::new() },
-            ticket: (own && taken).then_some(Ticket(group.serial)),
-        };
+        let entries = if taken { group.entries } else { Vec::new() };
+        // One without entries says only what may be deleted: nobody waits for it.
+        let ticket = (own && !entries.is_empty()).then_some(Ticket(group.serial));
+        let committed = Committed { first: index, entries, ticket };
         if !taken {
             tracing::debug!(sequence, ?verdict, own, "group passed over");
         }

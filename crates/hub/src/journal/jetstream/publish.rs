@@ -15,12 +15,16 @@ use sealpost_wire::hub::{BodyLocation, Group};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use sealpost_server::program::with_causes;
+
 use super::Wake;
 use super::engine::Engine;
 use super::follow::Progress;
 use super::order::Proposer;
 use crate::journal::Proposal;
 
+/// When what a server refused is published again.
+const REFUSED_AFTER: Duration = Duration::from_millis(250);
 /// When what did not come back is published again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// The longest time between two times, where nothing comes back at all.
@@ -51,6 +55,8 @@ enum Bodies {
     Missing,
     /// Published, not acknowledged.
     Sent,
+    /// Not taken; to be published again in its time.
+    Refused,
     /// In the message at this sequence.
     At(u64),
     /// There are none.
@@ -78,6 +84,8 @@ pub(super) struct Publisher {
     /// When the window is published again.
     again_at: Instant,
     again_after: Duration,
+    /// Whether it was told that nothing is taken.
+    told: bool,
     seen: Progress,
     purged: u64,
 }
@@ -102,6 +110,7 @@ impl Publisher {
             answers: FuturesUnordered::new(),
             again_at: Instant::now(),
             again_after: AGAIN_AFTER,
+            told: false,
             seen: Progress::default(),
             purged: 0,
         }
@@ -186,9 +195,7 @@ impl Publisher {
                     (Ok(_), None) => {}
                     (Err(error), flying) => {
                         if let Some(flying) = flying.filter(|flying| flying.bodies == Bodies::Sent) {
-                            // Published again with the window.
-                            flying.bodies = Bodies::Missing;
-                            flying.sent = false;
+                            flying.bodies = Bodies::Refused;
                         }
                         self.refused(&error);
                     }
@@ -204,15 +211,20 @@ impl Publisher {
         }
     }
 
-    /// A server did not take a message. It is tried again in its time: most likely there is no leader, or no room.
-    fn refused(&self, error: &PublishError) {
-        let text = error.to_string();
+    /// A server did not take a message: most likely there is no leader, or no room. All is published again in a moment.
+    fn refused(&mut self, error: &PublishError) {
         let full = error.kind() == PublishErrorKind::Other
             && std::error::Error::source(error).is_some_and(|source| is_full(&source.to_string()));
-        if full {
-            self.full.store(true, Ordering::Relaxed);
+        self.full.fetch_or(full, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.told, true) {
+            let error = with_causes(error);
+            tracing::warn!(
+                error,
+                full,
+                "the journal takes nothing for now; all is published again until it does"
+            );
         }
-        tracing::warn!(error = text, full, "the journal did not take a message; it is published again");
+        self.again_at = self.again_at.min(Instant::now() + REFUSED_AFTER);
     }
 
     /// Forgets what came back, and notices what has to come again.
@@ -223,6 +235,7 @@ impl Publisher {
             self.window.pop_front();
         }
         if progress.taken > before.taken {
+            self.told = false;
             self.again_after = AGAIN_AFTER;
             self.put_off();
         }
@@ -248,7 +261,7 @@ impl Publisher {
             flying.sent = false;
             match flying.bodies {
                 Bodies::At(sequence) if sequence < self.seen.bodies_before => flying.bodies = Bodies::Missing,
-                Bodies::Sent => flying.bodies = Bodies::Missing,
+                Bodies::Sent | Bodies::Refused => flying.bodies = Bodies::Missing,
                 Bodies::At(_) | Bodies::Missing | Bodies::None => {}
             }
         }
@@ -288,7 +301,7 @@ fn group(proposer: Proposer, flying: &Flying) -> Option<Group> {
     let sequence = match flying.bodies {
         Bodies::At(sequence) => sequence,
         Bodies::None => 0,
-        Bodies::Missing | Bodies::Sent => return None,
+        Bodies::Missing | Bodies::Sent | Bodies::Refused => return None,
     };
     let Asked { serial, proposal, bodies_before } = &flying.asked;
     let mut offset = 0;
