@@ -5,8 +5,13 @@
 #[path = "../../crates/hub/src/fixture.rs"]
 #[expect(dead_code, reason = "made for the hub's own tests, of which this is a part")]
 mod fixture;
+#[path = "../e2e/harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "made for all end-to-end stories")]
+mod harness;
+mod line;
 mod replicas;
 mod servers;
+mod stories;
 #[path = "../journal/suite.rs"]
 mod suite;
 

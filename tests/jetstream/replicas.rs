@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Network, agency};
-use crate::servers::{leader, open, program, settings};
+use crate::servers::{in_step, leader, open, program, settings};
 use crate::suite::{Hub, Subject, batch, envelope};
 
 /// How long a fault may hold up the hubs at most: a leader is found anew, and what was lost on the way is published again.
@@ -47,7 +47,7 @@ impl Three {
 
     /// The server that leads the stream of entries.
     fn leader(&self) -> usize {
-        let name = leader(&self.runtime, &self.settings());
+        let name = self.runtime.block_on(leader(&self.settings()));
         ["one", "two", "three"].iter().position(|server| *server == name).unwrap()
     }
 }
@@ -207,7 +207,7 @@ fn a_server_loses_its_disk() {
 impl Three {
     /// Waits until all replicas of both streams are there and have everything.
     fn in_step(&self) {
-        crate::servers::in_step(&self.runtime, &self.settings());
+        self.runtime.block_on(in_step(&self.settings()));
     }
 }
 

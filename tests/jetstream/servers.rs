@@ -1,7 +1,5 @@
 //! Servers, and journals on them.
 
-use std::time::{Duration, Instant};
-
 use async_nats::jetstream;
 use async_nats::jetstream::stream::Info;
 use sealpost_domain::link::Incarnation;
@@ -12,9 +10,8 @@ use sealpost_testkit::nats::{self, Options, Server};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::harness::eventually;
 use crate::suite::Subject;
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One server, and what runs the hubs' clients.
 pub(crate) struct One {
@@ -61,16 +58,17 @@ pub(crate) fn open(runtime: &Runtime, settings: &Settings) -> (Box<dyn Journal>,
 }
 
 /// The name of the server that leads the stream of entries.
-pub(crate) fn leader(runtime: &Runtime, settings: &Settings) -> String {
-    runtime.block_on(eventually("the stream has a leader", async || {
+pub(crate) async fn leader(settings: &Settings) -> String {
+    eventually("the stream has a leader", async || {
         let cluster = info(settings, "journal").await?.cluster.ok_or("it is in no cluster")?;
         cluster.leader.ok_or_else(|| "it has none".to_owned())
-    }))
+    })
+    .await
 }
 
 /// Waits until all replicas of both streams are there and have everything.
-pub(crate) fn in_step(runtime: &Runtime, settings: &Settings) {
-    runtime.block_on(eventually("all replicas have everything", async || {
+pub(crate) async fn in_step(settings: &Settings) {
+    eventually("all replicas have everything", async || {
         for stream in ["journal", "bodies"] {
             let cluster = info(settings, stream).await?.cluster.ok_or("it is in no cluster")?;
             let replicas = cluster.replicas;
@@ -82,22 +80,12 @@ pub(crate) fn in_step(runtime: &Runtime, settings: &Settings) {
             }
         }
         Ok(())
-    }));
+    })
+    .await;
 }
 
 async fn info(settings: &Settings, stream: &str) -> Result<Info, String> {
     let client = async_nats::connect(&settings.servers).await.map_err(|error| error.to_string())?;
     let stream = jetstream::new(client).get_stream(format!("{}-{stream}", settings.name)).await;
     stream.map(|stream| stream.cached_info().clone()).map_err(|error| error.to_string())
-}
-
-async fn eventually<T>(what: &str, attempt: impl AsyncFn() -> Result<T, String>) -> T {
-    let begun = Instant::now();
-    loop {
-        match attempt().await {
-            Ok(done) => return done,
-            Err(last) => assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}; last: {last}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rand::RngExt as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The name of a cluster.
@@ -52,7 +53,7 @@ impl Server {
         let known = known.join(", ");
         let start = |name: &str, port, route: u16| {
             let lines = format!(
-                "cluster {{ name: {CLUSTER}\n listen: \"127.0.0.1:{route}\"\n routes: [{known}] }}\n"
+                "cluster {{ name: {CLUSTER}\n no_advertise: true\n listen: \"127.0.0.1:{route}\"\n routes: [{known}] }}\n"
             );
             let mut server = Self::write(program, &folder.join(name), name, port, &lines, options)?;
             server.resume()?;
@@ -164,15 +165,22 @@ impl Drop for Server {
     }
 }
 
+/// Below those that the system gives to outgoing connections, so that none of them takes a port while its server is down.
+const PORTS: std::ops::Range<u16> = 8_000..12_000;
+
 /// Ports that nobody listens on.
 fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
-    let mut held = Vec::new();
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        *port = listener.local_addr()?.port();
+    let mut held: Vec<TcpListener> = Vec::new();
+    for _ in 0..1000 {
+        if held.len() == N {
+            break;
+        }
         // Held until all are found, so that they differ.
-        held.push(listener);
+        held.extend(TcpListener::bind(("127.0.0.1", rand::rng().random_range(PORTS))));
     }
-    Ok(ports)
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr()?.port();
+    }
+    if held.len() < N { Err(io::Error::other("too few free ports")) } else { Ok(ports) }
 }

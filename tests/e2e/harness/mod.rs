@@ -25,6 +25,8 @@ mod program;
 pub(crate) use desk::{Desk, ids};
 pub(crate) use draft::{shipment, shipments};
 pub(crate) use eventually::eventually;
+#[allow(unused_imports, reason = "for tests/jetstream, which stands on this harness too")]
+pub(crate) use network::HUB_2;
 pub(crate) use network::{DE, HK, HUB, Network, TH, id, now, set, told};
 pub(crate) use officer::Officer;
 pub(crate) use page::{done, refused, run, scripts, succeeded, table};

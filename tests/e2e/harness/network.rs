@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +37,8 @@ use super::program::{Ended, Program};
 
 /// The hub, among the programs of a network.
 pub(crate) const HUB: &str = "hub";
+/// A second hub that keeps the same journal, where a story has one.
+pub(crate) const HUB_2: &str = "hub-2";
 /// An agency of each jurisdiction, and its node among the programs of a network.
 pub(crate) const HK: &str = "HK-CED";
 pub(crate) const DE: &str = "DE-ZKA";
@@ -51,6 +54,8 @@ pub(crate) struct Network {
     running: BTreeMap<String, Program>,
     /// What keeps the hub's journal, where that is not the hub itself.
     nats: Option<nats::Server>,
+    /// The second hub's configuration, and where it listens.
+    second: Option<(PathBuf, SocketAddr)>,
     made: network::Network,
     commands: AtomicU32,
     folder: Option<TempDir>,
@@ -83,7 +88,36 @@ impl Network {
             keep_on(&made.hub.config, &[server.url()], 1);
             server
         });
-        Self { running: BTreeMap::new(), nats, made, commands: AtomicU32::new(1), folder: Some(folder) }
+        Self {
+            running: BTreeMap::new(),
+            nats,
+            second: None,
+            made,
+            commands: AtomicU32::new(1),
+            folder: Some(folder),
+        }
+    }
+
+    /// A network whose two hubs keep one journal: each on the servers that it is given, which may differ by the way to them.
+    /// Every node knows both hubs.
+    #[allow(dead_code, reason = "for tests/jetstream, which stands on this harness too")]
+    pub(crate) fn make_with_two_hubs(story: &str, servers: [&[String]; 2], replicas: usize) -> Self {
+        let mut network = Self::make(story);
+        let (first, config) = (network.made.hub.address, network.made.hub.config.clone());
+        let second = SocketAddr::new(first.ip(), port::free(1)[0]);
+        let copy = config.with_file_name("hub-2.toml");
+        fs::copy(&config, &copy).unwrap();
+        set(&copy, &format!("listen = \"{first}\""), &format!("listen = \"{second}\""));
+        set(&copy, "data = \"data\"", "data = \"data-2\"");
+        for (config, servers) in [(&config, servers[0]), (&copy, servers[1])] {
+            keep_on(config, servers, replicas);
+        }
+        for agency in &network.made.agencies {
+            let (one, both) = (format!("[\"{first}\"]"), format!("[\"{first}\", \"{second}\"]"));
+            set(&agency.config, &one, &both);
+        }
+        network.second = Some((copy, second));
+        network
     }
 
     /// Lets every program that starts from now on tell all that it can tell.
@@ -312,6 +346,7 @@ impl Network {
     pub(crate) fn launch(&mut self, name: &str) {
         let (binary, config) = match name {
             HUB => ("sealpost-hub", &self.made.hub.config),
+            HUB_2 => ("sealpost-hub", &self.second.as_ref().expect("there are two").0),
             agency => ("sealpost-node", &self.agency(agency).config),
         };
         let arguments = ["run".as_ref(), "--config".as_ref(), config.as_os_str()];
@@ -323,10 +358,13 @@ impl Network {
         eventually(&format!("{name} serves"), async || {
             self.running.get_mut(name).expect("it was launched").assert_running();
             match name {
-                HUB => {
+                HUB | HUB_2 => {
                     let operator = &self.made.operators[0];
                     let credentials = Credentials::read(&operator.certificate, &operator.key).unwrap();
-                    self.dial_hub(credentials).await.map(drop).map_err(|error| told(&error))
+                    let second = self.second.as_ref().filter(|_| name == HUB_2).map(|(_, address)| *address);
+                    let address = second.unwrap_or(self.made.hub.address).to_string();
+                    let dialled = self.dial(&address, credentials, Admitted::Hub).await;
+                    dialled.map(drop).map_err(|error| told(&error))
                 }
                 agency => {
                     let profile = self.profile(agency);
