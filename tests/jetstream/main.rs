@@ -8,6 +8,7 @@ mod fixture;
 #[path = "../e2e/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "made for all end-to-end stories")]
 mod harness;
+mod late;
 mod line;
 mod replicas;
 mod servers;

@@ -15,7 +15,7 @@ use crate::suite::Subject;
 
 /// One server, and what runs the hubs' clients.
 pub(crate) struct One {
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     pub(crate) server: Server,
     _folder: TempDir,
 }

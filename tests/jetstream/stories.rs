@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sealpost_domain::message::{MessageId, Priority};
-use sealpost_domain::view::{Direction, Event};
+use sealpost_domain::view::{Direction, Event, Filter};
 use sealpost_testkit::nats::{Options, Server};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -86,7 +86,7 @@ impl Load {
         });
         let (de, ended) = (network.desk(DE).await, Arc::clone(&ends));
         let watching = tokio::spawn(async move {
-            let mut subscription = de.gateway().subscribe(0, Default::default());
+            let mut subscription = de.gateway().subscribe(0, Filter::default());
             let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
             while !ended.load(Ordering::Relaxed) {
                 if let Event::Message(_) = subscription.next().await.unwrap() {

@@ -97,6 +97,7 @@ impl Hub {
                     self.effects.extend(self.state.step(index, entry).unwrap());
                 }
                 self.landed.extend(committed.ticket);
+                self.journal.applied(&self.state).unwrap();
             }
             self.journal.applied(&self.state).unwrap();
             if is_so(self) {

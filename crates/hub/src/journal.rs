@@ -68,6 +68,7 @@ pub trait Journal: Send {
     fn committed(&mut self) -> Result<Option<Committed>, Failed>;
 
     /// Everything that came out of [`Journal::committed`] was applied to this state: what nothing in it waits for may be deleted.
+    /// To be called before the next is asked for, and now and then when nothing comes.
     fn applied(&mut self, state: &State) -> Result<(), Failed>;
 
     /// Nothing more is coming.

@@ -16,7 +16,8 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
 use sealpost_domain::statement::{Approval, Delivered, Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
-use sealpost_wire::hub::{BodyLocation, Entry, Event, SubmittedEnvelope};
+use sealpost_wire::hub::journal::{Proposer, Snapshot, State, Stored, Waiting};
+use sealpost_wire::hub::{BodyLocation, Entry, Event, Group, SubmittedEnvelope};
 use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes, stored_body_from_bytes, stored_body_to_bytes};
 use sealpost_wire::statement::Payload;
 
@@ -209,7 +210,39 @@ proptest! {
         let payload = BodyLocation { segment, offset, length, checksum, index };
         let envelopes = vec![SubmittedEnvelope { header, signatures, payload, wrapped }];
         let entry = Entry { at, event: Event::Batch { sender, envelopes } };
-        prop_assert_eq!(Entry::from_bytes(&entry.to_bytes()).unwrap(), entry);
+        prop_assert_eq!(&Entry::from_bytes(&entry.to_bytes()).unwrap(), &entry);
+        let lists = Entry { at, event: Event::Lists(vec![Bytes::from_static(b"list"), Bytes::new()]) };
+        let group = Group { proposer: [7; 16], serial: index, entries: vec![entry, lists], bodies_before: segment };
+        prop_assert_eq!(Group::from_bytes(&group.to_bytes()).unwrap(), group);
+    }
+
+    #[test]
+    fn snapshots_are_read_back(
+        (directory, agencies) in (prop::option::of(signed()), prop::collection::vec(agency(), 0..4)),
+        (group_digest, incarnation, header) in (digest(), incarnation(), digest()),
+        (sequence, bodies_before, serial, index) in any::<(u64, u64, u64, u64)>(),
+        (recipient, sender, id) in any::<(u32, u32, [u8; 16])>(),
+    ) {
+        let payload = BodyLocation { segment: index, offset: serial, length: 9, checksum: 8, index };
+        let priority = Priority::Urgent;
+        let state = State {
+            next: sequence,
+            directory,
+            versions: vec![(1, 0), (2, index)],
+            lists: vec![serial],
+            agencies,
+            waiting: vec![Waiting { recipient, sender, priority, index, header, payload }],
+        };
+        let proposers = vec![Proposer { id, serial, sequence }];
+        let snapshot = Snapshot { sequence, group_digest, incarnation, bodies_before, proposers, state };
+        prop_assert_eq!(Snapshot::from_bytes(&snapshot.to_bytes()).unwrap(), snapshot);
+        let stored = Stored { sequence, parts: recipient, digest: group_digest };
+        prop_assert_eq!(Stored::from_bytes(&stored.to_bytes()).unwrap(), stored);
+    }
+
+    #[test]
+    fn no_bytes_make_the_parsers_of_the_journal_panic(bytes in bytes(300)) {
+        let _ = (Group::from_bytes(&bytes), Snapshot::from_bytes(&bytes), Stored::from_bytes(&bytes));
     }
 
     #[test]

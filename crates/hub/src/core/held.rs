@@ -10,6 +10,13 @@ use sealpost_server::pool::Lane;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agency(u32);
 
+impl Agency {
+    /// Its position in [`Held::agencies`].
+    pub(super) fn position(self) -> u32 {
+        self.0
+    }
+}
+
 /// The least that a delivery counts, in its sender's budget and among what waits: what it costs in memory and in the journal
 /// whatever its body is. No honest body is as small, since a wrap alone is larger.
 pub const DELIVERY_BYTES_MIN: u32 = 1 << 10;
@@ -59,6 +66,18 @@ impl Held {
         number
     }
 
+    /// The number of an agency that has one.
+    pub(super) fn number_of(&self, agency: &AgencyId) -> Option<Agency> {
+        self.numbers.get(agency).copied()
+    }
+
+    /// All agencies that have a number, in the order of their numbers.
+    pub(super) fn agencies(&self) -> Vec<AgencyId> {
+        let mut agencies: Vec<_> = self.numbers.iter().collect();
+        agencies.sort_by_key(|(_, number)| **number);
+        agencies.into_iter().map(|(agency, _)| agency.clone()).collect()
+    }
+
     /// A body of a sender begins to wait for a recipient.
     pub(super) fn hold(&mut self, sender: Agency, recipient: Agency, lane: Lane, bytes: u32) {
         *self.of_sender.entry(sender).or_default() += weight(bytes);
@@ -87,14 +106,14 @@ impl Held {
 
     /// What waits of one sender.
     pub(super) fn of(&self, sender: &AgencyId) -> u64 {
-        let bytes = self.numbers.get(sender).and_then(|sender| self.of_sender.get(sender));
+        let bytes = self.number_of(sender).and_then(|sender| self.of_sender.get(&sender));
         bytes.copied().unwrap_or(0)
     }
 
     /// What of it waits for one recipient.
     pub(super) fn between(&self, sender: &AgencyId, recipient: &AgencyId) -> Between {
-        let pair = self.numbers.get(sender).zip(self.numbers.get(recipient));
-        let between = pair.and_then(|(sender, recipient)| self.between.get(&(*sender, *recipient)));
+        let pair = self.number_of(sender).zip(self.number_of(recipient));
+        let between = pair.and_then(|pair| self.between.get(&pair));
         between.copied().unwrap_or_default()
     }
 }

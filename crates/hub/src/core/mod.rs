@@ -11,6 +11,7 @@ mod bodies;
 mod held;
 mod place;
 mod queue;
+mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct State {
     /// The least index that the next entry can have: indices ascend, and a journal may leave some out.
     next: u64,
     directory: Option<Arc<Directory>>,
+    /// The same, as it was signed.
+    signed: Option<Signed>,
     /// In which entry each version of the directory lies.
     versions: BTreeMap<u64, u64>,
     /// The latest entries with revocation lists.
@@ -265,6 +268,7 @@ impl State {
             self.settle(&agency, priority, Place::from_index(u64::MAX));
         }
         self.directory = Some(Arc::new(directory));
+        self.signed = Some(signed.clone());
         Ok(vec![Effect::DirectoryChanged])
     }
 

@@ -23,23 +23,28 @@ mod publish;
 mod reach;
 mod read;
 pub mod settings;
+mod snapshots;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use sealpost_crypto::digest::sha256;
+use sealpost_domain::digest::Digest;
 use sealpost_domain::instant;
 use sealpost_domain::link::Incarnation;
+use sealpost_server::program::with_causes;
+use sealpost_wire::hub::journal::Snapshot;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Committed, Failed, Journal, Neighbours, Proposal, ProposeError, Read, Ticket};
 use crate::core::{Fault, State};
-use engine::Engine;
 pub use engine::Error as EngineError;
-use follow::{Follower, Progress, Step};
+use engine::{Engine, Found};
+use follow::{After, Follower, Progress, Step};
 use order::{Order, Proposer};
 use publish::{Asked, Publisher};
 use reach::Heard;
@@ -72,12 +77,16 @@ pub struct JetStream {
     free: Arc<AtomicU64>,
     full: Arc<AtomicBool>,
     reachable: watch::Receiver<bool>,
+    /// The last group that was known from a snapshot.
+    began_after: u64,
     /// The last serial that was given out.
     serial: u64,
     /// The last message of bodies that is named by what came back.
     bodies: u64,
     /// Up to where bodies were said to be settled, and when.
     forgotten: (u64, Instant),
+    /// The last group that came back is one after which this hub takes a snapshot.
+    snapshot: Option<Box<After>>,
     _tasks: [AbortOnDropHandle<()>; 3],
 }
 
@@ -156,6 +165,8 @@ impl JetStream {
     pub async fn open(settings: &Settings, fresh: Fresh) -> Result<(Self, State), Error> {
         let engine = Engine::connect(settings).await?;
         let found = engine.prepare(fresh.incarnation).await?;
+        let (order, last, state) = begin(&engine, &found).await;
+        let begun = order.last();
         let (out, steps) = mpsc::channel(READ_AHEAD);
         let (told, progress) = watch::channel(Progress::default());
         let (asked, asks) = mpsc::unbounded_channel();
@@ -166,8 +177,8 @@ impl JetStream {
             engine: engine.clone(),
             incarnation: found.incarnation,
             proposer: fresh.proposer,
-            order: Order::default(),
-            last: None,
+            order,
+            last,
             out,
             wake: Arc::clone(&wake),
             progress: told,
@@ -196,23 +207,30 @@ impl JetStream {
             free,
             full,
             reachable,
+            began_after: begun,
             serial: 0,
             bodies: 0,
             forgotten: (0, Instant::now()),
+            snapshot: None,
             _tasks: tasks.map(AbortOnDropHandle::new),
         };
-        let state = journal.replay(found.last).await?;
+        let state = journal.replay(state, begun, found.last).await?;
         Ok((journal, state))
     }
 
-    /// Applies everything up to a sequence.
-    async fn replay(&mut self, last: u64) -> Result<State, Error> {
-        let mut state = State::new(0);
-        let mut sequence = 0;
+    /// The last group that this hub did not have to read, since a snapshot knew what follows from it; 0 without one.
+    pub fn began_after(&self) -> u64 {
+        self.began_after
+    }
+
+    /// Applies everything after a sequence up to another one.
+    async fn replay(&mut self, mut state: State, after: u64, last: u64) -> Result<State, Error> {
+        let mut sequence = after;
         while sequence < last {
             let step = self.steps.recv().await.unwrap_or(Err(Failed::Ended))?;
             sequence = step.sequence;
             let Committed { first, entries, .. } = self.note(step);
+            self.snapshot = None;
             for (index, entry) in (first..).zip(&entries) {
                 state.step(index, entry)?;
             }
@@ -222,6 +240,7 @@ impl JetStream {
 
     fn note(&mut self, step: Step) -> Committed {
         self.bodies = step.bodies.unwrap_or(0).max(self.bodies);
+        self.snapshot = step.snapshot;
         step.committed
     }
 
@@ -270,6 +289,18 @@ impl Journal for JetStream {
     }
 
     fn applied(&mut self, state: &State) -> Result<(), Failed> {
+        if let Some(after) = self.snapshot.take() {
+            let After { order, digest } = *after;
+            let snapshot = Snapshot {
+                sequence: order.last(),
+                group_digest: digest,
+                incarnation: self.incarnation,
+                bodies_before: order.bodies_before(),
+                proposers: order.proposers(),
+                state: state.snapshot(),
+            };
+            self.runtime.spawn(snapshots::store(self.engine.clone(), snapshot));
+        }
         let needed = state.first_body_segment().unwrap_or(self.bodies + 1);
         let (forgotten, at) = self.forgotten;
         let enough = needed >= forgotten + FORGOTTEN_TOGETHER;
@@ -296,6 +327,35 @@ impl Journal for JetStream {
     fn neighbours(&mut self) -> Option<Neighbours> {
         let _runtime = self.runtime.enter();
         Some(neighbours::start(&self.engine.client, &self.engine.settings, &self.proposer))
+    }
+}
+
+/// Where a hub begins: after the latest snapshot of this stream, or before everything.
+async fn begin(engine: &Engine, found: &Found) -> (Order, Option<Digest>, State) {
+    let nothing = (Order::default(), None, State::new(0));
+    let Some(snapshot) = snapshots::latest(engine, found.incarnation).await else { return nothing };
+    // Of a stream that was set back since, the snapshot may know more than there is.
+    let lies_there = match read::message(&engine.journal, snapshot.sequence).await {
+        Ok(group) => sha256(&group) == snapshot.group_digest,
+        Err(_) => false,
+    };
+    if !lies_there || snapshot.sequence > found.last {
+        tracing::warn!(
+            sequence = snapshot.sequence,
+            "the latest snapshot is not of this stream: all entries are read"
+        );
+        return nothing;
+    }
+    let (order, digest) = (Order::restore(&snapshot), snapshot.group_digest);
+    match State::restore(snapshot.state) {
+        Ok(state) => (order, Some(digest), state),
+        Err(error) => {
+            tracing::warn!(
+                error = with_causes(&error),
+                "the latest snapshot makes no sense: all entries are read"
+            );
+            nothing
+        }
     }
 }
 

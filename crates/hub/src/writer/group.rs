@@ -293,6 +293,7 @@ impl Committer {
             let own = self.flights.front().is_some_and(|flight| Some(flight.ticket) == committed.ticket);
             let flight = own.then(|| self.flights.pop_front()).flatten();
             self.apply(&committed, flight)?;
+            self.forget()?;
         }
         self.forget()
     }

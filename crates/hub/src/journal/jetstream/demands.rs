@@ -54,6 +54,16 @@ pub(super) fn bodies(settings: &Settings) -> Config {
     stream(settings, settings.bodies(), settings.bodies_subject(), description)
 }
 
+/// How the stream of snapshots has to be.
+pub(super) fn snapshots(settings: &Settings) -> Config {
+    let description =
+        "What Sealpost hubs know of their journal, so that one that starts need not read all of it";
+    Config {
+        max_messages_per_subject: 1,
+        ..stream(settings, settings.snapshots(), settings.snapshots_subjects(), description)
+    }
+}
+
 fn stream(settings: &Settings, name: String, subject: String, description: &str) -> Config {
     Config {
         name,

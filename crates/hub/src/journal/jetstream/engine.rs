@@ -103,7 +103,7 @@ fn list(differences: &[Difference]) -> String {
     texts.join("; ")
 }
 
-/// Both streams, and the connection to the servers. Clones share everything.
+/// The streams, and the connection to the servers. Clones share everything.
 #[derive(Clone)]
 pub(super) struct Engine {
     pub(super) client: Client,
@@ -111,6 +111,7 @@ pub(super) struct Engine {
     pub(super) settings: Arc<Settings>,
     pub(super) journal: Stream<()>,
     pub(super) bodies: Stream<()>,
+    pub(super) snapshots: Stream<()>,
     /// Counts the connections that were made: whatever was under way on an older one may be lost.
     pub(super) connections: watch::Receiver<u64>,
 }
@@ -153,14 +154,24 @@ impl Engine {
             context.get_stream_no_info(&name).await.map_err(|error| unusable(name, &error))
         };
         let (journal, bodies) = (handle(settings.journal()).await?, handle(settings.bodies()).await?);
-        Ok(Self { client, context, settings: Arc::new(settings.clone()), journal, bodies, connections })
+        let snapshots = handle(settings.snapshots()).await?;
+        Ok(Self {
+            client,
+            context,
+            settings: Arc::new(settings.clone()),
+            journal,
+            bodies,
+            snapshots,
+            connections,
+        })
     }
 
-    /// Makes both streams if they are not there, and compares what is there with what is asked. The incarnation is that of a
+    /// Makes the streams if they are not there, and compares what is there with what is asked. The incarnation is that of a
     /// stream which is made now.
     pub(super) async fn prepare(&self, fresh: Incarnation) -> Result<Found, Error> {
         let settings = &*self.settings;
         self.made(demands::bodies(settings)).await?;
+        self.made(demands::snapshots(settings)).await?;
         let wanted = demands::journal(settings, &HEXLOWER.encode(&fresh.0));
         let info = self.made(wanted).await?;
         let stream = settings.journal();

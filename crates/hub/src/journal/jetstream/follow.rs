@@ -21,7 +21,7 @@ use super::engine::{Engine, incarnation_of, is_missing};
 use super::order::{Order, Proposer, Verdict, bodies};
 use super::reach::Heard;
 use super::read::{NotGiven, message};
-use super::{Lost, Wake, first_index};
+use super::{Lost, Wake, first_index, snapshots};
 use crate::journal::{Committed, Failed, ReadError, Ticket};
 
 /// Groups that are asked for at a time.
@@ -60,6 +60,15 @@ pub(super) struct Step {
     pub(super) sequence: u64,
     /// The latest message of bodies that it names.
     pub(super) bodies: Option<u64>,
+    /// The order after it, where this hub is to take a snapshot.
+    pub(super) snapshot: Option<Box<After>>,
+}
+
+/// How the stream stands after a group.
+pub(super) struct After {
+    pub(super) order: Order,
+    /// The digest of the group.
+    pub(super) digest: Digest,
 }
 
 /// Reads the stream.
@@ -184,7 +193,8 @@ impl Follower {
         let group = Group::from_bytes(&message.payload)
             .map_err(|source| Ended::Failed(Failed::Unreadable(ReadError::Parse { index, source })))?;
         let verdict = self.order.judge(&group);
-        self.last = Some(sha256(&message.payload));
+        let digest = sha256(&message.payload);
+        self.last = Some(digest);
         let own = group.proposer == self.proposer;
         let taken = verdict == Verdict::Taken;
         let bodies = bodies(&group).max().filter(|_| taken);
@@ -195,7 +205,9 @@ impl Follower {
         if !taken {
             tracing::debug!(sequence, ?verdict, own, "group passed over");
         }
-        self.out.send(Ok(Step { committed, sequence, bodies })).await.map_err(|_| Ended::Closed)?;
+        let after = || Box::new(After { order: self.order.clone(), digest });
+        let snapshot = (own && sequence.is_multiple_of(snapshots::EVERY)).then(after);
+        self.out.send(Ok(Step { committed, sequence, bodies, snapshot })).await.map_err(|_| Ended::Closed)?;
         self.progress.send_modify(|progress| {
             progress.taken = self.order.taken_of(&self.proposer);
             progress.bodies_before = self.order.bodies_before();

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use sealpost_wire::hub::journal::{self, Snapshot};
 use sealpost_wire::hub::{Event, Group};
 
 /// Random for every start of a hub.
@@ -46,6 +47,26 @@ pub(super) enum Verdict {
 }
 
 impl Order {
+    /// As a snapshot has it.
+    pub(super) fn restore(snapshot: &Snapshot) -> Self {
+        let known = |proposer: &journal::Proposer| {
+            let journal::Proposer { id, serial, sequence: at } = *proposer;
+            (id, Known { serial, at })
+        };
+        let Snapshot { sequence: last, bodies_before, proposers, .. } = snapshot;
+        Self { last: *last, proposers: proposers.iter().map(known).collect(), bodies_before: *bodies_before }
+    }
+
+    /// For a snapshot.
+    pub(super) fn proposers(&self) -> Vec<journal::Proposer> {
+        let known = |(id, known): (&Proposer, &Known)| journal::Proposer {
+            id: *id,
+            serial: known.serial,
+            sequence: known.at,
+        };
+        self.proposers.iter().map(known).collect()
+    }
+
     /// The sequence of the last group; the next one must follow it.
     pub(super) fn last(&self) -> u64 {
         self.last

@@ -42,6 +42,26 @@ impl Settings {
         format!("{}.bodies", self.name)
     }
 
+    /// The stream of snapshots.
+    pub(super) fn snapshots(&self) -> String {
+        format!("{}-snapshots", self.name)
+    }
+
+    /// All subjects of the stream of snapshots.
+    pub(super) fn snapshots_subjects(&self) -> String {
+        format!("{}.snapshots.>", self.name)
+    }
+
+    /// The subject of a part of a snapshot.
+    pub(super) fn snapshot_subject(&self, sequence: u64, part: usize) -> String {
+        format!("{}.snapshots.{sequence}.{part}", self.name)
+    }
+
+    /// The subject of what names the latest snapshot.
+    pub(super) fn latest_snapshot_subject(&self) -> String {
+        format!("{}.snapshots.latest", self.name)
+    }
+
     /// The addresses, for people.
     pub(super) fn addresses(&self) -> String {
         self.servers.join(", ")
