@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod deployed;
 #[path = "../../crates/hub/src/fixture.rs"]
 #[expect(dead_code, reason = "made for the hub's own tests, of which this is a part")]
 mod fixture;
@@ -10,6 +11,7 @@ mod fixture;
 mod harness;
 mod late;
 mod line;
+mod refused;
 mod replicas;
 mod servers;
 mod stories;

@@ -58,12 +58,9 @@ fn show_page(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// With which features this program was built: its programs are built with the same, lest it be replaced while it runs.
-const FEATURES: &[&str] = if cfg!(feature = "peer") { &["sealpost-bench/peer"] } else { &[] };
-
 fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.workloads().any(|workload| workload.needs == Needs::Programs) {
-        sealpost_demo::network::build(FEATURES)?;
+        sealpost_demo::network::build()?;
     }
     let (begun, run) = (Instant::now(), Run::of(arguments));
     let place = Place::new(arguments.dir.as_deref())?;

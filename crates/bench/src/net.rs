@@ -93,6 +93,21 @@ impl Net {
         Ok((running, self.folder))
     }
 
+    /// Lets the hub keep its journal in streams of this name, on these servers.
+    pub(crate) fn keep_journal(&self, name: &str, servers: &[String]) -> anyhow::Result<()> {
+        const BEGINNING: &str = "[journal]\n";
+        const END: &str = "\n[limits]\n";
+        let config = &self.network.hub.config;
+        let text = std::fs::read_to_string(config)?;
+        let (before, rest) = text.split_once(BEGINNING).context("the hub's configuration has [journal]")?;
+        let (_, after) = rest.split_once(END).context("and [limits] behind it")?;
+        let replicas = servers.len();
+        let journal =
+            format!("kind = \"jetstream\"\nservers = {servers:?}\nname = {name:?}\nreplicas = {replicas}\n");
+        std::fs::write(config, format!("{before}{BEGINNING}{journal}{END}{after}"))?;
+        Ok(())
+    }
+
     /// Starts the hub on an empty data folder, and waits until it serves.
     pub(crate) async fn serve(&self) -> anyhow::Result<Served> {
         match std::fs::remove_dir_all(&self.network.hub.data) {

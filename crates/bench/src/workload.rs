@@ -2,6 +2,7 @@
 
 mod append;
 mod catch_up;
+mod cluster;
 mod exchange;
 mod fanout;
 pub(crate) mod flood;
@@ -33,6 +34,7 @@ pub(crate) const ALL: &[Workload] = &[
     open::WORKLOAD,
     verify::WORKLOAD,
     fanout::WORKLOAD,
+    cluster::WORKLOAD,
     exchange::WORKLOAD,
     lanes::WORKLOAD,
     catch_up::WORKLOAD,

@@ -44,7 +44,7 @@ fn generate(seed: u64) -> anyhow::Result<()> {
 }
 
 fn demonstrate(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if network::build(&[])? {
+    if network::build()? {
         say("all programs are built");
     }
     let folder =

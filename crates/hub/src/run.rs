@@ -35,6 +35,7 @@ use crate::config::{self, HubConfig};
 use crate::core::State;
 use crate::dispatch::Dispatch;
 use crate::hot::Hot;
+use crate::journal::jetstream::check::Verdict;
 use crate::journal::jetstream::{self, JetStream};
 use crate::journal::local::{self, Local};
 use crate::journal::{Journal, Neighbours, Said};
@@ -45,8 +46,9 @@ use crate::stale;
 use crate::view::View;
 use crate::writer::{Ending, Failure, PublishError, Reserve, Writer};
 use sealpost_server::clock::Clock;
+use sealpost_server::config::HostPort;
 use sealpost_server::pool::Pool;
-use sealpost_server::program::Fault;
+use sealpost_server::program::{Fault, Unsaid, say};
 use sealpost_server::renewal::Renewal;
 use sealpost_server::roots::{self, Roots};
 
@@ -114,6 +116,12 @@ pub enum Error {
     /// The journal in streams.
     #[error("[journal]: it cannot be opened")]
     JetStream(#[from] jetstream::Error),
+    /// Something about the servers is not as it has to be, as was told.
+    #[error("{0} of the servers and streams of [journal] is not as it has to be")]
+    Unfit(usize),
+    /// The result could not be told.
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
     /// The first directory could not be written.
     #[error("the directory could not be written to the journal")]
     Publish(#[source] PublishError),
@@ -133,10 +141,14 @@ pub enum Error {
 
 impl Fault for Error {
     fn is_configuration(&self) -> bool {
+        if let Self::JetStream(error) = self {
+            return error.is_configuration();
+        }
         !matches!(
             self,
             Self::Journal(_)
-                | Self::JetStream(_)
+                | Self::Unfit(_)
+                | Self::Unsaid(_)
                 | Self::Publish(_)
                 | Self::System(_)
                 | Self::Listen(_)
@@ -175,8 +187,29 @@ impl Files {
 pub fn check(config: &HubConfig) -> Result<(), Error> {
     let files = Files::read(config)?;
     listed(files.signing.as_ref(), &files.directory)?;
+    if let config::Journal::JetStream(settings) = &config.journal {
+        jetstream::check_files(settings).map_err(jetstream::Error::from)?;
+    }
     Roots::check(trust_set(&files.directory)?, &NEEDED_ROOTS, &config.crls, &Clock::system())?;
     Ok(())
+}
+
+/// Looks at the servers that keep the journal, and tells how they are.
+pub async fn check_journal(config: &HubConfig, monitors: &[HostPort]) -> Result<(), Error> {
+    let config::Journal::JetStream(settings) = &config.journal else {
+        say(
+            "ok      the journal is kept on the disk of this machine: `sealpost-hub check-config` reads the rest",
+        )?;
+        return Ok(());
+    };
+    let findings = jetstream::check::check(settings, monitors).await.map_err(jetstream::Error::from)?;
+    for finding in &findings {
+        say(&finding.to_string())?;
+    }
+    match findings.iter().filter(|finding| finding.verdict == Verdict::Fault).count() {
+        0 => Ok(()),
+        faults => Err(Error::Unfit(faults)),
+    }
 }
 
 fn trust_set(directory: &Directory) -> Result<TrustSet, Error> {

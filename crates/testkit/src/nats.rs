@@ -28,6 +28,8 @@ pub struct Server {
 pub struct Options {
     /// Further lines of the configuration.
     pub lines: String,
+    /// The largest message; 8 MB when it is not said.
+    pub max_payload: Option<String>,
     /// Lines of its section `jetstream`; without any, they sync before they acknowledge.
     pub jetstream: Option<String>,
 }
@@ -62,6 +64,16 @@ impl Server {
         Ok([start("one", one, routes[0])?, start("two", two, routes[1])?, start("three", three, routes[2])?])
     }
 
+    /// One with a configuration of its own, in which clients connect to this port. It stores where that says.
+    pub fn configured(program: &Path, folder: &Path, text: &str, port: u16) -> io::Result<Self> {
+        let (config, store, log) = (folder.join("nats.conf"), folder.join("store"), folder.join("nats.log"));
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&config, text)?;
+        let mut server = Self { program: program.to_owned(), config, store, log, port, child: None };
+        server.resume()?;
+        Ok(server)
+    }
+
     fn write(
         program: &Path,
         folder: &Path,
@@ -74,8 +86,9 @@ impl Server {
         let (config, store, log) = (folder.join("nats.conf"), folder.join("store"), folder.join("nats.log"));
         let jetstream = options.jetstream.as_deref().unwrap_or("sync_interval: always");
         let text = format!(
-            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nmax_payload: 8MB\n\
+            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nmax_payload: {}\n\
              jetstream {{ store_dir: {:?}\n {jetstream} }}\n{cluster}{}",
+            options.max_payload.as_deref().unwrap_or("8MB"),
             store.display().to_string(),
             options.lines
         );
@@ -169,7 +182,7 @@ impl Drop for Server {
 const PORTS: std::ops::Range<u16> = 8_000..12_000;
 
 /// Ports that nobody listens on.
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut held: Vec<TcpListener> = Vec::new();
     for _ in 0..1000 {
         if held.len() == N {

@@ -5,7 +5,7 @@
 //! references take turns with it: one raw TLS stream of the delivered bytes, and NATS JetStream with a message of one
 //! delivery's size for 16 durable pull consumers (see `peer`).
 
-mod peer;
+pub(crate) mod peer;
 mod raw;
 
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::report::{Row, Target};
 use crate::samples::{Samples, figure, micros, rate};
 use crate::screen::Bar;
 use crate::workload::{Asked, Checked, Context, Needs, Outcome, Workload, mib, runtime};
+use peer::Servers;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "fanout",
@@ -30,7 +31,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
     run,
 };
 
-const RECEIVERS: usize = 16;
+pub(crate) const RECEIVERS: usize = 16;
 /// How long nobody may get anything more after the last one.
 const STILLNESS: Duration = Duration::from_millis(50);
 
@@ -52,7 +53,8 @@ fn run(context: &Context) -> anyhow::Result<Outcome> {
     let bytes: usize = expected.iter().map(|prepared| prepared.delivered_bytes * RECEIVERS).sum();
     let bytes = u64::try_from(bytes)?;
     let runtime = runtime()?;
-    let mut peer = peer::Peer::find(context, u64::try_from(count)?, bytes / deliveries, RECEIVERS)?;
+    let mut peer =
+        peer::Peer::find(context, u64::try_from(count)?, bytes / deliveries, RECEIVERS, Servers::One)?;
     let [mut value, mut flow, mut tls, mut busy, mut peak] = [(); 5].map(|()| Samples::default());
     let mut checked = Checked::default();
     let bar = Bar::new(rounds, "rounds");

@@ -41,9 +41,8 @@ impl Programs {
 }
 
 /// Under cargo: builds all programs into the folder of the one that runs, because cargo has built only that one. Cargo
-/// shows its progress on stderr. The features (`package/feature`) are those of the one that runs, lest cargo build it
-/// again without them. Says whether it did.
-pub fn build(features: &[&str]) -> Result<bool, Error> {
+/// shows its progress on stderr. Says whether it did.
+pub fn build() -> Result<bool, Error> {
     let (Some(cargo), Some(manifest)) = (env::var_os("CARGO"), env::var_os("CARGO_MANIFEST_DIR")) else {
         return Ok(false);
     };
@@ -52,9 +51,6 @@ pub fn build(features: &[&str]) -> Result<bool, Error> {
     // Where cargo was called, so that it finds the same settings and target folder.
     command.args(["build", "--workspace", "--locked", "--bins", "--manifest-path"]);
     command.arg(Path::new(&manifest).join("Cargo.toml"));
-    if !features.is_empty() {
-        command.arg("--features").arg(features.join(","));
-    }
     if this.parent().is_some_and(|folder| folder.ends_with("release")) {
         command.arg("--release");
     }

@@ -14,6 +14,7 @@
 //! * A stream that was set back, replaced or lost is noticed ([`follow`]), and ends the program: it starts again with what is
 //!   there, and the nodes send again what is not.
 
+pub mod check;
 pub mod demands;
 mod engine;
 mod follow;
@@ -42,8 +43,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Committed, Failed, Journal, Neighbours, Proposal, ProposeError, Read, Ticket};
 use crate::core::{Fault, State};
-pub use engine::Error as EngineError;
 use engine::{Engine, Found};
+pub use engine::{Error as EngineError, check_files};
 use follow::{After, Follower, Progress, Step};
 use order::{Order, Proposer};
 use publish::{Asked, Publisher};
@@ -111,6 +112,13 @@ pub enum Error {
     /// An entry that makes no sense at its place.
     #[error("the hub's journal does not hold together")]
     Fault(#[from] Fault),
+}
+
+impl Error {
+    /// Whether a file that the configuration names is at fault.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::File { .. }))
+    }
 }
 
 /// How a stream of entries can be lost while hubs run.

@@ -1,11 +1,11 @@
-//! The peer: NATS JetStream, one server with file storage on the same disk, without TLS and signatures.
+//! The peer: NATS JetStream, one server or a cluster of three with as many replicas, with file storage on the same disk, without
+//! TLS and signatures.
 //!
 //! A message has the bytes of one delivery, once: the peer need not store 16 wraps. Sixteen durable pull consumers take
 //! it, each on a connection of its own, and acknowledge all before every 64th, as our receivers do. It is driven in six
 //! ways: each message synced before it is acknowledged (`sync_interval: always`) or not, and each time one publish after
 //! the other, many publishes at a time, and atomic batches. The faster of the last two is its batch mode.
 
-#[cfg_attr(not(feature = "peer"), path = "peer/absent.rs")]
 mod drive;
 mod program;
 
@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::report::{Row, Target};
 use crate::samples::Samples;
 use crate::workload::Context;
-use program::Found;
+pub(crate) use program::{Found, find};
 
 /// Whether the peer syncs before it acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ enum Sync {
     Always,
     /// Its default: every two minutes.
     Default,
+}
+
+/// How many servers the peer has, and replicas of its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    One,
+    Three,
 }
 
 /// How is published.
@@ -36,7 +43,7 @@ enum Way {
 }
 
 /// The peer, and what was measured of it.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     found: Found,
     plan: Plan,
     /// Deliveries a second, for each sync mode single and batch ways.
@@ -44,31 +51,34 @@ pub(super) struct Peer {
 }
 
 /// What one run carries.
-#[cfg_attr(not(feature = "peer"), expect(dead_code, reason = "nothing is driven without the client"))]
 struct Plan {
     folder: tempfile::TempDir,
     messages: u64,
     message_bytes: u64,
     consumers: usize,
+    servers: Servers,
 }
 
 impl Peer {
-    pub(super) fn find(
+    pub(crate) fn find(
         context: &Context,
         messages: u64,
         message_bytes: u64,
         consumers: usize,
+        servers: Servers,
     ) -> anyhow::Result<Self> {
-        let syncs = [Sync::Always, Sync::Default];
+        let syncs: &[Sync] = match servers {
+            Servers::One => &[Sync::Always, Sync::Default],
+            Servers::Three => &[Sync::Always],
+        };
         let ways = [Way::Single, Way::Window, Way::Atomic];
-        let series =
-            syncs.into_iter().flat_map(|sync| ways.map(|way| (sync, way, Samples::default()))).collect();
-        let plan = Plan { folder: context.place.folder()?, messages, message_bytes, consumers };
-        Ok(Self { found: program::find(), plan, series })
+        let series = syncs.iter().flat_map(|sync| ways.map(|way| (*sync, way, Samples::default()))).collect();
+        let plan = Plan { folder: context.place.folder()?, messages, message_bytes, consumers, servers };
+        Ok(Self { found: find(), plan, series })
     }
 
     /// One run in each way, if the peer is there.
-    pub(super) fn round(&mut self, runtime: &Runtime) -> anyhow::Result<()> {
+    pub(crate) fn round(&mut self, runtime: &Runtime) -> anyhow::Result<()> {
         if let Found::Program(program) = &self.found {
             for (sync, way, samples) in &mut self.series {
                 samples.push(runtime.block_on(drive::run(program, &self.plan, *sync, *way))?);
@@ -78,7 +88,7 @@ impl Peer {
     }
 
     /// Our deliveries a second beside the peer's.
-    pub(super) fn rows(&self, workload: &'static str, value: &Samples) -> Vec<Row> {
+    pub(crate) fn rows(&self, workload: &'static str, value: &Samples) -> Vec<Row> {
         let compared = [
             ("JetStream, durable, one publish per message", Sync::Always, false, Target::AtLeast(5.0)),
             ("JetStream, durable, best batch mode", Sync::Always, true, Target::AtLeast(1.0)),
@@ -92,10 +102,11 @@ impl Peer {
                 Found::Nothing(why) => row.beside_nothing(format!("{reference}: {why}"), target),
             }
         };
-        compared.map(row).into()
+        let is_driven = |(_, sync, ..): &(_, Sync, _, _)| self.series.iter().any(|(of, ..)| of == sync);
+        compared.into_iter().filter(is_driven).map(row).collect()
     }
 
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let Found::Program(program) = &self.found else { return Vec::new() };
         let told = |(sync, way, samples): &(Sync, Way, Samples)| {
             format!("JetStream, {sync:?}, {way:?}: {:.0} deliveries/s", samples.median())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamError};
 use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
 use data_encoding::HEXLOWER;
 use sealpost_domain::link::Incarnation;
 use tokio::sync::watch;
@@ -129,15 +129,31 @@ impl Engine {
         check_files(settings)?;
         let begun = Instant::now();
         let (connected, connections) = watch::channel(0);
+        let mut told = String::new();
         let client = loop {
             let error = match options(settings, connected.clone()).await?.connect(&settings.servers).await {
                 Ok(client) => break client,
                 Err(error) => error,
             };
-            if begun.elapsed() > START_PATIENCE {
+            // Whoever is not let in is not let in later either.
+            let is_refused = matches!(
+                error.kind(),
+                ConnectErrorKind::Tls
+                    | ConnectErrorKind::Authentication
+                    | ConnectErrorKind::AuthorizationViolation
+            );
+            if is_refused || begun.elapsed() > START_PATIENCE {
                 return Err(Error::Connect { servers: settings.addresses(), source: error });
             }
-            tracing::warn!(servers = settings.addresses(), %error, "the journal's servers cannot be reached yet");
+            let text = error.to_string();
+            if text != told {
+                tracing::warn!(
+                    servers = settings.addresses(),
+                    error = text,
+                    "the journal's servers cannot be reached yet"
+                );
+                told = text;
+            }
             tokio::time::sleep(ATTEMPTS_APART).await;
         };
         fit(&client)?;
@@ -172,7 +188,7 @@ impl Engine {
         let settings = &*self.settings;
         self.made(demands::bodies(settings)).await?;
         self.made(demands::snapshots(settings)).await?;
-        let wanted = demands::journal(settings, &HEXLOWER.encode(&fresh.0));
+        let wanted = demands::journal(settings, &hex(fresh));
         let info = self.made(wanted).await?;
         let stream = settings.journal();
         let incarnation = incarnation_of(&info.config).ok_or(Error::Foreign { stream })?;
@@ -181,7 +197,7 @@ impl Engine {
 
     /// A stream as it is, made if need be. Two hubs may make it at a time: then that of the first one counts.
     async fn made(&self, wanted: Config) -> Result<Info, Error> {
-        let begun = Instant::now();
+        let (begun, mut told) = (Instant::now(), String::new());
         let name = wanted.name.clone();
         loop {
             let refused = match self.found_or_made(&wanted).await {
@@ -197,7 +213,10 @@ impl Engine {
             if begun.elapsed() > START_PATIENCE {
                 return Err(Error::Stream { stream: name, reason: refused });
             }
-            tracing::warn!(stream = name, reason = refused, "the journal's stream cannot be used yet");
+            if refused != told {
+                tracing::warn!(stream = name, reason = refused, "the journal's stream cannot be used yet");
+                told = refused;
+            }
             tokio::time::sleep(ATTEMPTS_APART).await;
         }
     }
@@ -216,6 +235,11 @@ impl Engine {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// An incarnation as a stream of entries has it.
+pub(super) fn hex(incarnation: Incarnation) -> String {
+    HEXLOWER.encode(&incarnation.0)
 }
 
 /// Which life of the hub a stream of entries is.
@@ -281,7 +305,7 @@ async fn options(settings: &Settings, connected: watch::Sender<u64>) -> Result<C
 }
 
 /// The files are there, and nobody else can read those that are secret.
-pub(super) fn check_files(settings: &Settings) -> Result<(), Error> {
+pub fn check_files(settings: &Settings) -> Result<(), Error> {
     let (certificate, key) = settings.identity.as_ref().map(|(certificate, key)| (certificate, key)).unzip();
     let (open, secret) = (
         [("ca", settings.ca.as_ref()), ("identity", certificate)],

@@ -1,7 +1,6 @@
-//! One run of the peer: a server on an empty folder, a stream, consumers, messages.
+//! One run of the peer: servers on empty folders, a stream, consumers, messages.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -10,11 +9,10 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use sealpost_testkit::nats::{self, Server};
 use tokio::task::JoinSet;
 
-use super::{Plan, Sync, Way};
+use super::{Plan, Servers, Sync, Way};
 use crate::samples::rate;
 
 const STREAM: &str = "bench";
@@ -34,24 +32,30 @@ const SLOW_MESSAGES_MAX: u64 = 1000;
 /// Deliveries a second.
 pub(super) async fn run(program: &Path, plan: &Plan, sync: Sync, way: Way) -> anyhow::Result<f64> {
     let folder = tempfile::tempdir_in(plan.folder.path())?;
-    let (_server, address) = start(program, folder.path(), sync).await?;
+    let servers = start(program, folder.path(), plan.servers, sync)?;
+    let address = servers.first().context("there is a server")?.url();
     let client = connected(&address).await?;
     let context = jetstream::new(client.clone());
     let config = stream::Config {
         name: STREAM.to_owned(),
         subjects: vec![SUBJECT.to_owned()],
         storage: stream::StorageType::File,
-        num_replicas: 1,
+        num_replicas: servers.len(),
         allow_atomic_publish: way == Way::Atomic,
         ..stream::Config::default()
     };
-    context.create_stream(config).await.context("the peer makes no stream")?;
+    let begun = Instant::now();
+    while let Err(error) = context.create_stream(config.clone()).await {
+        // Several servers have to find a leader first.
+        ensure!(begun.elapsed() < PATIENCE, "the peer makes no stream: {error}");
+        tokio::time::sleep(LOOK).await;
+    }
     let slow = sync == Sync::Always && way != Way::Atomic || way == Way::Single;
     let messages = if slow { plan.messages.min(SLOW_MESSAGES_MAX) } else { plan.messages };
     let size = usize::try_from(plan.message_bytes)?;
     let mut consuming = JoinSet::new();
     for number in 0..plan.consumers {
-        let consumer = consumer(&address, number).await?;
+        let consumer = consumer(&servers[number % servers.len()].url(), number).await?;
         consuming.spawn(consume(consumer, messages, size));
     }
     let payloads: Vec<Bytes> = (0..messages).map(|number| payload(number, size)).collect();
@@ -73,31 +77,18 @@ pub(super) async fn run(program: &Path, plan: &Plan, sync: Sync, way: Way) -> an
     Ok(rate(messages * u64::try_from(plan.consumers)?, begun.elapsed()))
 }
 
-/// The server ends with its value.
-async fn start(program: &Path, folder: &Path, sync: Sync) -> anyhow::Result<(Child, String)> {
-    let port = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port();
-    let address = format!("127.0.0.1:{port}");
-    let interval = match sync {
-        Sync::Always => "sync_interval: always",
-        Sync::Default => "",
+/// The servers end with their values.
+fn start(program: &Path, folder: &Path, servers: Servers, sync: Sync) -> anyhow::Result<Vec<Server>> {
+    let jetstream = match sync {
+        Sync::Always => None,
+        Sync::Default => Some(String::new()),
     };
-    let store = folder.join("store");
-    let text = format!(
-        "listen: \"{address}\"\njetstream {{ store_dir: {:?}\n {interval} }}\n",
-        store.display().to_string()
-    );
-    let config = folder.join("nats.conf");
-    std::fs::write(&config, text)?;
-    let child = Command::new(program)
-        .arg("--config")
-        .arg(&config)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
-    Ok((child, address))
+    let options = nats::Options { jetstream, ..nats::Options::default() };
+    let started = match servers {
+        Servers::One => Server::start(program, folder, &options).map(|server| vec![server]),
+        Servers::Three => Server::cluster(program, folder, &options).map(Vec::from),
+    };
+    started.with_context(|| format!("cannot start {}", program.display()))
 }
 
 async fn connected(address: &str) -> anyhow::Result<async_nats::Client> {

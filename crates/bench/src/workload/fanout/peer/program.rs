@@ -8,16 +8,14 @@ const VARIABLE: &str = "NATS_SERVER";
 const PROGRAM: &str = "nats-server";
 
 /// The program, or why there is none.
-pub(super) enum Found {
+#[derive(Clone)]
+pub(crate) enum Found {
     Program(PathBuf),
     Nothing(String),
 }
 
 /// In the variable, or in PATH.
-pub(super) fn find() -> Found {
-    if !cfg!(feature = "peer") {
-        return Found::Nothing("not built in, use --features sealpost-bench/peer".to_owned());
-    }
+pub(crate) fn find() -> Found {
     if let Some(path) = env::var_os(VARIABLE).map(PathBuf::from) {
         let missing = || Found::Nothing(format!("{VARIABLE} names {}, which is no file", path.display()));
         return if path.is_file() { Found::Program(path) } else { missing() };
