@@ -2,7 +2,10 @@
 //! servers by themselves.
 //!
 //! The hub adds what it adds on one disk: mutual TLS, signatures verified, its own wrap for every receiver. The servers alone store
-//! a message of one delivery's size once, and give it to 16 durable pull consumers.
+//! a message of one delivery's size once, and give it to 16 durable pull consumers. What the journal alone costs, without connections
+//! and deliveries, is measured apart (see `journal`), beside the servers with messages of the same bytes and one consumer.
+
+mod journal;
 
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ use crate::report::Row;
 use crate::samples::{Samples, figure, micros, rate};
 use crate::screen::Bar;
 use crate::workload::{Asked, Checked, Context as Workplace, Needs, Outcome, Workload, mib, runtime};
+use journal::Letters;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "cluster",
@@ -27,6 +31,9 @@ pub(crate) const WORKLOAD: Workload = Workload {
     asked: Asked::ByName,
     run,
 };
+
+/// So many envelopes for the journal alone, for each that is delivered.
+const LETTERS: usize = 4;
 
 fn run(context: &Workplace) -> anyhow::Result<Outcome> {
     let (rounds, count) = context.either((5, 5000), (3, 1000));
@@ -42,7 +49,9 @@ fn run(context: &Workplace) -> anyhow::Result<Outcome> {
     let runtime = runtime()?;
     let message_bytes = u64::try_from(bytes / count)?;
     let mut peer = Peer::find(context, u64::try_from(count)?, message_bytes, RECEIVERS, Servers::Three)?;
-    let [mut value, mut busy, mut peak] = [(); 3].map(|()| Samples::default());
+    let letters = Letters::prepare(&net, count * LETTERS)?;
+    let mut alone = Peer::find(context, letters.count(), letters.bytes(), 1, Servers::Three)?;
+    let [mut value, mut busy, mut peak, mut accepted] = [(); 4].map(|()| Samples::default());
     let mut checked = Checked::default();
     let bar = Bar::new(rounds, "rounds");
     for number in 0..rounds {
@@ -56,14 +65,19 @@ fn run(context: &Workplace) -> anyhow::Result<Outcome> {
         value.push(rate(deliveries, elapsed));
         busy.push(micros(used) / figure(deliveries));
         peak.push(mib(peak_bytes));
+        accepted.push(rate(letters.count(), runtime.block_on(letters.round(&servers))?));
         drop(servers);
         peer.round(&runtime)?;
-        checked.records += deliveries;
+        alone.round(&runtime)?;
+        checked.records += deliveries + letters.count();
         bar.advance();
     }
     let name = WORKLOAD.name;
-    let mut rows = peer.rows(name, &value);
+    let mut rows = peer.rows(name, "deliveries to 16 receivers", &value);
+    rows.extend(alone.rows(name, "envelopes accepted by the journal alone", &accepted));
     rows.push(Row::new(name, "hub, processor time of a delivery", "µs", &busy));
     rows.push(Row::new(name, "hub, resident memory at the most", "MiB", &peak));
-    Ok(Outcome { checked, notes: peer.notes(), rows })
+    let mut notes = peer.notes();
+    notes.extend(alone.notes());
+    Ok(Outcome { checked, notes, rows })
 }

@@ -76,7 +76,7 @@ fn run(context: &Context) -> anyhow::Result<Outcome> {
         &tls,
         Some(Target::AtLeast(0.5)),
     )];
-    rows.extend(peer.rows(name, &value));
+    rows.extend(peer.rows(name, "deliveries to 16 receivers", &value));
     rows.push(Row::new(name, "hub, processor time of a delivery", "µs", &busy));
     rows.push(Row::new(name, "hub, resident memory at the most", "MiB", &peak));
     let mut notes = vec![format!(

@@ -87,8 +87,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Our deliveries a second beside the peer's.
-    pub(crate) fn rows(&self, workload: &'static str, value: &Samples) -> Vec<Row> {
+    /// Ours a second, of whatever it is, beside the peer's.
+    pub(crate) fn rows(&self, workload: &'static str, metric: &'static str, value: &Samples) -> Vec<Row> {
         let compared = [
             ("JetStream, durable, one publish per message", Sync::Always, false, Target::AtLeast(5.0)),
             ("JetStream, durable, best batch mode", Sync::Always, true, Target::AtLeast(1.0)),
@@ -96,7 +96,7 @@ impl Peer {
             ("JetStream, not synced, best batch mode", Sync::Default, true, Target::AtLeast(1.0)),
         ];
         let row = |(reference, sync, batch, target)| {
-            let row = Row::new(workload, "deliveries to 16 receivers", "deliveries/s", value);
+            let row = Row::new(workload, metric, "deliveries/s", value);
             match &self.found {
                 Found::Program(_) => row.against(reference, self.best(sync, batch), Some(target)),
                 Found::Nothing(why) => row.beside_nothing(format!("{reference}: {why}"), target),
@@ -109,7 +109,11 @@ impl Peer {
     pub(crate) fn notes(&self) -> Vec<String> {
         let Found::Program(program) = &self.found else { return Vec::new() };
         let told = |(sync, way, samples): &(Sync, Way, Samples)| {
-            format!("JetStream, {sync:?}, {way:?}: {:.0} deliveries/s", samples.median())
+            let consumers = self.plan.consumers;
+            format!(
+                "JetStream, {sync:?}, {way:?}, {consumers} consumers: {:.0} deliveries/s",
+                samples.median()
+            )
         };
         let mut notes = vec![format!("the peer is {}", program.display())];
         notes.extend(self.series.iter().map(told));
