@@ -36,6 +36,7 @@ impl Line {
         Self { url, is_cut }
     }
 
+    /// Where it begins.
     pub(crate) fn url(&self) -> String {
         self.url.clone()
     }

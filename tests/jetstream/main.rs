@@ -21,3 +21,4 @@ mod suite;
 use servers::One;
 
 suite::of!(One::start());
+suite::of!(One::start(); the_second_of_two_versions_at_a_time_changes_nothing);

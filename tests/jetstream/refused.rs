@@ -83,6 +83,11 @@ async fn streams_that_are_otherwise_are_refused_with_every_difference() {
         assert!(text.contains(part), "{part} in {text}");
     }
 
+    opened(&named("torn")).await.unwrap();
+    context.delete_stream("torn-bodies").await.unwrap();
+    let (error, text) = refusal(&named("torn")).await;
+    assert!(matches!(error, EngineError::Torn { .. }) && text.contains("torn-bodies is not there"), "{text}");
+
     let fewer = Settings { replicas: 3, ..settings.clone() };
     let (_, text) = refusal(&fewer).await;
     assert!(text.contains("num_replicas is 1, expected is 3"), "{text}");
@@ -95,6 +100,14 @@ async fn streams_that_are_otherwise_are_refused_with_every_difference() {
         metadata: std::collections::HashMap::new(),
         ..config
     };
+    let bodies = stream::Config {
+        name: "foreign-bodies".to_owned(),
+        subjects: vec!["foreign.bodies".to_owned()],
+        deny_delete: false,
+        deny_purge: false,
+        ..foreign.clone()
+    };
+    context.create_stream(bodies).await.unwrap();
     context.create_stream(foreign).await.unwrap();
     let (error, text) = refusal(&named("foreign")).await;
     assert!(matches!(error, EngineError::Foreign { .. }) && text.contains("foreign-journal"), "{text}");
@@ -127,5 +140,5 @@ async fn check_tells_what_is_not_as_it_has_to_be_and_what_cannot_be_seen() {
         "{after:?}"
     );
     let nobody = seen(&["127.0.0.1:1".parse().unwrap()]).await;
-    assert!(told(&nobody, Verdict::Unseen)[0].contains("does not tell"), "{nobody:?}");
+    assert!(told(&nobody, Verdict::Fault)[0].contains("does not tell"), "{nobody:?}");
 }

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use sealpost_domain::digest::Digest;
 use sealpost_domain::message::Priority;
 use sealpost_hub::core::{Effect, State};
-use sealpost_hub::journal::jetstream::{Lost, Settings};
-use sealpost_hub::journal::{Failed, Journal};
-use sealpost_testkit::nats::{Options, Server};
+use sealpost_hub::journal::jetstream::Settings;
+use sealpost_hub::journal::{Failed, Journal, Lost};
+use sealpost_testkit::nats::{NAMES, Options, Server, free_ports};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Network, agency};
+use crate::line::Line;
 use crate::servers::{in_step, leader, open, program, settings};
 use crate::suite::{Hub, Subject, batch, envelope};
 
@@ -28,17 +29,31 @@ const AFTER: usize = 60;
 /// What one hub lets Germany have in between.
 const SETTLED_EVERY: usize = 20;
 
-pub(crate) struct Three {
+struct Three {
     runtime: Runtime,
-    pub(crate) servers: [Server; 3],
+    servers: [Server; 3],
+    /// From each server to each other one.
+    lines: [[Line; 3]; 3],
     folder: TempDir,
 }
 
 impl Three {
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let servers = Server::cluster(&program(), folder.path(), &Options::default()).unwrap();
-        Self { runtime: Runtime::new().unwrap(), servers, folder }
+    fn start() -> Self {
+        let (folder, runtime) = (tempfile::tempdir().unwrap(), Runtime::new().unwrap());
+        let ports: [u16; 6] = free_ports().unwrap();
+        let routes = [ports[3], ports[4], ports[5]];
+        let lines = [0, 1, 2].map(|_| routes.map(|route| runtime.block_on(Line::to(route))));
+        let ways = lines.each_ref().map(|lines| lines.each_ref().map(Line::url));
+        // What they tell one another about themselves leads nowhere: so that the lines are the only ways.
+        let options = Options { cluster: "advertise: \"127.0.0.1:1\"".to_owned(), ..Options::default() };
+        let ways = ways.each_ref().map(<[String; 3]>::as_slice);
+        let servers = Server::cluster_over(&program(), folder.path(), &options, ports, ways).unwrap();
+        Self { runtime, servers, lines, folder }
+    }
+
+    /// All lines from and to a server.
+    fn lines_of(&self, server: usize) -> impl Iterator<Item = &Line> {
+        self.lines[server].iter().chain(self.lines.iter().map(move |lines| &lines[server]))
     }
 
     fn settings(&self) -> Settings {
@@ -48,7 +63,19 @@ impl Three {
     /// The server that leads the stream of entries.
     fn leader(&self) -> usize {
         let name = self.runtime.block_on(leader(&self.settings()));
-        ["one", "two", "three"].iter().position(|server| *server == name).unwrap()
+        NAMES.iter().position(|server| *server == name).unwrap()
+    }
+}
+
+/// Where the servers are.
+struct Addresses {
+    runtime: Runtime,
+    settings: Settings,
+}
+
+impl Subject for Addresses {
+    fn open(&self) -> (Box<dyn Journal>, State) {
+        open(&self.runtime, &self.settings)
     }
 }
 
@@ -75,7 +102,7 @@ struct Progress {
 }
 
 /// Proposes one batch after the other, three on their way at a time, until it is told to end and the other one has as well.
-fn work(number: usize, three: &Three, network: &Network, progress: &Progress) -> Fared {
+fn work(number: usize, three: &Addresses, network: &Network, progress: &Progress) -> Fared {
     let mut hub = Hub::open(three);
     let mut tickets = Vec::new();
     let (mut last, mut longest_pause) = (Instant::now(), Duration::ZERO);
@@ -130,11 +157,7 @@ fn both_go_on(what: &str, fault: impl FnOnce(&mut Three)) {
         }
     };
     // The hubs have addresses alone, not the servers, to which things happen meanwhile.
-    let view = Three {
-        runtime: Runtime::new().unwrap(),
-        servers: three.servers.each_ref().map(Server::elsewhere),
-        folder: tempfile::tempdir().unwrap(),
-    };
+    let view = Addresses { runtime: Runtime::new().unwrap(), settings: three.settings() };
     let fared = thread::scope(|scope| {
         let hubs = [0, 1].map(|number| {
             let (view, network, progress) = (&view, &network, &progress);
@@ -179,6 +202,17 @@ fn the_leader_hangs_for_a_while() {
         three.servers[leader].pause().unwrap();
         thread::sleep(Duration::from_secs(12));
         three.servers[leader].go_on().unwrap();
+    });
+}
+
+#[test]
+fn the_leader_is_cut_off_from_the_other_servers_and_not_from_the_hubs() {
+    both_go_on("the leader is cut off", |three| {
+        let leader = three.leader();
+        three.lines_of(leader).for_each(Line::cut);
+        thread::sleep(Duration::from_secs(20));
+        three.lines_of(leader).for_each(Line::mend);
+        three.in_step();
     });
 }
 

@@ -2,17 +2,20 @@
 //! themselves, every message comes once to everybody it is for, in the order of its link, and the ledgers are sound. How long
 //! nothing came is told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use sealpost_demo::evidence;
+use sealpost_demo::history::{self, Difference, Expected, Found, Least, Message};
 use sealpost_domain::message::{MessageId, Priority};
 use sealpost_domain::view::{Direction, Event, Filter};
-use sealpost_testkit::nats::{Options, Server};
+use sealpost_testkit::nats::{NAMES, Options, Server};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::harness::{DE, HK, HUB, HUB_2, Network, TH, ids, shipments};
+use crate::harness::{DE, HK, HUB, HUB_2, Network, TH, id, ids, shipments};
 use crate::line::Line;
 use crate::servers::{in_step, leader, program, settings};
 
@@ -54,7 +57,7 @@ impl Stage {
 
     async fn leader(&self) -> usize {
         let name = leader(&settings(self.urls(), 3)).await;
-        ["one", "two", "three"].iter().position(|server| *server == name).unwrap()
+        NAMES.iter().position(|server| *server == name).unwrap()
     }
 
     async fn in_step(&self) {
@@ -106,6 +109,26 @@ impl Load {
     }
 }
 
+/// What the ledgers and the sender's node say, held against what should have happened: by the checker of the demo.
+async fn differences(network: &Network, sent: &[MessageId]) -> Vec<Difference> {
+    let least = || [DE, TH].map(|agency| (id(agency), Least::Delivered)).into();
+    let message = |sent: &MessageId| Message { name: sent.to_string(), sender: id(HK), addressees: least() };
+    let messages = sent.iter().map(|sent| (*sent, message(sent))).collect();
+    let hk = network.desk(HK).await;
+    let mut found = BTreeMap::new();
+    for agency in [HK, DE, TH] {
+        let (records, fault) = evidence::records(&evidence::ledger_folder(&network.agency(agency).data));
+        let mut states = BTreeMap::new();
+        for message in sent.iter().filter(|_| agency == HK) {
+            let tracked = hk.gateway().track(*message).await.unwrap();
+            let of_each = tracked.states.into_iter().map(|state| (state.agency, state.state));
+            states.insert(*message, of_each.collect());
+        }
+        found.insert(id(agency), Found { records, fault, states, figures: None });
+    }
+    history::differences(&Expected { messages, figures: BTreeMap::new() }, &found)
+}
+
 /// Lets something happen in the midst of a load, and everybody get everything.
 async fn all_goes_on(story: &str, fault: impl AsyncFnOnce(&mut Stage)) {
     let mut stage = Stage::start(story).await;
@@ -133,6 +156,7 @@ async fn all_goes_on(story: &str, fault: impl AsyncFnOnce(&mut Stage)) {
         }
     }
     stage.network.assert_ledgers_sound().await;
+    assert_eq!(differences(&stage.network, &sent).await, []);
     stage.network.end().await;
     #[expect(clippy::print_stderr, reason = "the figure that the run is for")]
     {

@@ -27,7 +27,6 @@ macro_rules! of {
             every_draft_of_a_proposal_is_an_entry_that_can_be_read,
             a_body_can_be_read_until_nothing_waits_for_it,
             the_largest_envelope_passes,
-            the_second_of_two_versions_at_a_time_changes_nothing,
             what_is_not_there_is_not_made_up,
         );
     };
@@ -234,6 +233,7 @@ pub(crate) fn the_largest_envelope_passes(subject: &dyn Subject) {
     assert!(hub.bodies() == [large.sealed, envelope(&network, 8).sealed]);
 }
 
+#[allow(dead_code, reason = "of a journal that several hubs write")]
 pub(crate) fn the_second_of_two_versions_at_a_time_changes_nothing(subject: &dyn Subject) {
     let network = Network::new();
     let mut hub = Hub::founded(subject, &network);

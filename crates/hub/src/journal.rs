@@ -35,7 +35,7 @@ use sealpost_domain::instant::Instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
-use sealpost_seglog::append::{self, Fatal};
+use sealpost_seglog::append::Fatal;
 use sealpost_seglog::read;
 use sealpost_wire::hub::{BodyLocation, Control, Entry, Event, Payload, SubmittedEnvelope};
 use tokio::sync::{mpsc, watch};
@@ -50,18 +50,22 @@ pub trait Journal: Send {
     /// Reads what is committed, from any thread.
     fn reader(&self) -> Arc<dyn Read>;
 
-    /// Bytes that are left for what is proposed.
-    fn free(&self) -> io::Result<u64>;
+    /// What is left for what is proposed.
+    fn free(&self) -> io::Result<Free>;
 
-    /// Whether a proposal would be worked on at once. More may be proposed all the same; what is gathered meanwhile goes in one.
+    /// Whether a proposal would be worked on at once. More may be proposed all the same; what is gathered meanwhile goes in one. Where
+    /// this can be false, the bell of [`Journal::notify`] rings when it may be true again.
     fn is_ready(&self) -> bool {
         true
     }
 
-    /// Calls this whenever something was committed, from any thread. Not called for what is committed while it is proposed.
-    fn notify(&mut self, _committed: Box<dyn Fn() + Send + Sync>) {}
+    /// A bell that rings, from any thread, when there may be more to ask [`Journal::committed`] for, when [`Journal::is_ready`] may have
+    /// changed, and now and then, so that [`Journal::applied`] is called although nothing comes. It may ring for nothing. Given once,
+    /// before anything is proposed. A journal that gives back what is proposed at once need not ring.
+    fn notify(&mut self, _bell: Box<dyn Fn() + Send + Sync>) {}
 
-    /// Hands in what is to be committed together.
+    /// Hands in what is to be committed together: at most [`PROPOSAL_DRAFTS_MAX`] drafts and [`PROPOSAL_BYTES_MAX`] bytes of bodies, and
+    /// as many of headers. Tickets ascend; not all numbers need to be given out.
     fn propose(&mut self, proposal: Proposal) -> Result<Ticket, ProposeError>;
 
     /// What was committed next, by whomever; `None` when there is nothing more for now.
@@ -71,7 +75,7 @@ pub trait Journal: Send {
     /// To be called before the next is asked for, and now and then when nothing comes.
     fn applied(&mut self, state: &State) -> Result<(), Failed>;
 
-    /// Nothing more is coming.
+    /// Nothing more is coming. What is on its way may still be committed; nobody is told of it.
     fn close(&mut self) -> Result<(), Failed>;
 
     /// Whether other hubs may keep it too.
@@ -109,6 +113,22 @@ pub enum Said {
     Left(AgencyId),
 }
 
+/// Bytes that are left; `u64::MAX` where nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// For entries.
+    pub entries: u64,
+    /// For bodies.
+    pub bodies: u64,
+}
+
+impl Free {
+    /// For what needs both.
+    pub fn least(self) -> u64 {
+        self.entries.min(self.bodies)
+    }
+}
+
 /// Reads entries and bodies that are committed. Blocks on a disk or a network.
 pub trait Read: Send + Sync {
     /// The entry at an index.
@@ -117,6 +137,11 @@ pub trait Read: Send + Sync {
     /// The sealed content and the wraps that lie at a place.
     fn payload(&self, at: &BodyLocation) -> Result<Payload, ReadError>;
 }
+
+/// The most drafts of one proposal.
+pub const PROPOSAL_DRAFTS_MAX: usize = 1 << 12;
+/// The most bytes of its bodies: a batch as a node may submit it.
+pub const PROPOSAL_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be committed together, each draft as an entry of its own.
 #[derive(Clone, Debug)]
@@ -169,26 +194,29 @@ pub struct DraftEnvelope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// Entries that were committed together.
+/// Entries that were committed together. Without entries it says only that time went on.
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// The index of the first; the others follow.
     pub first: u64,
     /// In order, with the places of their bodies.
     pub entries: Vec<Entry>,
-    /// Where this process proposed them.
+    /// Where this process proposed them: then they are the drafts of that proposal, in their order.
     pub ticket: Option<Ticket>,
 }
+
+/// What a journal says by itself.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a proposal was not taken. No part of it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposeError {
     /// It may be tried again later.
     #[error("there is no room for it")]
-    NoRoom(#[source] append::Error),
+    NoRoom(#[source] Cause),
     /// It would not be taken later either.
     #[error("it is not taken")]
-    Refused(#[source] append::Error),
+    Refused(#[source] Cause),
     /// The journal is of no use any more.
     #[error(transparent)]
     Failed(#[from] Failed),
@@ -198,35 +226,71 @@ pub enum ProposeError {
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     /// A disk failed.
-    #[error("the disk failed")]
+    #[error("the disk failed; what was acknowledged before is safe, start again to find out what is there")]
     Disk(#[from] Fatal),
-    /// A stream is not what it was.
+    /// It is not what it was.
     #[error(
-        "the journal was lost: {0}. Start again with what is there: the nodes send again what is not receipted"
+        "the journal was lost: {0}. Start the hub again: it goes on with what is there, and the nodes send again what is not receipted"
     )]
-    Lost(jetstream::Lost),
-    /// A message of it makes no sense: it was written by something else, or by a later version.
-    #[error("the journal cannot be read")]
+    Lost(Lost),
+    /// A part of it makes no sense: it was written by something else, or by a later version.
+    #[error(
+        "the journal cannot be read; is it of a later version, or was it written to by something else than hubs?"
+    )]
     Unreadable(#[source] ReadError),
-    /// A task that serves it is gone, and did not say why.
-    #[error("the journal ended without a reason")]
+    /// So many other hubs started since this one proposed something that it is not known any more.
+    #[error("too many hubs started while this one was silent; start it again, and look why they did")]
+    Forgotten,
+    /// What serves it is gone, and did not say why.
+    #[error("the journal ended without a reason; start the hub again, and report what it logged before")]
     Ended,
+}
+
+/// How a journal that is kept elsewhere can be lost while hubs run. Sequences count what was committed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Nothing of it is there.
+    #[error("it is not there any more")]
+    Gone,
+    /// Another one has its name.
+    #[error("another one has taken its place")]
+    Replaced,
+    /// It ends before what was read.
+    #[error("it ends at {found}, {read} was read before: it was set back")]
+    SetBack {
+        /// The last sequence that was read.
+        read: u64,
+        /// The last one that is there.
+        found: u64,
+    },
+    /// Something else lies where something was read.
+    #[error("at {sequence} lies something else than what was read there: it was set back and went on")]
+    Rewritten {
+        /// Where.
+        sequence: u64,
+    },
+    /// A part is missing in the midst of it.
+    #[error("{sequence} is missing in the midst of it")]
+    Gap {
+        /// Which.
+        sequence: u64,
+    },
 }
 
 /// Why an entry or a body cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The log does not give it.
+    /// The disk does not give it.
     #[error(transparent)]
     Log(#[from] read::Error),
-    /// The stream has nothing at this sequence, or something else.
-    #[error("the message {sequence} is not there")]
+    /// There is nothing at this sequence, or something else.
+    #[error("there is nothing at {sequence}")]
     Missing {
         /// Its sequence.
         sequence: u64,
     },
-    /// The servers do not say.
-    #[error("the message {sequence} cannot be asked for: {reason}")]
+    /// Nobody says whether it is there.
+    #[error("{sequence} cannot be asked for: {reason}")]
     Unreachable {
         /// Its sequence.
         sequence: u64,

@@ -2,10 +2,12 @@
 //! directory, and revocation lists.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealpost_crypto::directory;
 use sealpost_domain::directory::Directory;
+use sealpost_server::program::with_causes;
 use sealpost_server::roots::{Older, Roots};
 use sealpost_wire::hub::Event;
 use tokio::sync::{broadcast, watch};
@@ -21,28 +23,44 @@ pub(crate) struct Published {
     roots: Arc<Roots>,
     directories: watch::Receiver<Option<Arc<Directory>>>,
     lists: broadcast::Receiver<Vec<Bytes>>,
+    /// Whether lists that were published could not be read yet.
+    behind: bool,
 }
+
+/// When what could not be read is read again.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 impl Published {
     /// Begins to listen.
     pub(crate) fn new(view: &Arc<View>, reader: &Arc<dyn Read>, roots: &Arc<Roots>) -> Self {
         let (directories, lists) = (view.directories(), view.lists());
         let (view, reader, roots) = (Arc::clone(view), Arc::clone(reader), Arc::clone(roots));
-        Self { view, reader, roots, directories, lists }
+        Self { view, reader, roots, directories, lists, behind: false }
     }
 
-    /// Takes what was published while this hub was away, and then what comes.
+    /// Takes what was published while this hub was away, if the journal gives it: before anybody is let in.
+    pub(crate) async fn begin(&mut self) {
+        self.follow_roots().await;
+        self.behind = !self.catch_up().await;
+    }
+
+    /// Takes what comes.
     pub(crate) async fn follow(mut self) {
-        self.catch_up().await;
         loop {
             tokio::select! {
+                // A list may be of a root that only the version before it brings in.
+                biased;
                 changed = self.directories.changed() => match changed {
-                    Ok(()) => self.follow_roots().await,
+                    Ok(()) => {
+                        self.follow_roots().await;
+                        self.behind = !self.catch_up().await;
+                    }
                     Err(_) => return,
                 },
+                () = tokio::time::sleep(AGAIN_AFTER), if self.behind => self.behind = !self.catch_up().await,
                 lists = self.lists.recv() => match lists {
                     Ok(lists) => self.take(lists).await,
-                    Err(broadcast::error::RecvError::Lagged(_)) => self.catch_up().await,
+                    Err(broadcast::error::RecvError::Lagged(_)) => self.behind = !self.catch_up().await,
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
             }
@@ -61,22 +79,31 @@ impl Published {
         }
     }
 
-    /// Lists that the journal knows; what is older than those that hold is passed over.
-    async fn catch_up(&self) {
+    /// Lists that the journal knows; what is older than those that hold is passed over. Whether all of them could be read.
+    async fn catch_up(&self) -> bool {
         let entries: Vec<u64> = self.view.state().lists().collect();
         let reader = Arc::clone(&self.reader);
         let read = spawn_blocking(move || {
-            let lists = |index| match reader.entry(index).map(|entry| entry.event) {
-                Ok(Event::Lists(lists)) => lists,
-                Ok(_) => Vec::new(),
-                Err(error) => {
-                    tracing::error!(index, %error, "published revocation lists are not readable");
-                    Vec::new()
+            let (mut lists, mut whole) = (Vec::new(), true);
+            for index in entries {
+                match reader.entry(index).map(|entry| entry.event) {
+                    Ok(Event::Lists(found)) => lists.extend(found),
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::error!(
+                            index,
+                            error = with_causes(&error),
+                            "published revocation lists are not readable"
+                        );
+                        whole &= !error.is_unreachable();
+                    }
                 }
-            };
-            entries.into_iter().flat_map(lists).collect()
+            }
+            (lists, whole)
         });
-        self.take(read.await.unwrap_or_default()).await;
+        let (lists, whole) = read.await.unwrap_or_default();
+        self.take(lists).await;
+        whole
     }
 
     async fn take(&self, lists: Vec<Bytes>) {
@@ -84,7 +111,9 @@ impl Published {
         let taken = spawn_blocking(move || roots.take(&lists, Older::PassedOver));
         match taken.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "published revocation lists could not be kept"),
+            Ok(Err(error)) => {
+                tracing::error!(error = with_causes(&error), "published revocation lists could not be kept");
+            }
             Err(_) => tracing::error!("taking published revocation lists panicked"),
         }
     }

@@ -25,7 +25,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_seglog::disk::{Disk, Real};
 use sealpost_server::acceptor::{self, Acceptor, Protocols};
 use sealpost_server::connection::Connections;
-use sealpost_server::serve::{self, Server};
+use sealpost_server::serve::{self, Health, Server};
 use sealpost_server::shutdown::Shutdown;
 use sealpost_server::telemetry;
 use tokio::sync::mpsc;
@@ -117,7 +117,7 @@ pub enum Error {
     #[error("[journal]: it cannot be opened")]
     JetStream(#[from] jetstream::Error),
     /// Something about the servers is not as it has to be, as was told.
-    #[error("{0} of the servers and streams of [journal] is not as it has to be")]
+    #[error("{0} faults, as told above")]
     Unfit(usize),
     /// The result could not be told.
     #[error(transparent)]
@@ -262,7 +262,8 @@ impl Hub {
 
         let (set, kept) = (trust_set(&directory)?, config.data.join("crls"));
         let roots = Arc::new(Roots::open(set, &NEEDED_ROOTS, &config.crls, &kept, clock.clone())?);
-        let published = Published::new(&view, &reader, &roots);
+        let mut published = Published::new(&view, &reader, &roots);
+        published.begin().await;
         let admission = Admission::new([Admitted::AnyAgency(Role::Node), Admitted::Operator]);
         let endpoint = Endpoint::new(credentials, roots.trust().clone(), admission, Arc::new(clock.clone()))
             .exchanging(config.tls.exchange);
@@ -357,6 +358,7 @@ impl Hub {
             heard,
         } = self;
         tracing::info!(%address, identity = %endpoint.identity(), "ready");
+        let health = server.health();
         let served = tokio::select! {
             served = server.serve(&shutdown) => served.map_err(Error::from),
             failure = writer.failed() => Err(Error::Failed(failure)),
@@ -365,6 +367,7 @@ impl Hub {
             () = renewal.run() => Ok(()),
             () = published.follow() => Ok(()),
             () = hear(&relay, heard) => Ok(()),
+            () = tell_health(&writer, &health) => Ok(()),
         };
         tasks.close();
         if tokio::time::timeout(STREAMS_TIMEOUT, tasks.wait()).await.is_err() {
@@ -375,6 +378,16 @@ impl Hub {
             tracing::error!("the journal was not closed in order");
         }
         served
+    }
+}
+
+/// Tells that no work is taken while the journal cannot be reached.
+async fn tell_health(writer: &Writer, health: &Health) {
+    loop {
+        writer.unreachable().await;
+        health.not_serving().await;
+        writer.reachable().await;
+        health.serving().await;
     }
 }
 
@@ -393,7 +406,11 @@ pub async fn run(config: &HubConfig) -> Result<(), Error> {
     // Before the signals are taken over, so that Ctrl-C at a prompt ends the program.
     let files = Files::read(config)?;
     let shutdown = Shutdown::on_signals(config.ending.grace).map_err(Error::System)?;
-    Hub::open_with(config, files, shutdown, Clock::system()).await?.serve().await
+    let hub = tokio::select! {
+        hub = Hub::open_with(config, files, shutdown.clone(), Clock::system()) => hub?,
+        () = shutdown.begun() => return Ok(()),
+    };
+    hub.serve().await
 }
 
 async fn open_journal(config: &HubConfig) -> Result<(Box<dyn Journal>, State), Error> {

@@ -115,8 +115,8 @@ struct Settlement {
 /// Why a batch was not taken. No part of it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
-    /// The disk has no room, or no more than its reserve.
-    #[error("the hub's disk is full")]
+    /// The journal has no room, or no more than its reserve.
+    #[error("the hub's journal has no room")]
     DiskFull,
     /// The hub is stopping, or its disk failed.
     #[error("the hub is stopping")]
@@ -138,9 +138,7 @@ pub enum PublishError {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The journal failed.
-    #[error(
-        "the hub's journal failed; what was acknowledged before is safe, start again to find out what is there"
-    )]
+    #[error("the hub's journal failed")]
     Journal(#[from] Failed),
     /// An own entry made no sense.
     #[error("the hub's own journal entry was refused")]
@@ -254,6 +252,14 @@ impl Writer {
         }
         // It is here, or the hub is ending, and says so itself.
         std::future::pending::<()>().await;
+    }
+
+    /// Waits until the journal can be reached.
+    pub async fn reachable(&self) {
+        if let Some(mut reachable) = self.reachable.clone() {
+            // An error: the hub is ending, and says so itself.
+            let _ = reachable.wait_for(|is_reachable| *is_reachable).await;
+        }
     }
 
     /// Waits until the writer fails for good. Not to be asked once it is being closed.

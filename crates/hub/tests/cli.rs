@@ -37,6 +37,8 @@ fn help_names_the_commands() {
       run           Run until SIGTERM or SIGINT; a second one ends at once
       check-config  Read the configuration and tell all its faults, then every file that it names up to
                     the first fault; change nothing
+      check         Look at the servers that keep the journal, where it is kept on NATS JetStream:
+                    whether they are as the hub needs them; change nothing
       help          Print this message or the help of the given subcommand(s)
 
     Options:

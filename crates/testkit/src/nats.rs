@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use rand::RngExt as _;
 use rustix::process::{Pid, Signal, kill_process};
 
+/// The names of a cluster's servers.
+pub const NAMES: [&str; 3] = ["one", "two", "three"];
 /// The name of a cluster.
 const CLUSTER: &str = "sealpost-test";
 
@@ -28,6 +30,8 @@ pub struct Server {
 pub struct Options {
     /// Further lines of the configuration.
     pub lines: String,
+    /// Further lines of its section `cluster`.
+    pub cluster: String,
     /// The largest message; 8 MB when it is not said.
     pub max_payload: Option<String>,
     /// Lines of its section `jetstream`; without any, they sync before they acknowledge.
@@ -43,25 +47,39 @@ impl Server {
     /// Starts one server by itself, which works in a folder.
     pub fn start(program: &Path, folder: &Path, options: &Options) -> io::Result<Self> {
         let [port] = free_ports()?;
-        let mut server = Self::write(program, folder, "one", port, "", options)?;
+        let mut server = Self::write(program, folder, NAMES[0], port, "", options)?;
         server.resume()?;
         Ok(server)
     }
 
     /// Starts a cluster of three, each in a folder of its own.
     pub fn cluster(program: &Path, folder: &Path, options: &Options) -> io::Result<[Self; 3]> {
-        let [one, two, three, routes @ ..] = free_ports::<6>()?;
-        let known: Vec<String> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
-        let known = known.join(", ");
-        let start = |name: &str, port, route: u16| {
+        let ports: [u16; 6] = free_ports()?;
+        let known: Vec<String> = ports[3..].iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        Self::cluster_over(program, folder, options, ports, [&known, &known, &known])
+    }
+
+    /// The same, on these ports (for clients, and for the servers), where each has a way of its own to the others.
+    pub fn cluster_over(
+        program: &Path,
+        folder: &Path,
+        options: &Options,
+        ports: [u16; 6],
+        ways: [&[String]; 3],
+    ) -> io::Result<[Self; 3]> {
+        let start = |number: usize| {
+            let name = NAMES[number];
+            let (port, route, ways) = (ports[number], ports[number + 3], ways[number].join(", "));
             let lines = format!(
-                "cluster {{ name: {CLUSTER}\n no_advertise: true\n listen: \"127.0.0.1:{route}\"\n routes: [{known}] }}\n"
+                "cluster {{ name: {CLUSTER}\n no_advertise: true\n {}\n listen: \"127.0.0.1:{route}\"\n \
+                 routes: [{ways}] }}\n",
+                options.cluster
             );
             let mut server = Self::write(program, &folder.join(name), name, port, &lines, options)?;
             server.resume()?;
             Ok::<_, io::Error>(server)
         };
-        Ok([start("one", one, routes[0])?, start("two", two, routes[1])?, start("three", three, routes[2])?])
+        Ok([start(0)?, start(1)?, start(2)?])
     }
 
     /// One with a configuration of its own, in which clients connect to this port. It stores where that says.
@@ -94,14 +112,6 @@ impl Server {
         );
         std::fs::write(&config, text)?;
         Ok(Self { program: program.to_owned(), config, store, log, port, child: None })
-    }
-
-    /// The same address, without the process.
-    #[must_use]
-    pub fn elsewhere(&self) -> Self {
-        let Self { program, config, store, log, port, child: _ } = self;
-        let (program, config) = (program.clone(), config.clone());
-        Self { program, config, store: store.clone(), log: log.clone(), port: *port, child: None }
     }
 
     /// Asks it to end, and waits until it has.

@@ -45,6 +45,8 @@ const LISTS_MAX: usize = 256;
 /// All that the hub knows.
 #[derive(Debug, Default)]
 pub struct State {
+    /// Whether several hubs write the journal: then a version of the directory may come behind another one, unforeseen.
+    of_several: bool,
     /// The least index that the next entry can have: indices ascend, and a journal may leave some out.
     next: u64,
     directory: Option<Arc<Directory>>,
@@ -128,6 +130,11 @@ impl State {
     /// Before the first entry that is left of a journal.
     pub fn new(first: u64) -> Self {
         Self { next: first, ..Self::default() }
+    }
+
+    /// Before the first entry of a journal that several hubs write.
+    pub fn of_several() -> Self {
+        Self { of_several: true, ..Self::default() }
     }
 
     /// The least index that the next entry can have.
@@ -250,9 +257,8 @@ impl State {
     fn install(&mut self, index: u64, signed: &Signed) -> Result<Vec<Effect>, Fault> {
         let directory = match directory::verify(signed, self.directory.as_deref()) {
             Ok(directory) => directory,
-            Err(directory::Error::Version { .. } | directory::Error::Previous { .. })
-                if self.directory.is_some() =>
-            {
+            // Whoever proposed it had verified it against another version, perhaps of other authority keys.
+            Err(_) if self.of_several && self.directory.is_some() => {
                 return Ok(vec![Effect::DirectoryOvertaken]);
             }
             Err(source) => return Err(Fault::Directory { index, source: Box::new(source) }),

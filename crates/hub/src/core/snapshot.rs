@@ -26,10 +26,8 @@ impl State {
     /// All that has to be stored.
     pub fn snapshot(&self) -> journal::State {
         let agencies = self.held.agencies();
-        let number = |agency: &AgencyId| {
-            // Whoever has mail has a number.
-            self.held.number_of(agency).map_or(u32::MAX, Agency::position)
-        };
+        // Whoever has mail has a number.
+        let number = |agency: &AgencyId| self.held.number_of(agency).map_or(u32::MAX, Agency::position);
         let mut waiting = Vec::with_capacity(self.backlog);
         for ((recipient, priority), queue) in &self.queues {
             let recipient = number(recipient);
@@ -54,6 +52,7 @@ impl State {
         // Its own signatures hold; what it follows was judged when it came.
         let directory = signed.as_ref().map(|signed| directory::verify(signed, None)).transpose();
         let mut state = Self {
+            of_several: true,
             next,
             directory: directory.map_err(Box::new)?.map(Arc::new),
             signed,
@@ -145,7 +144,7 @@ mod tests {
             after in prop::collection::vec(step(), 0..20),
         ) {
             let network = Network::of_friends();
-            let mut state = State::new(0);
+            let mut state = State::of_several();
             let genesis = Entry { at: NOW, event: Event::Directory(network.genesis()) };
             state.step(0, &genesis).unwrap();
             for step in before {

@@ -6,11 +6,11 @@
 //! ```
 //!
 //! * One message is one group: all entries that were proposed at a time. The index of an entry is the sequence of its message
-//!   times [`ENTRIES_MAX`], plus its position in it.
+//!   times 4,096, plus its position in it.
 //! * The order of the stream is the order of all hubs. What is taken is decided by that alone ([`order`]).
 //! * Nothing counts before it came back from the stream, which gives out what its servers have committed.
-//! * What is settled is deleted: a hub says in a group up to where, and from then on no group that names an older body is taken, so
-//!   that none is deleted under a group that is on its way.
+//! * What is settled is deleted: a hub says in a group up to where, and from then on no group that names an older body is taken. Then
+//!   each hub deletes that far what nothing waits for in what it applied: groups that came before may name older bodies.
 //! * A stream that was set back, replaced or lost is noticed ([`follow`]), and ends the program: it starts again with what is
 //!   there, and the nodes send again what is not.
 
@@ -23,11 +23,11 @@ mod order;
 mod publish;
 mod reach;
 mod read;
+mod room;
 pub mod settings;
 mod snapshots;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Committed, Failed, Journal, Neighbours, Proposal, ProposeError, Read, Ticket};
+use super::{
+    Committed, Failed, Free, Journal, Neighbours, PROPOSAL_BYTES_MAX, PROPOSAL_DRAFTS_MAX, Proposal,
+    ProposeError, Read, Ticket,
+};
 use crate::core::{Fault, State};
 use engine::{Engine, Found};
 pub use engine::{Error as EngineError, check_files};
@@ -49,17 +52,20 @@ use follow::{After, Follower, Progress, Step};
 use order::{Order, Proposer};
 use publish::{Asked, Publisher};
 use reach::Heard;
-use read::Reader;
+use read::{NotGiven, Reader};
+use room::Room;
 pub use settings::Settings;
 
 /// Bits of an index that count entries within one group.
 const POSITION_BITS: u32 = 12;
-/// The most entries of one group.
-pub const ENTRIES_MAX: usize = 1 << POSITION_BITS;
+const _: () =
+    assert!(PROPOSAL_DRAFTS_MAX <= 1 << POSITION_BITS, "positions tell all entries of a group apart");
 /// How many groups of this hub are on their way at a time.
 const GROUPS_MAX: u64 = 8;
 /// Groups that were read and not applied.
 const READ_AHEAD: usize = 64;
+/// How long the servers may take to give what a snapshot is compared with.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(30);
 /// So many messages of settled bodies are deleted together.
 const FORGOTTEN_TOGETHER: u64 = 256;
 /// Or fewer, after so long.
@@ -75,8 +81,7 @@ pub struct JetStream {
     steps: mpsc::Receiver<Result<Step, Failed>>,
     wake: Arc<Wake>,
     progress: watch::Receiver<Progress>,
-    free: Arc<AtomicU64>,
-    full: Arc<AtomicBool>,
+    room: Room,
     reachable: watch::Receiver<bool>,
     /// The last group that was known from a snapshot.
     began_after: u64,
@@ -84,8 +89,14 @@ pub struct JetStream {
     serial: u64,
     /// The last message of bodies that is named by what came back.
     bodies: u64,
+    /// No group that comes names a body before this sequence.
+    bodies_before: u64,
+    /// Bodies before this sequence are deleted.
+    settled: watch::Sender<u64>,
     /// Up to where bodies were said to be settled, and when.
     forgotten: (u64, Instant),
+    /// A snapshot that is being stored.
+    storing: Option<AbortOnDropHandle<()>>,
     /// The last group that came back is one after which this hub takes a snapshot.
     snapshot: Option<Box<After>>,
     _tasks: [AbortOnDropHandle<()>; 3],
@@ -121,41 +132,6 @@ impl Error {
     }
 }
 
-/// How a stream of entries can be lost while hubs run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
-    /// Nothing of it is there.
-    #[error("the stream is not there any more")]
-    Gone,
-    /// Another one has its name.
-    #[error("another stream has taken its place")]
-    Replaced,
-    /// It ends before what was read.
-    #[error("the stream ends at {found}, {read} was read before: it was set back")]
-    SetBack {
-        /// The last sequence that was read.
-        read: u64,
-        /// The last one that is there.
-        found: u64,
-    },
-    /// Something else lies where a group was read.
-    #[error(
-        "the stream has another message at {sequence} than the one that was read: it was set back and went on"
-    )]
-    Rewritten {
-        /// Where.
-        sequence: u64,
-    },
-    /// A message is missing in the midst of it.
-    #[error("the stream goes on with {found} where {expected} should be")]
-    Gap {
-        /// Which is missing.
-        expected: u64,
-        /// Which came.
-        found: u64,
-    },
-}
-
 /// What is called when something was committed.
 #[derive(Default)]
 struct Wake(OnceLock<Box<dyn Fn() + Send + Sync>>);
@@ -178,7 +154,8 @@ impl JetStream {
         let (out, steps) = mpsc::channel(READ_AHEAD);
         let (told, progress) = watch::channel(Progress::default());
         let (asked, asks) = mpsc::unbounded_channel();
-        let (free, full) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicBool::new(false)));
+        let room = Room::unknown();
+        let (settled, settling) = watch::channel(0);
         let wake = Arc::new(Wake::default());
         let (heard, (reached, reachable)) = (Heard::now(), watch::channel(true));
         let follower = Follower {
@@ -186,12 +163,15 @@ impl JetStream {
             incarnation: found.incarnation,
             proposer: fresh.proposer,
             order,
-            last,
+            last_digest: last,
+            looked: None,
+            bodies: 0,
             out,
             wake: Arc::clone(&wake),
             progress: told,
-            free: Arc::clone(&free),
+            room: room.clone(),
             heard: heard.clone(),
+            suspected: None,
         };
         let watching = reach::watch(engine.clone(), heard, reached);
         let publisher = Publisher::new(
@@ -199,8 +179,9 @@ impl JetStream {
             fresh.proposer,
             asks,
             progress.clone(),
+            settling,
             Arc::clone(&wake),
-            Arc::clone(&full),
+            room.clone(),
         );
         let tasks = [tokio::spawn(follower.run()), tokio::spawn(publisher.run()), tokio::spawn(watching)];
         let mut journal = Self {
@@ -212,13 +193,15 @@ impl JetStream {
             steps,
             wake,
             progress,
-            free,
-            full,
+            room,
             reachable,
             began_after: begun,
             serial: 0,
             bodies: 0,
+            bodies_before: 0,
+            settled,
             forgotten: (0, Instant::now()),
+            storing: None,
             snapshot: None,
             _tasks: tasks.map(AbortOnDropHandle::new),
         };
@@ -248,6 +231,7 @@ impl JetStream {
 
     fn note(&mut self, step: Step) -> Committed {
         self.bodies = step.bodies.unwrap_or(0).max(self.bodies);
+        self.bodies_before = step.bodies_before;
         self.snapshot = step.snapshot;
         step.committed
     }
@@ -269,8 +253,8 @@ impl Journal for JetStream {
         Arc::new(Reader::new(self.engine.clone(), self.runtime.clone()))
     }
 
-    fn free(&self) -> io::Result<u64> {
-        Ok(if self.full.load(Ordering::Relaxed) { 0 } else { self.free.load(Ordering::Relaxed) })
+    fn free(&self) -> io::Result<Free> {
+        Ok(self.room.free())
     }
 
     fn is_ready(&self) -> bool {
@@ -285,6 +269,15 @@ impl Journal for JetStream {
     }
 
     fn propose(&mut self, proposal: Proposal) -> Result<Ticket, ProposeError> {
+        // No server takes it, and nothing behind it would be taken.
+        let bytes: usize = proposal.bodies().map(bytes::Bytes::len).sum();
+        if proposal.drafts.len() > PROPOSAL_DRAFTS_MAX || bytes > PROPOSAL_BYTES_MAX {
+            let text = format!(
+                "{} drafts with {bytes} bytes of bodies are too much at a time",
+                proposal.drafts.len()
+            );
+            return Err(ProposeError::Refused(text.into()));
+        }
         Ok(self.ask(proposal, 0)?)
     }
 
@@ -297,7 +290,8 @@ impl Journal for JetStream {
     }
 
     fn applied(&mut self, state: &State) -> Result<(), Failed> {
-        if let Some(after) = self.snapshot.take() {
+        let is_storing = self.storing.as_ref().is_some_and(|storing| !storing.is_finished());
+        if let Some(after) = self.snapshot.take().filter(|_| !is_storing) {
             let After { order, digest } = *after;
             let snapshot = Snapshot {
                 sequence: order.last(),
@@ -307,9 +301,12 @@ impl Journal for JetStream {
                 proposers: order.proposers(),
                 state: state.snapshot(),
             };
-            self.runtime.spawn(snapshots::store(self.engine.clone(), snapshot));
+            let store = self.runtime.spawn(snapshots::store(self.engine.clone(), snapshot));
+            self.storing = Some(AbortOnDropHandle::new(store));
         }
         let needed = state.first_body_segment().unwrap_or(self.bodies + 1);
+        let settled = needed.min(self.bodies_before);
+        self.settled.send_if_modified(|before| settled > std::mem::replace(before, settled.max(*before)));
         let (forgotten, at) = self.forgotten;
         let enough = needed >= forgotten + FORGOTTEN_TOGETHER;
         if enough || needed > forgotten && at.elapsed() > FORGOTTEN_AFTER {
@@ -340,28 +337,28 @@ impl Journal for JetStream {
 
 /// Where a hub begins: after the latest snapshot of this stream, or before everything.
 async fn begin(engine: &Engine, found: &Found) -> (Order, Option<Digest>, State) {
-    let nothing = (Order::default(), None, State::new(0));
+    let nothing = (Order::default(), None, State::of_several());
     let Some(snapshot) = snapshots::latest(engine, found.incarnation).await else { return nothing };
     // Of a stream that was set back since, the snapshot may know more than there is.
-    let lies_there = match read::message(&engine.journal, snapshot.sequence).await {
-        Ok(group) => sha256(&group) == snapshot.group_digest,
-        Err(_) => false,
+    let begun = Instant::now();
+    let lies_there = loop {
+        match read::message(&engine.journal, snapshot.sequence).await {
+            Ok(group) => break sha256(&group) == snapshot.group_digest,
+            Err(NotGiven::Unreachable(_)) if begun.elapsed() < SNAPSHOT_PATIENCE => {}
+            Err(_) => break false,
+        }
     };
     if !lies_there || snapshot.sequence > found.last {
-        tracing::warn!(
-            sequence = snapshot.sequence,
-            "the latest snapshot is not of this stream: all entries are read"
-        );
+        let sequence = snapshot.sequence;
+        tracing::warn!(sequence, "the latest snapshot is not of this stream: all entries are read");
         return nothing;
     }
     let (order, digest) = (Order::restore(&snapshot), snapshot.group_digest);
     match State::restore(snapshot.state) {
         Ok(state) => (order, Some(digest), state),
         Err(error) => {
-            tracing::warn!(
-                error = with_causes(&error),
-                "the latest snapshot makes no sense: all entries are read"
-            );
+            let error = with_causes(&error);
+            tracing::warn!(error, "the latest snapshot makes no sense: all entries are read");
             nothing
         }
     }
@@ -379,5 +376,5 @@ fn sequence(index: u64) -> u64 {
 
 /// The position of an entry in its group.
 fn position(index: u64) -> usize {
-    usize::try_from(index & (ENTRIES_MAX as u64 - 1)).unwrap_or(usize::MAX)
+    usize::try_from(index & ((1 << POSITION_BITS) - 1)).unwrap_or(usize::MAX)
 }

@@ -20,7 +20,7 @@ use sealpost_seglog::disk::Disk;
 use sealpost_seglog::{Location, Log, Options, Record, open};
 use sealpost_wire::hub::{BodyLocation, Entry, Payload};
 
-use super::{Committed, Failed, Journal, Proposal, ProposeError, Read, ReadError, Ticket, parse};
+use super::{Committed, Failed, Free, Journal, Proposal, ProposeError, Read, ReadError, Ticket, parse};
 use crate::core::{Fault, State};
 use beside::{Beside, Bodies};
 
@@ -184,8 +184,9 @@ impl Journal for Local {
         Arc::new(Logs { entries: self.entries.reader(), bodies: self.bodies.lock().reader() })
     }
 
-    fn free(&self) -> io::Result<u64> {
-        self.disk.free(&self.folder)
+    fn free(&self) -> io::Result<Free> {
+        let bytes = self.disk.free(&self.folder)?;
+        Ok(Free { entries: bytes, bodies: bytes })
     }
 
     /// Bodies first: the entries name where they lie.
@@ -227,8 +228,8 @@ impl From<append::Error> for ProposeError {
     fn from(error: append::Error) -> Self {
         match error {
             append::Error::Fatal(fatal) => Self::Failed(fatal.into()),
-            append::Error::NoSpace { .. } => Self::NoRoom(error),
-            _ => Self::Refused(error),
+            append::Error::NoSpace { .. } => Self::NoRoom(error.into()),
+            _ => Self::Refused(error.into()),
         }
     }
 }

@@ -64,6 +64,9 @@ const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// What opening a stream costs of an agency's budget for what nodes say.
 const OPENING_BYTES: usize = 16 << 10;
 
+/// What a node is told whose hub cannot take or give anything.
+const UNREACHABLE: &str = "the hub cannot reach its journal; another one may";
+
 /// How long nodes may go on after they were told that the hub stops: they end their streams themselves.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -203,7 +206,8 @@ fn refused(refused: &Refused) -> Status {
 
 /// A node goes on at another hub, if there is one.
 fn not_now(error: &NotNow) -> Status {
-    Failure::Unavailable.status(with_causes(error))
+    tracing::warn!(error = with_causes(error), "a node is sent away");
+    Failure::Unavailable.status(UNREACHABLE)
 }
 
 fn given_up(_: GivenUp) -> Status {

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::calls::{Call, Method};
-use super::{Parts, taking_part};
+use super::{Parts, UNREACHABLE, taking_part};
 
 /// How long a client may take to read what was sent to it before the end, and the end.
 const END_READ: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ where
             replaced = call.replaced() => Err(replaced),
             stopped = taking_part::no_longer(Arc::clone(&parts), agency.clone()) => Err(stopped),
             () = parts.writer.unreachable() => {
-                Err(Failure::Unavailable.status("the hub cannot reach its journal; another one may"))
+                Err(Failure::Unavailable.status(UNREACHABLE))
             }
             () = told.closed() => return,
             ended = serve(told.clone()) => ended,

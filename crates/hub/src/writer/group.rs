@@ -12,6 +12,7 @@ use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
 use sealpost_domain::statement::Signed;
+use sealpost_server::pool::Lane;
 use sealpost_server::program::with_causes;
 use tokio::sync::oneshot;
 
@@ -19,15 +20,18 @@ use super::reserve::Settling;
 use super::{Batch, Command, Failure, OWED_AGAIN, PublishError, Refused, Reserve, Settlement};
 use crate::core::Effect;
 use crate::hot;
-use crate::journal::{Committed, Draft, DraftEnvelope, Journal, Proposal, ProposeError, Ticket};
+use crate::journal::{
+    Committed, Draft, DraftEnvelope, Free, Journal, PROPOSAL_BYTES_MAX, PROPOSAL_DRAFTS_MAX, Proposal,
+    ProposeError, Ticket,
+};
 use crate::verify::Sound;
 use crate::view::View;
 use sealpost_server::clock::Clock;
 
-/// How many bytes of batches are proposed together.
-const GROUP_BYTES: usize = 4 << 20;
-/// How many batches are.
-const GROUP_BATCHES: usize = 2048;
+/// How many bytes of batches are proposed together, unless one is larger.
+const GROUP_BYTES: usize = PROPOSAL_BYTES_MAX;
+/// How many batches are, and how many settlements beside them.
+const GROUP_BATCHES: usize = PROPOSAL_DRAFTS_MAX / 2;
 
 /// Whoever commits: the only owner of the journal.
 pub(super) struct Committer {
@@ -91,8 +95,9 @@ impl Group {
         }
     }
 
-    /// Takes out what is proposed next: all settlements, and batches of so many bytes, or one.
+    /// Takes out what is proposed next: all settlements, and batches of so many bytes, or one; FLASH first.
     fn take(&mut self) -> (Vec<Batch>, Vec<Settlement>) {
+        self.batches.sort_by_key(|batch| batch.lane == Lane::Ordinary);
         let mut bytes = 0;
         let fits = |batch: &&Batch| {
             let first = bytes == 0;
@@ -177,12 +182,15 @@ impl Committer {
                 break;
             }
             let free = self.free();
-            let settled =
-                if self.may_settle(free, at) { std::mem::take(&mut self.owed) } else { BTreeMap::new() };
-            self.keep_reserve(free, &mut batches);
+            // What is settled makes room for bodies, and needs none of it.
+            let settled = if self.may_settle(free.entries, at) { self.take_owed() } else { BTreeMap::new() };
+            self.keep_reserve(free.least(), &mut batches);
             if batches.is_empty() && settled.is_empty() {
                 self.forget()?;
-                break;
+                if self.gathered.batches.is_empty() {
+                    break;
+                }
+                continue;
             }
             self.propose(at, batches, settled)?;
             if self.gathered.batches.is_empty() {
@@ -231,7 +239,8 @@ impl Committer {
     fn owe(&mut self, settlements: Vec<Settlement>) {
         let state = self.view.state();
         for Settlement { recipient, priority, place, .. } in settlements {
-            let waits = state.waits_up_to(&recipient, priority, place);
+            // A node that comes from another hub may know more than was applied here.
+            let waits = state.waits_up_to(&recipient, priority, place) || place.entry() >= state.next();
             let of = (recipient, priority);
             let proposed = self.flights.iter().any(|flight| flight.settled.get(&of) >= Some(&place.index()));
             if waits && !proposed {
@@ -241,11 +250,17 @@ impl Committer {
         }
     }
 
+    /// What is settled, as much as goes into one proposal beside the batches.
+    fn take_owed(&mut self) -> BTreeMap<Of, u64> {
+        let later = self.owed.keys().nth(GROUP_BATCHES).cloned().map(|of| self.owed.split_off(&of));
+        std::mem::replace(&mut self.owed, later.unwrap_or_default())
+    }
+
     /// How much of the disk is free. One that does not say so says when it is full.
-    fn free(&self) -> u64 {
+    fn free(&self) -> Free {
         self.journal.free().unwrap_or_else(|error| {
-            tracing::warn!(%error, "the disk does not say how much of it is free");
-            u64::MAX
+            tracing::warn!(%error, "the journal does not say how much room it has");
+            Free { entries: u64::MAX, bodies: u64::MAX }
         })
     }
 
@@ -281,7 +296,7 @@ impl Committer {
             tracing::warn!(
                 free,
                 batches = refused.len(),
-                "batches refused: only the reserve of the disk is left"
+                "batches refused: the journal has only its reserve left"
             );
             tell(refused, &Refused::DiskFull);
         }

@@ -1,11 +1,13 @@
 //! One connection: everything that runs on it runs until the first part ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealpost_client::Backoff;
 use sealpost_domain::message::Priority;
 use sealpost_proto::v1::hub_client::HubClient;
 use sealpost_wire::status::retry_after;
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::dial::{Calls, Line};
@@ -13,6 +15,8 @@ use super::{Ended, Lanes, Session, control, directory, receive, submit};
 
 /// The largest answer: a delivered batch of one large envelope.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// How long a connection has to last so that the next one is tried without a longer pause.
+const OF_USE_AFTER: Duration = Duration::from_secs(1);
 
 /// A connection with the generated client on it.
 pub(super) struct Wire {
@@ -52,13 +56,16 @@ impl Session {
             Err(error) => return error.into(),
         };
         self.state.connected(lanes, &line.hub());
-        backoff.reset();
-        let wire = Wire::over(line);
+        let (wire, begun) = (Wire::over(line), Instant::now());
         let ended = tokio::select! {
             biased;
             ended = self.serve(lanes, &wire) => ended,
             refused = wire.line.refused() => Err(refused.into()),
         };
+        // A hub that can do nothing lets everybody in and sends them away at once.
+        if begun.elapsed() >= OF_USE_AFTER {
+            backoff.reset();
+        }
         match ended {
             Ok(()) => Ended::Protocol("a stream ended without a reason".to_owned()),
             Err(ended) => ended,

@@ -11,7 +11,7 @@ use sealpost_server::config::HostPort;
 use tokio::net::TcpStream;
 
 use super::demands::{self, MESSAGE_BYTES_MIN};
-use super::engine::{Engine, Error, is_missing};
+use super::engine::{Engine, Error, incarnation_of, is_missing};
 use super::settings::Settings;
 
 /// How long the monitor of a server may take.
@@ -69,6 +69,9 @@ pub async fn check(settings: &Settings, monitors: &[HostPort]) -> Result<Vec<Fin
     for wanted in wanted {
         findings.extend(stream(&engine, &wanted).await);
     }
+    if let Err(error @ Error::Torn { .. }) = engine.whole().await {
+        findings.push(finding(Verdict::Fault, "streams", error.to_string()));
+    }
     for monitor in monitors {
         findings.push(syncs(monitor).await);
     }
@@ -112,11 +115,20 @@ async fn stream(engine: &Engine, wanted: &Config) -> Vec<Finding> {
         Err(error) if is_missing(&error) => {
             return vec![finding(Verdict::Sound, about, "not there; the first hub that starts makes it")];
         }
-        Err(error) => return vec![finding(Verdict::Fault, about, error.to_string())],
+        Err(error) => {
+            let text = format!("{error}. Do most of the servers run, and may the hub ask for it?");
+            return vec![finding(Verdict::Fault, about, text)];
+        }
     };
     let differences = demands::differences(wanted, &info.config);
     let mut findings = Vec::new();
-    if differences.is_empty() {
+    let is_ours =
+        !wanted.metadata.contains_key(demands::INCARNATION) || incarnation_of(&info.config).is_some();
+    if !is_ours {
+        let text = "not made by a Sealpost hub; name another journal in [journal] name";
+        findings.push(finding(Verdict::Fault, about.clone(), text));
+    }
+    if differences.is_empty() && is_ours {
         let state = &info.state;
         let text = format!("as it has to be; {} messages, {} bytes", state.messages, state.bytes);
         findings.push(finding(Verdict::Sound, about.clone(), text));
@@ -125,7 +137,9 @@ async fn stream(engine: &Engine, wanted: &Config) -> Vec<Finding> {
         findings.push(finding(
             Verdict::Fault,
             about.clone(),
-            format!("{difference}; change it with `nats stream edit`"),
+            format!(
+                "{difference}; with all hubs stopped, change it (`nats stream edit`), or name another journal"
+            ),
         ));
     }
     findings.push(replicas(about, wanted.num_replicas, &info));
@@ -134,8 +148,13 @@ async fn stream(engine: &Engine, wanted: &Config) -> Vec<Finding> {
 
 fn replicas(about: String, wanted: usize, info: &Info) -> Finding {
     let Some(cluster) = &info.cluster else {
-        let text = "on one server alone";
-        return finding(if wanted > 1 { Verdict::Fault } else { Verdict::Sound }, about, text);
+        let (verdict, text) = match wanted {
+            0 | 1 => (Verdict::Sound, "on one server alone, as configured".to_owned()),
+            wanted => {
+                (Verdict::Fault, format!("on a server that is in no cluster, expected are {wanted} replicas"))
+            }
+        };
+        return finding(verdict, about, text);
     };
     let Some(leader) = &cluster.leader else {
         return finding(
@@ -157,7 +176,10 @@ fn replicas(about: String, wanted: usize, info: &Info) -> Finding {
             format!("led by {leader}, {} replicas have everything", cluster.replicas.len() + 1),
         );
     }
-    let text = format!("led by {leader}; away or behind: {}", behind.join(", "));
+    let text = format!(
+        "led by {leader}; away or behind: {}. Start what does not run, and restart no other server until these have everything",
+        behind.join(", ")
+    );
     finding(Verdict::Fault, about, text)
 }
 
@@ -166,12 +188,25 @@ async fn syncs(monitor: &HostPort) -> Finding {
     let about = format!("monitor {monitor}");
     let told = match tokio::time::timeout(PATIENCE, varz(monitor)).await {
         Ok(Ok(told)) => told,
-        Ok(Err(reason)) => return finding(Verdict::Unseen, about, reason),
-        Err(_) => return finding(Verdict::Unseen, about, format!("no answer within {PATIENCE:?}")),
+        Ok(Err(reason)) => return finding(Verdict::Fault, about, reason),
+        Err(_) => return finding(Verdict::Fault, about, format!("no answer within {PATIENCE:?}")),
     };
     let server = told["server_name"].as_str().unwrap_or("?").to_owned();
     if told["jetstream"]["config"].is_null() {
         return finding(Verdict::Fault, about, format!("{server} does not serve JetStream"));
+    }
+    let (version, bytes) =
+        (told["version"].as_str().unwrap_or("?"), told["max_payload"].as_u64().unwrap_or(0));
+    if demands::version(version).is_none_or(|version| version < demands::SERVER_MIN) {
+        let text =
+            format!("{server} is of version {version}, which hubs refuse: upgrade it to 2.12.3 or later");
+        return finding(Verdict::Fault, about, text);
+    }
+    if bytes < MESSAGE_BYTES_MIN as u64 {
+        let text = format!(
+            "{server} takes messages of {bytes} bytes, expected are {MESSAGE_BYTES_MIN}: set max_payload: 8MB"
+        );
+        return finding(Verdict::Fault, about, text);
     }
     if told["jetstream"]["config"]["sync_always"].as_bool() == Some(true) {
         return finding(Verdict::Sound, about, format!("{server} syncs before it acknowledges"));
@@ -185,7 +220,9 @@ async fn syncs(monitor: &HostPort) -> Finding {
 
 /// What a server tells of itself.
 async fn varz(monitor: &HostPort) -> Result<serde_json::Value, String> {
-    let told = |error: &dyn fmt::Display| format!("it does not tell: {error}");
+    let told = |error: &dyn fmt::Display| {
+        format!("it does not tell: {error}. Is this the `http` port of a server, and open from here?")
+    };
     let stream = TcpStream::connect(monitor.as_str()).await.map_err(|error| told(&error))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| told(&error))?;

@@ -9,18 +9,19 @@ use async_nats::jetstream::stream::{
 };
 
 use super::settings::Settings;
+use crate::journal::PROPOSAL_BYTES_MAX;
 
 /// The oldest server that is taken: those before it have bugs by which a stream can lose what it acknowledged.
 pub(super) const SERVER_MIN: (u64, u64, u64) = (2, 12, 3);
-/// The least that a server must take as one message: a group, which is at most a batch as a node may submit it, and names.
-pub(super) const MESSAGE_BYTES_MIN: usize = 6 << 20;
+/// The least that a server must take as one message: the bodies of a proposal, or its headers with their signatures.
+pub(super) const MESSAGE_BYTES_MIN: usize = PROPOSAL_BYTES_MAX + (2 << 20);
 /// The incarnation of the hub that the stream of entries is.
 pub(super) const INCARNATION: &str = "sealpost-incarnation";
 
 /// Another option than the one that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The option's name, as the server has it.
+    /// The option's name, as the client has it.
     pub option: &'static str,
     /// What was asked for.
     pub expected: String,
@@ -86,48 +87,69 @@ fn stream(settings: &Settings, name: String, subject: String, description: &str)
     }
 }
 
-/// Every option that is not as it was asked for. What the hub does not depend on (description, placement, other metadata) is left
-/// to the operator.
+/// Every option that is not as it was asked for, by the client's name for it. Left to the operator: how much a stream may hold
+/// (`max_bytes`), where it lies (`placement`), its description and other metadata, and what concerns publishers and consumers that hubs are
+/// not.
 pub(super) fn differences(expected: &Config, found: &Config) -> Vec<Difference> {
     let mut differences = Vec::new();
     macro_rules! compare {
-        ($($field:ident),* $(,)?) => {
-            $(if expected.$field != found.$field {
+        (compared: [$($field:ident),* $(,)?], apart: [$($other:ident),* $(,)?]) => {
+            // Without a rest: an option that a later client knows does not go by unnoticed.
+            let Config { $($field,)* $($other: _,)* } = found;
+            $(if expected.$field != *$field {
                 differences.push(Difference {
                     option: stringify!($field),
                     expected: format!("{:?}", expected.$field),
-                    found: format!("{:?}", found.$field),
+                    found: format!("{:?}", $field),
                 });
             })*
         };
     }
     compare!(
-        name,
-        subjects,
-        retention,
-        discard,
-        discard_new_per_subject,
-        storage,
-        max_messages,
-        max_messages_per_subject,
-        max_consumers,
-        max_message_size,
-        max_age,
-        no_ack,
-        sealed,
-        allow_rollup,
-        deny_delete,
-        deny_purge,
-        allow_direct,
-        mirror_direct,
-        mirror,
-        sources,
-        republish,
-        subject_transform,
-        allow_message_ttl,
-        subject_delete_marker_ttl,
-        allow_message_schedules,
-        allow_message_counter,
+        compared: [
+            name,
+            subjects,
+            retention,
+            discard,
+            discard_new_per_subject,
+            storage,
+            max_messages,
+            max_messages_per_subject,
+            max_consumers,
+            max_message_size,
+            max_age,
+            no_ack,
+            duplicate_window,
+            sealed,
+            allow_rollup,
+            deny_delete,
+            deny_purge,
+            allow_direct,
+            mirror_direct,
+            mirror,
+            sources,
+            republish,
+            subject_transform,
+            pause_until,
+            allow_message_ttl,
+            subject_delete_marker_ttl,
+            allow_message_schedules,
+            allow_message_counter,
+        ],
+        apart: [
+            num_replicas,
+            persist_mode,
+            compression,
+            max_bytes,
+            template_owner,
+            description,
+            metadata,
+            consumer_limits,
+            first_sequence,
+            placement,
+            allow_atomic_publish,
+            allow_batch_publish,
+        ]
     );
     let mut differ = |option, expected: String, found: String| {
         differences.push(Difference { option, expected, found });
@@ -140,6 +162,9 @@ pub(super) fn differences(expected: &Config, found: &Config) -> Vec<Difference> 
     }
     if !matches!(found.compression, None | Some(Compression::None)) {
         differ("compression", "none".to_owned(), format!("{:?}", found.compression));
+    }
+    if !matches!(found.first_sequence, None | Some(0 | 1)) {
+        differ("first_sequence", "1".to_owned(), format!("{:?}", found.first_sequence));
     }
     differences
 }

@@ -3,13 +3,13 @@
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamError};
 use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, Server};
 use data_encoding::HEXLOWER;
 use sealpost_domain::link::Incarnation;
 use tokio::sync::watch;
@@ -38,12 +38,15 @@ pub enum Error {
         source: io::Error,
     },
     /// No server answers.
-    #[error("[journal] servers: none of {servers} can be used")]
+    #[error(
+        "[journal] servers: none of {servers} can be used: {reason}. Do they run, do they take the certificate or the credentials \
+             of [journal], does a firewall let the hub through?"
+    )]
     Connect {
         /// Those that were tried.
         servers: String,
         /// What the last one said.
-        source: async_nats::ConnectError,
+        reason: String,
     },
     /// A server that is too old.
     #[error(
@@ -69,7 +72,10 @@ pub enum Error {
         found: usize,
     },
     /// A stream cannot be made or found.
-    #[error("the stream {stream} cannot be used: {reason}")]
+    #[error(
+        "the stream {stream} cannot be used: {reason}. `sealpost-hub check` tells how the servers are; without an answer, look whether \
+             most of them run, and whether the hub may publish what deploy/jetstream/nats.conf lists"
+    )]
     Stream {
         /// Its name.
         stream: String,
@@ -87,6 +93,18 @@ pub enum Error {
         stream: String,
         /// What is otherwise.
         differences: Vec<Difference>,
+    },
+    /// A part of the journal is gone.
+    #[error(
+        "the stream {missing} is not there, and {present} is: what was on its way lay in it. Delete {present} too, with all hubs \
+             stopped, or name another journal in [journal] name: a new life of the hub begins, and the nodes send again what is not \
+             receipted"
+    )]
+    Torn {
+        /// The stream that is gone.
+        missing: String,
+        /// The one that is left.
+        present: String,
     },
     /// A stream that somebody else made.
     #[error(
@@ -129,21 +147,27 @@ impl Engine {
         check_files(settings)?;
         let begun = Instant::now();
         let (connected, connections) = watch::channel(0);
-        let mut told = String::new();
+        let turn = Turn::begin();
+        let (mut told, mut refusals) = (String::new(), 0);
         let client = loop {
-            let error = match options(settings, connected.clone()).await?.connect(&settings.servers).await {
+            let error = match options(settings, connected.clone(), turn.clone())
+                .await?
+                .connect(&settings.servers)
+                .await
+            {
                 Ok(client) => break client,
                 Err(error) => error,
             };
-            // Whoever is not let in is not let in later either.
+            // Whoever is not let in by any of them is not let in later either.
             let is_refused = matches!(
                 error.kind(),
                 ConnectErrorKind::Tls
                     | ConnectErrorKind::Authentication
                     | ConnectErrorKind::AuthorizationViolation
             );
-            if is_refused || begun.elapsed() > START_PATIENCE {
-                return Err(Error::Connect { servers: settings.addresses(), source: error });
+            refusals = if is_refused { refusals + 1 } else { 0 };
+            if refusals >= settings.servers.len() || begun.elapsed() > START_PATIENCE {
+                return Err(Error::Connect { servers: settings.addresses(), reason: error.to_string() });
             }
             let text = error.to_string();
             if text != told {
@@ -186,6 +210,7 @@ impl Engine {
     /// stream which is made now.
     pub(super) async fn prepare(&self, fresh: Incarnation) -> Result<Found, Error> {
         let settings = &*self.settings;
+        self.whole().await?;
         self.made(demands::bodies(settings)).await?;
         self.made(demands::snapshots(settings)).await?;
         let wanted = demands::journal(settings, &hex(fresh));
@@ -193,6 +218,15 @@ impl Engine {
         let stream = settings.journal();
         let incarnation = incarnation_of(&info.config).ok_or(Error::Foreign { stream })?;
         Ok(Found { incarnation, last: info.state.last_sequence })
+    }
+
+    /// Entries without a stream of bodies would wait for what nobody has.
+    pub(super) async fn whole(&self) -> Result<(), Error> {
+        let [present, missing] = [self.settings.journal(), self.settings.bodies()];
+        // Whoever does not answer is waited for below.
+        let is_torn = self.context.get_stream(&present).await.is_ok()
+            && self.context.get_stream(&missing).await.is_err_and(|error| is_missing(&error));
+        if is_torn { Err(Error::Torn { missing, present }) } else { Ok(()) }
     }
 
     /// A stream as it is, made if need be. Two hubs may make it at a time: then that of the first one counts.
@@ -258,7 +292,7 @@ fn unusable(stream: String, error: &GetStreamError) -> Error {
 }
 
 /// The server that answers is one that is taken.
-fn fit(client: &Client) -> Result<(), Error> {
+pub(super) fn fit(client: &Client) -> Result<(), Error> {
     let info = client.server_info();
     if demands::version(&info.version).is_none_or(|version| version < SERVER_MIN) {
         return Err(Error::Version { name: info.server_name, found: info.version });
@@ -269,18 +303,31 @@ fn fit(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-async fn options(settings: &Settings, connected: watch::Sender<u64>) -> Result<ConnectOptions, Error> {
+async fn options(
+    settings: &Settings,
+    connected: watch::Sender<u64>,
+    turn: Turn,
+) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new()
         .name("sealpost-hub")
         .request_timeout(Some(ANSWER_PATIENCE))
         .connection_timeout(ANSWER_PATIENCE)
+        // Those that are configured, and no addresses that servers have inside.
+        .ignore_discovered_servers()
         .ping_interval(Duration::from_secs(2))
-        .reconnect_delay_callback(|attempts| if attempts < 2 { Duration::ZERO } else { ATTEMPTS_APART })
+        .reconnect_to_server_callback(move |servers, _| {
+            let next = turn.next(servers);
+            async move { next }
+        })
         .event_callback(move |event| {
             let connected = connected.clone();
             async move {
                 match event {
                     Event::Connected => connected.send_modify(|count| *count += 1),
+                    // That it stays away is told once, by whoever watches it.
+                    Event::ClientError(error) => {
+                        tracing::debug!(%error, "connection to the journal's servers");
+                    }
                     other => tracing::warn!(event = %other, "connection to the journal's servers"),
                 }
             }
@@ -301,6 +348,29 @@ async fn options(settings: &Settings, connected: watch::Sender<u64>) -> Result<C
             file: file.clone(),
             source,
         }),
+    }
+}
+
+/// The server whose turn it is: one after the other, since the one before may answer and be of no use, cut off from the others.
+#[derive(Clone)]
+struct Turn(Arc<Mutex<(usize, Option<Instant>)>>);
+
+impl Turn {
+    /// Begins anywhere: not all hubs at the same server.
+    fn begin() -> Self {
+        Self(Arc::new(Mutex::new((usize::from(rand::random::<u16>()), None))))
+    }
+
+    /// The next one; at once, unless another one was tried just before.
+    fn next(&self, mut servers: Vec<Server>) -> Option<ReconnectToServer> {
+        servers.sort_by_key(|server| format!("{:?}", server.addr));
+        let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, last) = *turn;
+        let server = servers.into_iter().cycle().nth(number % 64)?;
+        *turn = (number.wrapping_add(1), Some(Instant::now()));
+        let just_before = last.is_some_and(|last| last.elapsed() < 4 * ATTEMPTS_APART);
+        let delay = if just_before { ATTEMPTS_APART } else { Duration::ZERO };
+        Some(ReconnectToServer { addr: server.addr, delay: Some(delay) })
     }
 }
 

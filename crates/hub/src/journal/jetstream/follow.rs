@@ -5,7 +5,6 @@
 //! last group that was read must lie where it lay, byte for byte.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
@@ -20,9 +19,10 @@ use tokio::sync::{mpsc, watch};
 use super::engine::{Engine, incarnation_of, is_missing};
 use super::order::{Order, Proposer, Verdict, bodies};
 use super::reach::Heard;
-use super::read::{NotGiven, message};
-use super::{Lost, Wake, first_index, snapshots};
-use crate::journal::{Committed, Failed, ReadError, Ticket};
+use super::read::{NotGiven, leaders_message};
+use super::room::Room;
+use super::{Wake, first_index, snapshots};
+use crate::journal::{Committed, Failed, Lost, ReadError, Ticket};
 
 /// Groups that are asked for at a time.
 const GROUPS_AHEAD: usize = 256;
@@ -50,6 +50,8 @@ pub(super) struct Progress {
     pub(super) bodies_before: u64,
     /// How often a group of this hub was passed over, and has to come again.
     pub(super) passed_over: u64,
+    /// Whether the streams seem to be lost: then nothing is published.
+    pub(super) suspected: bool,
 }
 
 /// What the writer gets.
@@ -60,6 +62,8 @@ pub(super) struct Step {
     pub(super) sequence: u64,
     /// The latest message of bodies that it names.
     pub(super) bodies: Option<u64>,
+    /// From it on no group names a body before this sequence.
+    pub(super) bodies_before: u64,
     /// The order after it, where this hub is to take a snapshot.
     pub(super) snapshot: Option<Box<After>>,
 }
@@ -78,14 +82,19 @@ pub(super) struct Follower {
     pub(super) proposer: Proposer,
     pub(super) order: Order,
     /// The digest of the last group.
-    pub(super) last: Option<Digest>,
+    pub(super) last_digest: Option<Digest>,
+    /// The group that was the last one at the last look, with its digest.
+    pub(super) looked: Option<(u64, Digest)>,
+    /// The latest message of bodies that any group named.
+    pub(super) bodies: u64,
     pub(super) out: mpsc::Sender<Result<Step, Failed>>,
     pub(super) wake: Arc<Wake>,
     pub(super) progress: watch::Sender<Progress>,
-    /// Bytes that are left, as far as the servers say.
-    pub(super) free: Arc<AtomicU64>,
+    pub(super) room: Room,
     /// When the stream was last heard.
     pub(super) heard: Heard,
+    /// Since when the streams seem to be lost, and how.
+    pub(super) suspected: Option<(Instant, Lost)>,
 }
 
 /// Why following ended for now.
@@ -103,7 +112,6 @@ enum Ended {
 impl Follower {
     /// Follows until the stream is lost, or nobody reads any more.
     pub(super) async fn run(mut self) {
-        let mut suspected: Option<Instant> = None;
         let mut told = false;
         loop {
             let before = self.order.last();
@@ -112,7 +120,7 @@ impl Follower {
                 Err(ended) => ended,
             };
             if self.order.last() > before {
-                (suspected, told) = (None, false);
+                told = false;
             }
             let failed = match ended {
                 Ended::Closed => return,
@@ -124,10 +132,11 @@ impl Follower {
                     None
                 }
                 Ended::Suspect(lost) => {
-                    let since = *suspected.get_or_insert_with(|| {
-                        tracing::warn!(%lost, "the journal seems to be lost");
-                        Instant::now()
+                    let (since, _) = *self.suspected.get_or_insert_with(|| {
+                        tracing::warn!(%lost, "the journal seems to be lost; nothing is published until that is known");
+                        (Instant::now(), lost)
                     });
+                    self.progress.send_modify(|progress| progress.suspected = true);
                     (since.elapsed() > LOST_AFTER).then(|| Failed::Lost(lost))
                 }
             };
@@ -143,9 +152,8 @@ impl Follower {
 
     /// Follows until something breaks.
     async fn session(&mut self) -> Result<std::convert::Infallible, Ended> {
-        let looked = look(self.engine.clone(), self.incarnation, self.order.last(), self.last).await?;
-        self.free.store(looked, Ordering::Relaxed);
-        self.heard.note();
+        self.look().await?;
+        self.found_whole();
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.order.last() + 1 },
             ack_policy: AckPolicy::None,
@@ -168,15 +176,42 @@ impl Follower {
                     None => return Err(broken("the server ended it")),
                 },
                 _ = tick.tick(), if looking.is_none() => {
-                    let look = look(self.engine.clone(), self.incarnation, self.order.last(), self.last);
-                    looking = Some(Box::pin(look));
+                    looking = Some(Box::pin(self.look()));
                 }
                 looked = async { looking.as_mut().expect("guarded").await }, if looking.is_some() => {
                     looking = None;
-                    self.free.store(looked?, Ordering::Relaxed);
-                    self.heard.note();
+                    looked?;
+                    self.found_whole();
                 }
             }
+        }
+    }
+
+    /// Looks at the streams as they are now.
+    fn look(&self) -> impl Future<Output = Result<(), Ended>> + use<> {
+        let last = self.last_digest.map(|digest| (self.order.last(), digest));
+        let read = Read {
+            incarnation: self.incarnation,
+            last: self.order.last(),
+            groups: [self.looked, last],
+            bodies: self.bodies,
+        };
+        look(self.engine.clone(), self.room.clone(), read)
+    }
+
+    /// The streams are the same. That a group is missing in their midst shows only when it comes.
+    fn found_whole(&mut self) {
+        self.heard.note();
+        self.looked = self.last_digest.map(|digest| (self.order.last(), digest));
+        if self.suspected.is_some_and(|(_, lost)| !matches!(lost, Lost::Gap { .. })) {
+            self.trust();
+        }
+    }
+
+    fn trust(&mut self) {
+        if self.suspected.take().is_some() {
+            tracing::info!("the journal is whole");
+            self.progress.send_modify(|progress| progress.suspected = false);
         }
     }
 
@@ -187,17 +222,22 @@ impl Follower {
             return Ok(());
         }
         if sequence > expected {
-            return Err(Ended::Suspect(Lost::Gap { expected, found: sequence }));
+            return Err(Ended::Suspect(Lost::Gap { sequence: expected }));
         }
         let index = first_index(sequence);
         let group = Group::from_bytes(&message.payload)
             .map_err(|source| Ended::Failed(Failed::Unreadable(ReadError::Parse { index, source })))?;
         let verdict = self.order.judge(&group);
         let digest = sha256(&message.payload);
-        self.last = Some(digest);
+        self.last_digest = Some(digest);
+        self.trust();
         let own = group.proposer == self.proposer;
         let taken = verdict == Verdict::Taken;
         let bodies = bodies(&group).max().filter(|_| taken);
+        self.bodies = bodies.unwrap_or(0).max(self.bodies);
+        if self.order.taken_of(&self.proposer) < self.progress.borrow().taken {
+            return Err(Ended::Failed(Failed::Forgotten));
+        }
         let entries = if taken { group.entries } else { Vec::new() };
         // One without entries says only what may be deleted: nobody waits for it.
         let ticket = (own && !entries.is_empty()).then_some(Ticket(group.serial));
@@ -207,7 +247,11 @@ impl Follower {
         }
         let after = || Box::new(After { order: self.order.clone(), digest });
         let snapshot = (own && sequence.is_multiple_of(snapshots::EVERY)).then(after);
-        self.out.send(Ok(Step { committed, sequence, bodies, snapshot })).await.map_err(|_| Ended::Closed)?;
+        let bodies_before = self.order.bodies_before();
+        self.out
+            .send(Ok(Step { committed, sequence, bodies, bodies_before, snapshot }))
+            .await
+            .map_err(|_| Ended::Closed)?;
         self.progress.send_modify(|progress| {
             progress.taken = self.order.taken_of(&self.proposer);
             progress.bodies_before = self.order.bodies_before();
@@ -224,48 +268,46 @@ fn broken(reason: impl ToString) -> Ended {
     Ended::Broken(reason.to_string())
 }
 
-/// Looks whether the stream is the one that was read: the same life, and the last group where it was. Tells how many bytes are
-/// left for what is written.
-async fn look(
-    engine: Engine,
+/// What was read of the streams.
+struct Read {
     incarnation: Incarnation,
+    /// The sequence of the last group.
     last: u64,
-    digest: Option<Digest>,
-) -> Result<u64, Ended> {
-    let info = match engine.context.get_stream(engine.settings.journal()).await {
-        Ok(stream) => stream.cached_info().clone(),
-        Err(error) if is_missing(&error) => return Err(Ended::Suspect(Lost::Gone)),
-        Err(error) => return Err(broken(error)),
+    /// Groups that have to lie where they lay.
+    groups: [Option<(u64, Digest)>; 2],
+    /// The latest message of bodies that was named.
+    bodies: u64,
+}
+
+/// Looks whether the streams are those that were read: the same life, nothing taken back, the same groups where they were; and how
+/// much room there is.
+async fn look(engine: Engine, room: Room, read: Read) -> Result<(), Ended> {
+    let info = async |stream: String| match engine.context.get_stream(stream).await {
+        Ok(stream) => Ok(stream.cached_info().clone()),
+        Err(error) if is_missing(&error) => Err(Ended::Suspect(Lost::Gone)),
+        Err(error) => Err(broken(error)),
     };
-    if incarnation_of(&info.config) != Some(incarnation) {
+    let (entries, bodies) = (info(engine.settings.journal()).await?, info(engine.settings.bodies()).await?);
+    if incarnation_of(&entries.config) != Some(read.incarnation) {
         return Err(Ended::Suspect(Lost::Replaced));
     }
-    if info.state.last_sequence < last {
-        return Err(Ended::Suspect(Lost::SetBack { read: last, found: info.state.last_sequence }));
+    for (read, found) in [(read.last, &entries), (read.bodies, &bodies)] {
+        let found = found.state.last_sequence;
+        if found < read {
+            return Err(Ended::Suspect(Lost::SetBack { read, found }));
+        }
     }
-    if let Some(digest) = digest {
-        let group = match message(&engine.journal, last).await {
+    for (sequence, digest) in read.groups.into_iter().flatten() {
+        // Of the leader: another replica may still have what was set back.
+        let group = match leaders_message(&engine.journal, sequence).await {
             Ok(group) => group,
-            Err(NotGiven::Missing) => {
-                return Err(Ended::Suspect(Lost::Gap { expected: last, found: last + 1 }));
-            }
+            Err(NotGiven::Missing) => return Err(Ended::Suspect(Lost::Gap { sequence })),
             Err(NotGiven::Unreachable(reason)) => return Err(Ended::Broken(reason)),
         };
         if sha256(&group) != digest {
-            return Err(Ended::Suspect(Lost::Rewritten { sequence: last }));
+            return Err(Ended::Suspect(Lost::Rewritten { sequence }));
         }
     }
-    let mut free = left(info.config.max_bytes, info.state.bytes);
-    if let Ok(info) = engine.bodies.get_info().await {
-        free = free.min(left(info.config.max_bytes, info.state.bytes));
-    }
-    if let Ok(account) = engine.context.query_account().await {
-        free = free.min(left(account.limits.max_storage.unwrap_or(-1), account.storage));
-    }
-    Ok(free)
-}
-
-/// What a limit leaves; a negative one is none.
-fn left(limit: i64, used: u64) -> u64 {
-    u64::try_from(limit).map_or(u64::MAX, |limit| limit.saturating_sub(used))
+    room.ask(&engine, &entries, &bodies).await;
+    Ok(())
 }

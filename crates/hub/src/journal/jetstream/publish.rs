@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::connection::State;
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::{self, ErrorCode};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -15,16 +16,15 @@ use sealpost_wire::hub::{BodyLocation, Group};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use sealpost_server::program::with_causes;
-
 use super::Wake;
 use super::engine::Engine;
 use super::follow::Progress;
 use super::order::Proposer;
+use super::room::{Of, Room};
 use crate::journal::Proposal;
 
-/// When what a server refused is published again.
-const REFUSED_AFTER: Duration = Duration::from_millis(250);
+/// When what a server refused is published again: twice as long each time, up to [`AGAIN_AFTER`].
+const REFUSED_AFTER: Duration = Duration::from_millis(100);
 /// When what did not come back is published again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// The longest time between two times, where nothing comes back at all.
@@ -76,18 +76,19 @@ pub(super) struct Publisher {
     proposer: Proposer,
     asked: mpsc::UnboundedReceiver<Asked>,
     progress: watch::Receiver<Progress>,
+    /// Bodies before this sequence are deleted: nothing waits for them, and no group will name them.
+    settled: watch::Receiver<u64>,
     wake: Arc<Wake>,
-    /// Whether the servers say that they have no room.
-    full: Arc<AtomicBool>,
+    room: Room,
     window: VecDeque<Flying>,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// When the window is published again.
     again_at: Instant,
     again_after: Duration,
+    refused_after: Duration,
     /// Whether it was told that nothing is taken.
     told: bool,
     seen: Progress,
-    purged: u64,
 }
 
 impl Publisher {
@@ -96,29 +97,31 @@ impl Publisher {
         proposer: Proposer,
         asked: mpsc::UnboundedReceiver<Asked>,
         progress: watch::Receiver<Progress>,
+        settled: watch::Receiver<u64>,
         wake: Arc<Wake>,
-        full: Arc<AtomicBool>,
+        room: Room,
     ) -> Self {
         Self {
             engine,
             proposer,
             asked,
             progress,
+            settled,
             wake,
-            full,
+            room,
             window: VecDeque::new(),
             answers: FuturesUnordered::new(),
             again_at: Instant::now(),
             again_after: AGAIN_AFTER,
+            refused_after: REFUSED_AFTER,
             told: false,
             seen: Progress::default(),
-            purged: 0,
         }
     }
 
     /// Publishes until nobody proposes any more.
     pub(super) async fn run(mut self) {
-        let mut connections = self.engine.connections.clone();
+        let (mut connections, mut settled) = (self.engine.connections.clone(), self.settled.clone());
         let mut tick = tokio::time::interval(FORGET_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -130,10 +133,23 @@ impl Publisher {
                 },
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.hear(answer),
                 Ok(()) = self.progress.changed() => self.follow(),
-                Ok(()) = connections.changed() => self.again("a new connection"),
+                Ok(()) = connections.changed() => {
+                    // No answer to what was said on the old one.
+                    for flying in &mut self.window {
+                        if flying.bodies == Bodies::Sent {
+                            flying.bodies = Bodies::Refused;
+                        }
+                    }
+                    self.again("a new connection");
+                }
                 () = again(self.again_at, self.window.is_empty()) => {
                     self.again_after = (self.again_after * 2).min(AGAIN_AFTER_MAX);
+                    self.refused_after = (self.refused_after * 2).min(AGAIN_AFTER);
                     self.again("nothing came back");
+                }
+                Ok(()) = settled.changed() => {
+                    let before = *settled.borrow_and_update();
+                    self.purge(before);
                 }
                 _ = tick.tick() => self.wake.ring(),
             }
@@ -148,9 +164,15 @@ impl Publisher {
         self.window.push_back(Flying { asked, bodies, sent: false });
     }
 
-    /// Publishes all bodies that are missing, and the groups whose turn it is.
+    /// Publishes all bodies that are missing, and the groups whose turn it is: while nothing is taken, the first group alone, as a probe.
     async fn publish(&mut self) {
-        for flying in &mut self.window {
+        // What is said without a connection waits in memory, and is said again when there is one. Into streams that may be others
+        // nothing is said.
+        if self.engine.client.connection_state() != State::Connected || self.seen.suspected {
+            return;
+        }
+        let reach = if self.told { 1 } else { self.window.len() };
+        for flying in self.window.iter_mut().take(reach) {
             if flying.bodies == Bodies::Missing {
                 flying.bodies = Bodies::Sent;
                 let (serial, message) = (flying.asked.serial, joined(&flying.asked.proposal));
@@ -165,7 +187,7 @@ impl Publisher {
                 }));
             }
         }
-        for flying in &mut self.window {
+        for flying in self.window.iter_mut().take(reach) {
             if flying.sent {
                 continue;
             }
@@ -190,41 +212,38 @@ impl Publisher {
                 match (sequence, flying) {
                     (Ok(sequence), Some(flying)) => {
                         flying.bodies = Bodies::At(sequence);
-                        self.full.store(false, Ordering::Relaxed);
+                        self.room.taken(Of::Bodies);
                     }
                     (Ok(_), None) => {}
                     (Err(error), flying) => {
                         if let Some(flying) = flying.filter(|flying| flying.bodies == Bodies::Sent) {
                             flying.bodies = Bodies::Refused;
                         }
-                        self.refused(&error);
+                        self.refused(Of::Bodies, &error);
                     }
                 }
             }
             // That it is taken shows when it comes back.
-            Answer::Group { outcome: Ok(_) } | Answer::Purged { outcome: Ok(()) } => {}
-            Answer::Group { outcome: Err(error) } => self.refused(&error),
+            Answer::Group { outcome: Ok(_) } => self.room.taken(Of::Entries),
+            Answer::Group { outcome: Err(error) } => self.refused(Of::Entries, &error),
+            Answer::Purged { outcome: Ok(()) } => {}
             Answer::Purged { outcome: Err(reason) } => {
-                tracing::warn!(reason, "settled bodies could not be deleted for now");
-                self.purged = 0;
+                // The next ones take them along.
+                tracing::debug!(reason, "settled bodies could not be deleted for now");
             }
         }
     }
 
     /// A server did not take a message: most likely there is no leader, or no room. All is published again in a moment.
-    fn refused(&mut self, error: &PublishError) {
-        let full = error.kind() == PublishErrorKind::Other
-            && std::error::Error::source(error).is_some_and(|source| is_full(&source.to_string()));
-        self.full.fetch_or(full, Ordering::Relaxed);
-        if !std::mem::replace(&mut self.told, true) {
-            let error = with_causes(error);
-            tracing::warn!(
-                error,
-                full,
-                "the journal takes nothing for now; all is published again until it does"
-            );
+    fn refused(&mut self, of: Of, error: &PublishError) {
+        let full = is_full(error);
+        if full {
+            self.room.refused(of);
         }
-        self.again_at = self.again_at.min(Instant::now() + REFUSED_AFTER);
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(%error, full, "the journal takes nothing for now; all is published again until it does");
+        }
+        self.again_at = self.again_at.min(Instant::now() + self.refused_after);
     }
 
     /// Forgets what came back, and notices what has to come again.
@@ -236,14 +255,11 @@ impl Publisher {
         }
         if progress.taken > before.taken {
             self.told = false;
-            self.again_after = AGAIN_AFTER;
+            (self.again_after, self.refused_after) = (AGAIN_AFTER, REFUSED_AFTER);
             self.put_off();
         }
         if progress.passed_over > before.passed_over {
-            self.again("a group was passed over");
-        }
-        if progress.bodies_before > self.purged {
-            self.purge(progress.bodies_before);
+            self.again_at = self.again_at.min(Instant::now() + self.refused_after);
         }
     }
 
@@ -261,8 +277,9 @@ impl Publisher {
             flying.sent = false;
             match flying.bodies {
                 Bodies::At(sequence) if sequence < self.seen.bodies_before => flying.bodies = Bodies::Missing,
-                Bodies::Sent | Bodies::Refused => flying.bodies = Bodies::Missing,
-                Bodies::At(_) | Bodies::Missing | Bodies::None => {}
+                Bodies::Refused => flying.bodies = Bodies::Missing,
+                // What was sent is answered, if only by silence.
+                Bodies::Sent | Bodies::At(_) | Bodies::Missing | Bodies::None => {}
             }
         }
         self.put_off();
@@ -270,7 +287,6 @@ impl Publisher {
 
     /// Deletes the bodies for which nothing waits any more. Every hub does: who comes second finds none.
     fn purge(&mut self, before: u64) {
-        self.purged = before;
         let bodies = self.engine.bodies.clone();
         self.answers.push(Box::pin(async move {
             let purged = bodies.purge().sequence(before).await;
@@ -285,8 +301,19 @@ async fn again(at: Instant, is_empty: bool) {
 }
 
 /// Whether a refusal means that there is no room.
-fn is_full(reason: &str) -> bool {
-    ["maximum bytes", "insufficient", "resource"].iter().any(|sign| reason.contains(sign))
+fn is_full(error: &PublishError) -> bool {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    said.is_some_and(|said| {
+        let code = said.error_code();
+        // The last one is also what a server says that cannot store for another reason: then it has no room either.
+        [
+            ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+            ErrorCode::INSUFFICIENT_RESOURCES,
+            ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+            ErrorCode::STREAM_STORE_FAILED,
+        ]
+        .contains(&code)
+    })
 }
 
 /// All bodies of a proposal, one behind the other.

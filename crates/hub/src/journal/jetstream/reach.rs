@@ -9,16 +9,17 @@ use async_nats::connection::State;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::engine::{Engine, fit};
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long there may be no connection.
 const DISCONNECTED_MAX: Duration = Duration::from_secs(2);
 /// How long the stream may be silent on a connection: longer than its servers take to agree on a leader.
-const SILENT_MAX: Duration = Duration::from_secs(10);
-/// And when another server is tried.
+const SILENT_MAX: Duration = Duration::from_secs(15);
+/// And when another server is tried, once; the next one only when that one had the time to find a leader with the others.
 const ELSEWHERE_AFTER: Duration = Duration::from_secs(5);
+const NEXT_AFTER: Duration = Duration::from_secs(12);
 
 /// When the stream was last heard, as the follower notes it.
 #[derive(Clone)]
@@ -51,12 +52,22 @@ pub(super) async fn watch(engine: Engine, heard: Heard, reachable: watch::Sender
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut connected, mut elsewhere) = (Instant::now(), Instant::now());
+    let mut connections = engine.connections.clone();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = reachable.closed() => return,
         }
-        let is_connected = engine.client.connection_state() == State::Connected;
+        let mut is_connected = engine.client.connection_state() == State::Connected;
+        // Another server of the cluster may be an older one.
+        if is_connected && connections.has_changed().unwrap_or(false) {
+            connections.mark_unchanged();
+            if let Err(error) = fit(&engine.client) {
+                tracing::error!(%error, "another server is tried");
+                is_connected = false;
+                let _ = engine.client.force_reconnect().await;
+            }
+        }
         if is_connected {
             connected = Instant::now();
         }
@@ -69,7 +80,7 @@ pub(super) async fn watch(engine: Engine, heard: Heard, reachable: watch::Sender
         } else if changed {
             tracing::error!("the journal cannot be reached: nodes are let go to other hubs");
         }
-        if is_connected && silent > ELSEWHERE_AFTER && elsewhere.elapsed() > ELSEWHERE_AFTER {
+        if is_connected && silent > ELSEWHERE_AFTER && elsewhere.elapsed() > NEXT_AFTER {
             elsewhere = Instant::now();
             tracing::warn!("the stream is silent on this connection: another server is tried");
             if let Err(error) = engine.client.force_reconnect().await {

@@ -15,10 +15,10 @@ use crate::journal::{Read, ReadError};
 
 /// Bytes of messages that are kept, for those who read the next part of them.
 const KEPT_BYTES: usize = 16 << 20;
-/// How often a message is asked for that the leader says it has not: a new one may still be applying what it has.
-const ASKED_MAX: u32 = 4;
+/// How often a message is asked for again that the leader says it has not.
+const ASKED_MAX: u32 = 20;
 /// Between two times.
-const ASKED_APART: Duration = Duration::from_millis(50);
+const ASKED_APART: Duration = Duration::from_millis(100);
 
 /// Both streams, for those who read. Blocks on the network; not to be called from a task.
 pub(super) struct Reader {
@@ -88,24 +88,28 @@ impl Read for Reader {
     }
 }
 
-/// The message at a sequence. Any server may answer; that it is not there, only the leader can say.
+/// The message at a sequence. Any server may answer; that it is not there, only the leader can say, and one that was just elected
+/// may not have applied all that it has.
 pub(super) async fn message(stream: &Stream<()>, sequence: u64) -> Result<Bytes, NotGiven> {
     let mut asked = 0;
     loop {
         if let Ok(message) = stream.direct_get(sequence).await {
             return Ok(message.payload);
         }
-        match stream.get_raw_message(sequence).await {
-            Ok(message) => return Ok(message.payload),
-            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
-                asked += 1;
-                if asked >= ASKED_MAX {
-                    return Err(NotGiven::Missing);
-                }
-            }
-            Err(error) => return Err(NotGiven::Unreachable(error.to_string())),
+        match leaders_message(stream, sequence).await {
+            Err(NotGiven::Missing) if asked < ASKED_MAX => asked += 1,
+            given => return given,
         }
         tokio::time::sleep(ASKED_APART).await;
+    }
+}
+
+/// The message at a sequence, as the leader has it.
+pub(super) async fn leaders_message(stream: &Stream<()>, sequence: u64) -> Result<Bytes, NotGiven> {
+    match stream.get_raw_message(sequence).await {
+        Ok(message) => Ok(message.payload),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Err(NotGiven::Missing),
+        Err(error) => Err(NotGiven::Unreachable(error.to_string())),
     }
 }
 

@@ -4,6 +4,8 @@
 //! taken after every so many groups, by the hub that proposed that group, and lies in a stream of its own: its parts, and then a
 //! message that names them. What came before it is deleted.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::{Bytes, BytesMut};
 use sealpost_crypto::digest::sha256;
@@ -18,6 +20,8 @@ pub(super) const EVERY: u64 = 4096;
 const PART_BYTES: usize = 1 << 20;
 /// How often it is tried to read one, while another one may take its place.
 const ATTEMPTS: u32 = 3;
+/// Between two times.
+const ATTEMPTS_APART: Duration = Duration::from_secs(1);
 
 /// Stores a snapshot. What goes wrong is told, and left to the next one.
 pub(super) async fn store(engine: Engine, snapshot: Snapshot) {
@@ -67,6 +71,7 @@ pub(super) async fn latest(engine: &Engine, incarnation: Incarnation) -> Option<
             }
             Err(reason) => tracing::warn!(reason, "the latest snapshot cannot be read"),
         }
+        tokio::time::sleep(ATTEMPTS_APART).await;
     }
     tracing::warn!("no snapshot can be read: all entries are");
     None

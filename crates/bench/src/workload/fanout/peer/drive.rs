@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::pull::MessagesErrorKind;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, stream};
 use bytes::{Bytes, BytesMut};
@@ -115,13 +116,26 @@ async fn consumer(address: &str, number: usize) -> anyhow::Result<PullConsumer> 
 }
 
 async fn consume(consumer: PullConsumer, count: u64, size: usize) -> anyhow::Result<()> {
+    let begun = Instant::now();
     let mut messages = consumer.stream().max_messages_per_batch(PULLED).messages().await?;
-    for number in 0..count {
-        let message = messages.next().await.context("the peer's stream ended")??;
+    let mut number = 0;
+    while number < count {
+        let message = match messages.next().await.context("the peer's stream ended")? {
+            Ok(message) => message,
+            // On several servers a new consumer has to find a leader first.
+            Err(error) if error.kind() == MessagesErrorKind::NoResponders && number == 0 => {
+                ensure!(begun.elapsed() < PATIENCE, "the peer's consumer does not answer");
+                tokio::time::sleep(LOOK).await;
+                messages = consumer.stream().max_messages_per_batch(PULLED).messages().await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let found = message.payload.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         let whole = message.payload.len() == size && found == Some(number);
         ensure!(whole, "the peer delivered {found:?} in place of {number}");
-        if (number + 1).is_multiple_of(ACKNOWLEDGED_AT_ONCE) || number + 1 == count {
+        number += 1;
+        if number.is_multiple_of(ACKNOWLEDGED_AT_ONCE) || number == count {
             message.ack().await.map_err(anyhow::Error::from_boxed)?;
         }
     }
