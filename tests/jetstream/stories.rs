@@ -155,6 +155,12 @@ async fn all_goes_on(story: &str, fault: impl AsyncFnOnce(&mut Stage)) {
             assert!(places.is_sorted(), "{priority} comes in the order of its link: {places:?}");
         }
     }
+    stage.in_step().await;
+    let config = stage.network.folder().join("hub/hub.toml");
+    let checked =
+        stage.network.command("sealpost-hub", &["check", "--config", config.to_str().unwrap()]).await;
+    assert_eq!(checked.code(), Some(0), "{}{}", checked.stdout, checked.log);
+    assert!(checked.stdout.contains("3 replicas have everything"), "{}", checked.stdout);
     stage.network.assert_ledgers_sound().await;
     assert_eq!(differences(&stage.network, &sent).await, []);
     stage.network.end().await;

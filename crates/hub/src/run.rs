@@ -4,7 +4,9 @@
 //! accepting, tell the nodes, let streams end, commit what is queued, close the journal. Everything that was
 //! acknowledged is on the disk at any moment, so that no end loses anything.
 
-use std::path::{Path, PathBuf};
+mod error;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,20 +16,17 @@ use rand::rngs::SysRng;
 use sealpost_crypto::directory;
 use sealpost_crypto::dsse::Signer;
 use sealpost_crypto::peer::{Admission, Admitted};
-use sealpost_crypto::signing;
-use sealpost_crypto::tls::{self, Credentials, Endpoint};
-use sealpost_crypto::trust::{self, RootHolder, TrustSet, Usage};
-use sealpost_domain::digest::KeyId;
+use sealpost_crypto::tls::{Credentials, Endpoint};
+use sealpost_crypto::trust::{RootHolder, TrustSet, Usage};
 use sealpost_domain::directory::Directory;
-use sealpost_domain::identity::{Identity, Role, Subject};
+use sealpost_domain::identity::{Role, Subject};
 use sealpost_domain::link::Incarnation;
 use sealpost_domain::statement::Signed;
 use sealpost_seglog::disk::{Disk, Real};
-use sealpost_server::acceptor::{self, Acceptor, Protocols};
+use sealpost_server::acceptor::{Acceptor, Protocols};
 use sealpost_server::connection::Connections;
-use sealpost_server::serve::{self, Health, Server};
+use sealpost_server::serve::{Health, Server};
 use sealpost_server::shutdown::Shutdown;
-use sealpost_server::telemetry;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -44,13 +43,14 @@ use crate::relay::Relay;
 use crate::service::{Door, Limits, Pace, Parts, Service};
 use crate::stale;
 use crate::view::View;
-use crate::writer::{Ending, Failure, PublishError, Reserve, Writer};
+use crate::writer::{Ending, Reserve, Writer};
+pub use error::Error;
 use sealpost_server::clock::Clock;
 use sealpost_server::config::HostPort;
 use sealpost_server::pool::Pool;
-use sealpost_server::program::{Fault, Unsaid, say};
+use sealpost_server::program::say;
 use sealpost_server::renewal::Renewal;
-use sealpost_server::roots::{self, Roots};
+use sealpost_server::roots::Roots;
 
 /// The roots without whose revocation lists a hub could do nothing. Another one's absence stops its own holders alone.
 const NEEDED_ROOTS: [RootHolder; 1] = [RootHolder::HubOperator];
@@ -62,101 +62,6 @@ const STREAMS_MAX: u32 = 16;
 const READERS: usize = 16;
 /// How long the tasks of streams may take to notice that their connections are gone.
 const STREAMS_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Why a hub does not run, or ended otherwise than in order.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The signing key.
-    #[error("[keys] signing: the key is not usable")]
-    Signing(#[source] signing::Error),
-    /// The certificate and its key.
-    #[error("[tls]: the certificate is not usable")]
-    Tls(#[from] tls::Error),
-    /// A certificate of somebody else.
-    #[error("[tls] certificate: it is of {found}, expected is the hub {expected} (as [hub] name says)")]
-    Name {
-        /// Whose it is.
-        found: Identity,
-        /// Who this is.
-        expected: String,
-    },
-    /// The file of the directory.
-    #[error("[directory] genesis: the directory is not usable")]
-    Genesis(#[from] directory::FileError),
-    /// The directory of another network than the journal's.
-    #[error("[directory] genesis: it is of network {found}, and {} holds the journal of {expected}", data.display())]
-    OtherNetwork {
-        /// The file's network.
-        found: String,
-        /// The journal's network.
-        expected: String,
-        /// The data folder.
-        data: PathBuf,
-    },
-    /// A key that nobody would believe.
-    #[error("[keys] signing: the directory (version {version}) does not list the key {key} for the hub")]
-    UnlistedKey {
-        /// The key.
-        key: KeyId,
-        /// The directory.
-        version: u64,
-    },
-    /// A root of the directory.
-    #[error("[directory] genesis: a root certificate in it is not usable")]
-    Root(#[source] trust::Error),
-    /// The revocation lists.
-    #[error("[directory] crls: the revocation lists are not usable")]
-    Roots(#[from] roots::Error),
-    /// The log.
-    #[error("[log] level: not usable")]
-    Log(#[from] telemetry::Error),
-    /// The journal on the disk.
-    #[error("[hub] data: the journal cannot be opened")]
-    Journal(#[from] local::Error),
-    /// The journal in streams.
-    #[error("[journal]: it cannot be opened")]
-    JetStream(#[from] jetstream::Error),
-    /// Something about the servers is not as it has to be, as was told.
-    #[error("{0} faults, as told above")]
-    Unfit(usize),
-    /// The result could not be told.
-    #[error(transparent)]
-    Unsaid(#[from] Unsaid),
-    /// The first directory could not be written.
-    #[error("the directory could not be written to the journal")]
-    Publish(#[source] PublishError),
-    /// The system gives no thread, no signals or no random numbers.
-    #[error("the system does not give what a hub needs")]
-    System(#[source] std::io::Error),
-    /// The door.
-    #[error("[hub] listen: no connections can be taken")]
-    Listen(#[from] acceptor::Error),
-    /// Serving ended otherwise than in order.
-    #[error("serving failed")]
-    Serve(#[from] serve::Error),
-    /// The disk failed.
-    #[error("the hub had to stop")]
-    Failed(#[source] Arc<Failure>),
-}
-
-impl Fault for Error {
-    fn is_configuration(&self) -> bool {
-        if let Self::JetStream(error) = self {
-            return error.is_configuration();
-        }
-        !matches!(
-            self,
-            Self::Journal(_)
-                | Self::Unfit(_)
-                | Self::Unsaid(_)
-                | Self::Publish(_)
-                | Self::System(_)
-                | Self::Listen(_)
-                | Self::Serve(_)
-                | Self::Failed(_)
-        )
-    }
-}
 
 /// The files that a configuration names, read and checked as far as they can be without the journal.
 pub struct Files {

@@ -15,7 +15,9 @@
 //! directory. Where less than half of the reserve is free, what is settled is written together, once in a while, and none of it
 //! in the last part, which is for the directory: a revocation finds room whatever nodes acknowledge.
 
+mod gathered;
 mod group;
+mod publication;
 mod reserve;
 
 use std::ops::ControlFlow;

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sealpost_hub::config::HubConfig;
+use sealpost_hub::config::{HubConfig, Journal};
 use sealpost_server::config;
 
 fn hub(arguments: &[&str], folder: &Path) -> Output {
@@ -92,6 +92,46 @@ fn a_file_that_is_not_there_is_told_with_its_key() {
 }
 
 const SAMPLE: &str = include_str!("../../../deploy/hub.toml");
+const OF_SEVERAL: &str = include_str!("../../../deploy/jetstream/hub.toml");
+
+#[test]
+fn the_configuration_of_several_hubs_is_sound_and_names_their_servers() {
+    let config: HubConfig = config::parse(OF_SEVERAL, Path::new("/etc/sealpost/hub.toml")).unwrap();
+    let Journal::JetStream(settings) = config.journal else { panic!("kept on servers") };
+    assert_eq!((settings.servers.len(), settings.replicas), (3, 3));
+    assert!(settings.servers.iter().all(|server| server.starts_with("tls://")));
+}
+
+#[test]
+fn faults_of_the_journal_are_told_with_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = OF_SEVERAL
+        .replace("tls://nats-1.example:4222", "tls://hub:secret@nats-1.example:4222")
+        .replace("name = \"sealpost\"", "name = \"seal post\"")
+        .replace("replicas = 3", "replicas = 9");
+    std::fs::write(folder.path().join("hub.toml"), faulty).unwrap();
+    let output = hub(&["--config", "hub.toml", "check-config"], folder.path());
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    for part in
+        ["has 3 faults", "journal.servers", "a user does not belong in it", "journal.name", "from 1 to 5"]
+    {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let without = OF_SEVERAL.replace("servers = ", "# servers = ");
+    std::fs::write(folder.path().join("hub.toml"), without).unwrap();
+    let output = hub(&["--config", "hub.toml", "check"], folder.path());
+    assert!(text(&output.stderr).contains("journal.servers is missing"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn check_of_a_journal_on_this_machine_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hub.toml"), SAMPLE).unwrap();
+    let output = hub(&["--config", "hub.toml", "check"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("on the disk of this machine"), "{}", text(&output.stdout));
+}
 
 fn is_key(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')

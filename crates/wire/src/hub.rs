@@ -1,6 +1,7 @@
 //! `hub.proto`: what goes between node and hub, and the entries of the hub's journal.
 
-pub mod journal;
+mod journal;
+pub mod snapshot;
 
 use bytes::Bytes;
 use prost::Message as _;

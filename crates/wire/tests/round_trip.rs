@@ -16,7 +16,7 @@ use sealpost_domain::message::{Category, Kind, MessageId, Priority, SharingMode}
 use sealpost_domain::record::{Cursor, Leaf, Received, Record, Sent, Settlement, StoredBody, Witness};
 use sealpost_domain::statement::{Approval, Delivered, Exception, LinkReceipt, Receipt, Signed};
 use sealpost_wire::envelope::{header_from_bytes, header_to_bytes};
-use sealpost_wire::hub::journal::{Proposer, Snapshot, State, Stored, Waiting};
+use sealpost_wire::hub::snapshot::{Proposer, Snapshot, State, Stored, Waiting};
 use sealpost_wire::hub::{BodyLocation, Entry, Event, Group, SubmittedEnvelope};
 use sealpost_wire::ledger::{leaf_from_bytes, leaf_to_bytes, stored_body_from_bytes, stored_body_to_bytes};
 use sealpost_wire::statement::Payload;

@@ -19,7 +19,7 @@ struct Address(String);
 
 impl Value for Address {
     fn expected() -> String {
-        "an address such as \"tls://nats-1.example:4222\", or nats:// without TLS; a user does not belong into it".to_owned()
+        "an address such as \"tls://nats-1.example:4222\", or nats:// without TLS; a user does not belong in it".to_owned()
     }
 
     fn read(raw: Raw<'_>) -> Option<Self> {
@@ -100,13 +100,13 @@ impl Journal {
         };
         let name = section.or(
             "name",
-            "What the streams are called: NAME-journal and NAME-bodies, on the subjects NAME.journal and NAME.bodies.",
+            "What the streams are called: NAME-journal, NAME-bodies and NAME-snapshots, on subjects that begin with NAME.",
             Name("sealpost".to_owned()),
         );
         let replicas = section.within(
             "replicas",
-            "How many servers keep each stream. Streams with fewer are not used. With 1, a server that loses its disk loses what \
-             was not delivered yet.",
+            "How many servers keep each stream. Streams with fewer are not used. With 1, its server stops all hubs when it stops, and \
+             loses what was not delivered yet with its disk.",
             3,
             1..=5,
         );

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
-use sealpost_wire::hub::journal;
+use sealpost_wire::hub::snapshot;
 
 use super::State;
 use super::held::Agency;
@@ -24,7 +24,7 @@ pub enum Malformed {
 
 impl State {
     /// All that has to be stored.
-    pub fn snapshot(&self) -> journal::State {
+    pub fn snapshot(&self) -> snapshot::State {
         let agencies = self.held.agencies();
         // Whoever has mail has a number.
         let number = |agency: &AgencyId| self.held.number_of(agency).map_or(u32::MAX, Agency::position);
@@ -33,10 +33,10 @@ impl State {
             let recipient = number(recipient);
             waiting.extend(queue.after(None).map(|(place, Waiting { header, payload, sender })| {
                 let (sender, priority, index) = (sender.position(), *priority, place.index());
-                journal::Waiting { recipient, sender, priority, index, header, payload }
+                snapshot::Waiting { recipient, sender, priority, index, header, payload }
             }));
         }
-        journal::State {
+        snapshot::State {
             next: self.next,
             directory: self.signed.clone(),
             versions: self.versions.iter().map(|(version, entry)| (*version, *entry)).collect(),
@@ -47,8 +47,8 @@ impl State {
     }
 
     /// The state that was stored.
-    pub fn restore(stored: journal::State) -> Result<Self, Malformed> {
-        let journal::State { next, directory: signed, versions, lists, agencies, waiting } = stored;
+    pub fn restore(stored: snapshot::State) -> Result<Self, Malformed> {
+        let snapshot::State { next, directory: signed, versions, lists, agencies, waiting } = stored;
         // Its own signatures hold; what it follows was judged when it came.
         let directory = signed.as_ref().map(|signed| directory::verify(signed, None)).transpose();
         let mut state = Self {
@@ -65,7 +65,7 @@ impl State {
             let at = usize::try_from(position).unwrap_or(usize::MAX);
             numbers.get(at).copied().zip(agencies.get(at)).ok_or(Malformed::Agency(position))
         };
-        for journal::Waiting { recipient, sender, priority, index, header, payload } in waiting {
+        for snapshot::Waiting { recipient, sender, priority, index, header, payload } in waiting {
             let ((sender, _), (_, recipient)) = (known(sender)?, known(recipient)?);
             let waiting = Waiting { header, payload, sender };
             state.enqueue(recipient, priority, Place::from_index(index), waiting);
@@ -166,7 +166,7 @@ mod tests {
     fn a_stored_state_that_makes_no_sense_is_refused() {
         let payload = BodyLocation { segment: 1, offset: 0, length: 1, checksum: 0, index: 0 };
         let header = sealpost_domain::digest::Digest::ZERO;
-        let waiting = journal::Waiting {
+        let waiting = snapshot::Waiting {
             recipient: 0,
             sender: 1,
             priority: Priority::Flash,
@@ -174,8 +174,11 @@ mod tests {
             header,
             payload,
         };
-        let stored =
-            journal::State { agencies: vec![agency("HK-CED")], waiting: vec![waiting], ..Default::default() };
+        let stored = snapshot::State {
+            agencies: vec![agency("HK-CED")],
+            waiting: vec![waiting],
+            ..Default::default()
+        };
         assert!(matches!(State::restore(stored), Err(Malformed::Agency(1))));
     }
 }

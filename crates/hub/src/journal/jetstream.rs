@@ -36,7 +36,7 @@ use sealpost_domain::digest::Digest;
 use sealpost_domain::instant;
 use sealpost_domain::link::Incarnation;
 use sealpost_server::program::with_causes;
-use sealpost_wire::hub::journal::Snapshot;
+use sealpost_wire::hub::snapshot::Snapshot;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;

@@ -5,110 +5,45 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 
-use bytes::Bytes;
-use sealpost_crypto::directory;
 use sealpost_domain::agency::AgencyId;
-use sealpost_domain::directory::Directory;
 use sealpost_domain::instant::Instant;
 use sealpost_domain::message::Priority;
-use sealpost_domain::statement::Signed;
-use sealpost_server::pool::Lane;
 use sealpost_server::program::with_causes;
-use tokio::sync::oneshot;
 
+use super::gathered::{GROUP_BATCHES, GROUP_BYTES, Gathered, draft, hot};
+use super::publication::Publication;
 use super::reserve::Settling;
-use super::{Batch, Command, Failure, OWED_AGAIN, PublishError, Refused, Reserve, Settlement};
+use super::{Batch, Command, Failure, OWED_AGAIN, Refused, Reserve, Settlement};
 use crate::core::Effect;
-use crate::hot;
-use crate::journal::{
-    Committed, Draft, DraftEnvelope, Free, Journal, PROPOSAL_BYTES_MAX, PROPOSAL_DRAFTS_MAX, Proposal,
-    ProposeError, Ticket,
-};
-use crate::verify::Sound;
+use crate::journal::{Committed, Draft, Free, Journal, Proposal, ProposeError, Ticket};
 use crate::view::View;
 use sealpost_server::clock::Clock;
 
-/// How many bytes of batches are proposed together, unless one is larger.
-const GROUP_BYTES: usize = PROPOSAL_BYTES_MAX;
-/// How many batches are, and how many settlements beside them.
-const GROUP_BATCHES: usize = PROPOSAL_DRAFTS_MAX / 2;
-
 /// Whoever commits: the only owner of the journal.
 pub(super) struct Committer {
-    journal: Box<dyn Journal>,
-    view: Arc<View>,
-    clock: Clock,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) view: Arc<View>,
+    pub(super) clock: Clock,
     reserve: Reserve,
     /// What waits until the journal is ready for it.
-    gathered: Group,
+    gathered: Gathered,
     /// What was proposed and did not come back, the oldest first.
-    flights: VecDeque<Flight>,
+    pub(super) flights: VecDeque<Flight>,
     /// How far each lane of each recipient is settled, as long as that is not proposed: a full disk takes it later.
-    owed: BTreeMap<Of, u64>,
+    owed: BTreeMap<RecipientLane, u64>,
     /// When that was last proposed.
     settled_at: Option<Instant>,
 }
 
 /// A lane of a recipient.
-type Of = (AgencyId, Priority);
-
-/// What is proposed together.
-#[derive(Default)]
-struct Group {
-    batches: Vec<Batch>,
-    settlements: Vec<Settlement>,
-    bytes: usize,
-}
+type RecipientLane = (AgencyId, Priority);
 
 /// A proposal on its way through the journal, with those who wait for it.
-struct Flight {
-    ticket: Ticket,
-    batches: Vec<Batch>,
-    settled: BTreeMap<Of, u64>,
-    publication: Option<Publication>,
-}
-
-/// What an operator publishes, and who waits for it.
-enum Publication {
-    Directory { signed: Signed, directory: Arc<Directory>, done: Published },
-    Lists { done: oneshot::Sender<Result<(), Refused>> },
-}
-
-type Published = oneshot::Sender<Result<Arc<Directory>, PublishError>>;
-
-impl Group {
-    fn add(&mut self, command: Command) -> Option<Command> {
-        match command {
-            Command::Batch(batch) => {
-                self.bytes += batch.bytes;
-                self.batches.push(batch);
-                None
-            }
-            Command::Settle(settlement) => {
-                self.settlements.push(settlement);
-                None
-            }
-            alone @ (Command::Publish { .. }
-            | Command::Lists { .. }
-            | Command::Committed
-            | Command::Close) => Some(alone),
-        }
-    }
-
-    /// Takes out what is proposed next: all settlements, and batches of so many bytes, or one; FLASH first.
-    fn take(&mut self) -> (Vec<Batch>, Vec<Settlement>) {
-        self.batches.sort_by_key(|batch| batch.lane == Lane::Ordinary);
-        let mut bytes = 0;
-        let fits = |batch: &&Batch| {
-            let first = bytes == 0;
-            bytes += batch.bytes;
-            first || bytes <= GROUP_BYTES
-        };
-        let count = self.batches.iter().take(GROUP_BATCHES).take_while(fits).count();
-        let batches: Vec<_> = self.batches.drain(..count).collect();
-        self.bytes -= batches.iter().map(|batch| batch.bytes).sum::<usize>();
-        (batches, std::mem::take(&mut self.settlements))
-    }
+pub(super) struct Flight {
+    pub(super) ticket: Ticket,
+    pub(super) batches: Vec<Batch>,
+    pub(super) settled: BTreeMap<RecipientLane, u64>,
+    pub(super) publication: Option<Publication>,
 }
 
 impl Committer {
@@ -118,7 +53,7 @@ impl Committer {
             view,
             clock,
             reserve,
-            gathered: Group::default(),
+            gathered: Gathered::default(),
             flights: VecDeque::new(),
             owed: BTreeMap::new(),
             settled_at: None,
@@ -146,7 +81,7 @@ impl Committer {
             Some(Command::Publish { signed, done }) => self.publish(signed, done)?,
             Some(Command::Lists { lists, done }) => self.publish_lists(lists, done)?,
             Some(Command::Close) => return Ok(ControlFlow::Break(())),
-            _ => {}
+            Some(Command::Batch(_) | Command::Settle(_) | Command::Committed) | None => {}
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -205,7 +140,7 @@ impl Committer {
         &mut self,
         at: Instant,
         mut batches: Vec<Batch>,
-        settled: BTreeMap<Of, u64>,
+        settled: BTreeMap<RecipientLane, u64>,
     ) -> Result<(), Failure> {
         loop {
             let settlements = settled.iter().map(|((recipient, priority), index)| Draft::Settled {
@@ -251,7 +186,7 @@ impl Committer {
     }
 
     /// What is settled, as much as goes into one proposal beside the batches.
-    fn take_owed(&mut self) -> BTreeMap<Of, u64> {
+    fn take_owed(&mut self) -> BTreeMap<RecipientLane, u64> {
         let later = self.owed.keys().nth(GROUP_BATCHES).cloned().map(|of| self.owed.split_off(&of));
         std::mem::replace(&mut self.owed, later.unwrap_or_default())
     }
@@ -303,7 +238,7 @@ impl Committer {
     }
 
     /// Applies everything that was committed, by whomever, and tells everybody concerned.
-    fn follow(&mut self) -> Result<(), Failure> {
+    pub(super) fn follow(&mut self) -> Result<(), Failure> {
         while let Some(committed) = self.journal.committed()? {
             let own = self.flights.front().is_some_and(|flight| Some(flight.ticket) == committed.ticket);
             let flight = own.then(|| self.flights.pop_front()).flatten();
@@ -359,89 +294,6 @@ impl Committer {
         }
         Ok(())
     }
-
-    /// A directory is a proposal by itself: it must verify against the one in force now, and again when it is applied.
-    fn publish(&mut self, signed: Signed, done: Published) -> Result<(), Failure> {
-        let (previous, at) = (self.view.directory(), self.clock.now());
-        let directory = match directory::verify_now(&signed, previous.as_deref(), at) {
-            Ok(directory) => Arc::new(directory),
-            Err(error) => {
-                answer(done, Err(PublishError::Directory(Box::new(error))));
-                return Ok(());
-            }
-        };
-        let draft = Draft::Directory(signed.clone());
-        self.publication(at, draft, Publication::Directory { signed, directory, done })
-    }
-
-    fn publish_lists(
-        &mut self,
-        lists: Vec<Bytes>,
-        done: oneshot::Sender<Result<(), Refused>>,
-    ) -> Result<(), Failure> {
-        self.publication(self.clock.now(), Draft::Lists(lists), Publication::Lists { done })
-    }
-
-    fn publication(&mut self, at: Instant, draft: Draft, publication: Publication) -> Result<(), Failure> {
-        match self.journal.propose(Proposal { at, drafts: vec![draft] }) {
-            Ok(ticket) => {
-                let (batches, settled) = (Vec::new(), BTreeMap::new());
-                self.flights.push_back(Flight { ticket, batches, settled, publication: Some(publication) });
-                self.follow()
-            }
-            Err(ProposeError::Failed(failed)) => Err(failed.into()),
-            Err(error) => {
-                let refused = Refused::from(&error);
-                match publication {
-                    Publication::Directory { done, .. } => answer(done, Err(refused.into())),
-                    Publication::Lists { done } => answer(done, Err(refused)),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Tells whether what was published is in force: another version of the directory may have come first.
-    fn published(&self, publication: Publication) {
-        let (signed, directory, done) = match publication {
-            Publication::Directory { signed, directory, done } => (signed, directory, done),
-            Publication::Lists { done } => return answer(done, Ok(())),
-        };
-        let present = self.view.directory();
-        let outcome = match &present {
-            Some(present) if present.version == directory.version => Ok(directory),
-            _ => match directory::verify(&signed, present.as_deref()) {
-                Err(error) => Err(PublishError::Directory(Box::new(error))),
-                Ok(_) => Err(Refused::Stopping.into()),
-            },
-        };
-        answer(done, outcome);
-    }
-}
-
-/// The caller may have stopped waiting; what it published is in force, or is not.
-fn answer<T>(done: oneshot::Sender<T>, outcome: T) {
-    let _ = done.send(outcome);
-}
-
-fn draft(batch: &Batch) -> Draft {
-    let envelope = |sound: &Sound| DraftEnvelope {
-        header: sound.header.clone(),
-        signatures: sound.signatures.clone(),
-        wrapped: sound.wrapped,
-        body: sound.payload.clone(),
-    };
-    Draft::Batch { sender: batch.sender.clone(), envelopes: batch.envelopes.iter().map(envelope).collect() }
-}
-
-/// What is kept in memory to be delivered.
-fn hot(envelopes: Vec<Sound>) -> Arc<[hot::Envelope]> {
-    let envelope = |sound: Sound| hot::Envelope {
-        header: sound.header,
-        signatures: sound.signatures,
-        payload: sound.content,
-    };
-    envelopes.into_iter().map(envelope).collect()
 }
 
 impl From<&ProposeError> for Refused {

@@ -25,7 +25,11 @@ fn subject(settings: &Settings, what: &str) -> String {
 pub(super) fn start(client: &Client, settings: &Settings, own: &Proposer) -> Neighbours {
     let ((say, said), (heard, hear)) = (mpsc::channel(AHEAD), mpsc::channel(AHEAD));
     let own = HEXLOWER.encode(own);
-    tokio::spawn(serve(client.clone(), settings.clone(), own, said, heard));
+    let serving = serve(client.clone(), settings.clone(), own, said, heard);
+    tokio::spawn(async move {
+        serving.await;
+        tracing::warn!("this hub hears and says nothing more beside the journal");
+    });
     Neighbours { say, hear }
 }
 
@@ -43,7 +47,8 @@ async fn serve(
     loop {
         tokio::select! {
             next = said.recv() => {
-                let Some(next) = next else { return };
+                // The hub is ending.
+                let Some(next) = next else { std::future::pending().await };
                 let (what, payload) = match &next {
                     Said::Frame(frame) => ("frame", control_to_bytes(frame)),
                     Said::Sits(agency) => ("sits", Bytes::from(agency.to_string())),

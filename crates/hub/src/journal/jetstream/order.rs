@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use sealpost_wire::hub::journal::{self, Snapshot};
+use sealpost_wire::hub::snapshot::{self, Snapshot};
 use sealpost_wire::hub::{Event, Group};
 
 /// Random for every start of a hub.
@@ -49,8 +49,8 @@ pub(super) enum Verdict {
 impl Order {
     /// As a snapshot has it.
     pub(super) fn restore(snapshot: &Snapshot) -> Self {
-        let known = |proposer: &journal::Proposer| {
-            let journal::Proposer { id, serial, sequence: at } = *proposer;
+        let known = |proposer: &snapshot::Proposer| {
+            let snapshot::Proposer { id, serial, sequence: at } = *proposer;
             (id, Known { serial, at })
         };
         let Snapshot { sequence: last, bodies_before, proposers, .. } = snapshot;
@@ -58,8 +58,8 @@ impl Order {
     }
 
     /// For a snapshot.
-    pub(super) fn proposers(&self) -> Vec<journal::Proposer> {
-        let known = |(id, known): (&Proposer, &Known)| journal::Proposer {
+    pub(super) fn proposers(&self) -> Vec<snapshot::Proposer> {
+        let known = |(id, known): (&Proposer, &Known)| snapshot::Proposer {
             id: *id,
             serial: known.serial,
             sequence: known.at,

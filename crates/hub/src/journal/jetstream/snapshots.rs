@@ -10,7 +10,7 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::{Bytes, BytesMut};
 use sealpost_crypto::digest::sha256;
 use sealpost_domain::link::Incarnation;
-use sealpost_wire::hub::journal::{Snapshot, Stored};
+use sealpost_wire::hub::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, Stored};
 
 use super::engine::Engine;
 
@@ -39,6 +39,9 @@ async fn try_store(engine: &Engine, snapshot: Snapshot) -> Result<usize, String>
         (sha256(&bytes), bytes)
     });
     let (digest, bytes) = encoded.await.map_err(|error| error.to_string())?;
+    if bytes.len() > SNAPSHOT_BYTES_MAX {
+        return Err(format!("{} bytes are more than {SNAPSHOT_BYTES_MAX}", bytes.len()));
+    }
     let parts = bytes.len().div_ceil(PART_BYTES);
     let mut first = None;
     for number in 0..parts {
