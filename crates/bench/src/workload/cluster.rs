@@ -14,7 +14,7 @@ use sealpost_domain::message::Priority;
 use sealpost_testkit::nats::{Options, Server};
 
 use super::fanout::peer::{Found, Peer, Servers, find};
-use super::fanout::{RECEIVERS, Round, round};
+use super::fanout::{DELIVERIES, RECEIVERS, Round, round};
 use crate::net::Net;
 use crate::net::envelopes::Mail;
 use crate::net::station::Expected;
@@ -32,6 +32,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     run,
 };
 
+/// What the journal alone is measured by.
+const ACCEPTED: (&str, &str) = ("envelopes accepted by the journal alone", "envelopes/s");
 /// So many envelopes for the journal alone, for each that is delivered.
 const LETTERS: usize = 4;
 
@@ -73,8 +75,8 @@ fn run(context: &Workplace) -> anyhow::Result<Outcome> {
         bar.advance();
     }
     let name = WORKLOAD.name;
-    let mut rows = peer.rows(name, "deliveries to 16 receivers", &value);
-    rows.extend(alone.rows(name, "envelopes accepted by the journal alone", &accepted));
+    let mut rows = peer.rows(name, DELIVERIES, &value);
+    rows.extend(alone.rows(name, ACCEPTED, &accepted));
     rows.push(Row::new(name, "hub, processor time of a delivery", "µs", &busy));
     rows.push(Row::new(name, "hub, resident memory at the most", "MiB", &peak));
     let mut notes = peer.notes();

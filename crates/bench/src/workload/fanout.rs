@@ -32,6 +32,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
 };
 
 pub(crate) const RECEIVERS: usize = 16;
+/// What is counted, and in which unit.
+pub(crate) const DELIVERIES: (&str, &str) = ("deliveries to 16 receivers", "deliveries/s");
 /// How long nobody may get anything more after the last one.
 const STILLNESS: Duration = Duration::from_millis(50);
 
@@ -76,7 +78,7 @@ fn run(context: &Context) -> anyhow::Result<Outcome> {
         &tls,
         Some(Target::AtLeast(0.5)),
     )];
-    rows.extend(peer.rows(name, "deliveries to 16 receivers", &value));
+    rows.extend(peer.rows(name, DELIVERIES, &value));
     rows.push(Row::new(name, "hub, processor time of a delivery", "µs", &busy));
     rows.push(Row::new(name, "hub, resident memory at the most", "MiB", &peak));
     let mut notes = vec![format!(

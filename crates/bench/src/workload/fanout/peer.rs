@@ -88,7 +88,12 @@ impl Peer {
     }
 
     /// Ours a second, of whatever it is, beside the peer's.
-    pub(crate) fn rows(&self, workload: &'static str, metric: &'static str, value: &Samples) -> Vec<Row> {
+    pub(crate) fn rows(
+        &self,
+        workload: &'static str,
+        (metric, unit): (&'static str, &'static str),
+        value: &Samples,
+    ) -> Vec<Row> {
         let compared = [
             ("JetStream, durable, one publish per message", Sync::Always, false, Target::AtLeast(5.0)),
             ("JetStream, durable, best batch mode", Sync::Always, true, Target::AtLeast(1.0)),
@@ -96,7 +101,7 @@ impl Peer {
             ("JetStream, not synced, best batch mode", Sync::Default, true, Target::AtLeast(1.0)),
         ];
         let row = |(reference, sync, batch, target)| {
-            let row = Row::new(workload, metric, "deliveries/s", value);
+            let row = Row::new(workload, metric, unit, value);
             match &self.found {
                 Found::Program(_) => row.against(reference, self.best(sync, batch), Some(target)),
                 Found::Nothing(why) => row.beside_nothing(format!("{reference}: {why}"), target),
