@@ -275,6 +275,13 @@ proptest! {
 }
 
 #[test]
+fn a_group_of_a_later_version_is_not_read() {
+    // Field 5, a varint.
+    let error = Group::from_bytes(&Bytes::from_static(&[0x28, 0x02])).unwrap_err();
+    assert_eq!(error.to_string(), "JournalGroup.version: is 2, this hub reads version 1; update it");
+}
+
+#[test]
 fn a_fault_names_its_message_and_field() {
     let error = header_from_bytes(&Bytes::from_static(&[0x08, 0x02])).unwrap_err();
     assert_eq!(error.to_string(), "EnvelopeHeader.version: is 2, this program reads version 1; update it");

@@ -16,6 +16,8 @@ use crate::names;
 
 /// The largest entry of a hub's journal, in bytes.
 pub(super) const ENTRY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The version of groups, and of the rules that hubs apply to them.
+const GROUP_VERSION: u32 = 1;
 
 /// What lies in the hub's body segments: all of an envelope that its journal entry does not hold.
 pub struct Payload {
@@ -130,8 +132,12 @@ impl Group {
     /// Parses a group.
     pub fn from_bytes(bytes: &Bytes) -> Result<Self, Error> {
         let at = In("JournalGroup");
-        let pb::JournalGroup { proposer, serial, entries, bodies_before } =
+        let pb::JournalGroup { proposer, serial, entries, bodies_before, version } =
             at.decode(bytes, ENTRY_BYTES_MAX)?;
+        if version != GROUP_VERSION {
+            let problem = format!("is {version}, this hub reads version {GROUP_VERSION}; update it");
+            return Err(at.fault("version", problem));
+        }
         let entries = entries.into_iter().map(entry).collect::<Result<_, _>>()?;
         Ok(Self { proposer: at.bytes("proposer", &proposer)?, serial, entries, bodies_before })
     }
@@ -144,6 +150,7 @@ impl Group {
             serial: *serial,
             entries: entries.iter().map(entry_message).collect(),
             bodies_before: *bodies_before,
+            version: GROUP_VERSION,
         }
         .encode_to_vec()
         .into()
