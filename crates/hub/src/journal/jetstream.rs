@@ -7,11 +7,11 @@
 //!
 //! * One message is one group: all entries that were proposed at a time. The index of an entry is the sequence of its message
 //!   times 4,096, plus its position in it.
-//! * The order of the stream is the order of all hubs. What is taken is decided by that alone ([`order`]).
+//! * The order of the stream is the order of all hubs. What is taken is decided by that alone (`order`).
 //! * Nothing counts before it came back from the stream, which gives out what its servers have committed.
 //! * What is settled is deleted: a hub says in a group up to where, and from then on no group that names an older body is taken. Then
 //!   each hub deletes that far what nothing waits for in what it applied: groups that came before may name older bodies.
-//! * A stream that was set back, replaced or lost is noticed ([`follow`]), and ends the program: it starts again with what is
+//! * A stream that was set back, replaced or lost is noticed (`follow`), and ends the program: it starts again with what is
 //!   there, and the nodes send again what is not.
 
 pub mod check;
