@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sealpost_domain::message::MessageId;
 use sealpost_domain::view::DeliveryState;
 
-use crate::harness::{DE, HK, HUB, Network, Officer, TH, eventually, ids, shipments};
+use crate::harness::{DE, HK, HUB, Network, Officer, TH, copy, eventually, ids, shipments};
 
 /// The log of Hong Kong's node says it.
 fn assert_told(network: &Network, expected: &str) {
@@ -16,18 +16,6 @@ fn assert_told(network: &Network, expected: &str) {
 }
 
 /// Copies a folder: files of their own, as a backup's are.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
-    }
-}
-
 const PAGE: &str = include_str!("../../docs/ledger.md");
 
 /// Every file below a folder, by its place in it.

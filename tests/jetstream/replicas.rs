@@ -1,8 +1,6 @@
 //! Two hubs that keep one journal on three servers, while something happens to the servers. Whatever it is: both go on, what each
 //! proposed comes back once and in order, both have the same state, and so has a third one that reads everything from the start.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +10,12 @@ use sealpost_domain::message::Priority;
 use sealpost_hub::core::{Effect, State};
 use sealpost_hub::journal::jetstream::Settings;
 use sealpost_hub::journal::{Failed, Journal, Lost};
-use sealpost_testkit::nats::{NAMES, Options, Server, free_ports};
+use sealpost_testkit::nats::{Options, Server, free_ports};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Network, agency};
+use crate::harness::copy;
 use crate::line::Line;
 use crate::servers::{in_step, leader, open, program, settings};
 use crate::suite::{Hub, Subject, batch, envelope};
@@ -62,8 +61,7 @@ impl Three {
 
     /// The server that leads the stream of entries.
     fn leader(&self) -> usize {
-        let name = self.runtime.block_on(leader(&self.settings()));
-        NAMES.iter().position(|server| *server == name).unwrap()
+        self.runtime.block_on(leader(&self.settings()))
     }
 }
 
@@ -321,18 +319,5 @@ fn streams_that_are_set_back_are_noticed_whether_or_not_they_went_on() {
             matches!(lost, Lost::SetBack { .. })
         };
         assert!(expected, "{lost}");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
     }
 }

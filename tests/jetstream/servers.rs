@@ -6,7 +6,7 @@ use sealpost_domain::link::Incarnation;
 use sealpost_hub::core::State;
 use sealpost_hub::journal::Journal;
 use sealpost_hub::journal::jetstream::{Fresh, JetStream, Settings};
-use sealpost_testkit::nats::{self, Options, Server};
+use sealpost_testkit::nats::{self, NAMES, Options, Server};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -57,13 +57,14 @@ pub(crate) fn open(runtime: &Runtime, settings: &Settings) -> (Box<dyn Journal>,
     (Box::new(journal), state)
 }
 
-/// The name of the server that leads the stream of entries.
-pub(crate) async fn leader(settings: &Settings) -> String {
-    eventually("the stream has a leader", async || {
+/// Which server of three leads the stream of entries.
+pub(crate) async fn leader(settings: &Settings) -> usize {
+    let name: String = eventually("the stream has a leader", async || {
         let cluster = info(settings, "journal").await?.cluster.ok_or("it is in no cluster")?;
         cluster.leader.ok_or_else(|| "it has none".to_owned())
     })
-    .await
+    .await;
+    NAMES.iter().position(|server| *server == name).unwrap()
 }
 
 /// Waits until all replicas of both streams are there and have everything.

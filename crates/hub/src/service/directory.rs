@@ -11,6 +11,7 @@ use sealpost_domain::statement::Signed;
 use sealpost_proto::v1 as pb;
 use sealpost_server::changes::Listener;
 use sealpost_server::pool::Lane;
+use sealpost_server::program::with_causes;
 use sealpost_server::roots::{self, Older};
 use sealpost_wire::envelope::{directory_version_message, signed, signed_message};
 use sealpost_wire::hub::Event;
@@ -152,11 +153,12 @@ async fn take_lists(parts: &Parts, crls: Vec<Bytes>) -> Result<(), Status> {
     let unkept = match taken.await.map_err(given_up)? {
         Ok(()) => None,
         Err(error @ roots::Error::Unkept { .. }) => Some(error),
-        Err(error) => return Err(Failure::Malformed.status(chain(&error))),
+        Err(error) => return Err(Failure::Malformed.status(with_causes(&error))),
     };
     parts.writer.publish_lists(crls).await.map_err(|error| refused(&error))?;
     unkept.map_or(Ok(()), |error| {
-        Err(Failure::Unavailable.status(format!("{}; the hub tries to keep it every minute", chain(&error))))
+        Err(Failure::Unavailable
+            .status(format!("{}; the hub tries to keep it every minute", with_causes(&error))))
     })
 }
 
@@ -172,19 +174,8 @@ fn refusal(error: &PublishError) -> Status {
                 Error::Unreadable(_) => Failure::Malformed,
                 _ => Failure::Forbidden,
             };
-            failure.status(format!("{}: {}", source.rule(), chain(error)))
+            failure.status(format!("{}: {}", source.rule(), with_causes(error)))
         }
         PublishError::Refused(error) => refused(error),
     }
-}
-
-/// An error with what led to it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -239,13 +239,13 @@ impl Committer {
 
     /// Applies everything that was committed, by whomever, and tells everybody concerned.
     pub(super) fn follow(&mut self) -> Result<(), Failure> {
-        while let Some(committed) = self.journal.committed()? {
+        loop {
+            self.forget()?;
+            let Some(committed) = self.journal.committed()? else { return Ok(()) };
             let own = self.flights.front().is_some_and(|flight| Some(flight.ticket) == committed.ticket);
             let flight = own.then(|| self.flights.pop_front()).flatten();
             self.apply(&committed, flight)?;
-            self.forget()?;
         }
-        self.forget()
     }
 
     /// Applies entries, of which those of the flight's batches come last.

@@ -62,7 +62,7 @@ pub async fn check(settings: &Settings, monitors: &[HostPort]) -> Result<Vec<Fin
     let mut findings = vec![server(&engine).await];
     // The incarnation is not compared: it is that of the stream.
     let wanted = [
-        demands::journal(settings, &super::engine::hex(Incarnation([0; 16]))),
+        demands::journal(settings, Incarnation([0; 16])),
         demands::bodies(settings),
         demands::snapshots(settings),
     ];

@@ -8,6 +8,8 @@ use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 
+use sealpost_domain::link::Incarnation;
+
 use super::settings::Settings;
 use crate::journal::PROPOSAL_BYTES_MAX;
 
@@ -37,14 +39,14 @@ impl std::fmt::Display for Difference {
 }
 
 /// How the stream of entries has to be.
-pub(super) fn journal(settings: &Settings, incarnation: &str) -> Config {
+pub(super) fn journal(settings: &Settings, incarnation: Incarnation) -> Config {
     let description =
         "Entries of a Sealpost hub's journal: never purge, edit or restore it from a backup while hubs run";
     Config {
         // Nothing may be taken out of the middle: the sequence is the entries' index.
         deny_delete: true,
         deny_purge: true,
-        metadata: HashMap::from([(INCARNATION.to_owned(), incarnation.to_owned())]),
+        metadata: HashMap::from([(INCARNATION.to_owned(), incarnation.to_string())]),
         ..stream(settings, settings.journal(), settings.journal_subject(), description)
     }
 }
@@ -201,7 +203,7 @@ mod tests {
     }
 
     fn options(change: impl FnOnce(&mut Config)) -> Vec<&'static str> {
-        let asked = journal(&settings(), "07");
+        let asked = journal(&settings(), Incarnation([7; 16]));
         let mut found = asked.clone();
         change(&mut found);
         differences(&asked, &found).into_iter().map(|difference| difference.option).collect()

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::context::{Context, ContextBuilder, GetStreamError};
+use async_nats::jetstream::context::{
+    Context, ContextBuilder, GetStreamError, PublishAckFuture, PublishError,
+};
 use async_nats::jetstream::stream::{Config, Info, Stream};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, Server};
-use data_encoding::HEXLOWER;
 use sealpost_domain::link::Incarnation;
 use tokio::sync::watch;
 
@@ -213,7 +214,7 @@ impl Engine {
         self.whole().await?;
         self.made(demands::bodies(settings)).await?;
         self.made(demands::snapshots(settings)).await?;
-        let wanted = demands::journal(settings, &hex(fresh));
+        let wanted = demands::journal(settings, fresh);
         let info = self.made(wanted).await?;
         let stream = settings.journal();
         let incarnation = incarnation_of(&info.config).ok_or(Error::Foreign { stream })?;
@@ -271,15 +272,16 @@ impl Engine {
     }
 }
 
-/// An incarnation as a stream of entries has it.
-pub(super) fn hex(incarnation: Incarnation) -> String {
-    HEXLOWER.encode(&incarnation.0)
-}
-
 /// Which life of the hub a stream of entries is.
 pub(super) fn incarnation_of(config: &Config) -> Option<Incarnation> {
-    let bytes = HEXLOWER.decode(config.metadata.get(INCARNATION)?.as_bytes()).ok()?;
-    bytes.try_into().ok().map(Incarnation)
+    config.metadata.get(INCARNATION)?.parse().ok()
+}
+
+/// The sequence of a message that was published, once a server has acknowledged it.
+pub(super) async fn acknowledged(
+    published: Result<PublishAckFuture, PublishError>,
+) -> Result<u64, PublishError> {
+    Ok(published?.await?.sequence)
 }
 
 pub(super) fn is_missing(error: &GetStreamError) -> bool {

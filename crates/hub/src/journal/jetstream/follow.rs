@@ -193,7 +193,8 @@ impl Follower {
         let read = Read {
             incarnation: self.incarnation,
             last: self.order.last(),
-            groups: [self.looked, last],
+            // Where nothing came since, both are the same one.
+            groups: [self.looked.filter(|looked| Some(*looked) != last), last],
             bodies: self.bodies,
         };
         look(self.engine.clone(), self.room.clone(), read)

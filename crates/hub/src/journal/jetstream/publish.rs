@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Wake;
-use super::engine::Engine;
+use super::engine::{Engine, acknowledged};
 use super::follow::Progress;
 use super::order::Proposer;
 use super::room::{Of, Room};
@@ -179,11 +179,7 @@ impl Publisher {
                 let subject = self.engine.settings.bodies_subject();
                 let published = self.engine.context.publish(subject, message).await;
                 self.answers.push(Box::pin(async move {
-                    let sequence = match published {
-                        Ok(acknowledged) => acknowledged.await.map(|acknowledged| acknowledged.sequence),
-                        Err(error) => Err(error),
-                    };
-                    Answer::Bodies { serial, sequence }
+                    Answer::Bodies { serial, sequence: acknowledged(published).await }
                 }));
             }
         }
@@ -195,13 +191,8 @@ impl Publisher {
             flying.sent = true;
             let subject = self.engine.settings.journal_subject();
             let published = self.engine.context.publish(subject, group.to_bytes()).await;
-            self.answers.push(Box::pin(async move {
-                let outcome = match published {
-                    Ok(acknowledged) => acknowledged.await.map(|acknowledged| acknowledged.sequence),
-                    Err(error) => Err(error),
-                };
-                Answer::Group { outcome }
-            }));
+            let answer = async move { Answer::Group { outcome: acknowledged(published).await } };
+            self.answers.push(Box::pin(answer));
         }
     }
 

@@ -12,7 +12,7 @@ use sealpost_crypto::digest::sha256;
 use sealpost_domain::link::Incarnation;
 use sealpost_wire::hub::snapshot::{SNAPSHOT_BYTES_MAX, Snapshot, Stored};
 
-use super::engine::Engine;
+use super::engine::{Engine, acknowledged};
 
 /// After how many groups one is taken.
 pub(super) const EVERY: u64 = 4096;
@@ -58,8 +58,8 @@ async fn try_store(engine: &Engine, snapshot: Snapshot) -> Result<usize, String>
 }
 
 async fn publish(engine: &Engine, subject: String, message: Bytes) -> Result<u64, String> {
-    let acknowledged = engine.context.publish(subject, message).await.map_err(|error| error.to_string())?;
-    acknowledged.await.map(|acknowledged| acknowledged.sequence).map_err(|error| error.to_string())
+    let published = engine.context.publish(subject, message).await;
+    acknowledged(published).await.map_err(|error| error.to_string())
 }
 
 /// The latest snapshot of a life of the hub, if there is one that is whole.
