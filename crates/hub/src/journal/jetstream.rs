@@ -66,6 +66,8 @@ const GROUPS_MAX: u64 = 8;
 const READ_AHEAD: usize = 64;
 /// How long the servers may take to give what a snapshot is compared with.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(30);
+/// Between two times.
+const SNAPSHOT_AGAIN: Duration = Duration::from_millis(250);
 /// So many messages of settled bodies are deleted together.
 const FORGOTTEN_TOGETHER: u64 = 256;
 /// Or fewer, after so long.
@@ -344,7 +346,9 @@ async fn begin(engine: &Engine, found: &Found) -> (Order, Option<Digest>, State)
     let lies_there = loop {
         match read::message(&engine.journal, snapshot.sequence).await {
             Ok(group) => break sha256(&group) == snapshot.group_digest,
-            Err(NotGiven::Unreachable(_)) if begun.elapsed() < SNAPSHOT_PATIENCE => {}
+            Err(NotGiven::Unreachable(_)) if begun.elapsed() < SNAPSHOT_PATIENCE => {
+                tokio::time::sleep(SNAPSHOT_AGAIN).await;
+            }
             Err(_) => break false,
         }
     };
